@@ -1,0 +1,69 @@
+package dev.pagetide.shm;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The page words of one range: one per page, in the order of the pages, in memory that may be
+ * shared with another process.
+ *
+ * <p>Any number of threads and processes may call any method at once. What a word says may have
+ * been written by anybody who holds the file: read it once, then decide.
+ *
+ * <p>Every method throws {@link IllegalStateException} once the mapping beneath was closed, and
+ * {@link IndexOutOfBoundsException} for a page outside the table.
+ */
+public final class PageTable {
+
+  private static final VarHandle WORD = ValueLayout.JAVA_LONG.varHandle();
+
+  private final MemorySegment words;
+  private final int pageCount;
+
+  /**
+   * A table over {@code words}.
+   *
+   * @param words 8 bytes a page, aligned to 8 bytes
+   * @throws IllegalArgumentException if the segment is not a whole number of words
+   */
+  public PageTable(MemorySegment words) {
+    if (words.byteSize() % Long.BYTES != 0) {
+      throw new IllegalArgumentException(
+          "a page table is a whole number of 8-byte words; got " + words.byteSize() + " bytes");
+    }
+    this.words = words;
+    this.pageCount = Math.toIntExact(words.byteSize() / Long.BYTES);
+  }
+
+  /** How many pages the table has. */
+  public int pageCount() {
+    return pageCount;
+  }
+
+  /**
+   * A page's word.
+   *
+   * <p>ORDER: acquire. Pairs with the release in {@link #casWord}: who reads AVAILABLE or USED sees
+   * the memory that was given to the page before its word said so.
+   */
+  public long wordAcquire(int page) {
+    return (long) WORD.getAcquire(words, offset(page));
+  }
+
+  /**
+   * Replaces a page's word if it is exactly {@code expected}, state and stamp.
+   *
+   * <p>ORDER: sequentially consistent, so it both acquires what the last writer released and
+   * releases what this thread did before; see the argument in {@code proto/SHARED_FILE.md}.
+   *
+   * @return whether the word was {@code expected} and is {@code replacement} now
+   */
+  public boolean casWord(int page, long expected, long replacement) {
+    return WORD.compareAndSet(words, offset(page), expected, replacement);
+  }
+
+  private static long offset(int page) {
+    return (long) page * Long.BYTES;
+  }
+}
