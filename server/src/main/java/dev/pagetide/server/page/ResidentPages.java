@@ -11,6 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>The bits here, and not the words in the shared table, are what the server believes: a bit
  * changes only next to a successful allocate or punch, with the lock held.
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // only the lock's holder writes
 final class ResidentPages {
   /**
    * The range's lock. LOCKS: held across one system call at a time, at most {@link
@@ -29,7 +30,7 @@ final class ResidentPages {
   private final int pageCount;
   private final int bookkeepingPages;
 
-  // Written under the lock, read by anybody.
+  // RACE: written under the lock only, so no update is lost; read by anybody at any time.
   private volatile int count;
   private volatile int highWatermark;
   private volatile long strays;
@@ -73,7 +74,7 @@ final class ResidentPages {
     long start = clock.nanos();
     file.allocate(startPage, endPage);
     bits.set(startPage, endPage);
-    count += endPage - startPage;
+    count = count + endPage - startPage;
     highWatermark = Math.max(highWatermark, endPage);
     observer.allocated(endPage - startPage, clock.nanos() - start);
   }
@@ -88,7 +89,7 @@ final class ResidentPages {
     long start = clock.nanos();
     file.punch(startPage, endPage);
     bits.clear(startPage, endPage);
-    count -= endPage - startPage;
+    count = count - (endPage - startPage);
     observer.punched(endPage - startPage, clock.nanos() - start);
   }
 
@@ -106,7 +107,7 @@ final class ResidentPages {
       return;
     }
     punchWhereClear(0, pageCount);
-    strays += found;
+    strays = strays + found;
   }
 
   /** Punches, without any change of a bit, the pages of a span whose bit is clear. */
