@@ -6,14 +6,16 @@ import java.util.Map;
 /** The running counts of one scan; confined to its thread. */
 final class ScanTally {
   private long reclaimed;
-  private final long[] skipped = new long[SkipReason.values().length];
+  private final Map<SkipReason, Long> skipped = new EnumMap<>(SkipReason.class);
 
   void reclaimed(long pages) {
     reclaimed += pages;
   }
 
   void skipped(SkipReason reason, long pages) {
-    skipped[reason.ordinal()] += pages;
+    if (pages > 0) {
+      skipped.merge(reason, pages, Long::sum);
+    }
   }
 
   long reclaimed() {
@@ -21,15 +23,7 @@ final class ScanTally {
   }
 
   ScanResult result() {
-    Map<SkipReason, Long> byReason = new EnumMap<>(SkipReason.class);
-    long scanned = reclaimed;
-    for (SkipReason reason : SkipReason.values()) {
-      long pages = skipped[reason.ordinal()];
-      if (pages > 0) {
-        byReason.put(reason, pages);
-        scanned += pages;
-      }
-    }
-    return new ScanResult(scanned, reclaimed, byReason);
+    long scanned = reclaimed + skipped.values().stream().mapToLong(Long::longValue).sum();
+    return new ScanResult(scanned, reclaimed, skipped);
   }
 }
