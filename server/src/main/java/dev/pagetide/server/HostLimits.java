@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -45,7 +46,7 @@ record HostLimits(int uid, int pageSize, long memoryBytes, long maxOpenFiles, lo
           pageSize(self.resolve("auxv")),
           Math.min(machineBytes, CgroupMemory.limitBytes(root)),
           openFiles.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(openFiles),
-          Long.parseLong(Files.readString(root.resolve("proc/sys/vm/max_map_count")).strip()));
+          Long.parseLong(firstLine(root.resolve("proc/sys/vm/max_map_count"))));
     } catch (IOException | NumberFormatException | ArithmeticException e) {
       throw new StartupException(
           "what this host grants cannot be read from "
@@ -81,6 +82,18 @@ record HostLimits(int uid, int pageSize, long memoryBytes, long maxOpenFiles, lo
       }
     }
     throw new IOException(auxv + " has no AT_PAGESZ");
+  }
+
+  private static String firstLine(Path file) throws IOException {
+    // A sysctl file is read by one system call or not at all, and Files.readString begins with one
+    // byte where a file's size says 0: it would take 65530 for 6.
+    try (BufferedReader reader = Files.newBufferedReader(file)) {
+      String line = reader.readLine();
+      if (line == null) {
+        throw new IOException(file + " is empty");
+      }
+      return line.strip();
+    }
   }
 
   private static String find(Pattern pattern, Path file) throws IOException {

@@ -31,6 +31,10 @@ final class OptionReader {
   /** A bound of a value, and the words that say where it comes from. */
   private record Bound(long value, String reason) {}
 
+  private record ResidentLimits(long bytes, long bytesPerUid, long bytesPerSession) {}
+
+  private record RequestLimits(long calls, long bytes, long dataBytes) {}
+
   private static final long KIB = 1L << 10;
   private static final long MIB = 1L << 20;
 
@@ -103,28 +107,7 @@ final class OptionReader {
     InetSocketAddress http = address(ServerOption.HTTP);
     checkListeners(listen, http);
 
-    Bound smallestRange =
-        new Bound(
-            SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
-            "which a range of one page takes (header, table, page)");
-    long resident =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES,
-            Math.max(smallestRange.value(), host.memoryBytes() / 4),
-            smallestRange,
-            new Bound(host.memoryBytes(), "the memory this process may have, in bytes"));
-    long residentPerUid =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES_PER_UID,
-            Math.max(smallestRange.value(), resident / 2),
-            smallestRange,
-            new Bound(resident, "which is --max-resident-bytes"));
-    long residentPerSession =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES_PER_SESSION,
-            residentPerUid,
-            smallestRange,
-            new Bound(residentPerUid, "which is --max-resident-bytes-per-uid"));
+    ResidentLimits resident = residentLimits();
     long range =
         bytes(
             ServerOption.MAX_RANGE_BYTES,
@@ -132,43 +115,73 @@ final class OptionReader {
             new Bound(host.pageSize(), "the size of a page"),
             new Bound(
                 (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
-                "the most pages a shared file can have"));
+                "the most that a shared file can have"));
     long sessions = count(ServerOption.MAX_SESSIONS, 1024, sessionsThatFit());
     long sessionsPerUid =
         count(
             ServerOption.MAX_SESSIONS_PER_UID,
             Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
-    long requests =
-        count(
-            ServerOption.MAX_REQUESTS_IN_FLIGHT,
-            1024,
-            new Bound(MAX_REQUESTS, "the most this version counts"));
-    long requestBytes =
-        bytes(
-            ServerOption.MAX_REQUEST_BYTES_IN_FLIGHT,
-            64 * MIB,
-            new Bound(MESSAGE_OVERHEAD_BYTES + host.pageSize(), "which one Write of a page takes"),
-            new Bound(Long.MAX_VALUE, "the largest number"));
-    long data =
-        bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(requestBytes));
-    Duration drainWait = drainWait();
+    RequestLimits requests = requestLimits();
     return new ServerOptions(
         directory,
         socketMode,
         socketGroup,
         listen,
         http,
-        resident,
+        resident.bytes(),
         range,
         (int) sessions,
         (int) sessionsPerUid,
-        residentPerUid,
-        residentPerSession,
-        (int) data,
-        (int) requests,
-        requestBytes,
-        drainWait);
+        resident.bytesPerUid(),
+        resident.bytesPerSession(),
+        (int) requests.dataBytes(),
+        (int) requests.calls(),
+        requests.bytes(),
+        drainWait());
+  }
+
+  private ResidentLimits residentLimits() {
+    Bound smallestRange =
+        new Bound(
+            SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
+            "what a range of one page takes (header, table, page)");
+    long total =
+        bytes(
+            ServerOption.MAX_RESIDENT_BYTES,
+            Math.max(smallestRange.value(), host.memoryBytes() / 4),
+            smallestRange,
+            new Bound(host.memoryBytes(), "the memory this process may have"));
+    long perUid =
+        bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_UID,
+            Math.max(smallestRange.value(), total / 2),
+            smallestRange,
+            new Bound(total, "which is --max-resident-bytes"));
+    long perSession =
+        bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_SESSION,
+            perUid,
+            smallestRange,
+            new Bound(perUid, "which is --max-resident-bytes-per-uid"));
+    return new ResidentLimits(total, perUid, perSession);
+  }
+
+  private RequestLimits requestLimits() {
+    long calls =
+        count(
+            ServerOption.MAX_REQUESTS_IN_FLIGHT,
+            1024,
+            new Bound(MAX_REQUESTS, "the most this version counts"));
+    long bytes =
+        bytes(
+            ServerOption.MAX_REQUEST_BYTES_IN_FLIGHT,
+            64 * MIB,
+            new Bound(MESSAGE_OVERHEAD_BYTES + host.pageSize(), "what one Write of a page takes"),
+            new Bound(Long.MAX_VALUE, "the largest number"));
+    long dataBytes =
+        bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
+    return new RequestLimits(calls, bytes, dataBytes);
   }
 
   private Path directory() {
