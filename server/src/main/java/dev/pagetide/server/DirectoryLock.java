@@ -24,8 +24,8 @@ final class DirectoryLock implements AutoCloseable {
 
   /*
    * SAFETY: the kernel drops a POSIX lock as soon as its process closes *any* descriptor of the
-   * file (fcntl(2)). So this JVM opens a lock file at most once while it holds it, and whoever comes
-   * second learns that from here, by the directory's identity, before touching the file.
+   * file (fcntl(2)). So this JVM never opens a lock file that it holds: whoever comes second learns
+   * from here, by the directory's identity, that it is held, before touching the file.
    */
   private static final Map<Object, Path> HELD_BY_THIS_PROCESS = new ConcurrentHashMap<>();
 

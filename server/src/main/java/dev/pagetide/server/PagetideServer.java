@@ -44,7 +44,14 @@ public final class PagetideServer {
     SLF4JBridgeHandler.install();
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     PrintStream err = new PrintStream(System.err, true, StandardCharsets.UTF_8);
-    System.exit(new PagetideServer(System.getenv(), out, err).run(args));
+    int exit = FAILED;
+    try {
+      exit = new PagetideServer(System.getenv(), out, err).run(args);
+    } catch (RuntimeException | Error e) {
+      // Said here, because the threads of a half-started server would keep the process alive.
+      LoggerFactory.getLogger(PagetideServer.class).error("ended by a bug of the server", e);
+    }
+    System.exit(exit);
   }
 
   /** Runs the command; returns its exit code, if it was not told to end by a signal before. */

@@ -74,7 +74,8 @@ public final class ServerDirectory implements AutoCloseable {
         directory.resolve(HANDOFF_SOCKET).toString().getBytes(StandardCharsets.UTF_8).length;
     return bytes <= MAX_SOCKET_PATH_BYTES
         ? null
-        : "the path of its %s would have %d bytes, a Unix socket's has at most %d; name a directory of at most %d bytes"
+        : ("the path of its %s would have %d bytes, a Unix socket's has at most %d; name a"
+               + " directory of at most %d bytes")
             .formatted(
                 HANDOFF_SOCKET,
                 bytes,
@@ -150,7 +151,8 @@ public final class ServerDirectory implements AutoCloseable {
       admitTo(directory);
     } catch (IOException e) {
       throw new StartupException(
-          "mode %04o and group %s cannot be given to the sockets in %s (%s); name a --socket-group that the server's user belongs to."
+          ("mode %04o and group %s cannot be given to the sockets in %s (%s); name a --socket-group"
+                  + " that the server's user belongs to.")
               .formatted(
                   socketMode,
                   socketGroup == null ? "(unchanged)" : socketGroup.getName(),
@@ -232,7 +234,8 @@ public final class ServerDirectory implements AutoCloseable {
     int mode = number(status, "mode") & 0777;
     if ((mode & 0022) != 0) {
       throw new StartupException(
-          "%s has mode %04o, group or others may write to it; run chmod go-w on it, or name another --dir."
+          ("%s has mode %04o, group or others may write to it; run chmod go-w on it, or name"
+               + " another --dir.")
               .formatted(directory, mode));
     }
   }
@@ -247,11 +250,11 @@ public final class ServerDirectory implements AutoCloseable {
           socket + " is not a socket, so it is not Pagetide's to remove; move it away.");
     }
     try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-      // Not blocking: a listener whose backlog is full is alive, too, and says so by "not yet".
+      // Not blocking: a listener whose backlog is full lives, too; it answers EAGAIN at once.
       probe.configureBlocking(false);
       var _ = probe.connect(UnixDomainSocketAddress.of(socket));
     } catch (ConnectException e) {
-      // ECONNREFUSED: bound once, by a process that is gone.
+      // ECONNREFUSED: it was bound by a process that is gone.
       Files.deleteIfExists(socket);
       return;
     } catch (IOException e) {
