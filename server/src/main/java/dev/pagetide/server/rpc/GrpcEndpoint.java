@@ -8,7 +8,6 @@ import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
 import io.grpc.BindableService;
-import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
@@ -85,8 +84,7 @@ public final class GrpcEndpoint implements AutoCloseable {
     this.sessions = sessions;
     this.limits = limits;
     this.streams = new SessionStreams(sessions, workers);
-    this.inFlight =
-        new InFlight(limits, PageRangeServiceGrpc.getOpenRangeMethod().getFullMethodName());
+    this.inFlight = new InFlight(limits);
     // The last one added is the first to see a call.
     this.interceptors = new ArrayList<>();
     interceptors.add(inFlight.interceptor());
@@ -119,8 +117,7 @@ public final class GrpcEndpoint implements AutoCloseable {
    * @throws IOException if it cannot be bound
    */
   public int listenTcp(InetSocketAddress address) throws IOException {
-    return listen(address, InsecureServerCredentials.create(), EpollServerSocketChannel.class)
-        .getPort();
+    return listen(address, PeerNegotiator.credentials(), EpollServerSocketChannel.class).getPort();
   }
 
   private Server listen(
@@ -147,7 +144,7 @@ public final class GrpcEndpoint implements AutoCloseable {
           .withChildOption(EpollChannelOption.TCP_USER_TIMEOUT, USER_TIMEOUT_MILLIS);
     }
     interceptors.forEach(builder::intercept);
-    services.forEach(builder::addService);
+    services.forEach(service -> builder.addService(MalformedMessages.refusedBy(service)));
     Server server = builder.build().start();
     servers.add(server);
     return server;
