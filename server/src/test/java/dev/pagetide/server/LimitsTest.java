@@ -64,7 +64,9 @@ final class LimitsTest {
 
   @Test
   void useRange_maxResidentBytesReached_isRefusedAndChangesNothing() throws Exception {
+    // Callers by TCP count as a uid of their own; within one uid its own limit would be met first.
     String[] options = {
+      "--listen=127.0.0.1:0",
       "--max-range-bytes=64KiB",
       "--max-resident-bytes=128KiB",
       "--max-resident-bytes-per-uid=128KiB",
@@ -73,7 +75,7 @@ final class LimitsTest {
     try (TestServer server = TestServer.start(options)) {
       ManagedChannel channel = server.connect();
       RawSession first = RawSession.open(channel, 16);
-      RawSession second = RawSession.open(channel, 16);
+      RawSession second = RawSession.open(server.connectTcp(), 16);
       int _ = first.use(0, 16).size();
       int _ = second.use(0, 10).size();
 

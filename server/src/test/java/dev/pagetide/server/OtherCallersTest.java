@@ -9,8 +9,6 @@ import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.ScanRequest;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
 import dev.pagetide.v1.Transport;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import java.io.File;
@@ -20,8 +18,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -79,6 +75,7 @@ final class OtherCallersTest {
                 "--clear-groups",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
+                "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 String.join(File.pathSeparator, classPath),
                 OtherUidClient.class.getName()));
@@ -109,69 +106,34 @@ final class OtherCallersTest {
       RawSession unix = RawSession.open(server.connect(), 1);
       int _ = unix.use(0, 1).size();
       unix.stop(0, 1);
-      ManagedChannel tcp =
-          Grpc.newChannelBuilderForAddress(
-                  "127.0.0.1", tcpPort(server), InsecureChannelCredentials.create())
-              .build();
-      try {
-        var shrinker =
-            ShrinkerServiceGrpc.newBlockingStub(tcp).withDeadlineAfter(30, TimeUnit.SECONDS);
-        Refusal.of(() -> shrinker.count(CountRequest.getDefaultInstance()))
-            .is(
-                Code.PERMISSION_DENIED,
-                "NOT_PERMITTED",
-                "ShrinkerService is for root and the server's own user, on the server's Unix"
-                    + " socket");
-        Refusal.of(() -> shrinker.scan(ScanRequest.newBuilder().setPages(100).build()))
-            .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
-        Refusal.of(() -> shrinker.listRanges(ListRangesRequest.getDefaultInstance()))
-            .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
+      ManagedChannel tcp = server.connectTcp();
+      var shrinker =
+          ShrinkerServiceGrpc.newBlockingStub(tcp).withDeadlineAfter(30, TimeUnit.SECONDS);
+      Refusal.of(() -> shrinker.count(CountRequest.getDefaultInstance()))
+          .is(
+              Code.PERMISSION_DENIED,
+              "NOT_PERMITTED",
+              "ShrinkerService is for root and the server's own user, on the server's Unix"
+                  + " socket");
+      Refusal.of(() -> shrinker.scan(ScanRequest.newBuilder().setPages(100).build()))
+          .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
+      Refusal.of(() -> shrinker.listRanges(ListRangesRequest.getDefaultInstance()))
+          .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
 
-        RawSession session = RawSession.open(tcp, 1);
-        Refusal.of(
-                () ->
-                    session.stub().read(ReadRequest.newBuilder().setSession(unix.token()).build()))
-            .is(Code.NOT_FOUND, "UNKNOWN_SESSION");
-        assertThat(unix.map()).as("nothing was reclaimed").isEqualTo("a");
+      RawSession session = RawSession.open(tcp, 1);
+      Refusal.of(
+              () -> session.stub().read(ReadRequest.newBuilder().setSession(unix.token()).build()))
+          .is(Code.NOT_FOUND, "UNKNOWN_SESSION");
+      assertThat(unix.map()).as("nothing was reclaimed").isEqualTo("a");
 
-        assertThat(session.opened().hasFile()).isFalse();
-        assertThat(session.use(0, 1)).hasSize(1);
-        session.write(0, SECRET);
-        assertThat(session.read(0, SECRET.size())).isEqualTo(SECRET);
-        assertThat(server.ranges())
-            .extracting(range -> range.getTransport())
-            .containsExactly(Transport.TRANSPORT_UNIX, Transport.TRANSPORT_TCP);
-      } finally {
-        tcp.shutdownNow();
-      }
+      assertThat(session.opened().hasFile()).isFalse();
+      assertThat(session.use(0, 1)).hasSize(1);
+      session.write(0, SECRET);
+      assertThat(session.read(0, SECRET.size())).isEqualTo(SECRET);
+      assertThat(server.ranges())
+          .extracting(range -> range.getTransport())
+          .containsExactly(Transport.TRANSPORT_UNIX, Transport.TRANSPORT_TCP);
       server.stopWithoutStackTrace();
     }
-  }
-
-  /** The port the server chose: it is listening, and nobody else of its process is but HTTP. */
-  private static int tcpPort(TestServer server) throws IOException {
-    String http = server.httpUrl().substring(server.httpUrl().lastIndexOf(':') + 1);
-    List<String> inodes = new ArrayList<>();
-    try (Stream<Path> files = Files.list(Path.of("/proc/" + server.process().pid() + "/fd"))) {
-      for (Path file : files.toList()) {
-        Matcher socket =
-            Pattern.compile("socket:\\[(\\d+)]").matcher(Files.readSymbolicLink(file).toString());
-        if (socket.matches()) {
-          inodes.add(socket.group(1));
-        }
-      }
-    }
-    for (String table : List.of("/proc/net/tcp", "/proc/net/tcp6")) {
-      for (String line : Files.readAllLines(Path.of(table))) {
-        String[] words = line.trim().split("\\s+", -1);
-        if (words.length > 9 && words[3].equals("0A") && inodes.contains(words[9])) {
-          int port = Integer.parseInt(words[1].substring(words[1].indexOf(':') + 1), 16);
-          if (port != Integer.parseInt(http)) {
-            return port;
-          }
-        }
-      }
-    }
-    throw new AssertionError("the server does not listen on TCP");
   }
 }

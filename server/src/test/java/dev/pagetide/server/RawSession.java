@@ -99,6 +99,14 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     return get(opened);
   }
 
+  void awaitOpenedOrEnded() {
+    try {
+      var _ = opened();
+    } catch (StatusRuntimeException e) {
+      // Ended.
+    }
+  }
+
   Draining draining() {
     return get(draining);
   }

@@ -152,7 +152,7 @@ final class SessionLifeTest {
         }
       }
       if (round % 3 == 0) {
-        var _ = racing.getLast().end.isDone() || !racing.getLast().token().isEmpty();
+        racing.getLast().awaitOpenedOrEnded();
       }
       if (round % 10 == 9) {
         channel.shutdownNow();
@@ -193,8 +193,7 @@ final class SessionLifeTest {
         for (Future<Refusal> ending : endings) {
           Refusal refusal = ending.get(30, TimeUnit.SECONDS);
           if (refusal.code() == Code.ABORTED) {
-            refusal.is(
-                Code.ABORTED, "SESSION_ENDED", "the session has ended; open a new range");
+            refusal.is(Code.ABORTED, "SESSION_ENDED", "the session has ended; open a new range");
           } else {
             refusal.is(Code.NOT_FOUND, "UNKNOWN_SESSION");
           }
@@ -260,10 +259,9 @@ final class SessionLifeTest {
             () -> assertThat(server.metric("pagetide_sessions")).isEqualTo((double) number));
     // The gauge counts tokens; memory and names follow.
     Awaitility.await()
-        .until(
-            () ->
-                server.metric("pagetide_sessions_opened_total")
-                        - server.metric("pagetide_sessions_ended_total")
-                    == number);
+        .until(() ->
+            server.metric("pagetide_sessions_opened_total")
+                    - server.metric("pagetide_sessions_ended_total")
+                == number);
   }
 }

@@ -24,6 +24,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** A real server process on a directory of its own, and what tests ask of it. */
@@ -90,6 +92,44 @@ final class TestServer implements AutoCloseable {
         Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry().build();
     channels.add(channel);
     return channel;
+  }
+
+  /** A new connection by TCP, to a server that was started with {@code --listen}. */
+  ManagedChannel connectTcp() throws IOException {
+    ManagedChannel channel =
+        Grpc.newChannelBuilderForAddress(
+                "127.0.0.1", tcpPort(), InsecureChannelCredentials.create())
+            .disableRetry()
+            .build();
+    channels.add(channel);
+    return channel;
+  }
+
+  /** The port that --listen chose: its process listens on that one and HTTP's alone. */
+  private int tcpPort() throws IOException {
+    String http = httpUrl.substring(httpUrl.lastIndexOf(':') + 1);
+    List<String> inodes = new ArrayList<>();
+    try (Stream<Path> files = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+      for (Path file : files.toList()) {
+        Matcher socket =
+            Pattern.compile("socket:\\[(\\d+)]").matcher(Files.readSymbolicLink(file).toString());
+        if (socket.matches()) {
+          inodes.add(socket.group(1));
+        }
+      }
+    }
+    for (String table : List.of("/proc/net/tcp", "/proc/net/tcp6")) {
+      for (String line : Files.readAllLines(Path.of(table))) {
+        String[] words = line.trim().split("\\s+", -1);
+        if (words.length > 9 && words[3].equals("0A") && inodes.contains(words[9])) {
+          int port = Integer.parseInt(words[1].substring(words[1].indexOf(':') + 1), 16);
+          if (port != Integer.parseInt(http)) {
+            return port;
+          }
+        }
+      }
+    }
+    throw new AssertionError("the server does not listen on TCP");
   }
 
   ShrinkerServiceBlockingStub shrinker() {
