@@ -86,7 +86,7 @@ final class ServerEndTest {
 
   @Test
   void main_terminatedAndAllSessionsLeave_doesNotWaitAnyLonger() throws Exception {
-    try (TestServer server = TestServer.start("--drain-wait=10m")) {
+    try (TestServer server = TestServer.start("--drain-wait=600s")) {
       RawSession session = RawSession.open(server.connect(), 4);
 
       server.process().requestTermination();

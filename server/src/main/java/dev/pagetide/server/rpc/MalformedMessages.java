@@ -11,8 +11,11 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerMethodDefinition;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.ServiceDescriptor;
 import io.grpc.StatusRuntimeException;
 import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,11 +30,17 @@ final class MalformedMessages {
   /** The same service, which refuses what it cannot parse. */
   static ServerServiceDefinition refusedBy(BindableService service) {
     ServerServiceDefinition definition = service.bindService();
-    ServerServiceDefinition.Builder builder =
-        ServerServiceDefinition.builder(definition.getServiceDescriptor().getName());
+    List<ServerMethodDefinition<?, ?>> methods = new ArrayList<>();
+    ServiceDescriptor.Builder descriptor =
+        ServiceDescriptor.newBuilder(definition.getServiceDescriptor().getName())
+            .setSchemaDescriptor(definition.getServiceDescriptor().getSchemaDescriptor());
     for (ServerMethodDefinition<?, ?> method : definition.getMethods()) {
-      builder.addMethod(refusedBy(method));
+      ServerMethodDefinition<?, ?> refusing = refusedBy(method);
+      methods.add(refusing);
+      descriptor.addMethod(refusing.getMethodDescriptor());
     }
+    ServerServiceDefinition.Builder builder = ServerServiceDefinition.builder(descriptor.build());
+    methods.forEach(builder::addMethod);
     return builder.build();
   }
 
