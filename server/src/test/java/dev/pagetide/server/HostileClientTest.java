@@ -91,7 +91,7 @@ final class HostileClientTest {
   void read_aThousandAnswersUnread_isRefusedBeyondTheLimitAndReleasedAfterwards() throws Exception {
     RawSession good = RawSession.open(server.connect(), RANGE_PAGES);
     int _ = good.use(0, RANGE_PAGES).size();
-    ManagedChannel bad = server.connect();
+    ManagedChannel bad = server.connectWithFixedWindow();
     RawSession badSession = RawSession.open(bad, RANGE_PAGES);
     badSession.use(0, RANGE_PAGES);
 
@@ -120,6 +120,7 @@ final class HostileClientTest {
     // Others are served meanwhile.
     assertThat(good.read(0, MAX_DATA).size()).isEqualTo(MAX_DATA);
 
+    reads.cancelAll();
     bad.shutdownNow();
     Awaitility.await().until(() -> server.metric("pagetide_sessions") == 1);
 
@@ -234,6 +235,10 @@ final class HostileClientTest {
       call.sendMessage(request);
       call.halfClose();
       calls.add(call);
+    }
+
+    void cancelAll() {
+      calls.forEach(call -> call.cancel("the test is done", null));
     }
 
     void readAll() {

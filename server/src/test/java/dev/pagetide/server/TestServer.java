@@ -11,6 +11,7 @@ import dev.pagetide.v1.ShrinkerServiceGrpc.ShrinkerServiceBlockingStub;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -90,6 +91,17 @@ final class TestServer implements AutoCloseable {
   ManagedChannel connect() {
     ManagedChannel channel =
         Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry().build();
+    channels.add(channel);
+    return channel;
+  }
+
+  /** A new connection whose client takes 64 KiB of answers and, unless they are read, no more. */
+  ManagedChannel connectWithFixedWindow() {
+    ManagedChannel channel =
+        NettyChannelBuilder.forTarget(target, InsecureChannelCredentials.create())
+            .flowControlWindow(65_535)
+            .disableRetry()
+            .build();
     channels.add(channel);
     return channel;
   }
