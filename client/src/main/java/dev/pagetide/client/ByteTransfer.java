@@ -56,11 +56,11 @@ final class ByteTransfer<A> {
     for (int at = pieceBytes; at > 0 && at < length; at += pieceBytes) {
       int start = at;
       int bytes = Math.min(length - at, pieceBytes);
-      chain = chain.thenCompose(previous -> piece(start, bytes));
+      chain = chain.thenCompose(_ -> piece(start, bytes));
     }
-    var unused = chain.whenComplete((done, failure) -> settle(failure));
+    var _ = chain.whenComplete((_, failure) -> settle(failure));
     // Runs inside cancel(), so that nothing touches the caller's buffer once cancel() has returned.
-    var unusedToo = result.whenComplete((done, failure) -> stop());
+    var _ = result.whenComplete((_, _) -> stop());
     return result;
   }
 

@@ -118,9 +118,9 @@ public final class PageRange implements AutoCloseable {
     return ifOpen(() -> {
       CompletableFuture<FreshPages> result = new CompletableFuture<>();
       CompletableFuture<List<PageInterval>> answer = calls.use(named);
-      var unused = answer.whenComplete((fresh, failure) -> settle(result, named, fresh, failure));
+      var _ = answer.whenComplete((fresh, failure) -> settle(result, named, fresh, failure));
       // Runs inside cancel(): the doubt is there before the caller can do anything else.
-      var unusedToo =
+      var _ =
           result.whenComplete((fresh, failure) -> {
             if (!answer.isDone()) {
               doubtful.add(named);
@@ -193,7 +193,7 @@ public final class PageRange implements AutoCloseable {
     byte[] bytes = new byte[length];
     CompletableFuture<byte[]> result = new CompletableFuture<>();
     CompletableFuture<Void> transfer = readAsync(offset, ByteBuffer.wrap(bytes));
-    var unused =
+    var _ =
         transfer.whenComplete((done, failure) -> {
           if (failure == null) {
             result.complete(bytes);
@@ -201,7 +201,7 @@ public final class PageRange implements AutoCloseable {
             result.completeExceptionally(failure);
           }
         });
-    var unusedToo = result.whenComplete((done, failure) -> transfer.cancel(true));
+    var _ = result.whenComplete((done, failure) -> transfer.cancel(true));
     return result;
   }
 

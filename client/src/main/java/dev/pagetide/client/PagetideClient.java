@@ -172,17 +172,17 @@ public final class PagetideClient implements AutoCloseable {
             .build();
     SessionStream stream = SessionStream.start(channel, request);
     sessions.add(stream);
-    var unused = stream.ended().thenRun(() -> sessions.remove(stream));
+    var _ = stream.ended().thenRun(() -> sessions.remove(stream));
     if (closed) {
       stream.close();
     }
     CompletableFuture<PageRange> result = new CompletableFuture<>();
-    var unusedToo =
+    var _ =
         stream
             .opened()
             .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
             .whenComplete((opened, failure) -> settle(result, stream, opened, failure));
-    var unusedAsWell =
+    var _ =
         result.whenComplete((range, failure) -> {
           if (failure != null) {
             stream.close();
@@ -255,7 +255,7 @@ public final class PagetideClient implements AutoCloseable {
     sessions.forEach(SessionStream::close);
     channel.shutdownNow();
     try {
-      var unused = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
+      var _ = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -41,7 +41,7 @@ final class UnaryCalls {
     ClientCalls.asyncUnaryCall(
         call, request, new Answer<>(String.valueOf(method.getBareMethodName()), convert, future));
     // A no-op once the call has ended; else the caller gave up, and the server should know.
-    var unused =
+    var _ =
         future.whenComplete((answer, failure) -> {
           if (failure != null) {
             call.cancel("the caller gave up", null);
