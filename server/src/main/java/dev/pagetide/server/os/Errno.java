@@ -1,0 +1,40 @@
+package dev.pagetide.server.os;
+
+import java.util.Map;
+
+/** The names of the error numbers that the calls in {@link Libc} give, on Linux. */
+final class Errno {
+  static final int EINTR = 4;
+  static final int EINVAL = 22;
+
+  /** x86-64 and aarch64 agree on these. */
+  private static final Map<Integer, String> NAMES =
+      Map.ofEntries(
+          Map.entry(1, "EPERM"),
+          Map.entry(EINTR, "EINTR"),
+          Map.entry(5, "EIO"),
+          Map.entry(9, "EBADF"),
+          Map.entry(11, "EAGAIN"),
+          Map.entry(12, "ENOMEM"),
+          Map.entry(13, "EACCES"),
+          Map.entry(14, "EFAULT"),
+          Map.entry(16, "EBUSY"),
+          Map.entry(19, "ENODEV"),
+          Map.entry(EINVAL, "EINVAL"),
+          Map.entry(23, "ENFILE"),
+          Map.entry(24, "EMFILE"),
+          Map.entry(26, "ETXTBSY"),
+          Map.entry(27, "EFBIG"),
+          Map.entry(28, "ENOSPC"),
+          Map.entry(29, "ESPIPE"),
+          Map.entry(38, "ENOSYS"),
+          Map.entry(75, "EOVERFLOW"),
+          Map.entry(95, "EOPNOTSUPP"));
+
+  private Errno() {}
+
+  /** The name of an error number, or the number itself where it has no name here. */
+  static String name(int errno) {
+    return NAMES.getOrDefault(errno, "errno " + errno);
+  }
+}

@@ -1,0 +1,148 @@
+package dev.pagetide.server.page;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A limit on resident pages, and what is charged to it: a node in a tree whose root is the whole
+ * server, with a node for each uid below it and one for each session below that.
+ *
+ * <p>A charge is made to a node and all above it, or to none. No node's charge ever exceeds its
+ * limit, at whatever moment it is read. Reserve before memory is given; release after it was taken.
+ *
+ * <p>Thread-safe, without locks.
+ */
+public final class PageBudget {
+  private static final VarHandle CHARGED;
+
+  static {
+    try {
+      CHARGED = MethodHandles.lookup().findVarHandle(PageBudget.class, "charged", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final String name;
+  private final long limitPages;
+  private final @Nullable PageBudget parent;
+
+  @SuppressWarnings("UnusedVariable") // through CHARGED
+  private volatile long charged;
+
+  private PageBudget(String name, long limitPages, @Nullable PageBudget parent) {
+    if (limitPages < 0) {
+      throw new IllegalArgumentException(name + " is a limit of " + limitPages + " pages");
+    }
+    this.name = name;
+    this.limitPages = limitPages;
+    this.parent = parent;
+  }
+
+  /**
+   * The budget of a whole server.
+   *
+   * @param name the option that sets the limit, for messages: {@code --max-resident-bytes}
+   * @param limitPages the most pages that may be resident, bookkeeping pages included
+   */
+  public static PageBudget root(String name, long limitPages) {
+    return new PageBudget(name, limitPages, null);
+  }
+
+  /** A narrower limit below this one. */
+  public PageBudget child(String name, long limitPages) {
+    return new PageBudget(name, limitPages, this);
+  }
+
+  /**
+   * Charges {@code pages} to this budget and all above it, if none of them would exceed its limit.
+   *
+   * @return {@code null} if charged; else the budget that has no room, and nothing is charged
+   */
+  @Nullable PageBudget tryReserve(long pages) {
+    for (PageBudget node = this; node != null; node = node.parent) {
+      if (!node.tryCharge(pages)) {
+        for (PageBudget below = this; below != node; below = below.parentOf()) {
+          below.discharge(pages);
+        }
+        return node;
+      }
+    }
+    return null;
+  }
+
+  /** Gives back what was reserved: the memory is gone, or was never given. */
+  void release(long pages) {
+    for (PageBudget node = this; node != null; node = node.parent) {
+      node.discharge(pages);
+    }
+  }
+
+  private PageBudget parentOf() {
+    if (parent == null) {
+      throw new AssertionError("walked past the root");
+    }
+    return parent;
+  }
+
+  private boolean tryCharge(long pages) {
+    while (true) {
+      long now = charged;
+      if (pages > limitPages - now) {
+        return false;
+      }
+      if (CHARGED.compareAndSet(this, now, now + pages)) {
+        return true;
+      }
+    }
+  }
+
+  private void discharge(long pages) {
+    long left = (long) CHARGED.getAndAdd(this, -pages) - pages;
+    if (left < 0) {
+      throw new AssertionError(name + " was released more than was reserved: " + left);
+    }
+  }
+
+  /** Whether this budget is {@code scope}, or lies below it. */
+  boolean isWithin(PageBudget scope) {
+    for (PageBudget node = this; node != null; node = node.parent) {
+      if (node == scope) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The server's budget, at the top. */
+  PageBudget root() {
+    PageBudget node = this;
+    while (node.parent != null) {
+      node = node.parent;
+    }
+    return node;
+  }
+
+  /** Pages charged now. */
+  public long chargedPages() {
+    return charged;
+  }
+
+  /** The most pages that can be charged. */
+  public long limitPages() {
+    return limitPages;
+  }
+
+  /** One look at a budget, for a message. */
+  record Reading(String name, long chargedPages, long limitPages) {}
+
+  Reading reading() {
+    return new Reading(name, charged, limitPages);
+  }
+
+  @Override
+  public String toString() {
+    return name + ": " + charged + " of " + limitPages + " pages";
+  }
+}

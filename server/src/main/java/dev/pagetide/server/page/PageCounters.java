@@ -1,0 +1,66 @@
+package dev.pagetide.server.page;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * How many pages went over each edge, since the server started; edges taken by clients themselves
+ * are not among them.
+ *
+ * <p>At rest: allocated - reclaimed - closed = resident data pages, and allocated + reused = pages
+ * the server made USED.
+ */
+public final class PageCounters {
+  private final LongAdder allocated = new LongAdder();
+  private final LongAdder reused = new LongAdder();
+  private final LongAdder stopped = new LongAdder();
+  private final LongAdder reclaimed = new LongAdder();
+  private final LongAdder closed = new LongAdder();
+
+  /** No counts yet. */
+  public PageCounters() {}
+
+  void allocated(int pages) {
+    allocated.add(pages);
+  }
+
+  void reused(int pages) {
+    reused.add(pages);
+  }
+
+  void stopped(int pages) {
+    stopped.add(pages);
+  }
+
+  void reclaimed(int pages) {
+    reclaimed.add(pages);
+  }
+
+  void closed(int pages) {
+    closed.add(pages);
+  }
+
+  /** FREE pages that got memory, and kept it. */
+  public long allocated() {
+    return allocated.sum();
+  }
+
+  /** AVAILABLE pages that became USED. */
+  public long reused() {
+    return reused.sum();
+  }
+
+  /** USED pages that became AVAILABLE. */
+  public long stopped() {
+    return stopped.sum();
+  }
+
+  /** AVAILABLE pages that the shrinker made FREE. */
+  public long reclaimed() {
+    return reclaimed.sum();
+  }
+
+  /** Pages that were resident when their range closed. */
+  public long closed() {
+    return closed.sum();
+  }
+}

@@ -1,0 +1,133 @@
+package dev.pagetide.server.page;
+
+import java.io.IOException;
+
+/**
+ * Why a page range refused: a small family, each member with a message that says what happened, the
+ * numbers, and what to do. Bears no stack trace: a refusal is an answer, not an accident.
+ */
+public abstract sealed class PageFailure extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private PageFailure(String message) {
+    super(message, null, false, false);
+  }
+
+  /** Pages or bytes beyond the end of the range. */
+  public static final class PastEnd extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    PastEnd(String message) {
+      super(message);
+    }
+
+    static PastEnd ofPages(long startPage, long endPage, int pageCount) {
+      return new PastEnd(
+          "pages [%s, %s) exceed this range's %d pages; ask for end_page <= %d, or open with a larger size_bytes"
+              .formatted(Long.toString(startPage), Long.toString(endPage), pageCount, pageCount));
+    }
+
+    static PastEnd ofBytes(long offset, long length, long dataBytes) {
+      return new PastEnd(
+          "bytes at offset %s, length %s, exceed this range's %d bytes; ask for offset + length <= %d"
+              .formatted(
+                  Long.toUnsignedString(offset),
+                  Long.toUnsignedString(length),
+                  dataBytes,
+                  dataBytes));
+    }
+  }
+
+  /** A size of less than one page. */
+  public static final class SizeInvalid extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    SizeInvalid(long sizeBytes, int pageSize) {
+      super(
+          "size_bytes=%s is less than one page; ask for at least %d bytes"
+              .formatted(Long.toUnsignedString(sizeBytes), pageSize));
+    }
+  }
+
+  /** A byte of a page that is not USED was to be copied. */
+  public static final class NotUsed extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    NotUsed(String verb, int page, String state) {
+      super(
+          "page %d is %s, not USED: %s; call UseRange(%d, %d) before %s"
+              .formatted(
+                  page,
+                  state,
+                  state.equals("FREE")
+                      ? "it holds no memory"
+                      : "its bytes may be reclaimed at any time",
+                  page,
+                  page + 1,
+                  verb));
+    }
+  }
+
+  /** A limit on resident memory is reached, and nothing could be reclaimed. */
+  public static final class NoMemory extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    private final boolean hopeless;
+
+    NoMemory(long pages, PageBudget.Reading limit, long available, int pageSize, boolean hopeless) {
+      super(
+          "no memory for %d %s: resident %d of %d pages, available %d; %s, or raise %s (now %d bytes)"
+              .formatted(
+                  pages,
+                  pages == 1 ? "page" : "pages",
+                  limit.chargedPages(),
+                  limit.limitPages(),
+                  available,
+                  hopeless ? "ask for fewer pages at once" : "stop using pages",
+                  limit.name(),
+                  limit.limitPages() * pageSize));
+      this.hopeless = hopeless;
+    }
+
+    NoMemory(long pages, IOException kernel) {
+      super(
+          "no memory for %d %s: the kernel refused (%s); free memory on the host, or lower --max-resident-bytes"
+              .formatted(pages, pages == 1 ? "page" : "pages", kernel.getMessage()));
+      this.hopeless = false;
+    }
+
+    /** Whether the request exceeds what the limit can ever give, so that trying again is no use. */
+    public boolean hopeless() {
+      return hopeless;
+    }
+  }
+
+  /** The range is closing or closed. */
+  public static final class Closed extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    Closed() {
+      super("the session has ended; open a new range");
+    }
+  }
+
+  /** The page table holds words that nobody may write. */
+  public static final class TableCorrupt extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    TableCorrupt() {
+      super(
+          "the range's page table changes as no client may change it, and the pages could not be"
+              + " used; only AVAILABLE <-> USED is a client's to write");
+    }
+  }
+
+  /** The kernel refused a copy or a punch: the host is in trouble. */
+  public static final class SystemRefused extends PageFailure {
+    private static final long serialVersionUID = 1L;
+
+    SystemRefused(IOException kernel) {
+      super("the kernel refused: " + kernel.getMessage());
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package dev.pagetide.server.page;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * One bit a page in the server's own memory: whether the server gave the page memory.
+ *
+ * <p>Read by anybody; written under the range's lock only (see {@link ResidentPages}).
+ */
+final class ResidentBits {
+  private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
+
+  private final long[] bits;
+
+  ResidentBits(int pageCount) {
+    this.bits = new long[(pageCount + Long.SIZE - 1) / Long.SIZE];
+  }
+
+  /** ORDER: acquire; pairs with the release in {@link #set}: who sees the bit sees the memory. */
+  boolean getAcquire(int page) {
+    long element = (long) ELEMENT.getAcquire(bits, page >>> 6);
+    return (element & (1L << page)) != 0;
+  }
+
+  /** Sets the bits of pages. The caller holds the range's lock. ORDER: release. */
+  void set(int startPage, int endPage) {
+    for (int page = startPage; page < endPage; page++) {
+      int index = page >>> 6;
+      ELEMENT.setRelease(bits, index, bits[index] | (1L << page));
+    }
+  }
+
+  /** Clears the bits of pages. The caller holds the range's lock. ORDER: release. */
+  void clear(int startPage, int endPage) {
+    for (int page = startPage; page < endPage; page++) {
+      int index = page >>> 6;
+      ELEMENT.setRelease(bits, index, bits[index] & ~(1L << page));
+    }
+  }
+}

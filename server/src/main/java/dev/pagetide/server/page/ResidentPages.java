@@ -1,0 +1,129 @@
+package dev.pagetide.server.page;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.os.PageFile;
+import dev.pagetide.server.os.SystemCallException;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Which pages of one range hold memory, and the lock under which that changes.
+ *
+ * <p>The bits here, and not the words in the shared table, are what the server believes: a bit
+ * changes only next to a successful allocate or punch, with the lock held.
+ */
+@SuppressWarnings("NonAtomicVolatileUpdate") // only the lock's holder writes
+final class ResidentPages {
+  /**
+   * The range's lock. LOCKS: held across one system call at a time, at most {@link
+   * #MAX_PAGES_PER_HOLD} pages under one hold; its holder takes no other lock, waits for nobody and
+   * calls no other component.
+   */
+  final ReentrantLock lock = new ReentrantLock();
+
+  /** The most pages given or taken under one hold of the lock: a quarter of a millisecond. */
+  static final int MAX_PAGES_PER_HOLD = 256;
+
+  private final PageFile file;
+  private final PageObserver observer;
+  private final PageClock clock;
+  private final ResidentBits bits;
+  private final int pageCount;
+  private final int bookkeepingPages;
+
+  // RACE: written under the lock only, so no update is lost; read by anybody at any time.
+  private volatile int count;
+  private volatile int highWatermark;
+  private volatile long strays;
+
+  ResidentPages(PageFile file, PageClock clock, PageObserver observer) {
+    this.file = file;
+    this.clock = clock;
+    this.observer = observer;
+    this.pageCount = file.layout().pageCount();
+    this.bookkeepingPages = file.layout().bookkeepingPages();
+    this.bits = new ResidentBits(pageCount);
+  }
+
+  /** Whether the server gave the page memory and has not taken it back. */
+  boolean isResident(int page) {
+    return bits.getAcquire(page);
+  }
+
+  /** How many data pages are resident. */
+  int count() {
+    return count;
+  }
+
+  /** One past the highest page that ever held memory. */
+  int highWatermark() {
+    return highWatermark;
+  }
+
+  /** Pages of memory found that the server had not given, since the range was registered. */
+  long strays() {
+    return strays;
+  }
+
+  /**
+   * Gives memory to neighbouring pages that have none; they read as zeros.
+   *
+   * @throws SystemCallException if the kernel refused; then nothing has changed
+   */
+  @GuardedBy("lock")
+  void allocate(int startPage, int endPage) throws SystemCallException {
+    long start = clock.nanos();
+    file.allocate(startPage, endPage);
+    bits.set(startPage, endPage);
+    count = count + endPage - startPage;
+    highWatermark = Math.max(highWatermark, endPage);
+    observer.allocated(endPage - startPage, clock.nanos() - start);
+  }
+
+  /**
+   * Takes the memory of neighbouring pages that have it.
+   *
+   * @throws SystemCallException if the kernel refused; then nothing has changed
+   */
+  @GuardedBy("lock")
+  void punch(int startPage, int endPage) throws SystemCallException {
+    long start = clock.nanos();
+    file.punch(startPage, endPage);
+    bits.clear(startPage, endPage);
+    count = count - (endPage - startPage);
+    observer.punched(endPage - startPage, clock.nanos() - start);
+  }
+
+  /**
+   * Punches memory that the server did not give, if the file holds more than it should. One fstat
+   * where there is nothing to find.
+   *
+   * <p>Called before pages are allocated, so that a fresh page is zeros also where a client touched
+   * it behind the server's back.
+   */
+  @GuardedBy("lock")
+  void punchStrays() throws SystemCallException {
+    long found = file.residentPages() - bookkeepingPages - count;
+    if (found <= 0) {
+      return;
+    }
+    punchWhereClear(0, pageCount);
+    strays = strays + found;
+  }
+
+  /** Punches, without any change of a bit, the pages of a span whose bit is clear. */
+  @GuardedBy("lock")
+  void punchWhereClear(int startPage, int endPage) throws SystemCallException {
+    int page = startPage;
+    while (page < endPage) {
+      if (bits.getAcquire(page)) {
+        page++;
+        continue;
+      }
+      int runStart = page;
+      while (page < endPage && !bits.getAcquire(page)) {
+        page++;
+      }
+      file.punch(runStart, page);
+    }
+  }
+}

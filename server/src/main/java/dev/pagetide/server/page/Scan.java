@@ -1,0 +1,164 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageWord;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * One scan's way through the candidates: grouped by range, cut into runs. Confined to one thread.
+ */
+final class Scan {
+  private final ScanTally tally;
+  private final CandidateBuffer sorter = new CandidateBuffer(1);
+  private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
+
+  /** Skipped candidates by the filling they came from; in the order in which they were taken. */
+  private final Map<Long, Skipped> skipped = new HashMap<>();
+
+  private int[] chosen = new int[0];
+  private long[] words = new long[0];
+
+  Scan(ScanTally tally) {
+    this.tally = tally;
+  }
+
+  /** Ranges that turned out to be busy; this scan leaves them alone from then on. */
+  Set<ShrinkablePageRange> busyRanges() {
+    return busy;
+  }
+
+  /** Reclaims a batch, oldest first as far as it is not all reclaimed anyway. */
+  void take(EvictionQueue.Batch batch) {
+    // Within a batch order does not matter: all of it is to go. So it is put in the order of
+    // places,
+    // which brings neighbours together.
+    long[] batchWords = batch.words().clone();
+    long[] batchPlaces = batch.places().clone();
+    sorter.sortByPlace(batchWords, batchPlaces, 0, batchWords.length);
+    int from = 0;
+    while (from < batchPlaces.length) {
+      int index = CandidateBuffer.rangeIndex(batchPlaces[from]);
+      int to = from;
+      while (to < batchPlaces.length && CandidateBuffer.rangeIndex(batchPlaces[to]) == index) {
+        to++;
+      }
+      takeGroup(batch.ranges().get(index), batchWords, batchPlaces, from, to);
+      from = to;
+    }
+    rememberSkipped(batch);
+  }
+
+  private void takeGroup(
+      ShrinkablePageRange range, long[] groupWords, long[] groupPlaces, int from, int to) {
+    int count = to - from;
+    if (busy.contains(range)) {
+      tally.skipped(SkipReason.LOCKED, count);
+      return;
+    }
+    if (chosen.length < count) {
+      chosen = new int[count];
+      words = new long[count];
+    }
+    // Places descend by page; runs are wanted ascending.
+    for (int i = 0; i < count; i++) {
+      chosen[i] = CandidateBuffer.page(groupPlaces[to - 1 - i]);
+      words[i] = groupWords[to - 1 - i];
+    }
+    if (new RunReclaimer(range, tally).reclaim(chosen, words, 0, count) < count) {
+      busy.add(range);
+    }
+  }
+
+  /** Keeps a batch's candidates in busy ranges that are still there, in the batch's own order. */
+  private void rememberSkipped(EvictionQueue.Batch batch) {
+    for (int i = 0; i < batch.size() && !busy.isEmpty(); i++) {
+      ShrinkablePageRange range = batch.ranges().get(CandidateBuffer.rangeIndex(batch.places()[i]));
+      if (!busy.contains(range) || !range.entries().tryEnter()) {
+        continue;
+      }
+      try {
+        int page = CandidateBuffer.page(batch.places()[i]);
+        if (range.table().wordAcquire(page) == batch.words()[i]) {
+          skipped
+              .computeIfAbsent(batch.generation(), g -> new Skipped(batch.ranges()))
+              .add(batch.words()[i], batch.places()[i]);
+        }
+      } finally {
+        range.entries().leave();
+      }
+    }
+  }
+
+  /** Leaves what was skipped for the next scan. */
+  void putBackSkipped(EvictionQueue queue) {
+    skipped.forEach((generation, kept) -> queue.putBack(kept.batch(generation)));
+  }
+
+  /** Reclaims every AVAILABLE page of ranges: no order to find, so neither selection nor sort. */
+  void takeAll(List<ShrinkablePageRange> ranges) {
+    chosen = new int[ResidentPages.MAX_PAGES_PER_HOLD];
+    words = new long[chosen.length];
+    for (ShrinkablePageRange range : ranges) {
+      takeAll(range);
+    }
+  }
+
+  private void takeAll(ShrinkablePageRange range) {
+    RunReclaimer reclaimer = new RunReclaimer(range, tally);
+    int page = 0;
+    while (page < range.pageCount()) {
+      if (range.pages().count() == 0 || !range.entries().tryEnter()) {
+        return;
+      }
+      int count = 0;
+      try {
+        while (page < range.pageCount() && count < chosen.length) {
+          long word = range.table().wordAcquire(page);
+          if (PageWord.state(word) == PageWord.AVAILABLE && range.pages().isResident(page)) {
+            chosen[count] = page;
+            words[count] = word;
+            count++;
+          }
+          page++;
+        }
+      } finally {
+        range.entries().leave();
+      }
+      if (count > 0 && reclaimer.reclaim(chosen, words, 0, count) < count) {
+        return;
+      }
+    }
+  }
+
+  /** Candidates put by, growing as they come. */
+  private static final class Skipped {
+    private final List<ShrinkablePageRange> ranges;
+    private long[] words = new long[64];
+    private long[] places = new long[64];
+    private int size;
+
+    Skipped(List<ShrinkablePageRange> ranges) {
+      this.ranges = ranges;
+    }
+
+    void add(long word, long place) {
+      if (size == words.length) {
+        words = Arrays.copyOf(words, 2 * size);
+        places = Arrays.copyOf(places, 2 * size);
+      }
+      words[size] = word;
+      places[size] = place;
+      size++;
+    }
+
+    EvictionQueue.Batch batch(long generation) {
+      return new EvictionQueue.Batch(
+          ranges, Arrays.copyOf(words, size), Arrays.copyOf(places, size), generation);
+    }
+  }
+}

@@ -1,0 +1,233 @@
+package dev.pagetide.server.page;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What takes AVAILABLE pages back, those first that became AVAILABLE first, over all ranges of a
+ * server.
+ *
+ * <p>Thread-safe: scans may run at the same time as each other and as everything a range does. A
+ * scan holds no lock of its own while it works, waits for no range, and never takes a USED page.
+ */
+public final class Shrinker {
+  /**
+   * How often one scan looks for candidates: once for what is there, once for what others changed
+   * under it, once for words stamped in the future.
+   */
+  private static final int MAX_SWEEPS = 3;
+
+  /** Candidates taken from the queue at a time. */
+  private static final int BATCH = 4096;
+
+  /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
+  private static final int MIN_QUEUED = 4096;
+
+  /** And this share of what is resident. */
+  private static final int QUEUED_SHARE = 16;
+
+  /** The most candidates one sweep queues: 64 MiB of longs at the most while it gathers. */
+  private static final int MAX_QUEUED = 1 << 21;
+
+  /** How often one reservation reclaims before it gives up to those who are quicker. */
+  private static final int MAX_RECLAIMS = 64;
+
+  private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
+  private final PageBudget budget;
+  private final PageClock clock;
+  private final PageObserver observer;
+  private final PageCounters counters = new PageCounters();
+  private final EvictionQueue queue;
+
+  /**
+   * A shrinker without ranges.
+   *
+   * @param budget the whole server's budget: the root
+   */
+  public Shrinker(PageBudget budget, PageClock clock, PageObserver observer) {
+    this.budget = budget;
+    this.clock = clock;
+    this.observer = observer;
+    this.queue = new EvictionQueue(clock, observer);
+  }
+
+  /** How many pages are AVAILABLE in all ranges: what a scan could reclaim. */
+  public long count() {
+    return count(budget);
+  }
+
+  /** How many pages are AVAILABLE in the ranges charged to {@code scope} or below it. */
+  public long count(PageBudget scope) {
+    long available = 0;
+    for (ShrinkablePageRange range : rangesWithin(scope)) {
+      available += range.counts().available();
+    }
+    return available;
+  }
+
+  /**
+   * Reclaims the {@code pages} oldest AVAILABLE pages, or all if there are fewer. At rest exactly
+   * {@code min(pages, count())} are reclaimed. Pages of a range that is busy are skipped and do not
+   * use up the scan.
+   */
+  public ScanResult scan(long pages) {
+    return scan(pages, budget);
+  }
+
+  /** As {@link #scan(long)}, only in the ranges charged to {@code scope} or below it. */
+  public ScanResult scan(long pages, PageBudget scope) {
+    if (pages <= 0) {
+      return ScanResult.NOTHING;
+    }
+    long start = clock.nanos();
+    List<ShrinkablePageRange> scanned = rangesWithin(scope);
+    long resident = 0;
+    for (ShrinkablePageRange range : scanned) {
+      resident += range.pages().count();
+    }
+    ScanTally tally = new ScanTally();
+    if (pages >= resident) {
+      new Scan(tally).takeAll(scanned);
+    } else {
+      boolean whole = scope == budget;
+      int most = (int) Math.min(MAX_QUEUED, Math.max(1, pages));
+      if (whole) {
+        most = (int) Math.min(MAX_QUEUED, Math.max(most, resident / QUEUED_SHARE));
+        most = Math.max(most, MIN_QUEUED);
+      }
+      EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
+      takeOldest(pages, scanned, from, most, tally);
+    }
+    ScanResult result = tally.result();
+    observer.scanned(result, clock.nanos() - start);
+    return result;
+  }
+
+  private static void takeOldest(
+      long pages,
+      List<ShrinkablePageRange> scanned,
+      EvictionQueue from,
+      int most,
+      ScanTally tally) {
+    Scan scan = new Scan(tally);
+    int sweeps = 0;
+    boolean onlyLater = false;
+    while (tally.reclaimed() < pages) {
+      EvictionQueue.Batch batch = from.take((int) Math.min(BATCH, pages - tally.reclaimed()));
+      if (batch.size() > 0) {
+        scan.take(batch);
+        continue;
+      }
+      if (sweeps == MAX_SWEEPS) {
+        break;
+      }
+      boolean withLater = onlyLater || sweeps == MAX_SWEEPS - 1;
+      EvictionQueue.Sweep sweep = from.sweep(scanned, scan.busyRanges(), most, withLater);
+      if (sweep.queued() < most) {
+        sweeps++; // one that filled the queue has left some behind, and is none of the three
+      }
+      if (sweep.queued() == 0) {
+        if (withLater || sweep.later() == 0) {
+          break;
+        }
+        onlyLater = true;
+      }
+    }
+    scan.putBackSkipped(from);
+  }
+
+  /**
+   * Reserves budget for pages, reclaiming what is missing right then. Called holding no lock.
+   *
+   * @throws PageFailure.NoMemory if a limit stands in the way; nothing is reserved then
+   */
+  void reserve(PageBudget leaf, long pages) {
+    for (int reclaims = 0; ; reclaims++) {
+      PageBudget full = leaf.tryReserve(pages);
+      if (full == null) {
+        return;
+      }
+      PageBudget.Reading reading = full.reading();
+      boolean hopeless = pages > reading.limitPages();
+      long missing = pages - (reading.limitPages() - reading.chargedPages());
+      if (hopeless
+          || reclaims == MAX_RECLAIMS
+          || (missing > 0 && scan(missing, full).reclaimed() == 0)) {
+        refuse(leaf, pages, hopeless);
+        return;
+      }
+    }
+  }
+
+  /** Refuses, unless there is room after all: others may have freed what we found no page for. */
+  private void refuse(PageBudget leaf, long pages, boolean hopeless) {
+    PageBudget full = leaf.tryReserve(pages);
+    if (full != null) {
+      throw new PageFailure.NoMemory(
+          pages, full.reading(), count(full), pageSizeForMessages(), hopeless);
+    }
+  }
+
+  private int pageSizeForMessages() {
+    for (ShrinkablePageRange range : ranges.values()) {
+      return range.pageSize();
+    }
+    return PageFileMaker.MEMFD.pageSize();
+  }
+
+  void add(ShrinkablePageRange range) {
+    if (ranges.putIfAbsent(range.id(), range) != null) {
+      throw new IllegalStateException("range id " + range.id() + " was used before");
+    }
+  }
+
+  void remove(ShrinkablePageRange range) {
+    ranges.remove(range.id(), range);
+    if (ranges.isEmpty()) {
+      queue.clear();
+    }
+  }
+
+  private List<ShrinkablePageRange> rangesWithin(PageBudget scope) {
+    if (scope == budget) {
+      return new ArrayList<>(ranges.values());
+    }
+    List<ShrinkablePageRange> within = new ArrayList<>();
+    for (ShrinkablePageRange range : ranges.values()) {
+      if (range.budget().isWithin(scope)) {
+        within.add(range);
+      }
+    }
+    return within;
+  }
+
+  /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
+  public PageCounts counts() {
+    int free = 0;
+    int available = 0;
+    int used = 0;
+    int contradictions = 0;
+    for (ShrinkablePageRange range : ranges.values()) {
+      PageCounts counts = range.counts();
+      free += counts.free();
+      available += counts.available();
+      used += counts.used();
+      contradictions += counts.contradictions();
+    }
+    return new PageCounts(free, available, used, contradictions);
+  }
+
+  /** What every range's pages did so far. */
+  public PageCounters counters() {
+    return counters;
+  }
+
+  PageClock clock() {
+    return clock;
+  }
+
+  PageObserver observer() {
+    return observer;
+  }
+}

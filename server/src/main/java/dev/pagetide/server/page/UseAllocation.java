@@ -1,0 +1,255 @@
+package dev.pagetide.server.page;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.PageWord;
+import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One use that has to allocate: memory first, words last.
+ *
+ * <ol>
+ *   <li>Budget for the absent pages is reserved, holding no lock; that may reclaim.
+ *   <li>Under the lock, run by run, absent pages get memory and their bits; words stay FREE.
+ *   <li>Once every page of the call has its bit, under the lock, every word becomes USED. A page
+ *       reclaimed meanwhile sends the call round again.
+ * </ol>
+ *
+ * <p>If the first or the second step fails, no word has changed, and what this call allocated is
+ * punched again. Confined to one thread, inside an entry of the range.
+ */
+/*
+ * Why it ends: a page this call allocated keeps a FREE word until the third step, and the shrinker
+ * takes AVAILABLE pages only; so each round leaves fewer pages to be reclaimed under it, and a round
+ * in which none is reclaimed is the last. Only words written by a client against the rules can undo
+ * that, hence the bound on rounds.
+ *
+ * What a second user of the same pages does meanwhile: it may find a page with its bit set and its
+ * word FREE, in its own third step, and make it USED. Then that page is the second user's too: if
+ * this call fails, it gives back only pages whose word is still FREE.
+ */
+final class UseAllocation {
+  private final ResidentPages pages;
+  private final PageTable table;
+  private final PageBudget budget;
+  private final Shrinker shrinker;
+  private final PageCounters counters;
+  private final PageClock clock;
+  private final PageSpans spans;
+
+  /** Pages this call gave memory to. */
+  private final BitSet given = new BitSet();
+
+  private long reserved;
+
+  /** How often a page was given memory and kept it: counted as allocated in the end. */
+  private int allocated;
+
+  UseAllocation(ShrinkablePageRange range, PageSpans spans) {
+    this.pages = range.pages();
+    this.table = range.table();
+    this.budget = range.budget();
+    this.shrinker = range.shrinker();
+    this.counters = shrinker.counters();
+    this.clock = shrinker.clock();
+    this.spans = spans;
+  }
+
+  /**
+   * Makes every page USED.
+   *
+   * @return the pages that had no memory
+   * @throws PageFailure if there is no memory for all of them; then no word has changed
+   */
+  PageSpans run() {
+    boolean done = false;
+    try {
+      int rounds = spans.pageCount() + 2;
+      while (rounds-- > 0) {
+        int absent = countAbsent();
+        if (absent > 0) {
+          shrinker.reserve(budget, absent);
+          reserved += absent;
+          allocateAbsent();
+          giveBackReserve();
+        }
+        PageSpans fresh = tryMakeUsed();
+        if (fresh != null) {
+          done = true;
+          return fresh;
+        }
+      }
+      throw new PageFailure.TableCorrupt();
+    } catch (SystemCallException e) {
+      throw new PageFailure.NoMemory(spans.pageCount(), e);
+    } finally {
+      giveBackReserve();
+      if (!done) {
+        takeBack();
+      }
+      counters.allocated(allocated);
+    }
+  }
+
+  private int countAbsent() {
+    int absent = 0;
+    for (int span = 0; span < spans.size(); span++) {
+      for (int page = spans.startPage(span); page < spans.endPage(span); page++) {
+        if (!pages.isResident(page)) {
+          absent++;
+        }
+      }
+    }
+    return absent;
+  }
+
+  private void giveBackReserve() {
+    if (reserved > 0) {
+      budget.release(reserved);
+      reserved = 0;
+    }
+  }
+
+  private void allocateAbsent() throws SystemCallException {
+    for (int span = 0; span < spans.size() && reserved > 0; span++) {
+      int page = spans.startPage(span);
+      while (page < spans.endPage(span) && reserved > 0) {
+        page = allocateUnderOneHold(page, spans.endPage(span));
+      }
+    }
+  }
+
+  /** Allocates absent pages from {@code page} on, and returns the first page not looked at. */
+  private int allocateUnderOneHold(int page, int endPage) throws SystemCallException {
+    int left = (int) Math.min(reserved, ResidentPages.MAX_PAGES_PER_HOLD);
+    boolean checkedForStrays = false;
+    pages.lock.lock();
+    try {
+      while (page < endPage && left > 0) {
+        if (pages.isResident(page)) {
+          page++;
+          continue;
+        }
+        int runStart = page;
+        while (page < endPage && page - runStart < left && !pages.isResident(page)) {
+          page++;
+        }
+        if (!checkedForStrays) {
+          pages.punchStrays();
+          checkedForStrays = true;
+        }
+        pages.allocate(runStart, page);
+        given.set(runStart, page);
+        allocated += page - runStart;
+        reserved -= page - runStart;
+        left -= page - runStart;
+      }
+    } finally {
+      pages.lock.unlock();
+    }
+    return page;
+  }
+
+  /** The third step; null if a page was reclaimed since it was counted. */
+  private @Nullable PageSpans tryMakeUsed() {
+    pages.lock.lock();
+    try {
+      if (countAbsent() > 0) {
+        return null;
+      }
+      PageSpans.Builder fresh = new PageSpans.Builder(table.pageCount());
+      int reused = 0;
+      for (int span = 0; span < spans.size(); span++) {
+        int freshStart = spans.startPage(span);
+        for (int page = spans.startPage(span); page < spans.endPage(span); page++) {
+          int before = makeUsed(page);
+          if (before == PageWord.AVAILABLE) {
+            reused++;
+          }
+          if (before != PageWord.FREE && !given.get(page)) {
+            fresh.add(freshStart, page);
+            freshStart = page + 1;
+          }
+        }
+        fresh.add(freshStart, spans.endPage(span));
+      }
+      counters.reused(reused);
+      return fresh.build();
+    } finally {
+      pages.lock.unlock();
+    }
+  }
+
+  /** Makes a resident page USED, and tells the state its word was in. */
+  @GuardedBy("pages.lock")
+  private int makeUsed(int page) {
+    while (true) {
+      long word = table.wordAcquire(page);
+      int state = PageWord.state(word);
+      // We hold the lock, so the word cannot become FREE; a client may flip it, so we may go round.
+      if (state == PageWord.USED || table.casWord(page, word, PageWord.USED_WORD)) {
+        return state;
+      }
+    }
+  }
+
+  /** Undoes the second step for every page that nobody has used since. */
+  private void takeBack() {
+    int start = given.nextSetBit(0);
+    while (start >= 0) {
+      int end = Math.min(given.nextClearBit(start), start + ResidentPages.MAX_PAGES_PER_HOLD);
+      takeBack(start, end);
+      start = given.nextSetBit(end);
+    }
+  }
+
+  private void takeBack(int startPage, int endPage) {
+    int released = 0;
+    pages.lock.lock();
+    try {
+      int page = startPage;
+      while (page < endPage) {
+        if (!isStillOurs(page)) {
+          page++;
+          continue;
+        }
+        int runStart = page;
+        while (page < endPage && isStillOurs(page)) {
+          page++;
+        }
+        if (tryPunch(runStart, page)) {
+          released += page - runStart;
+        }
+      }
+    } finally {
+      pages.lock.unlock();
+    }
+    budget.release(released);
+    allocated -= released;
+  }
+
+  @GuardedBy("pages.lock")
+  private boolean isStillOurs(int page) {
+    return pages.isResident(page) && PageWord.state(table.wordAcquire(page)) == PageWord.FREE;
+  }
+
+  @GuardedBy("pages.lock")
+  private boolean tryPunch(int startPage, int endPage) {
+    try {
+      pages.punch(startPage, endPage);
+      return true;
+    } catch (SystemCallException e) {
+      // The memory stays, and the charge with it; as AVAILABLE pages a later scan tries again.
+      long available = PageWord.available(clock.nanos());
+      for (int page = startPage; page < endPage; page++) {
+        long word = table.wordAcquire(page);
+        if (PageWord.state(word) == PageWord.FREE) {
+          table.casWord(page, word, available);
+        }
+      }
+      return false;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageState;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A shrinker, a budget and ranges on real memfds, made for one test and closed with it. */
+final class TestRanges implements AutoCloseable {
+  static final long UNLIMITED_PAGES = 1L << 40;
+  static final long MAX_RANGE_BYTES = 4L << 20;
+
+  final PageBudget budget;
+  final Shrinker shrinker;
+  private final PageFileMaker files;
+  private final List<ShrinkablePageRange> ranges = new ArrayList<>();
+  private long nextId = 1;
+
+  TestRanges(long budgetPages, PageClock clock, PageFileMaker files) {
+    this.budget = PageBudget.root("--max-resident-bytes", budgetPages);
+    this.shrinker = new Shrinker(budget, clock, PageObserver.NONE);
+    this.files = files;
+  }
+
+  static TestRanges unlimited() {
+    return new TestRanges(UNLIMITED_PAGES, PageClock.MONOTONIC, PageFileMaker.MEMFD);
+  }
+
+  static TestRanges withBudget(long pages) {
+    return new TestRanges(pages, PageClock.MONOTONIC, PageFileMaker.MEMFD);
+  }
+
+  /** Registers a range of {@code pages} pages. */
+  ShrinkablePageRange open(int pages) {
+    return open(pages, budget);
+  }
+
+  ShrinkablePageRange open(int pages, PageBudget charged) {
+    RangeTerms terms = new RangeTerms(files, Math.max(MAX_RANGE_BYTES, bytes(pages)), 1);
+    ShrinkablePageRange range =
+        ShrinkablePageRange.register(nextId++, bytes(pages), terms, charged, shrinker);
+    ranges.add(range);
+    return range;
+  }
+
+  long bytes(int pages) {
+    return (long) pages * files.pageSize();
+  }
+
+  /** The states of all pages, one letter each: F, A, U. */
+  static String map(ShrinkablePageRange range) {
+    StringBuilder map = new StringBuilder();
+    for (PageState state : range.states(0, range.pageCount())) {
+      map.append(state.name().charAt(0));
+    }
+    return map.toString();
+  }
+
+  @Override
+  public void close() {
+    ranges.forEach(ShrinkablePageRange::close);
+  }
+}
