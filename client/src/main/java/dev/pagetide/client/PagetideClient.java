@@ -4,7 +4,10 @@ import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.RangeMode;
 import io.grpc.ConnectivityState;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.Status;
 import io.grpc.netty.NettyChannelBuilder;
 import java.net.InetAddress;
@@ -102,7 +105,9 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   private static PagetideClient onSocket(Path socket, ClientOptions options) {
-    return new PagetideClient(finish(NettyChannelBuilder.forTarget("unix:" + socket)), options);
+    return new PagetideClient(
+        finish(Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())),
+        options);
   }
 
   /**
@@ -119,7 +124,8 @@ public final class PagetideClient implements AutoCloseable {
   /** {@link #connectTcp(String)} with options. */
   public static PagetideClient connectTcp(String hostAndPort, ClientOptions options) {
     InetSocketAddress address = loopback(hostAndPort);
-    return new PagetideClient(finish(NettyChannelBuilder.forAddress(address)), options);
+    return new PagetideClient(
+        finish(NettyChannelBuilder.forAddress(address).usePlaintext()), options);
   }
 
   private static InetSocketAddress loopback(String hostAndPort) {
@@ -142,9 +148,8 @@ public final class PagetideClient implements AutoCloseable {
         hostAndPort + " is not HOST:PORT of this host's loopback, such as 127.0.0.1:7070", cause);
   }
 
-  private static ManagedChannel finish(NettyChannelBuilder builder) {
+  private static ManagedChannel finish(ManagedChannelBuilder<?> builder) {
     return builder
-        .usePlaintext()
         .disableRetry()
         .directExecutor()
         .maxInboundMessageSize(LARGEST_MESSAGE_BYTES)
