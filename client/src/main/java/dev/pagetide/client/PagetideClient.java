@@ -12,6 +12,8 @@ import io.grpc.Status;
 import io.grpc.netty.NettyChannelBuilder;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Set;
@@ -106,8 +108,17 @@ public final class PagetideClient implements AutoCloseable {
 
   private static PagetideClient onSocket(Path socket, ClientOptions options) {
     return new PagetideClient(
-        finish(Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())),
+        finish(Grpc.newChannelBuilder(target(socket), InsecureChannelCredentials.create())),
         options);
+  }
+
+  /** The socket as gRPC names it; a path may hold characters that a URI must escape. */
+  private static String target(Path socket) {
+    try {
+      return new URI("unix", null, socket.toString(), null).toASCIIString();
+    } catch (URISyntaxException e) {
+      throw new IllegalArgumentException(socket + " cannot be named: " + e.getMessage(), e);
+    }
   }
 
   /**

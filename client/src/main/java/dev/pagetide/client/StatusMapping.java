@@ -76,6 +76,16 @@ final class StatusMapping {
     return reason == ErrorReason.ERROR_REASON_INTERNAL_BUG;
   }
 
+  /** What the system said: "Connection refused" is deep inside. */
+  private static String innermost(@Nullable Throwable failure) {
+    String said = "";
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      String message = t.getMessage();
+      said = ": " + (message == null ? t.getClass().getSimpleName() : message);
+    }
+    return said;
+  }
+
   private static String message(String rpc, Status status, boolean answered, boolean unknown) {
     String description = status.getDescription();
     if (answered && description != null && !description.isEmpty()) {
@@ -91,9 +101,8 @@ final class StatusMapping {
     if (description != null && !description.isEmpty()) {
       text.append(" (").append(description).append(')');
     }
-    Throwable cause = status.getCause();
-    if (status.getCode() == Status.Code.UNAVAILABLE && cause != null) {
-      text.append(": ").append(cause.getMessage());
+    if (status.getCode() == Status.Code.UNAVAILABLE) {
+      text.append(innermost(status.getCause()));
     }
     if (unknown && status.getCode() != Status.Code.UNAVAILABLE) {
       text.append("; whether it was done is unknown");

@@ -29,8 +29,9 @@ import picocli.CommandLine.Spec;
     description = "Lends shared-memory pages and takes back the ones nobody uses.",
     footer = {
       "",
-      "Pages are numbers such as 7, or intervals such as 0..4 (pages 0 to 3). Sizes and offsets",
-      "are bytes, or take a unit: 64KiB, 4MiB. Exit status: 0 done, 1 failed, 2 misused."
+      "Pages are numbers such as 7, or intervals such as 0..4 (pages 0 to 3).",
+      "Sizes and offsets are bytes, or take a unit: 64KiB, 4MiB.",
+      "Exit status: 0 done, 1 failed, 2 misused."
     },
     subcommands = {
       DemoCommand.class,

@@ -18,8 +18,8 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "demo",
     description = {
-      "Start a server and two clients, show pages being taken, written, given back and reclaimed,",
-      "and stop them again. Needs no configuration; takes a few seconds.",
+      "Show it all: a server, two clients, pages taken, written, given back and reclaimed.",
+      "Starts real processes and ends them again; needs no configuration; takes a few seconds.",
       "The server is the one built beside this command, or the environment's PAGETIDE_SERVER."
     })
 public final class DemoCommand implements Callable<Integer> {
