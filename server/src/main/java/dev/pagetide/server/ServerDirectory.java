@@ -75,7 +75,7 @@ public final class ServerDirectory implements AutoCloseable {
     return bytes <= MAX_SOCKET_PATH_BYTES
         ? null
         : ("the path of its %s would have %d bytes, a Unix socket's has at most %d; name a"
-               + " directory of at most %d bytes")
+                + " directory of at most %d bytes")
             .formatted(
                 HANDOFF_SOCKET,
                 bytes,
@@ -235,7 +235,7 @@ public final class ServerDirectory implements AutoCloseable {
     if ((mode & 0022) != 0) {
       throw new StartupException(
           ("%s has mode %04o, group or others may write to it; run chmod go-w on it, or name"
-               + " another --dir.")
+                  + " another --dir.")
               .formatted(directory, mode));
     }
   }
