@@ -23,6 +23,7 @@ final class DemoScript {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration POLL = Duration.ofMillis(20);
   private static final String PAGES_METRIC = "pagetide_pages";
+  private static final String RESIDENT_METRIC = "pagetide_resident_bytes";
   private static final String RECLAIMED_METRIC = "pagetide_pages_reclaimed_total";
 
   private final Story story;
@@ -144,7 +145,7 @@ final class DemoScript {
     String reclaimed = cast.server.sample(RECLAIMED_METRIC, null);
     check(DemoServer.value(reclaimed) - before == 20, "the metric says " + reclaimed);
     story.metric(reclaimed);
-    showPages(cast, "free", 52);
+    showPages(cast, "free", 68);
   }
 
   private void readBack(Cast cast) {
@@ -181,10 +182,16 @@ final class DemoScript {
 
   private void killBob(Cast cast) {
     story.step("bob is killed (SIGKILL): the kernel closes his socket, and his memory comes back.");
-    story.metric(cast.server.sample(PAGES_METRIC, "state=\"used\""));
+    String before = cast.server.sample(RESIDENT_METRIC, null);
+    story.metric(before);
     cast.bob.kill();
     await("bob's range to be gone", () -> names(cast).equals(List.of("alice")));
     await("bob's pages to be gone", () -> value(cast, "used") == 48 && value(cast, "free") == 16);
+    await(
+        "bob's memory to be back",
+        () ->
+            DemoServer.value(cast.server.sample(RESIDENT_METRIC, null)) < DemoServer.value(before));
+    story.metric(cast.server.sample(RESIDENT_METRIC, null));
     showPages(cast, "used", 48);
     story.note("live ranges: " + String.join(", ", names(cast)));
     story.counts(cast.counts());
