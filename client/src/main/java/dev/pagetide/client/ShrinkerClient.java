@@ -2,7 +2,6 @@ package dev.pagetide.client;
 
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.ListRangesRequest;
-import dev.pagetide.v1.ListRangesResponse;
 import dev.pagetide.v1.ScanRequest;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
 import io.grpc.Deadline;
@@ -82,13 +81,17 @@ public final class ShrinkerClient {
 
   /** {@link #listRanges} without waiting. */
   public CompletableFuture<List<RangeStatus>> listRangesAsync() {
-    return more(new ArrayList<>(), "", calls.deadline());
+    CompletableFuture<List<RangeStatus>> result = new CompletableFuture<>();
+    listMore(result, new ArrayList<>(), "", calls.deadline());
+    return result;
   }
 
-  private CompletableFuture<List<RangeStatus>> more(
-      List<RangeStatus> soFar, String pageToken, Deadline deadline) {
-    CompletableFuture<List<RangeStatus>> result = new CompletableFuture<>();
-    CompletableFuture<ListRangesResponse> answer =
+  private void listMore(
+      CompletableFuture<List<RangeStatus>> result,
+      List<RangeStatus> soFar,
+      String pageToken,
+      Deadline deadline) {
+    CompletableFuture<String> nextToken =
         calls.call(
             ShrinkerServiceGrpc.getListRangesMethod(),
             ListRangesRequest.newBuilder()
@@ -96,14 +99,20 @@ public final class ShrinkerClient {
                 .setPageToken(pageToken)
                 .build(),
             deadline,
-            listed -> listed);
-    return answer.thenCompose(listed -> {
-      listed.getRangesList().forEach(range -> soFar.add(RangeStatus.of(range)));
-      if (listed.getNextPageToken().isEmpty()) {
-        result.complete(List.copyOf(soFar));
-        return result;
-      }
-      return more(soFar, listed.getNextPageToken(), deadline);
-    });
+            listed -> {
+              listed.getRangesList().forEach(range -> soFar.add(RangeStatus.of(range)));
+              return listed.getNextPageToken();
+            });
+    var _ =
+        nextToken.whenComplete((next, failure) -> {
+          if (failure != null) {
+            result.completeExceptionally(failure);
+          } else if (next.isEmpty()) {
+            result.complete(List.copyOf(soFar));
+          } else if (!result.isDone()) {
+            listMore(result, soFar, next, deadline);
+          }
+        });
+    var _ = result.whenComplete((_, _) -> nextToken.cancel(true));
   }
 }
