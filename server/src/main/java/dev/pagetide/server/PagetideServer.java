@@ -1,0 +1,194 @@
+package dev.pagetide.server;
+
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.LoggerFactory;
+import org.slf4j.bridge.SLF4JBridgeHandler;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * The command {@code pagetide-server}: reads the options, runs one server in the foreground, and
+ * ends with it.
+ *
+ * <p>Exit codes: 0 after TERM or INT and draining, or after {@code --help} and {@code --version}; 1
+ * if the server could not start or end; 2 if an option is bad. Standard output has the ready line
+ * and nothing else; everything else goes to standard error.
+ */
+public final class PagetideServer {
+  private static final String NAME = "pagetide-server";
+  private static final int OK = 0;
+  private static final int FAILED = 1;
+  private static final int BAD_OPTIONS = 2;
+
+  private final Map<String, String> environment;
+  private final PrintStream out;
+  private final PrintStream err;
+
+  PagetideServer(Map<String, String> environment, PrintStream out, PrintStream err) {
+    this.environment = environment;
+    this.out = out;
+    this.err = err;
+  }
+
+  /** Runs the command and ends the process with its exit code. */
+  public static void main(String[] args) {
+    SLF4JBridgeHandler.removeHandlersForRootLogger();
+    SLF4JBridgeHandler.install();
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    PrintStream err = new PrintStream(System.err, true, StandardCharsets.UTF_8);
+    int exit = FAILED;
+    try {
+      exit = new PagetideServer(System.getenv(), out, err).run(args);
+    } catch (RuntimeException | Error e) {
+      // Said here, because the threads of a half-started server would keep the process alive.
+      LoggerFactory.getLogger(PagetideServer.class).error("ended by a bug of the server", e);
+    }
+    System.exit(exit);
+  }
+
+  /** Runs the command; returns its exit code, if it was not told to end by a signal before. */
+  int run(String... args) {
+    CommandLine command = new CommandLine(spec());
+    // All of these because the reader is to see everything that is wrong, not the first of it.
+    command.setUnmatchedArgumentsAllowed(true);
+    command.getCommandSpec().parser().collectErrors(true);
+    command.setExpandAtFiles(false);
+    ParseResult parsed = command.parseArgs(args);
+    if (parsed.isUsageHelpRequested()) {
+      command.usage(out);
+      return OK;
+    }
+    if (parsed.isVersionHelpRequested()) {
+      command.printVersionHelp(out);
+      return OK;
+    }
+    try {
+      return switch (OptionReader.read(
+          values(parsed), problems(parsed), environment, HostLimits.read(Path.of("/")))) {
+        case OptionReader.Accepted accepted -> serve(accepted.options());
+        case OptionReader.Refused refused -> {
+          refused.problems().forEach(problem -> err.println(NAME + ": " + problem));
+          yield BAD_OPTIONS;
+        }
+      };
+    } catch (StartupException e) {
+      err.println(NAME + ": " + e.getMessage());
+      return FAILED;
+    }
+  }
+
+  private int serve(ServerOptions options) throws StartupException {
+    RunningServer server = RunningServer.start(options);
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> endAndHalt(server), "pagetide-end"));
+    String httpUrl = server.httpUrl();
+    out.println(
+        "ready grpc="
+            + server.grpcTarget()
+            + " http="
+            + (httpUrl == null ? OptionNotation.OFF : httpUrl)
+            + " pid="
+            + ProcessHandle.current().pid());
+    server.awaitEnd();
+    return OK;
+  }
+
+  /** Ends the server and the process with it: a JVM ended by TERM would exit with 143 by itself. */
+  private static void endAndHalt(RunningServer server) {
+    int exit = OK;
+    try (server) {
+      server.drain();
+    } catch (RuntimeException e) {
+      LoggerFactory.getLogger(PagetideServer.class).error("ending failed", e);
+      exit = FAILED;
+    }
+    Runtime.getRuntime().halt(exit);
+  }
+
+  private static CommandSpec spec() {
+    String version = PagetideServer.class.getPackage().getImplementationVersion();
+    CommandSpec spec =
+        CommandSpec.create()
+            .name(NAME)
+            .version(NAME + " " + (version == null ? "(not packaged)" : version));
+    spec.usageMessage()
+        .description("Lends shared-memory pages to processes and takes back the ones nobody uses.")
+        .abbreviateSynopsis(true)
+        .sortOptions(false)
+        .width(100)
+        .footer(
+            "",
+            "Every option can be given in the environment, too: --max-sessions as"
+                + " PAGETIDE_MAX_SESSIONS (an empty variable counts as not set), and, without its"
+                + " dashes, in the file of --config. The command line beats the environment, which"
+                + " beats the file.",
+            "SIZE: bytes, or with a unit: 65536, 64KiB, 4MiB, 1GiB. TIME: 500ms, 2s.",
+            "When the server is ready it prints one line to standard output: ready"
+                + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N. TERM and INT end it with"
+                + " 0, after --drain-wait at most; a bad option ends it with 2.");
+    for (ServerOption option : ServerOption.values()) {
+      spec.addOption(
+          OptionSpec.builder(option.flag())
+              .paramLabel(option.valueLabel())
+              .type(String.class)
+              .arity("1")
+              .description(option.meaning() + " Default: " + option.defaultText() + ".")
+              .build());
+    }
+    spec.addOption(
+        OptionSpec.builder("--help", "-h")
+            .usageHelp(true)
+            .description("Print this text and exit.")
+            .build());
+    spec.addOption(
+        OptionSpec.builder("--version", "-V")
+            .versionHelp(true)
+            .description("Print the version and exit.")
+            .build());
+    return spec;
+  }
+
+  private static Map<ServerOption, String> values(ParseResult parsed) {
+    Map<ServerOption, String> values = new EnumMap<>(ServerOption.class);
+    for (ServerOption option : ServerOption.values()) {
+      String text = parsed.matchedOptionValue(option.flag(), (String) null);
+      if (text != null) {
+        values.put(option, text);
+      }
+    }
+    return values;
+  }
+
+  private static List<String> problems(ParseResult parsed) {
+    List<String> problems = new ArrayList<>();
+    for (String argument : parsed.unmatched()) {
+      problems.add(
+          argument
+              + (argument.startsWith("-") ? ": unknown option" : ": not an option")
+              + "; --help lists those there are");
+    }
+    for (Exception error : parsed.errors()) {
+      problems.add(
+          switch (error) {
+            case CommandLine.MissingParameterException missing ->
+                missing.getMissing().getFirst() instanceof OptionSpec option
+                    ? "%s: value missing; give %1$s=%s"
+                        .formatted(option.longestName(), option.paramLabel())
+                    : missing.getMessage();
+            case CommandLine.OverwrittenOptionException twice ->
+                twice.getOverwritten() instanceof OptionSpec option
+                    ? option.longestName() + ": given more than once; give it once"
+                    : twice.getMessage();
+            default -> String.valueOf(error.getMessage());
+          });
+    }
+    return problems;
+  }
+}

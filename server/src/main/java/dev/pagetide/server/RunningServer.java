@@ -1,0 +1,228 @@
+package dev.pagetide.server;
+
+import dev.pagetide.server.metrics.MetricsEndpoint;
+import dev.pagetide.server.metrics.Registries;
+import dev.pagetide.server.metrics.ServerMeters;
+import dev.pagetide.server.os.Memfd;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.rpc.GrpcEndpoint;
+import dev.pagetide.server.rpc.RequestLimits;
+import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionRegistry;
+import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One server, from its options to its end: the one place that knows every part and wires them.
+ *
+ * <p>Thread-safe. {@link #drain} and {@link #close} may each be called more than once.
+ */
+final class RunningServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RunningServer.class);
+
+  private final Duration drainWait;
+  private final CountDownLatch ended = new CountDownLatch(1);
+
+  /** What has to be closed, the last one opened first. */
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+  private @Nullable ServerDirectory directory;
+  private @Nullable GrpcEndpoint grpc;
+  private @Nullable String httpUrl;
+
+  private RunningServer(ServerOptions options) {
+    this.drainWait = options.drainWait();
+  }
+
+  /**
+   * Starts everything; when it returns, clients can connect.
+   *
+   * @throws StartupException if something stands in the way; nothing is left running then
+   */
+  static RunningServer start(ServerOptions options) throws StartupException {
+    RunningServer server = new RunningServer(options);
+    boolean started = false;
+    try {
+      server.open(options);
+      started = true;
+      return server;
+    } finally {
+      if (!started) {
+        server.close();
+      }
+    }
+  }
+
+  private void open(ServerOptions options) throws StartupException {
+    SharedMemoryProbe.check();
+    ServerDirectory served =
+        ServerDirectory.open(options.directory(), options.socketMode(), options.socketGroup());
+    directory = served;
+    opened.push(served);
+
+    int pageSize = Memfd.systemPageSize();
+    PrometheusMeterRegistry registry = Registries.prometheus();
+    opened.push(registry::close);
+    ServerMeters meters = new ServerMeters(registry);
+    PageBudget budget =
+        PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
+    Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, meters);
+    long serverInstance = newInstance();
+    SessionRegistry sessions =
+        new SessionRegistry(
+            new SessionLimits(
+                options.maxSessions(),
+                options.maxSessionsPerUid(),
+                options.maxResidentBytesPerUid() / pageSize,
+                options.maxResidentBytesPerSession() / pageSize),
+            new RangeTerms(PageFileMaker.MEMFD, options.maxRangeBytes(), serverInstance),
+            budget,
+            shrinker,
+            InstantSource.system());
+    meters.bind(shrinker, budget, sessions, pageSize);
+
+    GrpcEndpoint endpoint =
+        new GrpcEndpoint(
+            sessions,
+            shrinker,
+            budget,
+            new RequestLimits(
+                options.maxDataBytes(),
+                options.maxRequestsInFlight(),
+                options.maxRequestBytesInFlight()),
+            HostLimits.ownUid(),
+            serverInstance,
+            List.of(new MetricCollectingServerInterceptor(registry)));
+    grpc = endpoint;
+    opened.push(endpoint);
+    listen(options, endpoint, served, registry, meters);
+    endpoint.declareServing();
+  }
+
+  private void listen(
+      ServerOptions options,
+      GrpcEndpoint endpoint,
+      ServerDirectory served,
+      PrometheusMeterRegistry registry,
+      ServerMeters meters)
+      throws StartupException {
+    InetSocketAddress http = options.http();
+    if (http != null) {
+      try {
+        MetricsEndpoint metrics = MetricsEndpoint.start(http, registry, meters::refresh);
+        opened.push(metrics);
+        httpUrl = "http://" + hostAndPort(metrics.address());
+      } catch (IOException e) {
+        throw new StartupException(
+            "--http=%s cannot be bound: %s; choose another port, or --http=off"
+                .formatted(hostAndPort(http), e.getMessage()),
+            e);
+      }
+    }
+    InetSocketAddress tcp = options.listen();
+    if (tcp != null) {
+      try {
+        int port = endpoint.listenTcp(tcp);
+        LOG.info("listening on {}:{}", tcp.getAddress().getHostAddress(), port);
+      } catch (IOException e) {
+        throw new StartupException(
+            "--listen=%s cannot be bound: %s; choose another port"
+                .formatted(hostAndPort(tcp), e.getMessage()),
+            e);
+      }
+    }
+    try {
+      endpoint.listenUnix(served.grpcSocket());
+    } catch (IOException e) {
+      throw new StartupException(
+          "%s cannot be bound: %s; choose another --dir"
+              .formatted(served.grpcSocket(), e.getMessage()),
+          e);
+    }
+    served.admitClients();
+  }
+
+  private static long newInstance() {
+    SecureRandom random = new SecureRandom();
+    long instance = random.nextLong();
+    while (instance == 0) {
+      instance = random.nextLong();
+    }
+    return instance;
+  }
+
+  private static String hostAndPort(InetSocketAddress address) {
+    InetAddress host = address.getAddress();
+    String name = host == null ? address.getHostString() : host.getHostAddress();
+    return (name.contains(":") ? "[" + name + "]" : name) + ":" + address.getPort();
+  }
+
+  /** Where clients on this host connect: {@code unix:DIR/grpc.sock}. */
+  String grpcTarget() {
+    ServerDirectory served = directory;
+    if (served == null) {
+      throw new IllegalStateException("not started");
+    }
+    return "unix:" + served.grpcSocket();
+  }
+
+  /** Where {@code /metrics} is served, without the path; null if it is not. */
+  @Nullable String httpUrl() {
+    return httpUrl;
+  }
+
+  /** Tells the sessions, waits for them as long as the options say, and ends those left. */
+  void drain() {
+    GrpcEndpoint endpoint = grpc;
+    if (endpoint != null) {
+      endpoint.drain(drainWait);
+    }
+  }
+
+  /** Waits until {@link #close} has been called. */
+  void awaitEnd() {
+    boolean interrupted = false;
+    while (true) {
+      try {
+        ended.await();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Closes every part, the last one opened first; a part that fails does not keep the others. */
+  @Override
+  public synchronized void close() {
+    while (!opened.isEmpty()) {
+      AutoCloseable part = opened.pop();
+      try {
+        part.close();
+      } catch (Exception e) {
+        LOG.error("closing {} failed", part, e);
+      }
+    }
+    ended.countDown();
+  }
+}

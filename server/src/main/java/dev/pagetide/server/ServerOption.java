@@ -1,0 +1,103 @@
+package dev.pagetide.server;
+
+import java.util.Locale;
+
+/**
+ * One option of the command: its name on the command line, in the environment and in the
+ * configuration file, its default, and what it means. {@code --help} prints these texts.
+ */
+enum ServerOption {
+  CONFIG("FILE", "none", "Properties file of options: their names without the dashes."),
+  DIR(
+      "DIR",
+      "$XDG_RUNTIME_DIR/pagetide, else /tmp/pagetide-UID",
+      "Directory of the sockets grpc.sock and handoff.sock and of the lock file. Made with mode"
+          + " 0700 if it is missing; refused if it is not the server's own, or if group or others"
+          + " may write to it."),
+  SOCKET_MODE(
+      "MODE",
+      "0600",
+      "Who may connect to the sockets: 0600 (own uid), 0660 (a group too) or 0666 (everybody on"
+          + " this host). The directory is made traversable for them, never writable."),
+  SOCKET_GROUP(
+      "GROUP", "the server's group", "Group of the sockets; needs --socket-mode=0660 or 0666."),
+  LISTEN(
+      "HOST:PORT|off",
+      "off",
+      "TCP listener, for clients that want RPCs without the shared file; port 0 takes a free one."
+          + " Loopback only: beyond it, mutual TLS would be needed, which this version does not"
+          + " have."),
+  HTTP(
+      "HOST:PORT|off",
+      "127.0.0.1:9464",
+      "Where /metrics is served; port 0 takes a free one. An address beyond loopback is allowed:"
+          + " then everybody who reaches it reads the meters, which name no session and no"
+          + " client."),
+  MAX_RESIDENT_BYTES(
+      "SIZE",
+      "a quarter of the memory this process may have",
+      "The budget: memory that all ranges together may hold."),
+  MAX_RANGE_BYTES("SIZE", "4MiB", "Pages that one session is granted at most."),
+  MAX_SESSIONS(
+      "N",
+      "1024",
+      "Sessions alive at once. Each takes 2 open files and a mapping: checked against ulimit -n"
+          + " and vm.max_map_count."),
+  MAX_SESSIONS_PER_UID("N", "half of --max-sessions", "Sessions alive at once of one uid."),
+  MAX_RESIDENT_BYTES_PER_UID(
+      "SIZE", "half of --max-resident-bytes", "Memory that the ranges of one uid may hold."),
+  MAX_RESIDENT_BYTES_PER_SESSION(
+      "SIZE", "--max-resident-bytes-per-uid", "Memory that the range of one session may hold."),
+  MAX_DATA_BYTES(
+      "SIZE",
+      "1MiB",
+      "Data in one Read or Write; at most 3MiB, because gRPC clients refuse messages over 4MiB."),
+  MAX_REQUESTS_IN_FLIGHT(
+      "N",
+      "1024",
+      "Calls at once, counted until their answer is on the wire; further are refused."),
+  MAX_REQUEST_BYTES_IN_FLIGHT(
+      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further are refused."),
+  DRAIN_WAIT(
+      "TIME", "5s", "How long a server told to stop waits for its sessions to end by themselves.");
+
+  private final String valueLabel;
+  private final String defaultText;
+  private final String meaning;
+
+  ServerOption(String valueLabel, String defaultText, String meaning) {
+    this.valueLabel = valueLabel;
+    this.defaultText = defaultText;
+    this.meaning = meaning;
+  }
+
+  /** The name in the configuration file: {@code max-sessions}. */
+  String key() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** The name on the command line: {@code --max-sessions}. */
+  String flag() {
+    return "--" + key();
+  }
+
+  /** The name in the environment: {@code PAGETIDE_MAX_SESSIONS}. */
+  String variable() {
+    return "PAGETIDE_" + name();
+  }
+
+  /** What stands for the value in {@code --help}. */
+  String valueLabel() {
+    return valueLabel;
+  }
+
+  /** The value where none is given, in words or as one would write it. */
+  String defaultText() {
+    return defaultText;
+  }
+
+  /** What the option does, in a sentence or two. */
+  String meaning() {
+    return meaning;
+  }
+}

@@ -1,0 +1,47 @@
+package dev.pagetide.server;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options one server runs with, all validated, against each other and against what the host
+ * grants: {@link OptionReader} is the only one who makes them.
+ *
+ * @param directory absolute path of the directory of sockets and lock; see {@link ServerDirectory}
+ * @param socketMode mode bits of the Unix sockets: 0600, 0660 or 0666 (octal)
+ * @param socketGroup group of the Unix sockets, a name or a number; null: the group they are born
+ *     with
+ * @param listen loopback address of the TCP listener, port 0 for any free one; null: no TCP
+ * @param http address of {@code /metrics}, port 0 for any free one; null: off
+ * @param maxResidentBytes the budget: most bytes of memory that all ranges together may hold
+ * @param maxRangeBytes most bytes of pages that one session is granted
+ * @param maxSessions most sessions alive at once
+ * @param maxSessionsPerUid most sessions alive at once of one uid; at most {@code maxSessions}
+ * @param maxResidentBytesPerUid most bytes that one uid's ranges may hold; at most {@code
+ *     maxResidentBytes}
+ * @param maxResidentBytesPerSession most bytes that one range may hold; at most {@code
+ *     maxResidentBytesPerUid}
+ * @param maxDataBytes most bytes of data in one Read or Write
+ * @param maxRequestsInFlight most calls at once that are not yet closed on the wire, session
+ *     streams not counted
+ * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
+ * @param drainWait how long a stopping server waits for its sessions to end
+ */
+public record ServerOptions(
+    Path directory,
+    int socketMode,
+    @Nullable String socketGroup,
+    @Nullable InetSocketAddress listen,
+    @Nullable InetSocketAddress http,
+    long maxResidentBytes,
+    long maxRangeBytes,
+    int maxSessions,
+    int maxSessionsPerUid,
+    long maxResidentBytesPerUid,
+    long maxResidentBytesPerSession,
+    int maxDataBytes,
+    int maxRequestsInFlight,
+    long maxRequestBytesInFlight,
+    Duration drainWait) {}

@@ -1,0 +1,212 @@
+package dev.pagetide.server.metrics;
+
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageCounters;
+import dev.pagetide.server.page.PageCounts;
+import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.ScanResult;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.page.SkipReason;
+import dev.pagetide.server.session.SessionRegistry;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The catalogue of Pagetide's own meters, each with its one sentence.
+ *
+ * <p>Tags are bounded: states, reasons, outcomes. Nothing is counted by session, name or process,
+ * so the number of series does not grow with them. Thread-safe.
+ */
+public final class ServerMeters implements PageObserver {
+  /** From one page in the cache to a scan of everything. */
+  private static final Duration[] BUCKETS = {
+    Duration.ofNanos(1_000),
+    Duration.ofNanos(2_500),
+    Duration.ofNanos(5_000),
+    Duration.ofNanos(10_000),
+    Duration.ofNanos(25_000),
+    Duration.ofNanos(50_000),
+    Duration.ofNanos(100_000),
+    Duration.ofNanos(250_000),
+    Duration.ofMillis(1),
+    Duration.ofMillis(5),
+    Duration.ofMillis(25),
+    Duration.ofMillis(100),
+    Duration.ofSeconds(1)
+  };
+
+  private final MeterRegistry registry;
+  private final Timer allocate;
+  private final Timer punch;
+  private final Timer sweep;
+  private final Timer scan;
+  private final Counter scansReclaimed;
+  private final Counter scansEmpty;
+  private final Map<SkipReason, Counter> skips = new EnumMap<>(SkipReason.class);
+
+  /** As of the last {@link #refresh}: three gauges, one walk through the page tables. */
+  private volatile PageCounts counts = new PageCounts(0, 0, 0, 0);
+
+  private volatile @Nullable Shrinker shrinker;
+
+  /** Registers what the page package reports by itself; {@link #bind} adds the rest. */
+  public ServerMeters(MeterRegistry registry) {
+    this.registry = registry;
+    this.allocate = timer("pagetide.allocate", "Time of one fallocate of neighbouring pages.");
+    this.punch = timer("pagetide.punch", "Time of one punch of neighbouring pages.");
+    this.sweep = timer("pagetide.sweep", "Time of one sweep over all page tables.");
+    this.scan = timer("pagetide.scan", "Time of one scan of the shrinker.");
+    this.scansReclaimed = scans("reclaimed");
+    this.scansEmpty = scans("nothing");
+    for (SkipReason reason : SkipReason.values()) {
+      skips.put(
+          reason,
+          Counter.builder("pagetide.pages.skipped")
+              .description("Pages that a scan had chosen and passed over, by reason.")
+              .tag("reason", reason.name().toLowerCase(Locale.ROOT))
+              .register(registry));
+    }
+  }
+
+  private Timer timer(String name, String description) {
+    return Timer.builder(name)
+        .description(description)
+        .serviceLevelObjectives(BUCKETS)
+        .register(registry);
+  }
+
+  private Counter scans(String outcome) {
+    return Counter.builder("pagetide.scans")
+        .description("Scans of the shrinker, by whether they reclaimed anything.")
+        .tag("outcome", outcome)
+        .register(registry);
+  }
+
+  /**
+   * Adds the gauges and counters that are read from the running parts.
+   *
+   * @param budget the whole server's budget
+   * @param pageSize bytes in a page
+   */
+  public void bind(Shrinker shrinker, PageBudget budget, SessionRegistry sessions, int pageSize) {
+    pages("free", PageCounts::free);
+    pages("available", PageCounts::available);
+    pages("used", PageCounts::used);
+    gauge(
+        "pagetide.resident.bytes",
+        "Memory charged to the budget: pages that hold memory, and each file's header and table.",
+        budget,
+        b -> (double) b.chargedPages() * pageSize);
+    gauge(
+        "pagetide.budget.bytes",
+        "The most memory that may be resident: --max-resident-bytes, in whole pages.",
+        budget,
+        b -> (double) b.limitPages() * pageSize);
+    gauge("pagetide.sessions", "Sessions that are live.", sessions, SessionRegistry::size);
+    counter(
+        "pagetide.sessions.opened",
+        "Sessions opened since the server started.",
+        sessions,
+        SessionRegistry::opened);
+    counter(
+        "pagetide.sessions.ended",
+        "Sessions ended since the server started.",
+        sessions,
+        SessionRegistry::ended);
+    PageCounters counters = shrinker.counters();
+    counter(
+        "pagetide.pages.allocated",
+        "FREE pages that were given memory and became USED.",
+        counters,
+        PageCounters::allocated);
+    counter(
+        "pagetide.pages.reused",
+        "AVAILABLE pages that the server made USED again.",
+        counters,
+        PageCounters::reused);
+    counter(
+        "pagetide.pages.stopped",
+        "USED pages that the server made AVAILABLE.",
+        counters,
+        PageCounters::stopped);
+    counter(
+        "pagetide.pages.reclaimed",
+        "AVAILABLE pages that the shrinker made FREE.",
+        counters,
+        PageCounters::reclaimed);
+    counter(
+        "pagetide.pages.closed",
+        "Pages whose memory came back because their session ended.",
+        counters,
+        PageCounters::closed);
+    this.shrinker = shrinker;
+  }
+
+  /** Counts the pages anew for the gauges: called before each scrape. */
+  public void refresh() {
+    Shrinker running = shrinker;
+    if (running != null) {
+      counts = running.counts();
+    }
+  }
+
+  private void pages(String state, ToDoubleFunction<PageCounts> count) {
+    Gauge.builder("pagetide.pages", this, meters -> count.applyAsDouble(meters.counts))
+        .description("Pages of all ranges, by state.")
+        .tag("state", state)
+        .register(registry);
+  }
+
+  private <T> void gauge(String name, String description, T of, ToDoubleFunction<T> value) {
+    Gauge.builder(name, of, value)
+        .description(description)
+        .strongReference(true)
+        .register(registry);
+  }
+
+  private <T> void counter(String name, String description, T of, ToLongFunction<T> value) {
+    FunctionCounter.builder(name, of, value::applyAsLong)
+        .description(description)
+        .register(registry);
+  }
+
+  @Override
+  public void allocated(int pages, long nanos) {
+    allocate.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void punched(int pages, long nanos) {
+    punch.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void swept(long pages, long nanos) {
+    sweep.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void scanned(ScanResult result, long nanos) {
+    scan.record(nanos, TimeUnit.NANOSECONDS);
+    (result.reclaimed() > 0 ? scansReclaimed : scansEmpty).increment();
+    result
+        .skipped()
+        .forEach((reason, pages) -> {
+          Counter counter = skips.get(reason);
+          if (counter != null) {
+            counter.increment(pages);
+          }
+        });
+  }
+}

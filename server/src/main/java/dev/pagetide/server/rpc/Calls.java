@@ -1,0 +1,43 @@
+package dev.pagetide.server.rpc;
+
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.util.function.Supplier;
+
+/** How a unary call is answered: once, with a message or a status, and never with a surprise. */
+final class Calls {
+  private Calls() {}
+
+  /**
+   * Makes an answer to a call that the client has cancelled meanwhile go nowhere, instead of
+   * failing. Called before the service method returns.
+   */
+  static void begin(StreamObserver<?> observer) {
+    ((ServerCallStreamObserver<?>) observer).setOnCancelHandler(Calls::nothing);
+  }
+
+  private static void nothing() {}
+
+  /** Works on this thread, which is the one that serves the call. */
+  static <A> void now(StreamObserver<A> observer, Supplier<A> work) {
+    begin(observer);
+    finish(observer, work);
+  }
+
+  /** Works on this thread and answers. */
+  static <A> void finish(StreamObserver<A> observer, Supplier<A> work) {
+    A answer;
+    try {
+      answer = work.get();
+    } catch (RuntimeException | Error e) {
+      observer.onError(Statuses.of(e));
+      return;
+    }
+    answer(observer, answer);
+  }
+
+  static <A> void answer(StreamObserver<A> observer, A answer) {
+    observer.onNext(answer);
+    observer.onCompleted();
+  }
+}

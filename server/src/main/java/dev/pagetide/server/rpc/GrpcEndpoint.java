@@ -1,0 +1,117 @@
+package dev.pagetide.server.rpc;
+
+import com.google.rpc.Code;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.PageRangeServiceGrpc;
+import dev.pagetide.v1.ShrinkerServiceGrpc;
+import io.grpc.ServerInterceptor;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The gRPC servers of one process: one on the Unix socket, one on TCP where asked for, with the
+ * same services behind them.
+ */
+public final class GrpcEndpoint implements AutoCloseable {
+  private final Workers workers;
+  private final HealthStatusManager health = new HealthStatusManager();
+  private final SessionRegistry sessions;
+  private final SessionStreams streams;
+  private final Listeners listeners;
+
+  /**
+   * An endpoint that does not listen yet.
+   *
+   * @param budget the whole server's budget
+   * @param ownUid the server's own user, who may ask for ShrinkerService beside root
+   * @param serverInstance this run of the server
+   * @param observers interceptors that look at every call: meters
+   */
+  public GrpcEndpoint(
+      SessionRegistry sessions,
+      Shrinker shrinker,
+      PageBudget budget,
+      RequestLimits limits,
+      int ownUid,
+      long serverInstance,
+      List<ServerInterceptor> observers) {
+    this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
+    this.sessions = sessions;
+    this.streams = new SessionStreams(sessions, workers);
+    this.listeners =
+        new Listeners(
+            limits,
+            observers,
+            List.of(
+                new PageRangeRpc(sessions, streams, workers, limits.maxDataBytes(), serverInstance),
+                new ShrinkerRpc(sessions, shrinker, budget, workers, ownUid),
+                health.getHealthService(),
+                ProtoReflectionServiceV1.newInstance()));
+  }
+
+  /**
+   * Listens on a Unix socket; the path must be free.
+   *
+   * @throws IOException if it cannot be bound
+   */
+  public void listenUnix(Path socket) throws IOException {
+    listeners.listenUnix(socket);
+  }
+
+  /**
+   * Listens on TCP, without encryption: for loopback.
+   *
+   * @return the port, chosen by the system if the address has port 0
+   * @throws IOException if it cannot be bound
+   */
+  public int listenTcp(InetSocketAddress address) throws IOException {
+    return listeners.listenTcp(address);
+  }
+
+  /** Says to health checks that every service serves. Called once everything is up. */
+  public void declareServing() {
+    setHealth(ServingStatus.SERVING);
+  }
+
+  private void setHealth(ServingStatus status) {
+    health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
+    health.setStatus(PageRangeServiceGrpc.SERVICE_NAME, status);
+    health.setStatus(ShrinkerServiceGrpc.SERVICE_NAME, status);
+  }
+
+  /**
+   * Opens no session any more, tells every session that the server is about to stop, waits for them
+   * to end, then ends those that are left and stops listening. Requests of live sessions are served
+   * until then. Idempotent.
+   *
+   * @param wait how long sessions have to end by themselves
+   */
+  public void drain(Duration wait) {
+    health.enterTerminalState();
+    sessions.stopAdmitting();
+    streams.announceDraining(wait);
+    streams.awaitNone(wait);
+    streams.endAll(
+        Statuses.status(
+            Code.UNAVAILABLE,
+            ErrorReason.ERROR_REASON_SERVER_STOPPING,
+            "the server has stopped; connect again once it has been started"));
+    listeners.shutdown();
+  }
+
+  /** Stops at once whatever is left. */
+  @Override
+  public void close() {
+    listeners.close();
+    workers.close();
+  }
+}

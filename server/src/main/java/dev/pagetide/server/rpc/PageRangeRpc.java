@@ -1,0 +1,246 @@
+package dev.pagetide.server.rpc;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import com.google.rpc.Code;
+import dev.pagetide.server.page.PageSpans;
+import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.PageState;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.FillZeroRequest;
+import dev.pagetide.v1.FillZeroResponse;
+import dev.pagetide.v1.GetRangeRequest;
+import dev.pagetide.v1.GetRangeResponse;
+import dev.pagetide.v1.OpenRangeRequest;
+import dev.pagetide.v1.OpenRangeResponse;
+import dev.pagetide.v1.Opened;
+import dev.pagetide.v1.PageRangeServiceGrpc;
+import dev.pagetide.v1.RangeMode;
+import dev.pagetide.v1.ReadRequest;
+import dev.pagetide.v1.ReadResponse;
+import dev.pagetide.v1.StopUsingRangeRequest;
+import dev.pagetide.v1.StopUsingRangeResponse;
+import dev.pagetide.v1.UseRangeRequest;
+import dev.pagetide.v1.UseRangeResponse;
+import dev.pagetide.v1.WriteRequest;
+import dev.pagetide.v1.WriteResponse;
+import io.grpc.Context;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * PageRangeService over sessions and their ranges.
+ *
+ * <p>Runs on the event loop as far as nothing there can keep it: uses and stops of resident pages,
+ * small copies. What allocates, reclaims, or copies much goes to the {@link Workers}.
+ */
+final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
+  /** Bytes that are copied on the event loop: some 10 us. */
+  private static final int SMALL_COPY_BYTES = 64 * 1024;
+
+  private static final UseRangeResponse NOTHING_FRESH = UseRangeResponse.getDefaultInstance();
+  private static final StopUsingRangeResponse STOPPED = StopUsingRangeResponse.getDefaultInstance();
+  private static final WriteResponse WRITTEN = WriteResponse.getDefaultInstance();
+  private static final FillZeroResponse FILLED = FillZeroResponse.getDefaultInstance();
+
+  private final SessionRegistry sessions;
+  private final SessionStreams streams;
+  private final Workers workers;
+  private final int maxDataBytes;
+  private final long serverInstance;
+
+  PageRangeRpc(
+      SessionRegistry sessions,
+      SessionStreams streams,
+      Workers workers,
+      int maxDataBytes,
+      long serverInstance) {
+    this.sessions = sessions;
+    this.streams = streams;
+    this.workers = workers;
+    this.maxDataBytes = maxDataBytes;
+    this.serverInstance = serverInstance;
+  }
+
+  @Override
+  public void openRange(OpenRangeRequest request, StreamObserver<OpenRangeResponse> observer) {
+    try {
+      if (Context.current().getDeadline() != null) {
+        throw Statuses.status(
+            Code.INVALID_ARGUMENT,
+            ErrorReason.ERROR_REASON_DEADLINE_NOT_ALLOWED,
+            "OpenRange with a deadline: the stream is the session, and the deadline would end it;"
+                + " leave it out, and cancel the stream to end the session");
+      }
+      checkMode(request.getMode());
+      streams.open(
+          request,
+          PeerNegotiator.caller(),
+          (ServerCallStreamObserver<OpenRangeResponse>) observer,
+          this::opened);
+    } catch (RuntimeException | Error e) {
+      observer.onError(Statuses.of(e));
+    }
+  }
+
+  private static void checkMode(RangeMode mode) {
+    if (mode != RangeMode.RANGE_MODE_UNSPECIFIED && mode != RangeMode.RANGE_MODE_PAGES) {
+      throw Statuses.status(
+          Code.INVALID_ARGUMENT,
+          ErrorReason.ERROR_REASON_MODE_INVALID,
+          "mode " + mode + " is not served; ask for RANGE_MODE_PAGES");
+    }
+  }
+
+  private OpenRangeResponse opened(Session session) {
+    ShrinkablePageRange range = session.range();
+    return OpenRangeResponse.newBuilder()
+        .setOpened(
+            Opened.newBuilder()
+                .setSession(session.token())
+                .setRangeId(session.rangeId())
+                .setPageSize(range.pageSize())
+                .setPageCount(range.pageCount())
+                .setMaxDataBytes(maxDataBytes)
+                .setServerInstance(serverInstance))
+        .build();
+  }
+
+  @Override
+  public void useRange(UseRangeRequest request, StreamObserver<UseRangeResponse> observer) {
+    Calls.begin(observer);
+    PageSpans pages;
+    ShrinkablePageRange range;
+    try {
+      range = range(request.getSession());
+      pages = Wire.spans(range, request.getPagesList());
+      if (range.tryUseRange(pages)) {
+        Calls.answer(observer, NOTHING_FRESH);
+        return;
+      }
+    } catch (RuntimeException | Error e) {
+      observer.onError(Statuses.of(e));
+      return;
+    }
+    later(
+        observer,
+        () -> UseRangeResponse.newBuilder().addAllFresh(Wire.spans(range.useRange(pages))).build());
+  }
+
+  @Override
+  public void stopUsingRange(
+      StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> observer) {
+    Calls.now(
+        observer,
+        () -> {
+          ShrinkablePageRange range = range(request.getSession());
+          range.stopUsingRange(Wire.spans(range, request.getPagesList()));
+          return STOPPED;
+        });
+  }
+
+  @Override
+  public void read(ReadRequest request, StreamObserver<ReadResponse> observer) {
+    Peer caller = PeerNegotiator.caller();
+    Supplier<ReadResponse> work =
+        () -> {
+          ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
+          byte[] data = new byte[Wire.dataLength(request.getLength(), maxDataBytes)];
+          range.read(request.getOffset(), ByteBuffer.wrap(data));
+          // Nobody else has the array, so it may be wrapped instead of copied.
+          return ReadResponse.newBuilder().setData(UnsafeByteOperations.unsafeWrap(data)).build();
+        };
+    nowOrLater(request.getLength(), observer, work);
+  }
+
+  @Override
+  public void write(WriteRequest request, StreamObserver<WriteResponse> observer) {
+    Peer caller = PeerNegotiator.caller();
+    ByteString data = request.getData();
+    nowOrLater(
+        data.size(),
+        observer,
+        () -> {
+          ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
+          Wire.dataLength(data.size(), maxDataBytes);
+          range.write(request.getOffset(), data.asReadOnlyByteBuffer());
+          return WRITTEN;
+        });
+  }
+
+  @Override
+  public void fillZero(FillZeroRequest request, StreamObserver<FillZeroResponse> observer) {
+    Peer caller = PeerNegotiator.caller();
+    nowOrLater(
+        request.getLength(),
+        observer,
+        () -> {
+          sessions
+              .find(request.getSession(), caller)
+              .range()
+              .fillZero(request.getOffset(), request.getLength());
+          return FILLED;
+        });
+  }
+
+  @Override
+  public void getRange(GetRangeRequest request, StreamObserver<GetRangeResponse> observer) {
+    Calls.now(
+        observer,
+        () -> {
+          ShrinkablePageRange range = range(request.getSession());
+          PageSpans asked =
+              request.hasPages() ? Wire.spans(range, List.of(request.getPages())) : null;
+          return describe(range, asked);
+        });
+  }
+
+  /** One look at the table gives numbers and runs, so they agree. */
+  private static GetRangeResponse describe(ShrinkablePageRange range, @Nullable PageSpans asked) {
+    PageState[] states = range.states(0, range.pageCount());
+    int[] counts = new int[3];
+    for (PageState state : states) {
+      switch (state) {
+        case FREE -> counts[0]++;
+        case AVAILABLE -> counts[1]++;
+        case USED -> counts[2]++;
+      }
+    }
+    GetRangeResponse.Builder response =
+        GetRangeResponse.newBuilder()
+            .setFreePages(counts[0])
+            .setAvailablePages(counts[1])
+            .setUsedPages(counts[2])
+            .setHighWatermark(range.highWatermark());
+    if (asked == null) {
+      response.addAllRuns(Wire.runs(states, 0, states.length));
+    } else if (!asked.isEmpty()) {
+      response.addAllRuns(Wire.runs(states, asked.startPage(0), asked.endPage(0)));
+    }
+    return response.build();
+  }
+
+  private ShrinkablePageRange range(String token) {
+    return sessions.find(token, PeerNegotiator.caller()).range();
+  }
+
+  private <A> void nowOrLater(long bytes, StreamObserver<A> observer, Supplier<A> work) {
+    if (Long.compareUnsigned(bytes, SMALL_COPY_BYTES) <= 0) {
+      Calls.now(observer, work);
+    } else {
+      later(observer, work);
+    }
+  }
+
+  private <A> void later(StreamObserver<A> observer, Supplier<A> work) {
+    Calls.begin(observer);
+    workers.requests().execute(() -> Calls.finish(observer, work));
+  }
+}

@@ -1,0 +1,119 @@
+package dev.pagetide.server.rpc;
+
+import dev.pagetide.server.session.Peer;
+import io.grpc.Attributes;
+import io.grpc.ChannelLogger;
+import io.grpc.Context;
+import io.grpc.Contexts;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerCredentials;
+import io.grpc.ServerInterceptor;
+import io.grpc.netty.GrpcHttp2ConnectionHandler;
+import io.grpc.netty.InternalNettyServerCredentials;
+import io.grpc.netty.InternalProtocolNegotiationEvent;
+import io.grpc.netty.InternalProtocolNegotiator;
+import io.grpc.netty.InternalProtocolNegotiators;
+import io.grpc.netty.ProtocolNegotiationEvent;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.unix.PeerCredentials;
+import io.netty.util.AsciiString;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a call's {@link Peer} comes from: the kernel's word for who connected to a Unix socket,
+ * read once a connection.
+ *
+ * <p>gRPC has no public door to the socket beneath a call, so this class uses the ones it keeps for
+ * its own: all of that is here and nowhere else.
+ */
+final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotiator {
+  private static final Attributes.Key<Peer> PEER_ATTRIBUTE = Attributes.Key.create("pagetide-peer");
+  private static final Context.Key<Peer> PEER_CONTEXT = Context.key("pagetide-peer");
+  private static final AsciiString HTTP = AsciiString.cached("http");
+
+  private PeerNegotiator() {}
+
+  /** Credentials of a server that asks for none, and knows its Unix peers. */
+  static ServerCredentials credentials() {
+    return InternalNettyServerCredentials.create(new PeerNegotiator());
+  }
+
+  /** Puts the caller's peer into the context of every call. */
+  static ServerInterceptor interceptor() {
+    return new ServerInterceptor() {
+      @Override
+      public <Q, A> ServerCall.Listener<Q> interceptCall(
+          ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+        Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
+        Context context = Context.current().withValue(PEER_CONTEXT, peer == null ? Peer.TCP : peer);
+        return Contexts.interceptCall(context, call, headers, next);
+      }
+    };
+  }
+
+  /** Who makes the call that this thread works for. */
+  static Peer caller() {
+    Peer peer = PEER_CONTEXT.get();
+    if (peer == null) {
+      throw new AssertionError("a call without the peer interceptor");
+    }
+    return peer;
+  }
+
+  @Override
+  public AsciiString scheme() {
+    return HTTP;
+  }
+
+  @Override
+  public ChannelHandler newHandler(GrpcHttp2ConnectionHandler grpcHandler) {
+    ChannelLogger logger = grpcHandler.getNegotiationLogger();
+    ChannelHandler last = InternalProtocolNegotiators.grpcNegotiationHandler(grpcHandler);
+    return InternalProtocolNegotiators.waitUntilActiveHandler(new AddPeer(last), logger);
+  }
+
+  @Override
+  public void close() {}
+
+  /**
+   * The step of the negotiation that asks the kernel who is there, and then leaves the pipeline.
+   */
+  private static final class AddPeer extends ChannelInboundHandlerAdapter {
+    private final ChannelHandler next;
+
+    AddPeer(ChannelHandler next) {
+      this.next = next;
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) throws IOException {
+      Object passedOn = event;
+      if (event instanceof ProtocolNegotiationEvent negotiation) {
+        Peer peer = peer(context);
+        if (peer != null) {
+          Attributes attributes =
+              InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
+                  .set(PEER_ATTRIBUTE, peer)
+                  .build();
+          passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
+        }
+        context.pipeline().replace(context.name(), null, next);
+      }
+      context.fireUserEventTriggered(passedOn);
+    }
+
+    private static @Nullable Peer peer(ChannelHandlerContext context) throws IOException {
+      if (context.channel() instanceof EpollDomainSocketChannel socket) {
+        PeerCredentials credentials = socket.peerCredentials();
+        return Peer.unix(credentials.uid(), credentials.pid());
+      }
+      return null;
+    }
+  }
+}

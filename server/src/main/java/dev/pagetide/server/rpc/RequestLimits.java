@@ -1,0 +1,20 @@
+package dev.pagetide.server.rpc;
+
+/**
+ * What one request, and all of them together, may cost the server.
+ *
+ * @param maxDataBytes most bytes of data in one Read or Write: {@code --max-data-bytes}
+ * @param maxRequestsInFlight {@code --max-requests-in-flight}
+ * @param maxRequestBytesInFlight {@code --max-request-bytes-in-flight}
+ */
+public record RequestLimits(
+    int maxDataBytes, int maxRequestsInFlight, long maxRequestBytesInFlight) {
+  /** Most spans in one request. A constant of the contract. */
+  static final int MAX_SPANS = 4096;
+
+  /**
+   * Room for what is in a message besides its data: more than twice what the most spans take, so
+   * that one too many is refused by us, with a sentence.
+   */
+  static final int MESSAGE_OVERHEAD_BYTES = 256 * 1024;
+}

@@ -1,0 +1,204 @@
+package dev.pagetide.server.rpc;
+
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.v1.Draining;
+import dev.pagetide.v1.OpenRangeRequest;
+import dev.pagetide.v1.OpenRangeResponse;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ServerCallStreamObserver;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The live OpenRange streams: the stream is the session.
+ *
+ * <p>A session is ended when its stream ends, whatever ended it: the client's cancel, its exit, its
+ * death, or {@link #endAll}.
+ */
+final class SessionStreams {
+  private final SessionRegistry sessions;
+  private final Workers workers;
+  private final Set<Stream> live = ConcurrentHashMap.newKeySet();
+  private volatile @Nullable Draining draining;
+
+  SessionStreams(SessionRegistry sessions, Workers workers) {
+    this.sessions = sessions;
+    this.workers = workers;
+  }
+
+  /**
+   * Opens a session for a call and answers it.
+   *
+   * @param opened makes the first message
+   */
+  void open(
+      OpenRangeRequest request,
+      Peer peer,
+      ServerCallStreamObserver<OpenRangeResponse> call,
+      Function<Session, OpenRangeResponse> opened) {
+    Stream stream = new Stream(call);
+    live.add(stream);
+    call.setOnCancelHandler(stream::cancelled);
+    call.setOnCloseHandler(stream::cancelled);
+    workers.requests().execute(() -> stream.open(request, peer, opened));
+  }
+
+  /**
+   * Tells every session that the server is about to stop, those that are being opened included.
+   *
+   * @param wait how long they have
+   */
+  void announceDraining(Duration wait) {
+    Draining notice =
+        Draining.newBuilder().setDrainWaitMs(Math.toIntExact(wait.toMillis())).build();
+    draining = notice;
+    for (Stream stream : live) {
+      stream.announce(notice);
+    }
+  }
+
+  /** Waits until no stream is live, at most for some time. */
+  void awaitNone(Duration wait) {
+    long deadline = System.nanoTime() + wait.toNanos();
+    synchronized (live) {
+      long left = deadline - System.nanoTime();
+      while (!live.isEmpty() && left > 0) {
+        try {
+          TimeUnit.NANOSECONDS.timedWait(live, left);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          return;
+        }
+        left = deadline - System.nanoTime();
+      }
+    }
+  }
+
+  private void gone(Stream stream) {
+    live.remove(stream);
+    if (draining != null) {
+      synchronized (live) {
+        live.notifyAll();
+      }
+    }
+  }
+
+  /** Ends every stream with a status, leaving the sessions' bytes to those who mapped them. */
+  void endAll(StatusRuntimeException status) {
+    for (Stream stream : live) {
+      stream.end(status);
+    }
+  }
+
+  /** One stream. Its monitor orders what is sent on it; no system call is made under it. */
+  private final class Stream {
+    private final ServerCallStreamObserver<OpenRangeResponse> call;
+    private @Nullable Session session;
+    private boolean announced;
+    private boolean over;
+
+    Stream(ServerCallStreamObserver<OpenRangeResponse> call) {
+      this.call = call;
+    }
+
+    void open(OpenRangeRequest request, Peer peer, Function<Session, OpenRangeResponse> opened) {
+      Session born;
+      try {
+        synchronized (this) {
+          if (over) {
+            return;
+          }
+        }
+        born = sessions.open(peer, request.getName(), request.getSizeBytes());
+      } catch (RuntimeException | Error e) {
+        refuse(Statuses.of(e));
+        return;
+      }
+      boolean stillborn;
+      synchronized (this) {
+        stillborn = over;
+        if (!over) {
+          session = born;
+          call.onNext(opened.apply(born));
+        }
+      }
+      if (stillborn) {
+        sessions.end(born, false);
+        return;
+      }
+      Draining notice = draining;
+      if (notice != null) {
+        announce(notice);
+      }
+    }
+
+    private synchronized void refuse(StatusRuntimeException status) {
+      gone(this);
+      if (!over) {
+        over = true;
+        call.onError(status);
+      }
+    }
+
+    synchronized void announce(Draining notice) {
+      if (!over && !announced && session != null) {
+        announced = true;
+        call.onNext(OpenRangeResponse.newBuilder().setDraining(notice).build());
+      }
+    }
+
+    /** The client cancelled, exited, or was killed. */
+    void cancelled() {
+      Session ended;
+      synchronized (this) {
+        if (over) {
+          return;
+        }
+        over = true;
+        ended = session;
+      }
+      if (ended == null) {
+        gone(this);
+        return;
+      }
+      try {
+        workers.endings().execute(() -> endSession(ended, false));
+      } catch (RejectedExecutionException e) {
+        // The server has stopped meanwhile; the memory goes with the process.
+        gone(this);
+      }
+    }
+
+    void end(StatusRuntimeException status) {
+      Session ended;
+      synchronized (this) {
+        if (over) {
+          return;
+        }
+        over = true;
+        ended = session;
+        call.onError(status);
+      }
+      if (ended == null) {
+        gone(this);
+      } else {
+        endSession(ended, true);
+      }
+    }
+
+    private void endSession(Session ended, boolean keepBytes) {
+      try {
+        sessions.end(ended, keepBytes);
+      } finally {
+        gone(this);
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+package dev.pagetide.server.rpc;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.Duration;
+import com.google.rpc.Code;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.SessionFailure;
+import dev.pagetide.v1.ErrorReason;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What each failure looks like on the wire: the one place that knows codes, reasons and advice. */
+final class Statuses {
+  private static final Logger LOG = LoggerFactory.getLogger(Statuses.class);
+  private static final String DOMAIN = "pagetide";
+  private static final String REASON_PREFIX = "ERROR_REASON_";
+
+  /** How long to wait before asking again for what others have to give back first. */
+  private static final Duration RETRY_SOON = Duration.newBuilder().setNanos(100_000_000).build();
+
+  private Statuses() {}
+
+  /** The status of whatever a handler threw. What nobody expected is logged, and told by its id. */
+  static StatusRuntimeException of(Throwable thrown) {
+    return switch (thrown) {
+      case StatusRuntimeException status -> status;
+      case PageFailure failure -> of(failure);
+      case SessionFailure failure -> of(failure);
+      default -> bug(thrown);
+    };
+  }
+
+  private static StatusRuntimeException of(PageFailure failure) {
+    return switch (failure) {
+      case PageFailure.PastEnd f ->
+          status(Code.OUT_OF_RANGE, ErrorReason.ERROR_REASON_PAST_END, f.getMessage());
+      case PageFailure.SizeInvalid f ->
+          status(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_SIZE_INVALID, f.getMessage());
+      case PageFailure.NotUsed f ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_PAGE_NOT_USED, f.getMessage());
+      case PageFailure.NoMemory f ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_NO_MEMORY,
+              f.getMessage(),
+              f.hopeless() ? null : RETRY_SOON);
+      case PageFailure.Closed f ->
+          status(Code.ABORTED, ErrorReason.ERROR_REASON_SESSION_ENDED, f.getMessage());
+      case PageFailure.TableCorrupt f ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TABLE_CORRUPT, f.getMessage());
+      case PageFailure.SystemRefused f -> bug(f);
+    };
+  }
+
+  private static StatusRuntimeException of(SessionFailure failure) {
+    return switch (failure) {
+      case SessionFailure.Unknown f ->
+          status(Code.NOT_FOUND, ErrorReason.ERROR_REASON_UNKNOWN_SESSION, f.getMessage());
+      case SessionFailure.NameInvalid f ->
+          status(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_NAME_INVALID, f.getMessage());
+      case SessionFailure.NameTaken f ->
+          status(Code.ALREADY_EXISTS, ErrorReason.ERROR_REASON_NAME_TAKEN, f.getMessage());
+      case SessionFailure.TooMany f ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_TOO_MANY_SESSIONS,
+              f.getMessage(),
+              RETRY_SOON);
+      case SessionFailure.Stopping f ->
+          status(Code.UNAVAILABLE, ErrorReason.ERROR_REASON_SERVER_STOPPING, f.getMessage());
+    };
+  }
+
+  private static StatusRuntimeException bug(Throwable thrown) {
+    String id = Long.toHexString(ThreadLocalRandom.current().nextLong());
+    LOG.error("internal error id={}", id, thrown);
+    return status(
+        Code.INTERNAL,
+        ErrorReason.ERROR_REASON_INTERNAL_BUG,
+        "a fault of the server; its log tells more under id=" + id);
+  }
+
+  /** A refusal that trying again does not help. */
+  static StatusRuntimeException status(Code code, ErrorReason reason, @Nullable String message) {
+    return status(code, reason, message, null);
+  }
+
+  /** A refusal; {@code retryDelay} where trying again after that long may help. */
+  static StatusRuntimeException status(
+      Code code, ErrorReason reason, @Nullable String message, @Nullable Duration retryDelay) {
+    com.google.rpc.Status.Builder status =
+        com.google.rpc.Status.newBuilder()
+            .setCode(code.getNumber())
+            .setMessage(message == null ? "" : message)
+            .addDetails(
+                Any.pack(
+                    ErrorInfo.newBuilder()
+                        .setDomain(DOMAIN)
+                        .setReason(reason.name().substring(REASON_PREFIX.length()))
+                        .build()));
+    if (retryDelay != null) {
+      status.addDetails(Any.pack(RetryInfo.newBuilder().setRetryDelay(retryDelay).build()));
+    }
+    return StatusProto.toStatusRuntimeException(status.build());
+  }
+
+  /** A refusal of too much in flight, or too many of something: worth trying again soon. */
+  static StatusRuntimeException tooManyRequests(String message) {
+    return status(
+        Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_TOO_MANY_REQUESTS, message, RETRY_SOON);
+  }
+}

@@ -1,0 +1,90 @@
+package dev.pagetide.server.rpc;
+
+import com.google.rpc.Code;
+import dev.pagetide.server.page.PageSpans;
+import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.shm.PageState;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.PageSpan;
+import dev.pagetide.v1.StateRun;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Between messages and what the rooms below speak of; the one place that reads unsigned fields. */
+final class Wire {
+  private Wire() {}
+
+  /**
+   * The pages that a request names.
+   *
+   * @throws dev.pagetide.server.page.PageFailure.PastEnd if the range has not all of them
+   */
+  static PageSpans spans(ShrinkablePageRange range, List<PageSpan> spans) {
+    if (spans.size() > RequestLimits.MAX_SPANS) {
+      throw Statuses.status(
+          Code.INVALID_ARGUMENT,
+          ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
+          "%d spans in one request; send at most %d"
+              .formatted(spans.size(), RequestLimits.MAX_SPANS));
+    }
+    PageSpans.Builder pages = range.spans();
+    for (PageSpan span : spans) {
+      pages.add(
+          Integer.toUnsignedLong(span.getStartPage()), Integer.toUnsignedLong(span.getEndPage()));
+    }
+    return pages.build();
+  }
+
+  static List<PageSpan> spans(PageSpans pages) {
+    List<PageSpan> spans = new ArrayList<>(pages.size());
+    for (int i = 0; i < pages.size(); i++) {
+      spans.add(span(pages.startPage(i), pages.endPage(i)));
+    }
+    return spans;
+  }
+
+  private static PageSpan span(int startPage, int endPage) {
+    return PageSpan.newBuilder().setStartPage(startPage).setEndPage(endPage).build();
+  }
+
+  /**
+   * The length of a Read or Write, as it may be carried in one message.
+   *
+   * @param length as the message has it: unsigned
+   */
+  static int dataLength(int length, int maxDataBytes) {
+    if (Integer.compareUnsigned(length, maxDataBytes) > 0) {
+      throw Statuses.status(
+          Code.RESOURCE_EXHAUSTED,
+          ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
+          "%s bytes in one request; send at most --max-data-bytes=%d"
+              .formatted(Integer.toUnsignedString(length), maxDataBytes));
+    }
+    return length;
+  }
+
+  /** Neighbours in one state, as runs. */
+  static List<StateRun> runs(PageState[] states, int from, int to) {
+    List<StateRun> runs = new ArrayList<>();
+    int start = from;
+    for (int page = from; page < to; page++) {
+      if (page + 1 == to || states[page + 1] != states[start]) {
+        runs.add(
+            StateRun.newBuilder()
+                .setState(state(states[start]))
+                .setPages(span(start, page + 1))
+                .build());
+        start = page + 1;
+      }
+    }
+    return runs;
+  }
+
+  private static dev.pagetide.v1.PageState state(PageState state) {
+    return switch (state) {
+      case FREE -> dev.pagetide.v1.PageState.PAGE_STATE_FREE;
+      case AVAILABLE -> dev.pagetide.v1.PageState.PAGE_STATE_AVAILABLE;
+      case USED -> dev.pagetide.v1.PageState.PAGE_STATE_USED;
+    };
+  }
+}

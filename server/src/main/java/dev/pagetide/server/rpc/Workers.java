@@ -1,0 +1,52 @@
+package dev.pagetide.server.rpc;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The threads for what may take longer than an event loop may be kept: allocating, reclaiming,
+ * large copies, opening and ending.
+ *
+ * <p>Platform threads, because a native call holds its carrier. Ending has threads of its own, so
+ * that memory comes back also while every other thread waits for memory. Their queues are bounded
+ * by the limits on requests in flight and on sessions.
+ */
+final class Workers implements AutoCloseable {
+  private final ExecutorService requests;
+  private final ExecutorService endings;
+
+  Workers(int requestThreads) {
+    this.requests = Executors.newFixedThreadPool(requestThreads, named("pagetide-request-"));
+    this.endings = Executors.newFixedThreadPool(1, named("pagetide-ending-"));
+  }
+
+  private static ThreadFactory named(String prefix) {
+    return Thread.ofPlatform().daemon().name(prefix, 0).factory();
+  }
+
+  /** For requests that allocate, reclaim, or copy much. */
+  Executor requests() {
+    return requests;
+  }
+
+  /** For sessions that end. */
+  Executor endings() {
+    return endings;
+  }
+
+  /** Lets what was handed in finish. */
+  @Override
+  public void close() {
+    requests.shutdown();
+    endings.shutdown();
+    try {
+      requests.awaitTermination(5, TimeUnit.SECONDS);
+      endings.awaitTermination(5, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package dev.pagetide.server.session;
+
+/**
+ * Why a session could not be opened or found: a small family, each with a message that says what to
+ * do. Bears no stack trace: a refusal is an answer, not an accident.
+ */
+public abstract sealed class SessionFailure extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private SessionFailure(String message) {
+    super(message, null, false, false);
+  }
+
+  /** No such session, or not one of the caller's: which of the two is not told. */
+  public static final class Unknown extends SessionFailure {
+    private static final long serialVersionUID = 1L;
+
+    Unknown() {
+      super("no such session; it has ended, or its token is wrong: open a range first");
+    }
+
+    Unknown(long rangeId) {
+      super(
+          "no range with range_id=%s; ListRanges tells which there are"
+              .formatted(Long.toUnsignedString(rangeId)));
+    }
+  }
+
+  /** The name is not a name. */
+  public static final class NameInvalid extends SessionFailure {
+    private static final long serialVersionUID = 1L;
+
+    NameInvalid(String message) {
+      super(message);
+    }
+  }
+
+  /** A live session of the caller's uid has the name. */
+  public static final class NameTaken extends SessionFailure {
+    private static final long serialVersionUID = 1L;
+
+    NameTaken() {
+      super("another live session of this uid has this name; choose another one, or none");
+    }
+  }
+
+  /** A limit on sessions is reached. */
+  public static final class TooMany extends SessionFailure {
+    private static final long serialVersionUID = 1L;
+
+    TooMany(String limitName, int limit) {
+      super(
+          "%d sessions are open, as many as %s=%d admits; close some, or raise it"
+              .formatted(limit, limitName, limit));
+    }
+  }
+
+  /** The server is stopping and opens nothing any more. */
+  public static final class Stopping extends SessionFailure {
+    private static final long serialVersionUID = 1L;
+
+    Stopping() {
+      super("the server is stopping; connect again once it has been started");
+    }
+  }
+}

@@ -1,0 +1,42 @@
+package dev.pagetide.server.session;
+
+import java.nio.charset.StandardCharsets;
+
+/** The rule for a session's name: what operators can read, and no terminal or log stumbles over. */
+final class SessionName {
+  static final int MAX_BYTES = 128;
+
+  private SessionName() {}
+
+  /**
+   * Checks a name; the empty one means none.
+   *
+   * @throws SessionFailure.NameInvalid if it is too long, or holds a control, format or surrogate
+   *     character
+   */
+  static void check(String name) {
+    int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+    if (bytes > MAX_BYTES) {
+      throw new SessionFailure.NameInvalid(
+          "name is %d bytes of UTF-8, more than %d; choose a shorter one"
+              .formatted(bytes, MAX_BYTES));
+    }
+    int at = 0;
+    while (at < name.length()) {
+      int character = name.codePointAt(at);
+      String kind =
+          switch (Character.getType(character)) {
+            case Character.CONTROL -> "control";
+            case Character.FORMAT -> "format";
+            case Character.SURROGATE -> "surrogate";
+            default -> "";
+          };
+      if (!kind.isEmpty()) {
+        throw new SessionFailure.NameInvalid(
+            "name holds the %s character U+%04X at index %d; leave it out"
+                .formatted(kind, character, at));
+      }
+      at += Character.charCount(character);
+    }
+  }
+}

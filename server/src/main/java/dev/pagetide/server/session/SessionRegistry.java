@@ -1,0 +1,249 @@
+package dev.pagetide.server.session;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.Shrinker;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * All live sessions of a server.
+ *
+ * <p>Thread-safe. Finding a session takes no lock. Opening and ending make system calls and may
+ * reclaim or wait for whoever is inside the range, so they are not for threads that serve RPCs.
+ */
+public final class SessionRegistry {
+  private static final int TOKEN_BYTES = 16;
+
+  private final SessionLimits limits;
+  private final RangeTerms terms;
+  private final Shrinker shrinker;
+  private final PageBudget budget;
+  private final InstantSource wallClock;
+  private final SecureRandom random = new SecureRandom();
+  private final AtomicLong nextRangeId = new AtomicLong(1);
+  private final ConcurrentHashMap<String, Session> byToken = new ConcurrentHashMap<>();
+  private final ConcurrentSkipListMap<Long, Session> byRangeId = new ConcurrentSkipListMap<>();
+  private final LongAdder opened = new LongAdder();
+  private final LongAdder ended = new LongAdder();
+
+  /** LOCKS: a leaf, held to count and to compare names; nothing is called under it. */
+  private final ReentrantLock admission = new ReentrantLock();
+
+  @GuardedBy("admission")
+  private final Map<Integer, Account> accounts = new HashMap<>();
+
+  @GuardedBy("admission")
+  private int admitted;
+
+  @GuardedBy("admission")
+  private boolean stopping;
+
+  /** What the live sessions of one uid have in common. */
+  private static final class Account {
+    private final PageBudget budget;
+    private final Set<String> names = new HashSet<>();
+    private int sessions;
+
+    Account(PageBudget budget) {
+      this.budget = budget;
+    }
+  }
+
+  /**
+   * A registry without sessions.
+   *
+   * @param budget the whole server's budget
+   * @param wallClock what tells when a session was opened
+   */
+  public SessionRegistry(
+      SessionLimits limits,
+      RangeTerms terms,
+      PageBudget budget,
+      Shrinker shrinker,
+      InstantSource wallClock) {
+    this.limits = limits;
+    this.terms = terms;
+    this.budget = budget;
+    this.shrinker = shrinker;
+    this.wallClock = wallClock;
+  }
+
+  /**
+   * Opens a session with a range of its own.
+   *
+   * @param name empty for none
+   * @param sizeBytes unsigned; rounded down to pages and to the most that is granted
+   * @throws SessionFailure if a limit or the name stands in the way
+   * @throws dev.pagetide.server.page.PageFailure if the size or the budget does
+   */
+  public Session open(Peer peer, String name, long sizeBytes) {
+    SessionName.check(name);
+    Account account = admit(peer, name);
+    boolean done = false;
+    try {
+      PageBudget own =
+          account.budget.child(
+              "--max-resident-bytes-per-session", limits.maxResidentPagesPerSession());
+      ShrinkablePageRange range =
+          ShrinkablePageRange.register(
+              nextRangeId.getAndIncrement(), sizeBytes, terms, own, shrinker);
+      Instant now = wallClock.instant();
+      Session session = new Session(newToken(), name, peer, now, range, own);
+      byToken.put(session.token(), session);
+      byRangeId.put(session.rangeId(), session);
+      opened.increment();
+      done = true;
+      return session;
+    } finally {
+      if (!done) {
+        dismiss(peer, name);
+      }
+    }
+  }
+
+  private Account admit(Peer peer, String name) {
+    admission.lock();
+    try {
+      if (stopping) {
+        throw new SessionFailure.Stopping();
+      }
+      if (admitted >= limits.maxSessions()) {
+        throw new SessionFailure.TooMany("--max-sessions", limits.maxSessions());
+      }
+      Account account = accounts.get(peer.uid());
+      if (account == null) {
+        account =
+            new Account(
+                budget.child("--max-resident-bytes-per-uid", limits.maxResidentPagesPerUid()));
+      }
+      if (account.sessions >= limits.maxSessionsPerUid()) {
+        throw new SessionFailure.TooMany("--max-sessions-per-uid", limits.maxSessionsPerUid());
+      }
+      if (!name.isEmpty() && !account.names.add(name)) {
+        throw new SessionFailure.NameTaken();
+      }
+      account.sessions++;
+      admitted++;
+      accounts.put(peer.uid(), account);
+      return account;
+    } finally {
+      admission.unlock();
+    }
+  }
+
+  private void dismiss(Peer peer, String name) {
+    admission.lock();
+    try {
+      Account account = accounts.get(peer.uid());
+      if (account == null) {
+        throw new AssertionError("a session of an uid without account");
+      }
+      admitted--;
+      account.sessions--;
+      account.names.remove(name);
+      if (account.sessions == 0) {
+        accounts.remove(peer.uid());
+      }
+    } finally {
+      admission.unlock();
+    }
+  }
+
+  private String newToken() {
+    byte[] token = new byte[TOKEN_BYTES];
+    random.nextBytes(token);
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(token);
+  }
+
+  /**
+   * The session of a token, for the caller it was given to.
+   *
+   * @throws SessionFailure.Unknown if there is none, or it is not the caller's
+   */
+  public Session find(String token, Peer caller) {
+    // A hash lookup of 128 random bits: how long it takes tells nothing about other tokens.
+    Session session = byToken.get(token);
+    if (session == null || !session.peer().sharesTokensWith(caller)) {
+      throw new SessionFailure.Unknown();
+    }
+    return session;
+  }
+
+  /**
+   * The session of a range, for the operator.
+   *
+   * @throws SessionFailure.Unknown if there is none
+   */
+  public Session find(long rangeId) {
+    Session session = byRangeId.get(rangeId);
+    if (session == null) {
+      throw new SessionFailure.Unknown(rangeId);
+    }
+    return session;
+  }
+
+  /** The live sessions whose range ids are above one, in their order. A view; weakly consistent. */
+  public Collection<Session> sessionsAfter(long rangeId) {
+    return Collections.unmodifiableCollection(byRangeId.tailMap(rangeId, false).values());
+  }
+
+  /**
+   * Ends a session: its token is unknown from now on, and its memory is given back. Idempotent.
+   *
+   * @param keepBytes whether the bytes stay to those who mapped them: for a server that stops
+   */
+  public void end(Session session, boolean keepBytes) {
+    if (!byToken.remove(session.token(), session)) {
+      return;
+    }
+    if (keepBytes) {
+      session.range().closeKeepingBytes();
+    } else {
+      session.range().close();
+    }
+    byRangeId.remove(session.rangeId(), session);
+    dismiss(session.peer(), session.name());
+    ended.increment();
+  }
+
+  /** Opens nothing from now on. */
+  public void stopAdmitting() {
+    admission.lock();
+    try {
+      stopping = true;
+    } finally {
+      admission.unlock();
+    }
+  }
+
+  /** How many sessions are live. */
+  public int size() {
+    return byToken.size();
+  }
+
+  /** How many sessions were opened since the server started. */
+  public long opened() {
+    return opened.sum();
+  }
+
+  /** How many sessions have ended since the server started. */
+  public long ended() {
+    return ended.sum();
+  }
+}

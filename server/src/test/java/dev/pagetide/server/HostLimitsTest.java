@@ -1,0 +1,117 @@
+package dev.pagetide.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.management.OperatingSystemMXBean;
+import com.sun.management.UnixOperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Reads this machine's own files, and copies of other machines' where this one has other ones. */
+final class HostLimitsTest {
+  private static final long MIB = 1L << 20;
+  private static final String V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 c rw\n";
+  private static final String V1_MOUNT =
+      "32 31 0:29 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
+
+  @TempDir Path root;
+
+  @BeforeEach
+  void writeMachine() throws IOException {
+    ByteBuffer auxv = ByteBuffer.allocate(48).order(ByteOrder.nativeOrder());
+    auxv.putLong(33).putLong(7).putLong(6).putLong(16384).putLong(0).putLong(0);
+    Path self = Files.createDirectories(root.resolve("proc/self"));
+    Files.write(self.resolve("auxv"), auxv.array());
+    write(
+        "proc/self/limits", "Limit  Soft Limit  Hard Limit  Units\nMax open files   10   20  f\n");
+    write("proc/meminfo", "MemTotal:        1048576 kB\nMemFree: 1 kB\n");
+    write("proc/sys/vm/max_map_count", "65530\n");
+  }
+
+  @Test
+  void read_thisMachine_agreesWithTheJvm() throws StartupException {
+    HostLimits limits = HostLimits.read(Path.of("/"));
+
+    OperatingSystemMXBean jvm = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    UnixOperatingSystemMXBean unix =
+        ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class);
+    assertThat(limits.uid()).isEqualTo(HostLimits.ownUid());
+    assertThat(limits.memoryBytes()).isEqualTo(jvm.getTotalMemorySize());
+    assertThat(limits.maxOpenFiles()).isEqualTo(unix.getMaxFileDescriptorCount());
+    assertThat(limits.pageSize()).isGreaterThanOrEqualTo(4096);
+    assertThat(Integer.bitCount(limits.pageSize())).isEqualTo(1);
+    assertThat(limits.maxMapCount()).isGreaterThanOrEqualTo(65530);
+  }
+
+  @Test
+  void read_noControlGroups_isTheMachinesMemory() throws StartupException {
+    HostLimits limits = HostLimits.read(root);
+
+    assertThat(limits).isEqualTo(new HostLimits(HostLimits.ownUid(), 16384, 1024 * MIB, 10, 65530));
+  }
+
+  @Test
+  void read_openFilesUnlimited_isTheLargestNumber() throws Exception {
+    write("proc/self/limits", "Max open files            unlimited   unlimited   files\n");
+
+    assertThat(HostLimits.read(root).maxOpenFiles()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  @Test
+  void read_version2_isTheLowestLimitOfTheAncestors() throws Exception {
+    write("proc/self/cgroup", "0::/system.slice/pagetide.service\n");
+    write("proc/self/mountinfo", V2_MOUNT);
+    write("sys/fs/cgroup/system.slice/pagetide.service/memory.max", "max\n");
+    write("sys/fs/cgroup/system.slice/memory.max", 512 * MIB + "\n");
+
+    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(512 * MIB);
+  }
+
+  @Test
+  void read_version2Unlimited_isTheMachinesMemory() throws Exception {
+    write("proc/self/cgroup", "0::/\n");
+    write("proc/self/mountinfo", V2_MOUNT);
+
+    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(1024 * MIB);
+  }
+
+  @Test
+  void read_version1BesideVersion2_isVersion1sLimit() throws Exception {
+    write("proc/self/cgroup", "5:devices:/\n4:memory:/a/b\n0::/\n");
+    write("proc/self/mountinfo", V1_MOUNT + V2_MOUNT.replace("cgroup rw", "cgroup/unified rw"));
+    write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", 300 * MIB + "\n");
+    write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
+
+    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(300 * MIB);
+  }
+
+  @Test
+  void read_containerThatMountsItsOwnGroup_isThatGroupsLimit() throws Exception {
+    write("proc/self/cgroup", "4:memory:/docker/abc\n");
+    write("proc/self/mountinfo", V1_MOUNT.replace(" / /sys", " /docker/abc /sys"));
+    write("sys/fs/cgroup/memory/memory.limit_in_bytes", 200 * MIB + "\n");
+
+    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(200 * MIB);
+  }
+
+  @Test
+  void read_noProc_saysWhatIsMissing(@TempDir Path empty) {
+    assertThatThrownBy(() -> HostLimits.read(empty))
+        .isInstanceOf(StartupException.class)
+        .hasMessageContaining("needs Linux 5.14 or newer with /proc mounted");
+  }
+
+  private void write(String path, String text) throws IOException {
+    Path file = root.resolve(path);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, text);
+  }
+}

@@ -1,0 +1,82 @@
+package dev.pagetide.server;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** A second JVM that runs one of our mains; killed, if it still lives, when the test closes it. */
+final class ServerProcess implements AutoCloseable {
+  private static final long WAIT_SECONDS = 30;
+
+  private final Process process;
+  private final BufferedReader output;
+
+  private ServerProcess(Process process) {
+    this.process = process;
+    this.output = process.inputReader();
+  }
+
+  /** Starts a main class of this test's class path, in an environment without our variables. */
+  static ServerProcess start(Class<?> main, String... arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                main.getName()));
+    command.addAll(Arrays.asList(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().keySet().removeIf(name -> name.startsWith("PAGETIDE_"));
+    return new ServerProcess(builder.start());
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** The next line of its standard output, or null at its end. */
+  @Nullable String readLine() throws IOException {
+    return output.readLine();
+  }
+
+  /** Sends TERM and returns the exit code. */
+  int terminate() throws InterruptedException {
+    // The handle's destroy: the process's own would close what there is still to read.
+    process.toHandle().destroy();
+    return awaitExit();
+  }
+
+  /** Sends KILL and waits for the end. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly();
+    int _ = awaitExit();
+  }
+
+  int awaitExit() throws InterruptedException {
+    if (!process.waitFor(WAIT_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("process " + process.pid() + " did not end");
+    }
+    return process.exitValue();
+  }
+
+  /** Everything on its standard error; to be called once it has ended. */
+  String errors() throws IOException {
+    return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+}
