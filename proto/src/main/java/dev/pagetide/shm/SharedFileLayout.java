@@ -26,10 +26,7 @@ public record SharedFileLayout(int pageSize, int pageCount, long tableOffset, lo
 
   /** Checks that the four numbers are those of {@link #of}. */
   public SharedFileLayout {
-    if (Integer.bitCount(pageSize) != 1 || pageSize < 4096) {
-      throw new IllegalArgumentException(
-          "page size " + pageSize + " is not a power of two >= 4096");
-    }
+    checkPageSize(pageSize);
     if (pageCount < 1 || pageCount > MAX_PAGE_COUNT) {
       throw new IllegalArgumentException(
           "page count " + pageCount + " is not within [1, " + MAX_PAGE_COUNT + "]");
@@ -54,6 +51,7 @@ public record SharedFileLayout(int pageSize, int pageCount, long tableOffset, lo
    * @throws IllegalArgumentException if a number is outside its bounds
    */
   public static SharedFileLayout of(int pageSize, int pageCount) {
+    checkPageSize(pageSize);
     return new SharedFileLayout(
         pageSize, pageCount, pageSize, pageSize + tableBytes(pageSize, pageCount));
   }
@@ -79,6 +77,13 @@ public record SharedFileLayout(int pageSize, int pageCount, long tableOffset, lo
    */
   public long pageOffset(int page) {
     return dataOffset + (long) page * pageSize;
+  }
+
+  private static void checkPageSize(int pageSize) {
+    if (Integer.bitCount(pageSize) != 1 || pageSize < 4096) {
+      throw new IllegalArgumentException(
+          "page size " + pageSize + " is not a power of two >= 4096");
+    }
   }
 
   private static long tableBytes(int pageSize, int pageCount) {

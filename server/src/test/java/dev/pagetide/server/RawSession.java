@@ -30,7 +30,7 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /** A session as a client in any language has it: an OpenRange stream, and requests by its token. */
-final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenRangeResponse> {
+public final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenRangeResponse> {
   static final int PAGE = 4096;
   private static final long WAIT_SECONDS = 30;
 
@@ -57,7 +57,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
   }
 
   /** Opens a range of so many pages, without a name. */
-  static RawSession open(Channel channel, int pages) {
+  public static RawSession open(Channel channel, int pages) {
     return open(channel, "", (long) pages * PAGE);
   }
 
@@ -95,7 +95,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     onError(Status.OK.asRuntimeException());
   }
 
-  Opened opened() {
+  public Opened opened() {
     return get(opened);
   }
 
@@ -121,7 +121,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
   }
 
   /** Ends the session as a client does: by cancelling the stream. */
-  void cancel() {
+  public void cancel() {
     ClientCallStreamObserver<OpenRangeRequest> stream = call;
     if (stream != null) {
       stream.cancel("the test ends its session", null);
@@ -141,16 +141,16 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     }
   }
 
-  String token() {
+  public String token() {
     return opened().getSession();
   }
 
-  PageRangeServiceBlockingStub stub() {
+  public PageRangeServiceBlockingStub stub() {
     return PageRangeServiceGrpc.newBlockingStub(channel)
         .withDeadlineAfter(WAIT_SECONDS, TimeUnit.SECONDS);
   }
 
-  static PageSpan span(int startPage, int endPage) {
+  public static PageSpan span(int startPage, int endPage) {
     return PageSpan.newBuilder().setStartPage(startPage).setEndPage(endPage).build();
   }
 
@@ -158,7 +158,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     return use(List.of(pages));
   }
 
-  List<PageSpan> use(List<PageSpan> pages) {
+  public List<PageSpan> use(List<PageSpan> pages) {
     return stub()
         .useRange(UseRangeRequest.newBuilder().setSession(token()).addAllPages(pages).build())
         .getFreshList();
@@ -172,7 +172,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     stop(List.of(pages));
   }
 
-  void stop(List<PageSpan> pages) {
+  public void stop(List<PageSpan> pages) {
     var _ =
         stub()
             .stopUsingRange(
@@ -183,7 +183,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
     stop(span(startPage, endPage));
   }
 
-  ByteString read(long offset, int length) {
+  public ByteString read(long offset, int length) {
     return stub()
         .read(
             ReadRequest.newBuilder()
@@ -194,7 +194,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
         .getData();
   }
 
-  void write(long offset, ByteString data) {
+  public void write(long offset, ByteString data) {
     var _ =
         stub()
             .write(
@@ -205,7 +205,7 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
                     .build());
   }
 
-  void fillZero(long offset, long length) {
+  public void fillZero(long offset, long length) {
     var _ =
         stub()
             .fillZero(
@@ -216,14 +216,14 @@ final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenR
                     .build());
   }
 
-  GetRangeResponse range() {
+  public GetRangeResponse range() {
     return stub().getRange(GetRangeRequest.newBuilder().setSession(token()).build());
   }
 
   /**
    * The range's states, one character a page: {@code .} FREE, {@code a} AVAILABLE, {@code U} USED.
    */
-  String map() {
+  public String map() {
     StringBuilder map = new StringBuilder();
     for (StateRun run : range().getRunsList()) {
       PageSpan pages = run.getPages();

@@ -12,17 +12,24 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 
-/** What a client learns when a call is refused: the code, the reason, the advice. */
-record Refusal(Status.Code code, String reason, String message, boolean retryMayHelp) {
+/**
+ * What a client learns when a call is refused.
+ *
+ * @param code the status
+ * @param reason of the ErrorInfo; empty without one
+ * @param message what is said to people
+ * @param retryMayHelp whether there is a RetryInfo
+ */
+public record Refusal(Status.Code code, String reason, String message, boolean retryMayHelp) {
   /** Makes a call that has to be refused. */
-  static Refusal of(ThrowingCallable call) {
+  public static Refusal of(ThrowingCallable call) {
     StatusRuntimeException thrown = catchThrowableOfType(StatusRuntimeException.class, call);
     assertThat(thrown).as("the call was not refused").isNotNull();
     return of(thrown);
   }
 
   /** Reads what a refused call was answered with. */
-  static Refusal of(StatusRuntimeException thrown) {
+  public static Refusal of(StatusRuntimeException thrown) {
     String reason = "";
     boolean retry = false;
     com.google.rpc.Status status = StatusProto.fromThrowable(thrown);
@@ -45,7 +52,7 @@ record Refusal(Status.Code code, String reason, String message, boolean retryMay
   }
 
   /** Asserts code and reason, and that the message says all of these. */
-  void is(Status.Code expectedCode, String expectedReason, String... said) {
+  public void is(Status.Code expectedCode, String expectedReason, String... said) {
     assertThat(code).as(toString()).isEqualTo(expectedCode);
     assertThat(reason).as(toString()).isEqualTo(expectedReason);
     for (String words : said) {

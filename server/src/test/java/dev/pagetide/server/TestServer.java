@@ -30,7 +30,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** A real server process on a directory of its own, and what tests ask of it. */
-final class TestServer implements AutoCloseable {
+public final class TestServer implements AutoCloseable {
   private final Path parent;
   private final String[] arguments;
   private final List<ManagedChannel> channels = new ArrayList<>();
@@ -45,7 +45,7 @@ final class TestServer implements AutoCloseable {
   }
 
   /** Starts a server with some options beside its directory and a free port for its meters. */
-  static TestServer start(String... options) throws IOException {
+  public static TestServer start(String... options) throws IOException {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     List<String> arguments =
         new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
@@ -88,7 +88,7 @@ final class TestServer implements AutoCloseable {
   }
 
   /** A new connection. */
-  ManagedChannel connect() {
+  public ManagedChannel connect() {
     ManagedChannel channel =
         Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry().build();
     channels.add(channel);
@@ -144,7 +144,7 @@ final class TestServer implements AutoCloseable {
     throw new AssertionError("the server does not listen on TCP");
   }
 
-  ShrinkerServiceBlockingStub shrinker() {
+  public ShrinkerServiceBlockingStub shrinker() {
     return ShrinkerServiceGrpc.newBlockingStub(connect()).withDeadlineAfter(30, TimeUnit.SECONDS);
   }
 
@@ -228,7 +228,7 @@ final class TestServer implements AutoCloseable {
   }
 
   /** As {@link #stopWithoutStackTrace}, and {@link #close}. */
-  void closeWithoutStackTrace() throws Exception {
+  public void closeWithoutStackTrace() throws Exception {
     try {
       var _ = stopWithoutStackTrace();
     } finally {

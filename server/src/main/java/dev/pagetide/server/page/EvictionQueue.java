@@ -145,7 +145,8 @@ final class EvictionQueue {
    * @param from the ranges to look through
    * @param without ranges to leave out
    * @param most how many to queue
-   * @param withLater whether to queue words stamped after the cut, too: the last resort
+   * @param withLater whether to queue words stamped in the future, too: the last resort. Words
+   *     stamped after the cut by a stop that ran while we swept are left out even then
    */
   Sweep sweep(
       List<ShrinkablePageRange> from,
@@ -167,7 +168,7 @@ final class EvictionQueue {
       long looked = 0;
       for (int index = 0; index < swept.size(); index++) {
         ShrinkablePageRange range = swept.get(index);
-        later += gather(range, index, withLater ? PageWord.MAX_STAMP : cut, buffer);
+        later += gather(range, index, cut, withLater, buffer);
         looked += range.pageCount();
       }
       buffer.finish();
@@ -179,8 +180,12 @@ final class EvictionQueue {
     }
   }
 
-  private static long gather(
-      ShrinkablePageRange range, int rangeIndex, long latestStamp, CandidateBuffer buffer) {
+  private long gather(
+      ShrinkablePageRange range,
+      int rangeIndex,
+      long cut,
+      boolean withLater,
+      CandidateBuffer buffer) {
     if (range.pages().count() == 0 || !range.entries().tryEnter()) {
       return 0;
     }
@@ -192,7 +197,10 @@ final class EvictionQueue {
         if (PageWord.state(word) != PageWord.AVAILABLE || !range.pages().isResident(page)) {
           continue;
         }
-        if (PageWord.stampNanos(word) <= latestStamp) {
+        long stamp = PageWord.stampNanos(word);
+        // A stop reads the clock before it writes the word: so a stamp that is still to come, now
+        // that we have read the word, is a lie, and its place in the order is not worth keeping.
+        if (stamp <= cut || (withLater && stamp > clock.nanos())) {
           buffer.add(word, CandidateBuffer.place(rangeIndex, page));
         } else {
           later++;

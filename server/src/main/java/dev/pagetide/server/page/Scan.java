@@ -17,6 +17,10 @@ final class Scan {
   private final CandidateBuffer sorter = new CandidateBuffer(1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
 
+  /** Ranges in which this scan got less than it wanted. */
+  private final Set<ShrinkablePageRange> stubborn =
+      Collections.newSetFromMap(new IdentityHashMap<>());
+
   /** Skipped candidates by the filling they came from; in the order in which they were taken. */
   private final Map<Long, Skipped> skipped = new HashMap<>();
 
@@ -32,11 +36,15 @@ final class Scan {
     return busy;
   }
 
+  /** Leaves those ranges alone, too, in which this scan got less than it wanted. */
+  void leaveOutStubborn() {
+    busy.addAll(stubborn);
+  }
+
   /** Reclaims a batch, oldest first as far as it is not all reclaimed anyway. */
   void take(EvictionQueue.Batch batch) {
     // Within a batch order does not matter: all of it is to go. So it is put in the order of
-    // places,
-    // which brings neighbours together.
+    // places, which brings neighbours together.
     long[] batchWords = batch.words().clone();
     long[] batchPlaces = batch.places().clone();
     sorter.sortByPlace(batchWords, batchPlaces, 0, batchWords.length);
@@ -69,8 +77,12 @@ final class Scan {
       chosen[i] = CandidateBuffer.page(groupPlaces[to - 1 - i]);
       words[i] = groupWords[to - 1 - i];
     }
+    long before = tally.reclaimed();
     if (new RunReclaimer(range, tally).reclaim(chosen, words, 0, count) < count) {
       busy.add(range);
+    }
+    if (tally.reclaimed() - before < count) {
+      stubborn.add(range);
     }
   }
 
@@ -99,30 +111,44 @@ final class Scan {
     skipped.forEach((generation, kept) -> queue.putBack(kept.batch(generation)));
   }
 
-  /** Reclaims every AVAILABLE page of ranges: no order to find, so neither selection nor sort. */
-  void takeAll(List<ShrinkablePageRange> ranges) {
+  /**
+   * Reclaims every AVAILABLE page of ranges that is stamped at or before {@code cut}, and no more
+   * than {@code most}: no order to find, so neither selection nor sort. Without the cut a page that
+   * is stopped while we walk could go before one stopped earlier, where we have been already.
+   *
+   * @return AVAILABLE words seen that are stamped after the cut
+   */
+  long takeAll(List<ShrinkablePageRange> ranges, long most, long cut) {
     chosen = new int[ResidentPages.MAX_PAGES_PER_HOLD];
     words = new long[chosen.length];
+    long later = 0;
     for (ShrinkablePageRange range : ranges) {
-      takeAll(range);
+      later += takeAllOf(range, most, cut);
     }
+    return later;
   }
 
-  private void takeAll(ShrinkablePageRange range) {
+  private long takeAllOf(ShrinkablePageRange range, long most, long cut) {
     RunReclaimer reclaimer = new RunReclaimer(range, tally);
+    long later = 0;
     int page = 0;
-    while (page < range.pageCount()) {
+    while (page < range.pageCount() && tally.reclaimed() < most) {
       if (range.pages().count() == 0 || !range.entries().tryEnter()) {
-        return;
+        break;
       }
+      int room = (int) Math.min(chosen.length, most - tally.reclaimed());
       int count = 0;
       try {
-        while (page < range.pageCount() && count < chosen.length) {
+        while (page < range.pageCount() && count < room) {
           long word = range.table().wordAcquire(page);
           if (PageWord.state(word) == PageWord.AVAILABLE && range.pages().isResident(page)) {
-            chosen[count] = page;
-            words[count] = word;
-            count++;
+            if (PageWord.stampNanos(word) <= cut) {
+              chosen[count] = page;
+              words[count] = word;
+              count++;
+            } else {
+              later++;
+            }
           }
           page++;
         }
@@ -130,9 +156,11 @@ final class Scan {
         range.entries().leave();
       }
       if (count > 0 && reclaimer.reclaim(chosen, words, 0, count) < count) {
-        return;
+        busy.add(range);
+        break;
       }
     }
+    return later;
   }
 
   /** Candidates put by, growing as they come. */

@@ -24,6 +24,9 @@ public final class Shrinker {
   /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
   private static final int MIN_QUEUED = 4096;
 
+  /** The fewest a sweep of a part of the server queues: enough to tell bad luck from sabotage. */
+  private static final int MIN_QUEUED_IN_PART = 64;
+
   /** And this share of what is resident. */
   private static final int QUEUED_SHARE = 16;
 
@@ -87,17 +90,17 @@ public final class Shrinker {
       resident += range.pages().count();
     }
     ScanTally tally = new ScanTally();
-    if (pages >= resident) {
-      new Scan(tally).takeAll(scanned);
-    } else {
+    Scan scan = new Scan(tally);
+    // What takeAll leaves is stamped after the scan began: that needs the order again.
+    if (pages < resident || scan.takeAll(scanned, pages, start) > 0) {
       boolean whole = scope == budget;
-      int most = (int) Math.min(MAX_QUEUED, Math.max(1, pages));
+      int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
       if (whole) {
         most = (int) Math.min(MAX_QUEUED, Math.max(most, resident / QUEUED_SHARE));
         most = Math.max(most, MIN_QUEUED);
       }
       EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
-      takeOldest(pages, scanned, from, most, tally);
+      takeOldest(pages, scanned, from, most, scan, tally);
     }
     ScanResult result = tally.result();
     observer.scanned(result, clock.nanos() - start);
@@ -109,22 +112,34 @@ public final class Shrinker {
       List<ShrinkablePageRange> scanned,
       EvictionQueue from,
       int most,
+      Scan scan,
       ScanTally tally) {
-    Scan scan = new Scan(tally);
     int sweeps = 0;
     boolean onlyLater = false;
+    boolean full = false;
+    boolean leftSomeOut = false;
+    long reclaimedBefore = 0;
     while (tally.reclaimed() < pages) {
       EvictionQueue.Batch batch = from.take((int) Math.min(BATCH, pages - tally.reclaimed()));
       if (batch.size() > 0) {
         scan.take(batch);
         continue;
       }
-      if (sweeps == MAX_SWEEPS) {
+      if (full && tally.reclaimed() - reclaimedBefore < most / 2) {
+        // A full queue gave little: a client that changes its words all the time, or a file that
+        // cannot be punched, stands at the head. Look behind it, and not for ever.
+        scan.leaveOutStubborn();
+        sweeps++;
+      }
+      if (sweeps >= MAX_SWEEPS) {
         break;
       }
       boolean withLater = onlyLater || sweeps == MAX_SWEEPS - 1;
+      leftSomeOut |= !scan.busyRanges().isEmpty();
+      reclaimedBefore = tally.reclaimed();
       EvictionQueue.Sweep sweep = from.sweep(scanned, scan.busyRanges(), most, withLater);
-      if (sweep.queued() < most) {
+      full = sweep.queued() >= most;
+      if (!full) {
         sweeps++; // one that filled the queue has left some behind, and is none of the three
       }
       if (sweep.queued() == 0) {
@@ -134,7 +149,12 @@ public final class Shrinker {
         onlyLater = true;
       }
     }
-    scan.putBackSkipped(from);
+    if (leftSomeOut) {
+      // What is queued was chosen without the ranges that we left out, which may hold older pages.
+      from.clear();
+    } else {
+      scan.putBackSkipped(from);
+    }
   }
 
   /**

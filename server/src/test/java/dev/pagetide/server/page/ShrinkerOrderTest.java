@@ -2,21 +2,298 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.PageWord;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Promises 20 to 22, 24 and 26: what a scan takes, in which order, and how many. */
 final class ShrinkerOrderTest {
+  private final AtomicLong time = new AtomicLong(1_000);
+  private final FailingPageFile.Script script = new FailingPageFile.Script();
+  private final TestRanges ranges =
+      new TestRanges(
+          TestRanges.UNLIMITED_PAGES,
+          time::incrementAndGet,
+          (name, layout) -> new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script));
+
+  @AfterEach
+  void close() {
+    script.failNone();
+    ranges.checkInvariants();
+    ranges.close();
+  }
+
+  /** Scans one page at a time, and tells which page went each time: {@code range:page}. */
+  private String drain() {
+    StringBuilder order = new StringBuilder();
+    while (ranges.shrinker.count() > 0) {
+      PageState[][] before = states();
+      assertThat(ranges.shrinker.scan(1)).isEqualTo(new ScanResult(1, 1, Map.of()));
+      PageState[][] after = states();
+      for (int range = 0; range < before.length; range++) {
+        for (int page = 0; page < before[range].length; page++) {
+          if (before[range][page] != after[range][page]) {
+            assertThat(after[range][page]).isEqualTo(PageState.FREE);
+            order.append(range).append(':').append(page).append(' ');
+          }
+        }
+      }
+    }
+    return order.toString().trim();
+  }
+
+  private PageState[][] states() {
+    return ranges.ranges.stream()
+        .map(range -> range.states(0, range.pageCount()))
+        .toArray(PageState[][]::new);
+  }
+
   @Test
   void scan_oneCallStoppedFourPages_takesTheHighestFirst() {
-    try (TestRanges ranges = TestRanges.unlimited()) {
-      ShrinkablePageRange range = ranges.open(8);
-      range.useRange(0, 5);
-      range.stopUsingRange(0, 4);
+    ShrinkablePageRange range = ranges.open(8);
+    range.useRange(0, 5);
+    range.stopUsingRange(0, 4);
 
-      ScanResult result = ranges.shrinker.scan(1);
+    ScanResult result = ranges.shrinker.scan(1);
 
-      assertThat(result.reclaimed()).isEqualTo(1);
-      assertThat(TestRanges.map(range)).isEqualTo("AAAFUFFF");
+    assertThat(result.reclaimed()).isEqualTo(1);
+    assertThat(TestRanges.map(range)).isEqualTo("AAAFUFFF");
+    assertThat(drain()).isEqualTo("0:2 0:1 0:0");
+  }
+
+  @Test
+  void scan_pageStoppedAgainWhileAvailable_keepsItsPlace() {
+    ShrinkablePageRange range = ranges.open(3);
+    range.useRange(0, 3);
+    range.stopUsingRange(0, 1);
+    range.stopUsingRange(1, 2);
+    range.stopUsingRange(0, 1);
+
+    assertThat(drain()).isEqualTo("0:0 0:1");
+    assertThat(TestRanges.map(range)).isEqualTo("FFU");
+  }
+
+  @Test
+  void scan_pageUsedAndStoppedAgain_goesToTheEnd() {
+    ShrinkablePageRange range = ranges.open(4);
+    range.useRange(0, 4);
+    for (int page = 0; page < 4; page++) {
+      range.stopUsingRange(page, page + 1);
     }
+    range.useRange(1, 2);
+    range.stopUsingRange(1, 2);
+
+    assertThat(drain()).isEqualTo("0:0 0:2 0:3 0:1");
+  }
+
+  @Test
+  void scan_pageUsedAfterItWasQueued_isNotTakenFromTheQueue() {
+    ShrinkablePageRange range = ranges.open(5);
+    range.useRange(0, 5);
+    range.stopUsingRange(0, 4);
+    assertThat(ranges.shrinker.scan(1).reclaimed()).isEqualTo(1); // queues 2, 1, 0
+    range.useRange(2, 3);
+    range.useRange(1, 2);
+    range.stopUsingRange(1, 2);
+
+    ScanResult result = ranges.shrinker.scan(2);
+
+    assertThat(result.reclaimed()).isEqualTo(2);
+    assertThat(result.skipped()).containsEntry(SkipReason.CHANGED, 2L);
+    assertThat(TestRanges.map(range)).isEqualTo("FFUFU");
+  }
+
+  @Test
+  void scan_stopsAcrossRanges_takesTheOldestWhereverItIs() {
+    ShrinkablePageRange a = ranges.open(4);
+    ShrinkablePageRange b = ranges.open(4);
+    a.useRange(0, 4);
+    b.useRange(0, 4);
+    b.stopUsingRange(1, 2);
+    a.stopUsingRange(2, 4);
+    b.stopUsingRange(3, 4);
+    a.stopUsingRange(0, 1);
+    b.stopUsingRange(0, 1);
+
+    assertThat(drain()).isEqualTo("1:1 0:3 0:2 1:3 0:0 1:0");
+    assertThat(TestRanges.map(a)).isEqualTo("FUFF");
+    assertThat(TestRanges.map(b)).isEqualTo("FFUF");
+  }
+
+  @Test
+  void scan_sameStampInTwoRanges_takesTheOlderRangeFirst() {
+    AtomicLong frozen = new AtomicLong(5);
+    try (TestRanges still =
+        new TestRanges(TestRanges.UNLIMITED_PAGES, frozen::get, PageFileMaker.MEMFD)) {
+      ShrinkablePageRange a = still.open(2);
+      ShrinkablePageRange b = still.open(2);
+      b.useRange(0, 2);
+      a.useRange(0, 2);
+      b.stopUsingRange(0, 2);
+      a.stopUsingRange(0, 2);
+
+      assertThat(still.shrinker.scan(3).reclaimed()).isEqualTo(3);
+
+      assertThat(TestRanges.map(a)).isEqualTo("FF");
+      assertThat(TestRanges.map(b)).isEqualTo("AF");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 2, 5, 6, 7, 1_000_000, Long.MAX_VALUE, -1})
+  void scan_anyNumberAtRest_reclaimsThatManyOrAll(long pages) { // promises 20 and 22
+    ShrinkablePageRange a = ranges.open(8);
+    ShrinkablePageRange b = ranges.open(8);
+    a.useRange(0, 8);
+    b.useRange(0, 8);
+    a.stopUsingRange(2, 5);
+    b.stopUsingRange(0, 3);
+    long held = ranges.budget.chargedPages();
+    long expected = Math.clamp(pages, 0, 6);
+
+    ScanResult result = ranges.shrinker.scan(pages);
+
+    assertThat(result.reclaimed()).isEqualTo(expected);
+    assertThat(result.scanned()).isEqualTo(expected);
+    assertThat(result.skipped()).isEmpty();
+    assertThat(ranges.shrinker.count()).isEqualTo(6 - expected);
+    assertThat(ranges.shrinker.counts().free()).isEqualTo((int) expected);
+    assertThat(ranges.shrinker.counts().used()).isEqualTo(10);
+    assertThat(ranges.budget.chargedPages()).isEqualTo(held - expected);
+    assertThat(Invariants.residentPages(a) + Invariants.residentPages(b))
+        .isEqualTo(held - expected);
+    assertThat(ranges.shrinker.counters().reclaimed()).isEqualTo(expected);
+  }
+
+  @Test
+  void scan_nothingLeft_returnsNothing() { // promise 26
+    ShrinkablePageRange range = ranges.open(8);
+    range.useRange(0, 8);
+    range.stopUsingRange(1, 8);
+    assertThat(ranges.shrinker.scan(100).reclaimed()).isEqualTo(7);
+
+    for (long pages : new long[] {1, 8, 9, Long.MAX_VALUE}) {
+      assertThat(ranges.shrinker.scan(pages)).isEqualTo(ScanResult.NOTHING);
+    }
+
+    assertThat(TestRanges.map(range)).isEqualTo("UFFFFFFF");
+  }
+
+  @Test
+  void scan_scopeOfOneSession_takesItsPagesAlone() {
+    PageBudget mine = ranges.budget.child("session", 1_000);
+    ShrinkablePageRange a = ranges.open(4);
+    ShrinkablePageRange b = ranges.open(4, mine);
+    a.useRange(0, 4);
+    b.useRange(0, 4);
+    a.stopUsingRange(0, 4);
+    b.stopUsingRange(0, 3);
+
+    assertThat(ranges.shrinker.count(mine)).isEqualTo(3);
+    assertThat(ranges.shrinker.scan(2, mine).reclaimed()).isEqualTo(2);
+    assertThat(TestRanges.map(b)).isEqualTo("AFFU");
+    assertThat(ranges.shrinker.scan(100, mine).reclaimed()).isEqualTo(1);
+
+    assertThat(TestRanges.map(a)).isEqualTo("AAAA");
+    assertThat(TestRanges.map(b)).isEqualTo("FFFU");
+  }
+
+  @Test
+  void scan_stampInTheFuture_goesLastButGoes() {
+    ShrinkablePageRange range = ranges.open(4);
+    range.useRange(0, 4);
+    range.stopUsingRange(0, 3);
+    ClientView.forceWord(range.table(), 2, PageWord.available(1L << 50));
+    ClientView.forceWord(range.table(), 1, PageWord.available(PageWord.MAX_STAMP));
+
+    assertThat(drain()).isEqualTo("0:0 0:2 0:1");
+    assertThat(TestRanges.map(range)).isEqualTo("FFFU");
+  }
+
+  @Test
+  void scan_allWithAStampInTheFuture_takesThemToo() {
+    ShrinkablePageRange range = ranges.open(4);
+    range.useRange(0, 4);
+    range.stopUsingRange(0, 4);
+    ClientView.forceWord(range.table(), 2, PageWord.available(PageWord.MAX_STAMP));
+
+    assertThat(ranges.shrinker.scan(Long.MAX_VALUE).reclaimed()).isEqualTo(4);
+
+    assertThat(TestRanges.map(range)).isEqualTo("FFFF");
+  }
+
+  @Test
+  void scan_moreThanOneQueueHolds_takesTheOldestOfAll() {
+    ShrinkablePageRange range = ranges.open(20_000);
+    range.useRange(0, 20_000);
+    for (int page = 0; page < 19_000; page++) {
+      int stopped = (int) (page * 7_919L % 19_000);
+      range.stopUsingRange(stopped, stopped + 1);
+    }
+
+    assertThat(ranges.shrinker.scan(10_000).reclaimed()).isEqualTo(10_000);
+
+    for (int page = 0; page < 19_000; page++) {
+      int stopped = (int) (page * 7_919L % 19_000);
+      assertThat(range.pages().isResident(stopped)).isEqualTo(page >= 10_000);
+    }
+    assertThat(range.counts()).isEqualTo(new PageCounts(10_000, 9_000, 1_000, 0));
+  }
+
+  @Test
+  void scan_pagesStoppedWhileItTakesEverything_takesNoMoreThanAskedFor() { // promise 20
+    ShrinkablePageRange a = ranges.open(4);
+    ShrinkablePageRange b = ranges.open(16);
+    a.useRange(0, 1);
+    a.stopUsingRange(0, 1);
+    b.useRange(0, 1);
+    b.stopUsingRange(0, 1);
+    AtomicBoolean done = new AtomicBoolean();
+    script.beforeEach(() -> {
+      if (!done.getAndSet(true)) {
+        b.useRange(1, 16);
+        b.stopUsingRange(1, 16);
+      }
+    });
+
+    ScanResult result = ranges.shrinker.scan(2);
+
+    script.beforeEach(() -> {});
+    assertThat(done).isTrue();
+    assertThat(result.reclaimed()).isEqualTo(2);
+    assertThat(TestRanges.map(a)).isEqualTo("FFFF");
+    assertThat(TestRanges.map(b)).isEqualTo("FAAAAAAAAAAAAAAA");
+  }
+
+  @Test
+  void scan_stopsBehindAndBeforeItWhileItTakesEverything_neverTakesTheLaterAlone() {
+    ShrinkablePageRange a = ranges.open(4);
+    ShrinkablePageRange b = ranges.open(4);
+    a.useRange(0, 2);
+    b.useRange(0, 1);
+    a.stopUsingRange(0, 1);
+    AtomicBoolean done = new AtomicBoolean();
+    b.stopUsingRange(0, 1);
+    b.useRange(1, 2);
+    script.beforeEach(() -> {
+      if (!done.getAndSet(true)) {
+        a.stopUsingRange(1, 2); // behind the walk
+        b.stopUsingRange(1, 2); // before it, and later
+        a.useRange(2, 4);
+      }
+    });
+
+    assertThat(ranges.shrinker.scan(4).reclaimed()).isEqualTo(4);
+
+    script.beforeEach(() -> {});
+    assertThat(done).isTrue();
+    assertThat(TestRanges.map(a)).isEqualTo("FFUU");
+    assertThat(TestRanges.map(b)).isEqualTo("FFFF");
   }
 }

@@ -11,8 +11,8 @@ final class TestRanges implements AutoCloseable {
 
   final PageBudget budget;
   final Shrinker shrinker;
+  final List<ShrinkablePageRange> ranges = new ArrayList<>();
   private final PageFileMaker files;
-  private final List<ShrinkablePageRange> ranges = new ArrayList<>();
   private long nextId = 1;
 
   TestRanges(long budgetPages, PageClock clock, PageFileMaker files) {
@@ -53,6 +53,11 @@ final class TestRanges implements AutoCloseable {
       map.append(state.name().charAt(0));
     }
     return map.toString();
+  }
+
+  /** Asserts what must hold of all ranges, the budget and the counters while nothing runs. */
+  void checkInvariants() {
+    Invariants.check(this);
   }
 
   @Override

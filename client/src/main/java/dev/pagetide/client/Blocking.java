@@ -1,0 +1,72 @@
+package dev.pagetide.client;
+
+import io.grpc.Status;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
+
+/**
+ * The bridge from asynchronous calls to blocking ones, and the guard that keeps a blocking call off
+ * the threads that deliver answers.
+ *
+ * <p>Answers complete futures on the channel's event loop. A blocking call from a stage that runs
+ * there would wait for an answer that only its own thread could deliver; it is refused at once.
+ */
+final class Blocking {
+
+  private static final ThreadLocal<Boolean> DELIVERING = new ThreadLocal<>();
+
+  private Blocking() {}
+
+  /** Runs {@code completion}, which completes a caller's future on the event loop. */
+  static void deliver(Runnable completion) {
+    Boolean before = DELIVERING.get();
+    DELIVERING.set(Boolean.TRUE);
+    try {
+      completion.run();
+    } finally {
+      if (before == null) {
+        DELIVERING.remove();
+      }
+    }
+  }
+
+  /**
+   * Starts an asynchronous call and waits for it.
+   *
+   * @throws PagetideException as the call fails; CANCELLED, with an unknown outcome and the
+   *     interrupt flag set again, if this thread is interrupted
+   * @throws IllegalStateException if this thread is delivering an answer
+   */
+  static <T> T await(Supplier<CompletableFuture<T>> start) {
+    if (DELIVERING.get() != null) {
+      throw new IllegalStateException(
+          "a blocking call from a stage that runs where answers are delivered would wait for"
+              + " itself; call its Async twin, or continue with an executor (thenApplyAsync)");
+    }
+    CompletableFuture<T> future = start.get();
+    try {
+      return future.get();
+    } catch (InterruptedException e) {
+      future.cancel(true);
+      Thread.currentThread().interrupt();
+      throw silent("interrupted while waiting; whether the call was done is unknown", e);
+    } catch (CancellationException e) {
+      throw silent("cancelled while waiting; whether the call was done is unknown", e);
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      if (cause instanceof PagetideException failure) {
+        throw failure.rethrown();
+      }
+      if (cause instanceof RuntimeException bug) {
+        throw bug;
+      }
+      throw new IllegalStateException(cause == null ? e : cause);
+    }
+  }
+
+  private static PagetideException silent(String message, Exception cause) {
+    return new PagetideException(Status.Code.CANCELLED, null, message, null, true, 0, cause);
+  }
+}

@@ -1,0 +1,49 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.util.BitSet;
+import java.util.List;
+
+/**
+ * The pages whose use ended without an answer: the server may have given them new memory, and
+ * nobody was told.
+ *
+ * <p>A page stays here until a use that names it succeeds; stopping it changes nothing, since its
+ * old bytes may be gone all the same. Any number of threads may call any method at once.
+ */
+final class DoubtfulPages {
+
+  private final int pageCount;
+
+  @GuardedBy("this")
+  private final BitSet pages = new BitSet();
+
+  DoubtfulPages(int pageCount) {
+    this.pageCount = pageCount;
+  }
+
+  /** Remembers the pages of a use whose outcome is unknown. */
+  synchronized void add(List<PageInterval> used) {
+    mark(pages, used);
+  }
+
+  /** The pages that a successful use reports as fresh: the server's, and the doubtful ones. */
+  synchronized FreshPages resolve(List<PageInterval> used, List<PageInterval> fresh) {
+    BitSet named = new BitSet();
+    mark(named, used);
+    BitSet result = (BitSet) named.clone();
+    result.and(pages);
+    pages.andNot(named);
+    mark(result, fresh);
+    return FreshPages.of(result);
+  }
+
+  private void mark(BitSet target, List<PageInterval> intervals) {
+    for (PageInterval interval : intervals) {
+      int end = Math.min(interval.endPage(), pageCount);
+      if (interval.startPage() < end) {
+        target.set(interval.startPage(), end);
+      }
+    }
+  }
+}

@@ -1,0 +1,36 @@
+package dev.pagetide.client;
+
+/**
+ * The pages {@code [startPage, endPage)} of a range, numbered from 0.
+ *
+ * <p>{@code startPage >= endPage} names no page, and is no error wherever it lies.
+ *
+ * @param startPage the first page; not negative
+ * @param endPage one past the last page; not negative
+ */
+public record PageInterval(int startPage, int endPage) {
+
+  /**
+   * Checks that neither end is negative; whether the range has these pages is for the server to
+   * say.
+   *
+   * @throws IllegalArgumentException if an end is negative
+   */
+  public PageInterval {
+    if (startPage < 0 || endPage < 0) {
+      throw new IllegalArgumentException(
+          "pages are numbered from 0; got [" + startPage + ", " + endPage + ")");
+    }
+  }
+
+  /** How many pages these are: 0 where the start is not before the end. */
+  public int pageCount() {
+    return Math.max(0, endPage - startPage);
+  }
+
+  /** As the command line takes it: {@code 0..4}. */
+  @Override
+  public String toString() {
+    return startPage + ".." + endPage;
+  }
+}

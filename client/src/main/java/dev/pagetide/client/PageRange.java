@@ -1,0 +1,352 @@
+package dev.pagetide.client;
+
+import io.grpc.Status;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pages of one session: use them, write and read them, stop using them.
+ *
+ * <p>A page is FREE (no memory), AVAILABLE (memory nobody uses, which the server may take back at
+ * any instant) or USED. A page's use is a boolean, not a count: use, use, stop leaves it AVAILABLE.
+ * Bytes can be read and written in USED pages only. A stopped page is a cache: using it again tells
+ * whether it still has its bytes.
+ *
+ * <p><b>A use with an unknown outcome counts as fresh.</b> If an use ends without an answer (its
+ * deadline passed, it was cancelled, the connection broke), the server may have done it, and may
+ * have given a page new, zeroed memory without anybody learning of it. The range remembers those
+ * pages, and the next use that names them and succeeds reports them as fresh, whatever the server
+ * says, and then forgets them. So the answer of {@code use} can be trusted: a page that is not in
+ * it has the bytes last written to it.
+ *
+ * <p>Any number of threads may call any method at once. Each blocking method ends within the
+ * client's call timeout; it and its {@code Async} twin fail with {@link PagetideException}, whose
+ * reason is one of the contract's: UNKNOWN_SESSION or SESSION_ENDED (all methods), PAST_END, and
+ * those named at the method. Futures are completed on the channel's event loop: a stage that runs
+ * there must not block (a blocking method of this library refuses to). Cancelling a future cancels
+ * its call.
+ *
+ * <p>The range ends with {@link #close}, with its client, or with the server; {@link #ended} tells.
+ * From then on every call fails at once, UNAVAILABLE if the server went away.
+ */
+public final class PageRange implements AutoCloseable {
+
+  private final SessionTicket ticket;
+  private final @Nullable SessionStream stream;
+  private final RangeCalls calls;
+  private final DoubtfulPages doubtful;
+  private final CompletableFuture<SessionEnd> detached = new CompletableFuture<>();
+
+  /** A range whose session {@code stream} is; a null stream means another process owns it. */
+  PageRange(UnaryCalls calls, SessionTicket ticket, @Nullable SessionStream stream) {
+    this.ticket = ticket;
+    this.stream = stream;
+    this.calls = new RangeCalls(calls, ticket);
+    this.doubtful = new DoubtfulPages(ticket.pageCount());
+  }
+
+  /** Bytes in a page. */
+  public int pageSize() {
+    return ticket.pageSize();
+  }
+
+  /** Pages granted. */
+  public int pageCount() {
+    return ticket.pageCount();
+  }
+
+  /** Bytes in the range. */
+  public long sizeBytes() {
+    return (long) ticket.pageSize() * ticket.pageCount();
+  }
+
+  /** The session's public name, an unsigned number; never used twice by one server. */
+  public long rangeId() {
+    return ticket.rangeId();
+  }
+
+  /** The session's secret: who has it may do everything to this range. */
+  public String token() {
+    return ticket.token();
+  }
+
+  /** Most bytes that one request carries; larger reads and writes are cut by this class. */
+  public int maxDataBytes() {
+    return ticket.maxDataBytes();
+  }
+
+  /** Which run of the server this range belongs to; another value means another run. */
+  public long serverInstance() {
+    return ticket.serverInstance();
+  }
+
+  /** What another process needs to {@linkplain PagetideClient#attach attach} to this range. */
+  public SessionTicket ticket() {
+    return ticket;
+  }
+
+  /**
+   * Makes pages {@code [startPage, endPage)} USED.
+   *
+   * @return those of them that hold none of their old bytes
+   * @throws PagetideException as {@link #use(List)}
+   */
+  public FreshPages use(int startPage, int endPage) {
+    return use(List.of(new PageInterval(startPage, endPage)));
+  }
+
+  /**
+   * Makes every page of {@code pages} USED, or changes none of them. Pages that were FREE get
+   * memory that reads as zeros; the others keep their bytes. May race with a stop of the same page:
+   * either may win.
+   *
+   * @param pages at most 4096 intervals, in any order; they may overlap
+   * @return the pages that hold none of their old bytes
+   * @throws PagetideException TOO_MANY_SPANS, NO_MEMORY, and as at the class
+   */
+  public FreshPages use(List<PageInterval> pages) {
+    return Blocking.await(() -> useAsync(pages));
+  }
+
+  /** {@link #use(List)} without waiting. */
+  public CompletableFuture<FreshPages> useAsync(List<PageInterval> pages) {
+    List<PageInterval> named = List.copyOf(pages);
+    return ifOpen(() -> {
+      CompletableFuture<FreshPages> result = new CompletableFuture<>();
+      CompletableFuture<List<PageInterval>> answer = calls.use(named);
+      var _ = answer.whenComplete((fresh, failure) -> settle(result, named, fresh, failure));
+      // Runs inside cancel(): the doubt is there before the caller can do anything else.
+      var _ =
+          result.whenComplete((fresh, failure) -> {
+            if (!answer.isDone()) {
+              doubtful.add(named);
+              answer.cancel(true);
+            }
+          });
+      return result;
+    });
+  }
+
+  private void settle(
+      CompletableFuture<FreshPages> result,
+      List<PageInterval> named,
+      @Nullable List<PageInterval> fresh,
+      @Nullable Throwable failure) {
+    if (fresh != null) {
+      if (!result.complete(doubtful.resolve(named, fresh))) {
+        doubtful.add(named); // the caller had given up and never saw what was fresh
+      }
+      return;
+    }
+    if (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown()) {
+      doubtful.add(named);
+    }
+    result.completeExceptionally(
+        failure == null ? new IllegalStateException("no answer and no failure") : failure);
+  }
+
+  /**
+   * Makes the USED pages of {@code [startPage, endPage)} AVAILABLE.
+   *
+   * @throws PagetideException as {@link #stop(List)}
+   */
+  public void stop(int startPage, int endPage) {
+    stop(List.of(new PageInterval(startPage, endPage)));
+  }
+
+  /**
+   * Makes every USED page of {@code pages} AVAILABLE: it keeps its bytes until the server takes it
+   * back, oldest stop first. FREE pages stay FREE. Bytes that are read or written at the same time
+   * may be lost.
+   *
+   * @param pages at most 4096 intervals, in any order; they may overlap
+   * @throws PagetideException TOO_MANY_SPANS, and as at the class
+   */
+  public void stop(List<PageInterval> pages) {
+    Blocking.await(() -> stopAsync(pages));
+  }
+
+  /** {@link #stop(List)} without waiting. */
+  public CompletableFuture<Void> stopAsync(List<PageInterval> pages) {
+    List<PageInterval> named = List.copyOf(pages);
+    return ifOpen(() -> calls.stop(named));
+  }
+
+  /**
+   * Reads {@code length} bytes at {@code offset}, in pieces of at most {@link #maxDataBytes}; each
+   * piece is one consistent request, the whole is not.
+   *
+   * @throws IllegalArgumentException if a number is negative
+   * @throws PagetideException PAGE_NOT_USED, and as at the class
+   */
+  public byte[] read(long offset, int length) {
+    return Blocking.await(() -> readAsync(offset, length));
+  }
+
+  /** {@link #read(long, int)} without waiting. */
+  public CompletableFuture<byte[]> readAsync(long offset, int length) {
+    checkNotNegative("length", length);
+    byte[] bytes = new byte[length];
+    CompletableFuture<byte[]> result = new CompletableFuture<>();
+    CompletableFuture<Void> transfer = readAsync(offset, ByteBuffer.wrap(bytes));
+    var _ =
+        transfer.whenComplete((done, failure) -> {
+          if (failure == null) {
+            result.complete(bytes);
+          } else {
+            result.completeExceptionally(failure);
+          }
+        });
+    var _ = result.whenComplete((done, failure) -> transfer.cancel(true));
+    return result;
+  }
+
+  /**
+   * Fills the remaining bytes of {@code into} with those at {@code offset}, and moves its position
+   * to its limit. If it fails, the position is where it was and the bytes are undefined.
+   *
+   * @throws IllegalArgumentException if the offset is negative
+   * @throws PagetideException PAGE_NOT_USED, and as at the class
+   */
+  public void read(long offset, ByteBuffer into) {
+    int position = into.position();
+    try {
+      Blocking.await(() -> readAsync(offset, into));
+    } catch (PagetideException e) {
+      into.position(position);
+      throw e;
+    }
+  }
+
+  /**
+   * {@link #read(long, ByteBuffer)} without waiting: the position is moved at once, the bytes are
+   * there when the future has completed.
+   */
+  public CompletableFuture<Void> readAsync(long offset, ByteBuffer into) {
+    checkNotNegative("offset", offset);
+    if (into.isReadOnly()) {
+      throw new IllegalArgumentException("a read-only buffer cannot be read into");
+    }
+    ByteBuffer claimed = into.duplicate();
+    into.position(into.limit());
+    return ifOpen(() -> calls.read(offset, claimed));
+  }
+
+  /**
+   * Writes {@code bytes} at {@code offset}.
+   *
+   * @throws IllegalArgumentException if the offset is negative
+   * @throws PagetideException as {@link #write(long, ByteBuffer)}
+   */
+  public void write(long offset, byte[] bytes) {
+    write(offset, ByteBuffer.wrap(bytes));
+  }
+
+  /**
+   * Writes the remaining bytes of {@code from} at {@code offset}, in pieces of at most {@link
+   * #maxDataBytes}, and moves its position to its limit. A refused piece writes nothing of itself,
+   * but the pieces before it are written: {@link PagetideException#completedBytes} says how much.
+   * If it fails, the position is where it was.
+   *
+   * @throws IllegalArgumentException if the offset is negative
+   * @throws PagetideException PAGE_NOT_USED, and as at the class
+   */
+  public void write(long offset, ByteBuffer from) {
+    int position = from.position();
+    try {
+      Blocking.await(() -> writeAsync(offset, from));
+    } catch (PagetideException e) {
+      from.position(position);
+      throw e;
+    }
+  }
+
+  /**
+   * {@link #write(long, ByteBuffer)} without waiting: the position is moved at once, the bytes must
+   * not change until the future has completed.
+   */
+  public CompletableFuture<Void> writeAsync(long offset, ByteBuffer from) {
+    checkNotNegative("offset", offset);
+    ByteBuffer claimed = from.duplicate();
+    from.position(from.limit());
+    return ifOpen(() -> calls.write(offset, claimed));
+  }
+
+  /**
+   * Writes {@code length} zeros at {@code offset}; the pages stay resident.
+   *
+   * @throws IllegalArgumentException if a number is negative
+   * @throws PagetideException PAGE_NOT_USED, and as at the class
+   */
+  public void fillZero(long offset, long length) {
+    Blocking.await(() -> fillZeroAsync(offset, length));
+  }
+
+  /** {@link #fillZero} without waiting. */
+  public CompletableFuture<Void> fillZeroAsync(long offset, long length) {
+    checkNotNegative("offset", offset);
+    checkNotNegative("length", length);
+    return ifOpen(() -> calls.fillZero(offset, length));
+  }
+
+  /**
+   * Asks for the states of all pages.
+   *
+   * @throws PagetideException as at the class
+   */
+  public RangeDescription describe() {
+    return Blocking.await(this::describeAsync);
+  }
+
+  /** {@link #describe} without waiting. */
+  public CompletableFuture<RangeDescription> describeAsync() {
+    return ifOpen(calls::describe);
+  }
+
+  /**
+   * Completes, and never fails, when the session has ended: also when the server is lost, at the
+   * moment the connection breaks. For an attached range, which is not told of its session's end, it
+   * completes with {@link #close} only.
+   */
+  public CompletionStage<SessionEnd> ended() {
+    return (stream == null ? detached : stream.ended()).minimalCompletionStage();
+  }
+
+  /** Completes when the server says that it is about to stop; else never. */
+  public CompletionStage<DrainNotice> draining() {
+    return (stream == null ? new CompletableFuture<DrainNotice>() : stream.draining())
+        .minimalCompletionStage();
+  }
+
+  /**
+   * Ends the session: its pages and bytes are gone. An attached range is only let go of. Calls in
+   * flight may end either way. Calling it again does nothing; it never fails and never waits.
+   */
+  @Override
+  public void close() {
+    if (stream != null) {
+      stream.close();
+    } else {
+      detached.complete(
+          new SessionEnd(SessionEnd.Cause.CLOSED, "the client let go of the session"));
+    }
+  }
+
+  private <T> CompletableFuture<T> ifOpen(Supplier<CompletableFuture<T>> start) {
+    PagetideException failure = stream == null ? null : stream.failure();
+    if (stream == null && detached.isDone()) {
+      failure = PagetideException.local(Status.Code.ABORTED, "this attached range was closed here");
+    }
+    return failure == null ? start.get() : CompletableFuture.failedFuture(failure.rethrown());
+  }
+
+  private static void checkNotNegative(String name, long value) {
+    if (value < 0) {
+      throw new IllegalArgumentException(name + "=" + value + " is negative");
+    }
+  }
+}

@@ -1,0 +1,279 @@
+package dev.pagetide.client;
+
+import dev.pagetide.v1.OpenRangeRequest;
+import dev.pagetide.v1.Opened;
+import dev.pagetide.v1.RangeMode;
+import io.grpc.ConnectivityState;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import io.grpc.Status;
+import io.grpc.netty.NettyChannelBuilder;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A connection to one Pagetide server.
+ *
+ * <pre>{@code
+ * try (PagetideClient client = PagetideClient.connect();
+ *     PageRange range = client.open(OpenOptions.ofSize(4 << 20))) {
+ *   range.use(0, 16);
+ *   range.write(0, bytes);
+ *   range.stop(0, 16); // keeps the bytes for as long as memory is plentiful
+ *   if (!range.use(0, 16).isEmpty()) {
+ *     // some pages were taken back meanwhile and are zeros now
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>Connecting is done by the first call, which fails with UNAVAILABLE if there is no server. Any
+ * number of threads may share a client and its ranges. The client does not log; where Netty logs to
+ * {@code java.util.logging} it silences one warning that every Unix connection causes.
+ */
+public final class PagetideClient implements AutoCloseable {
+
+  /** Room for one piece of a read and for the page map of a very large range. */
+  private static final int LARGEST_MESSAGE_BYTES = 64 << 20;
+
+  private static final long CLOSE_WAIT_SECONDS = 5;
+
+  /*
+   * gRPC sets SO_KEEPALIVE on every channel, a Unix socket does not have it, and Netty warns. Held
+   * here because java.util.logging forgets the level of a logger that nobody holds.
+   */
+  private static final Logger NETTY_BOOTSTRAP = Logger.getLogger("io.netty.bootstrap");
+
+  static {
+    NETTY_BOOTSTRAP.setLevel(Level.SEVERE);
+  }
+
+  private final ManagedChannel channel;
+  private final ClientOptions options;
+  private final UnaryCalls calls;
+  private final Set<SessionStream> sessions = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  /** A client on a channel, which it owns from now on. */
+  PagetideClient(ManagedChannel channel, ClientOptions options) {
+    this.channel = channel;
+    this.options = options;
+    this.calls = new UnaryCalls(channel, options.callTimeout());
+  }
+
+  /** Where a server is looked for by default: {@code $XDG_RUNTIME_DIR/pagetide} or /tmp. */
+  public static Path defaultDirectory() {
+    return RuntimeDirectory.defaultPath(System.getenv("XDG_RUNTIME_DIR"));
+  }
+
+  /**
+   * A client of the server in {@link #defaultDirectory}, which must belong to this user or to root.
+   *
+   * @throws PagetideException UNAVAILABLE if the directory does not exist, PERMISSION_DENIED if it
+   *     is not to be trusted: a symbolic link, another user's, or writable by everybody
+   */
+  public static PagetideClient connect() {
+    Path socket = RuntimeDirectory.grpcSocket(defaultDirectory(), true);
+    return onSocket(socket, ClientOptions.DEFAULT);
+  }
+
+  /**
+   * A client of the server in {@code directory}, whoever it belongs to.
+   *
+   * @throws PagetideException UNAVAILABLE if the directory does not exist, PERMISSION_DENIED if it
+   *     is not to be trusted: a symbolic link, or writable by everybody
+   */
+  public static PagetideClient connect(Path directory) {
+    return connect(directory, ClientOptions.DEFAULT);
+  }
+
+  /** {@link #connect(Path)} with options. */
+  public static PagetideClient connect(Path directory, ClientOptions options) {
+    boolean ownerMustBeUs = directory.equals(defaultDirectory());
+    return onSocket(RuntimeDirectory.grpcSocket(directory, ownerMustBeUs), options);
+  }
+
+  private static PagetideClient onSocket(Path socket, ClientOptions options) {
+    return new PagetideClient(
+        finish(Grpc.newChannelBuilder(target(socket), InsecureChannelCredentials.create())),
+        options);
+  }
+
+  /** The socket as gRPC names it; a path may hold characters that a URI must escape. */
+  private static String target(Path socket) {
+    try {
+      return new URI("unix", null, socket.toString(), null).toASCIIString();
+    } catch (URISyntaxException e) {
+      throw new IllegalArgumentException(socket + " cannot be named: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * A client of a server that listens on this host's loopback ({@code --listen}). It has no
+   * encryption, so no other host is spoken to; over TCP there is no {@link #shrinker}.
+   *
+   * @param hostAndPort as in {@code 127.0.0.1:7070} or {@code [::1]:7070}
+   * @throws IllegalArgumentException if it is not a loopback address and a port
+   */
+  public static PagetideClient connectTcp(String hostAndPort) {
+    return connectTcp(hostAndPort, ClientOptions.DEFAULT);
+  }
+
+  /** {@link #connectTcp(String)} with options. */
+  public static PagetideClient connectTcp(String hostAndPort, ClientOptions options) {
+    InetSocketAddress address = loopback(hostAndPort);
+    return new PagetideClient(
+        finish(NettyChannelBuilder.forAddress(address).usePlaintext()), options);
+  }
+
+  private static InetSocketAddress loopback(String hostAndPort) {
+    int colon = hostAndPort.lastIndexOf(':');
+    try {
+      InetAddress host = InetAddress.getByName(hostAndPort.substring(0, Math.max(colon, 0)));
+      int port = Integer.parseInt(hostAndPort, colon + 1, hostAndPort.length(), 10);
+      if (colon > 0 && host.isLoopbackAddress() && port > 0) {
+        return new InetSocketAddress(host, port);
+      }
+    } catch (UnknownHostException | NumberFormatException e) {
+      throw notLoopback(hostAndPort, e);
+    }
+    throw notLoopback(hostAndPort, null);
+  }
+
+  private static IllegalArgumentException notLoopback(
+      String hostAndPort, @Nullable Exception cause) {
+    return new IllegalArgumentException(
+        hostAndPort + " is not HOST:PORT of this host's loopback, such as 127.0.0.1:7070", cause);
+  }
+
+  private static ManagedChannel finish(ManagedChannelBuilder<?> builder) {
+    return builder
+        .disableRetry()
+        .directExecutor()
+        .maxInboundMessageSize(LARGEST_MESSAGE_BYTES)
+        .build();
+  }
+
+  /**
+   * Opens a session with a range of its own, and waits until the server has granted it.
+   *
+   * @throws PagetideException SIZE_INVALID, NAME_INVALID, NAME_TAKEN, TOO_MANY_SESSIONS, NO_MEMORY;
+   *     UNAVAILABLE if there is no server; DEADLINE_EXCEEDED after the call timeout
+   */
+  public PageRange open(OpenOptions open) {
+    return Blocking.await(() -> openAsync(open));
+  }
+
+  /** {@link #open} without waiting. Cancelling the future gives the session up. */
+  public CompletableFuture<PageRange> openAsync(OpenOptions open) {
+    reconnectSoon();
+    OpenRangeRequest request =
+        OpenRangeRequest.newBuilder()
+            .setName(open.name())
+            .setSizeBytes(open.sizeBytes())
+            .setMode(RangeMode.RANGE_MODE_PAGES)
+            .build();
+    SessionStream stream = SessionStream.start(channel, request);
+    sessions.add(stream);
+    var _ = stream.ended().thenRun(() -> sessions.remove(stream));
+    if (closed) {
+      stream.close();
+    }
+    CompletableFuture<PageRange> result = new CompletableFuture<>();
+    var _ =
+        stream
+            .opened()
+            .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
+            .whenComplete((opened, failure) -> settle(result, stream, opened, failure));
+    var _ =
+        result.whenComplete((range, failure) -> {
+          if (failure != null) {
+            stream.close();
+          }
+        });
+    return result;
+  }
+
+  private void settle(
+      CompletableFuture<PageRange> result,
+      SessionStream stream,
+      @Nullable Opened opened,
+      @Nullable Throwable failure) {
+    if (opened == null) {
+      result.completeExceptionally(
+          failure instanceof TimeoutException
+              ? PagetideException.local(
+                  Status.Code.DEADLINE_EXCEEDED,
+                  "OpenRange: no answer within " + options.callTimeout())
+              : failure);
+      return;
+    }
+    try {
+      SessionTicket ticket =
+          new SessionTicket(
+              opened.getSession(),
+              opened.getRangeId(),
+              WireNumbers.positive("page_size", opened.getPageSize()),
+              WireNumbers.positive("page_count", opened.getPageCount()),
+              WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
+              opened.getServerInstance());
+      if (!result.complete(new PageRange(calls, ticket, stream))) {
+        stream.close();
+      }
+    } catch (PagetideException | IllegalArgumentException e) {
+      result.completeExceptionally(e);
+    }
+  }
+
+  /**
+   * Works on a session that another process, or another client, holds open. The range lives as long
+   * as its owner keeps it, and {@link PageRange#close} only lets go of it here. Pages whose use
+   * ended with an unknown outcome are remembered by each side for itself.
+   */
+  public PageRange attach(SessionTicket ticket) {
+    reconnectSoon();
+    return new PageRange(calls, ticket, null);
+  }
+
+  /** The operator's side of the same server. */
+  public ShrinkerClient shrinker() {
+    reconnectSoon();
+    return new ShrinkerClient(calls);
+  }
+
+  /** A server that came back is not to be waited for: gRPC would, up to two minutes. */
+  private void reconnectSoon() {
+    if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) {
+      channel.resetConnectBackoff();
+    }
+  }
+
+  /**
+   * Closes every range that this client opened, and the connection; waits a moment for the server
+   * to be told. Calls in flight fail. Calling it again does nothing.
+   */
+  @Override
+  public void close() {
+    closed = true;
+    sessions.forEach(SessionStream::close);
+    channel.shutdownNow();
+    try {
+      var _ = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

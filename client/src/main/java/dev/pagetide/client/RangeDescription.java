@@ -1,0 +1,64 @@
+package dev.pagetide.client;
+
+import dev.pagetide.shm.PageState;
+import dev.pagetide.v1.GetRangeResponse;
+import dev.pagetide.v1.StateRun;
+import io.grpc.Status;
+import java.util.List;
+
+/**
+ * The states of a range's pages: each page's at some moment during the call, so that numbers and
+ * runs agree with each other.
+ *
+ * @param freePages pages that hold no memory
+ * @param availablePages pages that hold memory nobody uses
+ * @param usedPages pages in use
+ * @param highWatermark one past the highest page that ever held memory
+ * @param runs the pages in order, without gaps; neighbours differ in state
+ */
+public record RangeDescription(
+    int freePages, int availablePages, int usedPages, int highWatermark, List<PageRun> runs) {
+
+  /** Keeps a copy of {@code runs}. */
+  public RangeDescription {
+    runs = List.copyOf(runs);
+  }
+
+  static RangeDescription of(GetRangeResponse wire) {
+    return new RangeDescription(
+        WireNumbers.count("free_pages", wire.getFreePages()),
+        WireNumbers.count("available_pages", wire.getAvailablePages()),
+        WireNumbers.count("used_pages", wire.getUsedPages()),
+        WireNumbers.count("high_watermark", wire.getHighWatermark()),
+        wire.getRunsList().stream().map(RangeDescription::run).toList());
+  }
+
+  private static PageRun run(StateRun wire) {
+    PageState state =
+        switch (wire.getState()) {
+          case PAGE_STATE_FREE -> PageState.FREE;
+          case PAGE_STATE_AVAILABLE -> PageState.AVAILABLE;
+          case PAGE_STATE_USED -> PageState.USED;
+          case PAGE_STATE_UNSPECIFIED, UNRECOGNIZED ->
+              throw PagetideException.local(
+                  Status.Code.INTERNAL,
+                  "the server answered a page state that this client does not know: "
+                      + wire.getStateValue());
+        };
+    return new PageRun(state, RangeCalls.interval(wire.getPages()));
+  }
+
+  /**
+   * The state of one page.
+   *
+   * @throws IndexOutOfBoundsException if no run names {@code page}
+   */
+  public PageState stateOf(int page) {
+    for (PageRun run : runs) {
+      if (run.pages().startPage() <= page && page < run.pages().endPage()) {
+        return run.state();
+      }
+    }
+    throw new IndexOutOfBoundsException("page " + page + " is not described");
+  }
+}

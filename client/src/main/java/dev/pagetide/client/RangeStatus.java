@@ -1,0 +1,56 @@
+package dev.pagetide.client;
+
+import dev.pagetide.v1.RangeMode;
+import dev.pagetide.v1.RangeSummary;
+import dev.pagetide.v1.Transport;
+import java.time.Instant;
+
+/**
+ * One live range as the operator sees it.
+ *
+ * @param rangeId the session's public name, an unsigned number
+ * @param name as the client gave it: escape it before you show it
+ * @param pid the process that opened the session; 0 where the kernel does not say
+ * @param uid the user of that process; meaningless over TCP
+ * @param mode what the range is for
+ * @param openTime when it was opened
+ * @param freePages pages that hold no memory
+ * @param availablePages pages that hold memory nobody uses
+ * @param usedPages pages in use
+ * @param highWatermark one past the highest page that ever held memory
+ * @param strays pages of memory found that the server had not given, since the range was opened
+ * @param contradictions pages whose word says now what their memory denies
+ * @param transport how the client is connected
+ */
+public record RangeStatus(
+    long rangeId,
+    String name,
+    int pid,
+    long uid,
+    RangeMode mode,
+    Instant openTime,
+    int freePages,
+    int availablePages,
+    int usedPages,
+    int highWatermark,
+    long strays,
+    long contradictions,
+    Transport transport) {
+
+  static RangeStatus of(RangeSummary wire) {
+    return new RangeStatus(
+        wire.getRangeId(),
+        wire.getName(),
+        wire.getPid(),
+        Integer.toUnsignedLong(wire.getUid()),
+        wire.getMode(),
+        Instant.ofEpochSecond(wire.getOpenTime().getSeconds(), wire.getOpenTime().getNanos()),
+        WireNumbers.count("free_pages", wire.getFreePages()),
+        WireNumbers.count("available_pages", wire.getAvailablePages()),
+        WireNumbers.count("used_pages", wire.getUsedPages()),
+        WireNumbers.count("high_watermark", wire.getHighWatermark()),
+        WireNumbers.count("strays", wire.getStrays()),
+        WireNumbers.count("contradictions", wire.getContradictions()),
+        wire.getTransport());
+  }
+}

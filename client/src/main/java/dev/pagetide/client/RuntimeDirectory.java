@@ -1,0 +1,112 @@
+package dev.pagetide.client;
+
+import io.grpc.Status;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The directory in which a server has its sockets, looked at before anything in it is trusted: who
+ * can write there can pretend to be the server.
+ */
+final class RuntimeDirectory {
+
+  private static final int LONGEST_SOCKET_PATH_BYTES = 107;
+
+  private RuntimeDirectory() {}
+
+  /** {@code $XDG_RUNTIME_DIR/pagetide}, or {@code /tmp/pagetide-<uid>} where that is not set. */
+  static Path defaultPath(@Nullable String xdgRuntimeDir) {
+    if (xdgRuntimeDir != null && xdgRuntimeDir.startsWith("/")) {
+      return Path.of(xdgRuntimeDir, "pagetide");
+    }
+    return Path.of("/tmp/pagetide-" + ownUid());
+  }
+
+  /**
+   * The gRPC socket in {@code directory}, an absolute path.
+   *
+   * @param ownerMustBeUs whether another user's directory is refused; root's never is
+   * @throws PagetideException if the directory is missing or not to be trusted
+   */
+  static Path grpcSocket(Path directory, boolean ownerMustBeUs) {
+    Path absolute = directory.toAbsolutePath().normalize();
+    check(absolute, ownerMustBeUs);
+    Path socket = absolute.resolve("grpc.sock");
+    int length = socket.toString().getBytes(StandardCharsets.UTF_8).length;
+    if (length > LONGEST_SOCKET_PATH_BYTES) {
+      throw refused(
+          "the socket's path "
+              + socket
+              + " has "
+              + length
+              + " bytes; a Unix socket's has at most "
+              + LONGEST_SOCKET_PATH_BYTES
+              + ", so choose a shorter directory");
+    }
+    return socket;
+  }
+
+  private static void check(Path directory, boolean ownerMustBeUs) {
+    Map<String, Object> attributes;
+    try {
+      attributes =
+          Files.readAttributes(
+              directory, "unix:uid,isDirectory,permissions", LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException e) {
+      throw PagetideException.local(
+          Status.Code.UNAVAILABLE,
+          "no server: the directory "
+              + directory
+              + " does not exist; start pagetide-server, or"
+              + " name the directory of one that runs");
+    } catch (IOException e) {
+      throw refused("cannot look at the directory " + directory + ": " + e.getMessage());
+    }
+    if (!Boolean.TRUE.equals(attributes.get("isDirectory"))) {
+      throw refused(directory + " is not a real directory (a symbolic link is not followed)");
+    }
+    if (attributes.get("permissions") instanceof Set<?> permissions
+        && permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
+      throw refused(
+          directory
+              + " can be written by everybody, who could pretend to be the server; use a"
+              + " directory of mode 0700");
+    }
+    Object owner = attributes.get("uid");
+    if (ownerMustBeUs && !owner(owner, 0) && !owner(owner, ownUid())) {
+      throw refused(
+          directory
+              + " belongs to uid "
+              + owner
+              + ", not to you or root; name a directory with"
+              + " --dir or PAGETIDE_DIR");
+    }
+  }
+
+  private static boolean owner(@Nullable Object owner, int uid) {
+    return owner instanceof Integer actual && actual == uid;
+  }
+
+  /** This process's effective user, as the kernel shows it to itself. */
+  private static int ownUid() {
+    try {
+      return Files.getAttribute(Path.of("/proc/self"), "unix:uid") instanceof Integer uid
+          ? uid
+          : -1;
+    } catch (IOException e) {
+      throw refused("cannot tell this process's uid from /proc/self: " + e.getMessage());
+    }
+  }
+
+  private static PagetideException refused(String message) {
+    return PagetideException.local(Status.Code.PERMISSION_DENIED, message);
+  }
+}

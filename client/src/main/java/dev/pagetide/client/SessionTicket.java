@@ -1,0 +1,95 @@
+package dev.pagetide.client;
+
+import java.util.Properties;
+
+/**
+ * What another process needs to work on an open range: its session's token and the range's shape.
+ *
+ * <p>Whoever has the token may do everything to the range, so a ticket is to be kept secret; {@link
+ * #toString} leaves the token out.
+ *
+ * @param token the session's secret token
+ * @param rangeId the session's public name
+ * @param pageSize bytes in a page
+ * @param pageCount pages in the range
+ * @param maxDataBytes most bytes that one Read or Write request may carry
+ * @param serverInstance which run of the server opened the session
+ */
+public record SessionTicket(
+    String token,
+    long rangeId,
+    int pageSize,
+    int pageCount,
+    int maxDataBytes,
+    long serverInstance) {
+
+  /**
+   * Checks that the shape makes sense.
+   *
+   * @throws IllegalArgumentException if the token is empty or a number is not positive
+   */
+  public SessionTicket {
+    if (token.isEmpty()) {
+      throw new IllegalArgumentException("token is empty");
+    }
+    if (pageSize <= 0 || pageCount <= 0 || maxDataBytes <= 0) {
+      throw new IllegalArgumentException(
+          "page_size, page_count and max_data_bytes must be positive; got "
+              + pageSize
+              + ", "
+              + pageCount
+              + ", "
+              + maxDataBytes);
+    }
+  }
+
+  /** The ticket as properties, the token included. */
+  public Properties toProperties() {
+    Properties properties = new Properties();
+    properties.setProperty("token", token);
+    properties.setProperty("range_id", Long.toUnsignedString(rangeId));
+    properties.setProperty("page_size", Integer.toString(pageSize));
+    properties.setProperty("page_count", Integer.toString(pageCount));
+    properties.setProperty("max_data_bytes", Integer.toString(maxDataBytes));
+    properties.setProperty("server_instance", Long.toUnsignedString(serverInstance));
+    return properties;
+  }
+
+  /**
+   * The ticket that {@link #toProperties} wrote.
+   *
+   * @throws IllegalArgumentException if a property is missing or is no number; says which
+   */
+  public static SessionTicket fromProperties(Properties properties) {
+    return new SessionTicket(
+        text(properties, "token"),
+        number(properties, "range_id"),
+        Math.toIntExact(number(properties, "page_size")),
+        Math.toIntExact(number(properties, "page_count")),
+        Math.toIntExact(number(properties, "max_data_bytes")),
+        number(properties, "server_instance"));
+  }
+
+  private static String text(Properties properties, String key) {
+    String value = properties.getProperty(key);
+    if (value == null) {
+      throw new IllegalArgumentException(key + " is missing");
+    }
+    return value;
+  }
+
+  private static long number(Properties properties, String key) {
+    String value = text(properties, key);
+    try {
+      return Long.parseUnsignedLong(value);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(key + "=" + value + " is no number", e);
+    }
+  }
+
+  /** The public part. */
+  @Override
+  public String toString() {
+    return "range " + Long.toUnsignedString(rangeId) + ", " + pageCount + " pages";
+  }
+}

@@ -1,0 +1,112 @@
+package dev.pagetide.client;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import dev.pagetide.v1.ErrorReason;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** The one mapping from gRPC statuses, with their {@code google.rpc} details, to exceptions. */
+final class StatusMapping {
+
+  private static final String DOMAIN = "pagetide";
+  private static final String REASON_PREFIX = "ERROR_REASON_";
+
+  private StatusMapping() {}
+
+  /** What the failure {@code t} of the rpc named {@code rpc} says to the caller. */
+  static PagetideException exception(String rpc, Throwable t) {
+    if (t instanceof PagetideException already) {
+      return already;
+    }
+    Metadata trailers = Status.trailersFromThrowable(t);
+    return exception(rpc, Status.fromThrowable(t), trailers == null ? new Metadata() : trailers);
+  }
+
+  /** What the end of the rpc named {@code rpc} with {@code status} says to the caller. */
+  static PagetideException exception(String rpc, Status status, Metadata trailers) {
+    StatusRuntimeException cause = status.asRuntimeException(trailers);
+    ErrorReason reason = null;
+    Duration retryDelay = null;
+    com.google.rpc.Status rich = StatusProto.fromThrowable(cause);
+    if (rich != null) {
+      for (Any detail : rich.getDetailsList()) {
+        try {
+          if (detail.is(ErrorInfo.class)) {
+            reason = reason(detail.unpack(ErrorInfo.class));
+          } else if (detail.is(RetryInfo.class)) {
+            var delay = detail.unpack(RetryInfo.class).getRetryDelay();
+            retryDelay = Duration.ofSeconds(delay.getSeconds(), delay.getNanos());
+          }
+        } catch (InvalidProtocolBufferException e) {
+          cause.addSuppressed(e);
+        }
+      }
+    }
+    boolean unknown = outcomeUnknown(status.getCode(), reason);
+    String message = message(rpc, status, reason != null, unknown);
+    return new PagetideException(status.getCode(), reason, message, retryDelay, unknown, 0, cause);
+  }
+
+  private static @Nullable ErrorReason reason(ErrorInfo info) {
+    if (!info.getDomain().equals(DOMAIN)) {
+      return null;
+    }
+    try {
+      return ErrorReason.valueOf(REASON_PREFIX + info.getReason());
+    } catch (IllegalArgumentException e) {
+      return ErrorReason.UNRECOGNIZED; // a newer server's; it is an answer all the same
+    }
+  }
+
+  /**
+   * Only the server's own reason proves that it refused. INTERNAL_BUG proves nothing: the fault may
+   * have come after the work. UNIMPLEMENTED is the one refusal that comes from below the service.
+   */
+  private static boolean outcomeUnknown(Status.Code code, @Nullable ErrorReason reason) {
+    if (reason == null) {
+      return code != Status.Code.UNIMPLEMENTED;
+    }
+    return reason == ErrorReason.ERROR_REASON_INTERNAL_BUG;
+  }
+
+  /** What the system said: "Connection refused" is deep inside. */
+  private static String innermost(@Nullable Throwable failure) {
+    String said = "";
+    for (Throwable t = failure; t != null; t = t.getCause()) {
+      String message = t.getMessage();
+      said = ": " + (message == null ? t.getClass().getSimpleName() : message);
+    }
+    return said;
+  }
+
+  private static String message(String rpc, Status status, boolean answered, boolean unknown) {
+    String description = status.getDescription();
+    if (answered && description != null && !description.isEmpty()) {
+      return description;
+    }
+    StringBuilder text = new StringBuilder();
+    switch (status.getCode()) {
+      case UNAVAILABLE -> text.append(rpc).append(": the server cannot be reached");
+      case DEADLINE_EXCEEDED -> text.append(rpc).append(": no answer in time");
+      case CANCELLED -> text.append(rpc).append(": cancelled");
+      default -> text.append(rpc).append(" ended with ").append(status.getCode());
+    }
+    if (description != null && !description.isEmpty()) {
+      text.append(" (").append(description).append(')');
+    }
+    if (status.getCode() == Status.Code.UNAVAILABLE) {
+      text.append(innermost(status.getCause()));
+    }
+    if (unknown && status.getCode() != Status.Code.UNAVAILABLE) {
+      text.append("; whether it was done is unknown");
+    }
+    return text.toString();
+  }
+}

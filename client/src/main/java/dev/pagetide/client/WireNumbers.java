@@ -1,0 +1,43 @@
+package dev.pagetide.client;
+
+import io.grpc.Status;
+
+/**
+ * The one place where the contract's unsigned numbers become Java's signed ones: what does not fit
+ * is an error, never a negative number.
+ */
+final class WireNumbers {
+
+  private WireNumbers() {}
+
+  /** A uint32 that counts something. */
+  static int count(String field, int wire) {
+    if (wire < 0) {
+      throw tooLarge(field, Integer.toUnsignedString(wire));
+    }
+    return wire;
+  }
+
+  /** A uint64 that counts something. */
+  static long count(String field, long wire) {
+    if (wire < 0) {
+      throw tooLarge(field, Long.toUnsignedString(wire));
+    }
+    return wire;
+  }
+
+  /** A uint32 that must not be 0. */
+  static int positive(String field, int wire) {
+    if (wire == 0) {
+      throw PagetideException.local(
+          Status.Code.INTERNAL, "the server answered " + field + "=0, which means nothing");
+    }
+    return count(field, wire);
+  }
+
+  private static PagetideException tooLarge(String field, String value) {
+    return PagetideException.local(
+        Status.Code.INTERNAL,
+        "the server answered " + field + "=" + value + ", more than this client can count");
+  }
+}

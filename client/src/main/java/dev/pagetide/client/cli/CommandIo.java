@@ -1,0 +1,49 @@
+package dev.pagetide.client.cli;
+
+import java.io.Console;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a command sees of the process it runs in: its streams and its environment.
+ *
+ * @param in standard input
+ * @param out standard output, for results; bytes and UTF-8 text
+ * @param err standard error, for what went wrong
+ * @param environment the environment's variables
+ * @param colour whether results may be coloured
+ */
+public record CommandIo(
+    InputStream in,
+    PrintStream out,
+    PrintStream err,
+    Map<String, String> environment,
+    boolean colour) {
+
+  /** This process's own. Colour only on a terminal that is not dumb, and not under NO_COLOR. */
+  static CommandIo ofProcess() {
+    Map<String, String> environment = System.getenv();
+    boolean colour =
+        Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent()
+            && environment.getOrDefault("NO_COLOR", "").isEmpty()
+            && !environment.getOrDefault("TERM", "dumb").equals("dumb");
+    return new CommandIo(
+        System.in, stream(FileDescriptor.out), stream(FileDescriptor.err), environment, colour);
+  }
+
+  private static PrintStream stream(FileDescriptor descriptor) {
+    return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+  }
+
+  /** A variable of the environment; null if it is unset or empty. */
+  @Nullable String variable(String name) {
+    String value = environment.get(name);
+    return value == null || value.isEmpty() ? null : value;
+  }
+}

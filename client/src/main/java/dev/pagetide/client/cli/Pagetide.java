@@ -1,0 +1,165 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.PagetideException;
+import dev.pagetide.client.cli.demo.DemoClientCommand;
+import dev.pagetide.client.cli.demo.DemoCommand;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The {@code pagetide} command: its global options, and how every subcommand meets a server. */
+@Command(
+    name = "pagetide",
+    mixinStandardHelpOptions = true,
+    scope = ScopeType.INHERIT,
+    version = "pagetide 0.1.0",
+    usageHelpAutoWidth = true,
+    description = "Lends shared-memory pages and takes back the ones nobody uses.",
+    footer = {
+      "",
+      "Pages are numbers such as 7, or intervals such as 0..4 (pages 0 to 3).",
+      "Sizes and offsets are bytes, or take a unit: 64KiB, 4MiB.",
+      "Exit status: 0 done, 1 failed, 2 misused."
+    },
+    subcommands = {
+      DemoCommand.class,
+      OpenCommand.class,
+      UseCommand.class,
+      StopCommand.class,
+      ReadCommand.class,
+      WriteCommand.class,
+      ZeroCommand.class,
+      RangeCommand.class,
+      ShrinkCommand.class,
+      CountCommand.class,
+      RangesCommand.class,
+      DemoClientCommand.class,
+    })
+public final class Pagetide implements Runnable {
+
+  /** Held so that its level is not forgotten. */
+  private static final Logger ROOT_LOGGER = Logger.getLogger("");
+
+  @Option(
+      names = "--dir",
+      paramLabel = "DIR",
+      scope = ScopeType.INHERIT,
+      description =
+          "The server's directory (default: the environment's PAGETIDE_DIR, else"
+              + " $XDG_RUNTIME_DIR/pagetide, else /tmp/pagetide-UID).")
+  private @Nullable Path directory;
+
+  @Option(
+      names = "--connect",
+      paramLabel = "HOST:PORT",
+      scope = ScopeType.INHERIT,
+      description =
+          "Speak to a server's TCP port on this host instead of its Unix socket"
+              + " (default: the Unix socket).")
+  private @Nullable String tcp;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private CommandSpec spec;
+
+  private final CommandIo io;
+
+  private Pagetide(CommandIo io) {
+    this.io = io;
+  }
+
+  /** Runs the command that {@code arguments} name and ends the process with its status. */
+  public static void main(String[] arguments) {
+    ROOT_LOGGER.setLevel(Level.OFF); // what goes wrong is said once, by the command
+    System.exit(run(CommandIo.ofProcess(), arguments));
+  }
+
+  /** Runs the command that {@code arguments} name: 0 done, 1 failed, 2 misused. */
+  static int run(CommandIo io, String... arguments) {
+    CommandLine commands = new CommandLine(new Pagetide(io));
+    commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));
+    commands.setErr(new PrintWriter(io.err(), true, StandardCharsets.UTF_8));
+    commands.setColorScheme(
+        CommandLine.Help.defaultColorScheme(
+            io.colour() ? CommandLine.Help.Ansi.ON : CommandLine.Help.Ansi.OFF));
+    commands.setExecutionExceptionHandler((failure, _, _) -> report(io, failure));
+    int status = commands.execute(arguments);
+    io.out().flush();
+    return status;
+  }
+
+  private static int report(CommandIo io, Exception failure) {
+    switch (failure) {
+      case CommandFailure said -> io.err().println("pagetide: " + said.getMessage());
+      case PagetideException said ->
+          io.err().println("pagetide: " + TerminalText.escape(String.valueOf(said.getMessage())));
+      default -> io.err().println("pagetide: unexpected failure: " + failure);
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Without a command there is nothing to do but to say what there is. */
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Missing command");
+  }
+
+  /** The streams and the environment of this run. */
+  public CommandIo io() {
+    return io;
+  }
+
+  /** Where the server's sockets are, and by default the session file. */
+  Path directory() {
+    if (directory != null) {
+      return directory;
+    }
+    String named = io.variable("PAGETIDE_DIR");
+    return named == null ? PagetideClient.defaultDirectory() : Path.of(named);
+  }
+
+  /**
+   * A client of the server that the options name.
+   *
+   * @throws ParameterException if the options contradict each other or make no sense
+   */
+  public PagetideClient connect() {
+    if (tcp == null) {
+      return PagetideClient.connect(directory());
+    }
+    if (directory != null) {
+      throw new ParameterException(
+          spec.commandLine(), "--dir and --connect name two servers; give one of them");
+    }
+    try {
+      return PagetideClient.connectTcp(tcp);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--connect " + e.getMessage(), e);
+    }
+  }
+
+  /** The session file: as {@code option} says, else PAGETIDE_SESSION, else in the directory. */
+  Path sessionFile(@Nullable Path option) {
+    if (option != null) {
+      return option;
+    }
+    String named = io.variable("PAGETIDE_SESSION");
+    try {
+      return named == null ? directory().resolve("pagetide.session") : Path.of(named);
+    } catch (InvalidPathException e) {
+      throw new CommandFailure("PAGETIDE_SESSION does not name a file: " + e.getMessage(), e);
+    }
+  }
+}

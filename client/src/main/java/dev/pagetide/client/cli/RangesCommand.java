@@ -1,0 +1,58 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.RangeStatus;
+import dev.pagetide.client.ShrinkerClient;
+import dev.pagetide.v1.Transport;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Command;
+
+/** {@code pagetide ranges}: a table of the live ranges. */
+@Command(name = "ranges", description = "List the live ranges.")
+final class RangesCommand extends OperatorCommand {
+
+  private static final List<String> HEAD =
+      List.of("RANGE", "PID", "UID", "FREE", "AVAILABLE", "USED", "HIGH", "OPENED", "NAME");
+
+  @Override
+  void run(ShrinkerClient shrinker, CommandIo io) {
+    table(shrinker.listRanges()).forEach(io.out()::println);
+  }
+
+  /** The table's lines; numbers to the right, the name last, since a client chose its length. */
+  static List<String> table(List<RangeStatus> ranges) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(HEAD);
+    ranges.forEach(range -> rows.add(row(range)));
+    int[] widths = new int[HEAD.size()];
+    for (List<String> row : rows) {
+      for (int i = 0; i < widths.length; i++) {
+        widths[i] = Math.max(widths[i], row.get(i).length());
+      }
+    }
+    return rows.stream().map(row -> line(row, widths)).toList();
+  }
+
+  private static String line(List<String> row, int[] widths) {
+    StringBuilder line = new StringBuilder();
+    for (int i = 0; i < widths.length - 1; i++) {
+      line.repeat(' ', widths[i] - row.get(i).length()).append(row.get(i)).append("  ");
+    }
+    return line.append(row.getLast()).toString().stripTrailing();
+  }
+
+  private static List<String> row(RangeStatus range) {
+    boolean local = range.transport() != Transport.TRANSPORT_TCP;
+    return List.of(
+        Long.toUnsignedString(range.rangeId()),
+        range.pid() == 0 ? "?" : Integer.toString(range.pid()),
+        local ? Long.toString(range.uid()) : "tcp",
+        Integer.toString(range.freePages()),
+        Integer.toString(range.availablePages()),
+        Integer.toString(range.usedPages()),
+        Integer.toString(range.highWatermark()),
+        range.openTime().truncatedTo(ChronoUnit.SECONDS).toString(),
+        TerminalText.escape(range.name()));
+  }
+}

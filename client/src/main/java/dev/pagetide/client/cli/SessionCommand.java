@@ -1,0 +1,44 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.PageRange;
+import dev.pagetide.client.PagetideClient;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+/** A command on the range that a running {@code pagetide open} holds. */
+abstract class SessionCommand implements Callable<Integer> {
+
+  @ParentCommand
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private Pagetide pagetide;
+
+  @Option(
+      names = "--session-file",
+      paramLabel = "FILE",
+      description =
+          "The file that 'pagetide open' wrote (default: the environment's PAGETIDE_SESSION, else"
+              + " pagetide.session in the server's directory).")
+  private @Nullable Path sessionFile;
+
+  /** Does the command's work on {@code range}. */
+  abstract void run(PageRange range, CommandIo io) throws IOException;
+
+  @Override
+  public final Integer call() throws IOException {
+    var ticket = SessionFile.read(pagetide.sessionFile(sessionFile));
+    try (PagetideClient client = pagetide.connect();
+        PageRange range = client.attach(ticket)) {
+      run(range, pagetide.io());
+    }
+    PrintStream out = pagetide.io().out();
+    if (out.checkError()) {
+      throw new CommandFailure("standard output cannot be written");
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,35 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.FreshPages;
+import dev.pagetide.client.PageInterval;
+import dev.pagetide.client.PageRange;
+import dev.pagetide.client.PagetideException;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+/** {@code pagetide use}: makes pages USED and says which of them are fresh. */
+@Command(name = "use", description = "Use pages: none of them is reclaimed until it is stopped.")
+final class UseCommand extends SessionCommand {
+
+  @Parameters(
+      arity = "1..*",
+      paramLabel = "PAGES",
+      converter = PagesConverter.class,
+      description = "Pages to use, all or none: 7, 0..4.")
+  private List<PageInterval> pages = List.of();
+
+  @Override
+  void run(PageRange range, CommandIo io) {
+    try {
+      FreshPages fresh = range.use(pages);
+      int named = pages.stream().mapToInt(PageInterval::pageCount).sum();
+      io.out().println("used " + named + " pages; fresh (zeros now): " + fresh);
+    } catch (PagetideException e) {
+      if (e.outcomeUnknown()) {
+        throw new CommandFailure(e.getMessage() + "; take all these pages as fresh", e);
+      }
+      throw e;
+    }
+  }
+}

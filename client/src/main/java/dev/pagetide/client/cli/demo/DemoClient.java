@@ -1,0 +1,88 @@
+package dev.pagetide.client.cli.demo;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One of the demo's clients, from outside: a real process that is told what to do, line by line.
+ */
+final class DemoClient implements AutoCloseable {
+
+  private static final String OK = "ok ";
+
+  private final ChildProcess process;
+
+  private DemoClient(ChildProcess process) {
+    this.process = process;
+  }
+
+  /** Starts a client of the server in {@code directory}, on the same Java as this process. */
+  static DemoClient start(String name, Path directory, Path log) {
+    List<String> command = new ArrayList<>();
+    command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
+    command.addAll(
+        List.of(
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            "dev.pagetide.client.cli.Pagetide",
+            "--dir",
+            directory.toString(),
+            DemoClientCommand.NAME));
+    return new DemoClient(ChildProcess.start(name, command, log));
+  }
+
+  String name() {
+    return process.name();
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** Starts doing something; {@link #answer} waits for it. */
+  void begin(String order) {
+    process.send(order);
+  }
+
+  /**
+   * What the client says to the oldest order that was not answered.
+   *
+   * @throws DemoFailure if it could not do it
+   */
+  String answer() {
+    String line = process.nextLine();
+    if (!line.startsWith(OK)) {
+      throw new DemoFailure(name() + ": " + line);
+    }
+    return line.substring(OK.length());
+  }
+
+  /** Orders something and waits for it. */
+  String tell(String order) {
+    begin(order);
+    return answer();
+  }
+
+  /** Sends SIGKILL and waits for the end. */
+  void kill() {
+    process.kill();
+    var _ = process.awaitExit();
+  }
+
+  /** Tells the client that there are no more orders and waits for its end; tells the status. */
+  int awaitExit() {
+    process.endInput();
+    return process.awaitExit();
+  }
+
+  /** Kills the client if it still runs. */
+  @Override
+  public void close() {
+    process.close();
+  }
+}

@@ -1,0 +1,100 @@
+package dev.pagetide.client.cli.demo;
+
+import dev.pagetide.client.cli.CommandFailure;
+import dev.pagetide.client.cli.CommandIo;
+import dev.pagetide.client.cli.Pagetide;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code pagetide demo}: starts everything, shows everything, leaves nothing behind. */
+@Command(
+    name = "demo",
+    description = {
+      "Show it all: a server, two clients, pages taken, written, given back and reclaimed.",
+      "Starts real processes and ends them again; needs no configuration; takes a few seconds.",
+      "The server is the one built beside this command, or the environment's PAGETIDE_SERVER."
+    })
+public final class DemoCommand implements Callable<Integer> {
+
+  /** A Unix socket's path has at most 107 bytes; this leaves room for the names in it. */
+  private static final int LONGEST_TEMP_PATH = 60;
+
+  @ParentCommand
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private Pagetide pagetide;
+
+  @Override
+  public Integer call() throws IOException {
+    CommandIo io = pagetide.io();
+    Path launcher = launcher(io);
+    Path directory = temporaryDirectory();
+    Thread removal = Thread.ofPlatform().unstarted(() -> endAll(directory));
+    Runtime.getRuntime().addShutdownHook(removal); // Ctrl-C leaves nothing behind, either
+    try {
+      new DemoScript(new Story(io.out(), io.colour()), launcher, directory).play();
+      return 0;
+    } catch (DemoFailure e) {
+      throw new CommandFailure("the demo failed: " + e.getMessage(), e);
+    } finally {
+      remove(directory);
+      forget(removal);
+    }
+  }
+
+  private static void forget(Thread removal) {
+    try {
+      Runtime.getRuntime().removeShutdownHook(removal);
+    } catch (IllegalStateException e) {
+      // RACE: the process is being ended at this moment, and the hook does what we did.
+    }
+  }
+
+  private static Path launcher(CommandIo io) {
+    String named = io.environment().getOrDefault("PAGETIDE_SERVER", "");
+    if (!named.isEmpty()) {
+      return Path.of(named);
+    }
+    try {
+      Path jar =
+          Path.of(DemoCommand.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+      return jar.resolve("../../../server/bin/pagetide-server").normalize();
+    } catch (URISyntaxException e) {
+      throw new CommandFailure("cannot tell where this command lies: " + e.getMessage(), e);
+    }
+  }
+
+  private static Path temporaryDirectory() throws IOException {
+    Path usual = Path.of(System.getProperty("java.io.tmpdir"));
+    Path parent = usual.toString().length() > LONGEST_TEMP_PATH ? Path.of("/tmp") : usual;
+    return Files.createTempDirectory(parent, "pagetide-demo-"); // mode 0700
+  }
+
+  /** What is left to do when the process is told to end in the middle. */
+  private static void endAll(Path directory) {
+    List<ProcessHandle> children = ProcessHandle.current().children().toList();
+    children.forEach(ProcessHandle::destroyForcibly);
+    children.forEach(child -> child.onExit().join());
+    remove(directory);
+  }
+
+  private static void remove(Path directory) {
+    if (!Files.exists(directory)) {
+      return;
+    }
+    try (Stream<Path> paths = Files.walk(directory)) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(path);
+      }
+    } catch (IOException e) {
+      throw new CommandFailure("cannot remove " + directory + ": " + e.getMessage(), e);
+    }
+  }
+}

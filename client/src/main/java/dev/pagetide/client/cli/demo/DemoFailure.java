@@ -1,0 +1,15 @@
+package dev.pagetide.client.cli.demo;
+
+/** A step of the demo that did not show what it must. */
+final class DemoFailure extends RuntimeException {
+
+  private static final long serialVersionUID = 1;
+
+  DemoFailure(String sentence) {
+    super(sentence);
+  }
+
+  DemoFailure(String sentence, Throwable cause) {
+    super(sentence, cause);
+  }
+}

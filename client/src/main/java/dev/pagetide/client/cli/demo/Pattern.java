@@ -1,0 +1,16 @@
+package dev.pagetide.client.cli.demo;
+
+/** Bytes that tell a page from every other page, and a writer from every other writer. */
+final class Pattern {
+
+  private Pattern() {}
+
+  /** The bytes that the writer of {@code seed} puts into page {@code page}; few are zero. */
+  static byte[] page(int seed, int page, int pageSize) {
+    byte[] bytes = new byte[pageSize];
+    for (int i = 0; i < pageSize; i++) {
+      bytes[i] = (byte) (seed * 31 + page * 7 + i * 13 + (i >>> 8) + 1);
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,162 @@
+package dev.pagetide.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.pagetide.v1.PageSpan;
+import dev.pagetide.v1.UseRangeResponse;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What a range reports as fresh, above all after a use that was never answered. */
+final class FreshnessTest {
+
+  private final FakeServer server = new FakeServer();
+
+  @SuppressWarnings("NullAway.Init") // opened before each test
+  private PagetideClient client;
+
+  @SuppressWarnings("NullAway.Init") // opened before each test
+  private PageRange range;
+
+  @BeforeEach
+  void open() {
+    client = server.client(new ClientOptions(Duration.ofMillis(300)));
+    range = client.open(OpenOptions.ofSize(1024));
+  }
+
+  @AfterEach
+  void close() {
+    client.close();
+    server.close();
+  }
+
+  private static List<PageInterval> pages(int start, int end) {
+    return List.of(new PageInterval(start, end));
+  }
+
+  private void useThatFails(int start, int end) {
+    assertThatThrownBy(() -> range.use(start, end)).isInstanceOf(PagetideException.class);
+  }
+
+  @Test
+  void use_serverNamesFreshPages_reportsExactlyThose() {
+    server.uses.add(request ->
+        UseRangeResponse.newBuilder()
+            .addFresh(PageSpan.newBuilder().setStartPage(1).setEndPage(3))
+            .build());
+
+    FreshPages fresh = range.use(0, 8);
+
+    assertThat(fresh.intervals()).containsExactly(new PageInterval(1, 3));
+  }
+
+  @Test
+  void use_deadlinePassed_nextUseReportsItsPagesOnce() {
+    server.uses.add(request -> null);
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> range.use(2, 6));
+
+    assertThat(failure.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+    assertThat(failure.outcomeUnknown()).isTrue();
+    assertThat(range.use(0, 2).isEmpty()).isTrue();
+    assertThat(range.use(0, 4).intervals()).containsExactly(new PageInterval(2, 4));
+    assertThat(range.use(0, 8).intervals()).containsExactly(new PageInterval(4, 6));
+    assertThat(range.use(0, 8).isEmpty()).isTrue();
+  }
+
+  @Test
+  void use_cancelled_nextUseReportsItsPages() {
+    server.uses.add(request -> null);
+    CompletableFuture<FreshPages> use = range.useAsync(pages(5, 7));
+
+    assertThat(use.cancel(true)).isTrue();
+
+    assertThat(range.use(0, 64).intervals()).containsExactly(new PageInterval(5, 7));
+    assertThat(range.use(0, 64).isEmpty()).isTrue();
+  }
+
+  @Test
+  void use_brokenConnection_nextUseReportsItsPages() {
+    server.uses.add(request -> {
+      throw Status.UNAVAILABLE.withDescription("connection reset").asRuntimeException();
+    });
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+
+    assertThat(failure.outcomeUnknown()).isTrue();
+    assertThat(range.use(6, 7).intervals()).containsExactly(new PageInterval(6, 7));
+  }
+
+  @Test
+  void use_unknownAndThenRefused_staysDoubtful() {
+    server.uses.add(request -> null);
+    server.uses.add(request -> {
+      throw FakeServer.refusal(Status.Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory");
+    });
+    useThatFails(5, 7);
+    useThatFails(5, 7);
+
+    assertThat(range.use(5, 7).intervals()).containsExactly(new PageInterval(5, 7));
+  }
+
+  @Test
+  void use_refused_isNotDoubtful() {
+    server.uses.add(request -> {
+      throw FakeServer.refusal(Status.Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory");
+    });
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+
+    assertThat(failure.outcomeUnknown()).isFalse();
+    assertThat(range.use(5, 7).isEmpty()).isTrue();
+  }
+
+  @Test
+  void use_serverFault_isDoubtful() {
+    server.uses.add(request -> {
+      throw FakeServer.refusal(Status.Code.INTERNAL, "INTERNAL_BUG", "fault 17");
+    });
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+
+    assertThat(failure.outcomeUnknown()).isTrue();
+    assertThat(range.use(5, 7).pageCount()).isEqualTo(2);
+  }
+
+  @Test
+  void use_doubtfulPagesBesideFreshOnes_areOneInterval() {
+    server.uses.add(request -> null);
+    useThatFails(2, 4);
+    server.uses.add(request ->
+        UseRangeResponse.newBuilder()
+            .addFresh(PageSpan.newBuilder().setStartPage(4).setEndPage(6))
+            .build());
+
+    FreshPages fresh = range.use(0, 8);
+
+    assertThat(fresh.intervals()).containsExactly(new PageInterval(2, 6));
+    assertThat(fresh.contains(1)).isFalse();
+    assertThat(fresh.contains(2)).isTrue();
+    assertThat(fresh.contains(5)).isTrue();
+    assertThat(fresh.contains(6)).isFalse();
+  }
+
+  @Test
+  void use_unknownPastTheEnd_doesNotRememberPagesThatAreNotThere() {
+    server.uses.add(request -> null);
+    useThatFails(60, Integer.MAX_VALUE);
+
+    assertThat(range.use(0, 64).intervals()).containsExactly(new PageInterval(60, 64));
+  }
+}

@@ -1,0 +1,70 @@
+package dev.pagetide.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.v1.ErrorReason;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.io.IOException;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** What becomes of a server's status and its details. */
+final class StatusMappingTest {
+
+  @Test
+  void exception_pagetideReason_carriesReasonMessageAndAdvice() {
+    PagetideException failure =
+        StatusMapping.exception(
+            "UseRange",
+            FakeServer.refusal(
+                Status.Code.RESOURCE_EXHAUSTED,
+                "NO_MEMORY",
+                "no memory for 16 pages",
+                Duration.ofMillis(1500)));
+
+    assertThat(failure.code()).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+    assertThat(failure.reason()).contains(ErrorReason.ERROR_REASON_NO_MEMORY);
+    assertThat(failure).hasMessage("no memory for 16 pages");
+    assertThat(failure.retryDelay()).contains(Duration.ofMillis(1500));
+    assertThat(failure.outcomeUnknown()).isFalse();
+  }
+
+  @Test
+  void exception_reasonOfANewerServer_isAnAnswerAllTheSame() {
+    PagetideException failure =
+        StatusMapping.exception(
+            "UseRange", FakeServer.refusal(Status.Code.FAILED_PRECONDITION, "NOT_YET_KNOWN", "no"));
+
+    assertThat(failure.reason()).contains(ErrorReason.UNRECOGNIZED);
+    assertThat(failure.outcomeUnknown()).isFalse();
+  }
+
+  @Test
+  void exception_noDetails_leavesTheOutcomeOpen() {
+    PagetideException failure =
+        StatusMapping.exception(
+            "Write", Status.UNAVAILABLE.withDescription("io exception"), new Metadata());
+
+    assertThat(failure.reason()).isEmpty();
+    assertThat(failure.retryDelay()).isEmpty();
+    assertThat(failure.outcomeUnknown()).isTrue();
+    assertThat(failure).hasMessageContaining("Write: the server cannot be reached");
+  }
+
+  @Test
+  void exception_unimplemented_wasSurelyNotDone() {
+    PagetideException failure =
+        StatusMapping.exception("Scan", Status.UNIMPLEMENTED, new Metadata());
+
+    assertThat(failure.outcomeUnknown()).isFalse();
+  }
+
+  @Test
+  void exception_notAStatus_isUnknown() {
+    PagetideException failure = StatusMapping.exception("Scan", new IOException("broken"));
+
+    assertThat(failure.code()).isEqualTo(Status.Code.UNKNOWN);
+    assertThat(failure.outcomeUnknown()).isTrue();
+  }
+}

@@ -1,0 +1,130 @@
+package dev.pagetide.client.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pagetide.client.ServerProcess;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line and the demo against real server processes. */
+final class CommandServerTest {
+
+  private static final byte[] NOTHING = new byte[0];
+
+  @TempDir Path temporary = Path.of("");
+
+  @Test
+  void commands_onOneSession_workThroughItsFile() throws IOException {
+    OpenInput input = new OpenInput();
+    try (ServerProcess server = ServerProcess.start()) {
+      Map<String, String> environment = Map.of("PAGETIDE_DIR", server.directory().toString());
+      Path file = server.directory().resolve("pagetide.session");
+      CompletableFuture<CommandRun> open =
+          CompletableFuture.supplyAsync(
+              () -> CommandRun.of(environment, input, "open", "--size", "64KiB", "--name", "me"),
+              task -> Thread.ofPlatform().daemon().start(task));
+      await().until(() -> open.isDone() || (Files.exists(file) && Files.size(file) > 0));
+      assertThat(open).isNotDone();
+      assertThat(Files.getPosixFilePermissions(file))
+          .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+
+      assertThat(run(environment, NOTHING, "use", "0..4").out()).contains("fresh").contains("0..4");
+      byte[] hello = "hello, page".getBytes(StandardCharsets.UTF_8);
+      assertThat(run(environment, hello, "write", "4KiB").out()).contains("wrote 11 bytes");
+      assertThat(run(environment, NOTHING, "read", "4KiB", "11").bytes().toByteArray())
+          .isEqualTo(hello);
+      assertThat(run(environment, NOTHING, "read", "4096", "11", "--hex").out())
+          .contains("00001000  68 65 6c 6c 6f", "hello, page");
+      run(environment, NOTHING, "zero", "4096", "5");
+      assertThat(run(environment, NOTHING, "read", "4096", "11").out())
+          .isEqualTo("\0\0\0\0\0, page");
+      run(environment, NOTHING, "stop", "0..2");
+      assertThat(run(environment, NOTHING, "range").out()).contains("aaUU", "a AVAILABLE");
+      assertThat(run(environment, NOTHING, "count").out()).isEqualTo("2\n");
+      assertThat(run(environment, NOTHING, "shrink", "1", "--dry-run").out())
+          .contains("would reclaim 1");
+      assertThat(run(environment, NOTHING, "shrink", "1").out()).contains("reclaimed 1");
+      assertThat(run(environment, NOTHING, "range").out()).contains("a.UU");
+      assertThat(run(environment, NOTHING, "ranges").out()).containsPattern("\\d .* me\n");
+      CommandRun refused = CommandRun.of(environment, NOTHING, "read", "0", "1");
+      assertThat(refused.status()).isEqualTo(1);
+      assertThat(refused.err().lines()).hasSize(1);
+
+      input.end();
+      CommandRun opened = open.join();
+
+      assertThat(opened.status()).isZero();
+      assertThat(opened.out()).contains(file.toString()).doesNotContain("token");
+      assertThat(file).doesNotExist();
+    }
+  }
+
+  /** A standard input that stays open until it is ended. */
+  private static final class OpenInput extends InputStream {
+
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    void end() {
+      ended.countDown();
+    }
+
+    @Override
+    public int read() throws IOException {
+      try {
+        ended.await();
+        return -1;
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException();
+      }
+    }
+
+    @Override
+    public int read(byte[] into, int offset, int length) throws IOException {
+      return read();
+    }
+  }
+
+  private static CommandRun run(Map<String, String> environment, byte[] input, String... line) {
+    CommandRun run = CommandRun.of(environment, input, line);
+    assertThat(run.err()).isEmpty();
+    assertThat(run.status()).isZero();
+    return run;
+  }
+
+  @Test
+  void demo_realServer_showsEverythingAndLeavesNothing() throws IOException {
+    Path launcher = temporary.resolve("pagetide-server");
+    String command = String.join("' '", ServerProcess.command());
+    Files.writeString(launcher, "#!/bin/sh\nexec '" + command + "' \"$@\"\n");
+    Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwx------"));
+
+    CommandRun run = CommandRun.of(Map.of("PAGETIDE_SERVER", launcher.toString()), NOTHING, "demo");
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.status()).isZero();
+    assertThat(run.out())
+        .contains(
+            "aaaa....UUUUUUUUUUUUUUUUUUUUUUUU",
+            "pages: 48 free, 24 available, 56 used",
+            "/metrics  pagetide_pages_reclaimed_total 20",
+            "reclaimed 20",
+            "all 131072 bytes are what she wrote",
+            "all 65536 bytes read as zeros",
+            "live ranges: alice",
+            "every check held")
+        .doesNotContain("\u001b");
+    assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive)).isEmpty();
+  }
+}

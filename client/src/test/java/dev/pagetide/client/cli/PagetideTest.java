@@ -1,0 +1,154 @@
+package dev.pagetide.client.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pagetide.client.SessionTicket;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command line without a server: its help, its refusals, its session file. */
+final class PagetideTest {
+
+  private static final SessionTicket TICKET = new SessionTicket("secret", 3, 4096, 64, 1 << 20, 17);
+
+  @TempDir Path temporary = Path.of("");
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "", "demo", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count",
+        "ranges"
+      })
+  void help_everyCommand_saysWhatItDoesAndItsDefaults(String command) {
+    CommandRun run = command.isEmpty() ? CommandRun.of("--help") : CommandRun.of(command, "--help");
+
+    assertThat(run.status()).isZero();
+    assertThat(run.out()).contains("Usage: pagetide", "--dir", "--help", "default:");
+    assertThat(run.err()).isEmpty();
+  }
+
+  @Test
+  void help_ofAll_doesNotShowTheDemosInnards() {
+    assertThat(CommandRun.of("--help").out()).contains("demo").doesNotContain("demo-client");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "nonsense",
+        "use",
+        "use 0-4",
+        "open",
+        "open --size 4M",
+        "read 0",
+        "shrink x",
+        "count --connect 192.0.2.1:1",
+        "count --connect 127.0.0.1:1 --dir /tmp",
+      })
+  void run_misused_exits2AndSaysHowToUseIt(String line) {
+    CommandRun run = CommandRun.of(line.split(" ", -1));
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("pagetide");
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void run_noCommand_exits2() {
+    CommandRun run = CommandRun.of();
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("Missing command");
+  }
+
+  @Test
+  void run_noServer_exits1WithOneSentence() {
+    CommandRun run = CommandRun.of("count", "--dir", temporary.toString());
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err().lines()).hasSize(1).first().asString().contains("cannot be reached");
+    assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void run_noSession_saysHowToGetOne() {
+    CommandRun run = CommandRun.of("range", "--dir", temporary.toString());
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).contains("pagetide open");
+  }
+
+  @Test
+  void directory_fromTheEnvironment_isWhereTheSessionIsLookedFor() {
+    CommandRun run =
+        CommandRun.of(Map.of("PAGETIDE_DIR", temporary.toString()), new byte[0], "range");
+
+    assertThat(run.err()).contains(temporary.resolve("pagetide.session").toString());
+  }
+
+  @Test
+  void sessionFile_created_isReadableByItsOwnerOnlyAndGoesAtTheEnd() throws IOException {
+    Path path = temporary.resolve("s");
+
+    try (SessionFile file = SessionFile.create(path, TICKET)) {
+      assertThat(file).isNotNull();
+      assertThat(Files.getPosixFilePermissions(path))
+          .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+      assertThat(SessionFile.read(path)).isEqualTo(TICKET);
+    }
+
+    assertThat(path).doesNotExist();
+  }
+
+  @Test
+  void sessionFile_existing_isNotOverwritten() throws IOException {
+    Path path = Files.writeString(temporary.resolve("s"), "precious");
+
+    assertThatThrownBy(() -> SessionFile.create(path, TICKET))
+        .isInstanceOf(CommandFailure.class)
+        .hasMessageContaining("exists");
+
+    assertThat(path).hasContent("precious");
+  }
+
+  @Test
+  void sessionFile_readableByOthers_isRefused() throws IOException {
+    Path path = temporary.resolve("s");
+    try (SessionFile file = SessionFile.create(path, TICKET)) {
+      assertThat(file).isNotNull();
+      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
+
+      assertThatThrownBy(() -> SessionFile.read(path))
+          .isInstanceOf(CommandFailure.class)
+          .hasMessageContaining("0600");
+    }
+  }
+
+  @Test
+  void sessionFile_ofSomethingElse_isRefused() throws IOException {
+    Path path = Files.writeString(temporary.resolve("s"), "a=b");
+    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
+
+    assertThatThrownBy(() -> SessionFile.read(path))
+        .isInstanceOf(CommandFailure.class)
+        .hasMessageContaining("is not a session file");
+  }
+
+  @Test
+  void demo_noServerToRun_failsAndSaysHowToNameOne() {
+    CommandRun run =
+        CommandRun.of(
+            Map.of("PAGETIDE_SERVER", temporary.resolve("none").toString()), new byte[0], "demo");
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).contains("the demo failed").contains("PAGETIDE_SERVER");
+  }
+}

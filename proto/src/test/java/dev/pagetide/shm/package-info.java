@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.shm;
+
+import org.jspecify.annotations.NullMarked;

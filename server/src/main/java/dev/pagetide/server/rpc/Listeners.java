@@ -1,0 +1,136 @@
+package dev.pagetide.server.rpc;
+
+import io.grpc.BindableService;
+import io.grpc.Server;
+import io.grpc.ServerCredentials;
+import io.grpc.ServerInterceptor;
+import io.grpc.netty.NettyServerBuilder;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The sockets that gRPC listens on: a channel type has a server of its own, and all share event
+ * loops, services and interceptors.
+ */
+final class Listeners implements AutoCloseable {
+  private static final long PERMIT_PING_SECONDS = 1;
+
+  /**
+   * How long an unanswered TCP peer is believed in: kernel keepalive after 30 s, 3 probes of 10 s.
+   */
+  private static final int KEEPIDLE_SECONDS = 30;
+
+  private static final int KEEPINTVL_SECONDS = 10;
+  private static final int KEEPCNT = 3;
+  private static final int USER_TIMEOUT_MILLIS = 60_000;
+
+  private final EventLoopGroup acceptor =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  private final EventLoopGroup loops =
+      new MultiThreadIoEventLoopGroup(
+          Runtime.getRuntime().availableProcessors(), EpollIoHandler.newFactory());
+  private final InFlight inFlight;
+  private final List<ServerInterceptor> interceptors = new ArrayList<>();
+  private final List<BindableService> services;
+  private final RequestLimits limits;
+  private final List<Server> servers = new ArrayList<>();
+
+  /**
+   * No socket yet.
+   *
+   * @param observers interceptors that look at every call, before it is refused or served
+   */
+  Listeners(
+      RequestLimits limits, List<ServerInterceptor> observers, List<BindableService> services) {
+    this.limits = limits;
+    this.services = services;
+    this.inFlight = new InFlight(limits);
+    // The last one added is the first to see a call.
+    interceptors.add(inFlight.interceptor());
+    interceptors.add(PeerNegotiator.interceptor());
+    interceptors.addAll(observers);
+  }
+
+  /** Listens on a Unix socket, and knows who calls there. */
+  void listenUnix(Path socket) throws IOException {
+    listen(
+        new DomainSocketAddress(socket.toFile()),
+        PeerNegotiator.credentials(),
+        EpollServerDomainSocketChannel.class);
+  }
+
+  /** Listens on TCP; returns the port. */
+  int listenTcp(InetSocketAddress address) throws IOException {
+    return listen(address, PeerNegotiator.credentials(), EpollServerSocketChannel.class).getPort();
+  }
+
+  private Server listen(
+      SocketAddress address, ServerCredentials credentials, Class<? extends ServerChannel> channel)
+      throws IOException {
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(address, credentials)
+            .channelType(channel)
+            .bossEventLoopGroup(acceptor)
+            .workerEventLoopGroup(loops)
+            .directExecutor()
+            .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
+            .permitKeepAliveWithoutCalls(true)
+            .maxInboundMessageSize(limits.maxDataBytes() + RequestLimits.MESSAGE_OVERHEAD_BYTES)
+            .addStreamTracerFactory(inFlight)
+            .addTransportFilter(inFlight.connections());
+    if (address instanceof InetSocketAddress) {
+      // A vanished host is noticed by its kernel's silence, not by a paused client's.
+      builder
+          .withChildOption(ChannelOption.SO_KEEPALIVE, true)
+          .withChildOption(EpollChannelOption.TCP_KEEPIDLE, KEEPIDLE_SECONDS)
+          .withChildOption(EpollChannelOption.TCP_KEEPINTVL, KEEPINTVL_SECONDS)
+          .withChildOption(EpollChannelOption.TCP_KEEPCNT, KEEPCNT)
+          .withChildOption(EpollChannelOption.TCP_USER_TIMEOUT, USER_TIMEOUT_MILLIS);
+    }
+    interceptors.forEach(builder::intercept);
+    services.forEach(service -> builder.addService(MalformedMessages.refusedBy(service)));
+    Server server = builder.build().start();
+    servers.add(server);
+    return server;
+  }
+
+  /** Accepts nothing new; calls under way go on. */
+  void shutdown() {
+    servers.forEach(Server::shutdown);
+  }
+
+  /** Stops whatever is left. */
+  @Override
+  public void close() {
+    shutdown();
+    servers.forEach(Listeners::awaitTermination);
+    loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+    acceptor.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+  }
+
+  private static void awaitTermination(Server server) {
+    try {
+      if (!server.awaitTermination(1, TimeUnit.SECONDS)) {
+        server.shutdownNow();
+        server.awaitTermination(1, TimeUnit.SECONDS);
+      }
+    } catch (InterruptedException e) {
+      server.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

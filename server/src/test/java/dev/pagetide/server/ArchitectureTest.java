@@ -1,0 +1,172 @@
+package dev.pagetide.server;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.lang.foreign.Linker;
+import java.lang.foreign.SymbolLookup;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The arrows between the packages, as the design page draws them: {@code rpc -> {transaction,
+ * session} -> page -> os}, and none back.
+ *
+ * <p>A package that the table below does not know, or that it knows and that is not there though it
+ * has to be, fails the test: so it cannot pass by looking at nothing.
+ */
+final class ArchitectureTest {
+  private static final String ROOT = "dev.pagetide.server";
+
+  /** Each package below the root, and those of them that it may know. */
+  private static final Map<String, Set<String>> ARROWS =
+      Map.of(
+          "os", Set.of(),
+          "page", Set.of("os"),
+          "session", Set.of("page"),
+          "pressure", Set.of("page", "os"),
+          "transaction", Set.of("session", "page"),
+          "rpc", Set.of("transaction", "session", "page"),
+          "metrics", Set.of("session", "page", "transaction", "pressure"));
+
+  private static final Set<String> BUILT = Set.of("os", "page", "session", "rpc");
+
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages(ROOT);
+
+  private static String room(JavaClass type) {
+    String name = type.getPackageName();
+    if (!name.equals(ROOT) && !name.startsWith(ROOT + ".")) {
+      return "elsewhere";
+    }
+    String below = name.substring(ROOT.length());
+    return below.isEmpty() ? "root" : below.substring(1).split("\\.", -1)[0];
+  }
+
+  private static Set<String> rooms() {
+    return CLASSES.stream()
+        .map(ArchitectureTest::room)
+        .filter(room -> !room.equals("root"))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  @Test
+  void packages_ofTheServer_areThoseOfTheDesign() {
+    assertThat(rooms()).isSubsetOf(ARROWS.keySet()).containsAll(BUILT);
+    for (String room : BUILT) {
+      assertThat(CLASSES.stream().filter(type -> room(type).equals(room)).count())
+          .as("classes in " + room)
+          .isGreaterThan(3);
+    }
+  }
+
+  @Test
+  void arrows_betweenPackages_runOneWay() {
+    Set<String> seen = new TreeSet<>();
+    Set<String> forbidden = new TreeSet<>();
+    for (JavaClass type : CLASSES) {
+      String from = room(type);
+      type.getDirectDependenciesFromSelf()
+          .forEach(dependency -> {
+            String to = room(dependency.getTargetClass().getBaseComponentType());
+            if (from.equals("root") || to.equals(from) || to.equals("elsewhere")) {
+              return;
+            }
+            seen.add(from + " -> " + to);
+            if (!ARROWS.getOrDefault(from, Set.of()).contains(to)) {
+              forbidden.add(dependency.getDescription());
+            }
+          });
+    }
+    assertThat(forbidden).isEmpty();
+    assertThat(seen).contains("page -> os", "session -> page", "rpc -> session", "rpc -> page");
+  }
+
+  @Test
+  void core_whateverItNeeds_knowsNoGrpcNoMetersNoLogging() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(
+            ROOT + ".os..",
+            ROOT + ".page..",
+            ROOT + ".session..",
+            ROOT + ".transaction..",
+            ROOT + ".pressure..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "io.grpc..",
+            "io.netty..",
+            "io.micrometer..",
+            "org.slf4j..",
+            "ch.qos.logback..",
+            "java.util.logging..",
+            "com.google.protobuf..",
+            "dev.pagetide.v1..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void nativeCalls_ofTheServer_areInOsAlone() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(ROOT + ".os..")
+        .should()
+        .dependOnClassesThat()
+        .areAssignableTo(Linker.class)
+        .orShould()
+        .dependOnClassesThat()
+        .areAssignableTo(SymbolLookup.class)
+        .check(CLASSES);
+    assertThat(CLASSES.stream().filter(ArchitectureTest::makesNativeCalls))
+        .as("classes that do use the linker")
+        .isNotEmpty()
+        .allSatisfy(type -> assertThat(room(type)).isEqualTo("os"));
+  }
+
+  private static boolean makesNativeCalls(JavaClass type) {
+    return type.getDirectDependenciesFromSelf().stream()
+        .anyMatch(dependency -> dependency.getTargetClass().isAssignableTo(Linker.class));
+  }
+
+  @Test
+  void generatedCode_ofTheContract_isKnownToRpcAlone() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(ROOT + ".rpc..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.pagetide.v1..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void client_fromTheServer_isUnknown() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.pagetide.client..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void shm_theSharedFile_knowsNothingButTheJdk() {
+    JavaClasses shm = new ClassFileImporter().importPackages("dev.pagetide.shm");
+    assertThat(shm).hasSizeGreaterThan(4);
+    classes()
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage("dev.pagetide.shm..", "java..", "org.jspecify..")
+        .check(shm);
+  }
+}

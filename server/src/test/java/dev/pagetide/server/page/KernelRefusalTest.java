@@ -1,0 +1,122 @@
+package dev.pagetide.server.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pagetide.server.os.Memfd;
+import dev.pagetide.server.os.TmpfsFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Promise 30 with a kernel that really refuses: files on a tmpfs of 64 pages, which only root can
+ * mount. (RLIMIT_FSIZE does not reach an allocation inside a file's size, and at a memory limit the
+ * OOM killer runs.)
+ */
+final class KernelRefusalTest {
+  private static final int ROOM_PAGES = 64;
+
+  @TempDir
+  @SuppressWarnings("NullAway.Init") // by JUnit
+  Path directory;
+
+  private boolean mounted;
+
+  @BeforeEach
+  void mount() throws IOException, InterruptedException {
+    String size = "size=" + (long) ROOM_PAGES * Memfd.systemPageSize();
+    String refusal =
+        run("mount", "-t", "tmpfs", "-o", size + ",huge=never", "none", directory.toString());
+    if (!refusal.isEmpty()) {
+      refusal = run("mount", "-t", "tmpfs", "-o", size, "none", directory.toString());
+    }
+    mounted = refusal.isEmpty();
+    String needed = "needs to be root, to mount a tmpfs: " + refusal;
+    if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
+      assertThat(mounted).as(needed).isTrue();
+    }
+    assumeTrue(mounted, needed);
+  }
+
+  @AfterEach
+  void unmount() throws IOException, InterruptedException {
+    if (mounted) {
+      assertThat(run("umount", directory.toString())).isEmpty();
+    }
+  }
+
+  /** Runs a command; what it said if it failed, else nothing. */
+  private static String run(String... command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
+    int code = process.waitFor();
+    return code == 0 ? "" : said + " (exit code " + code + ")";
+  }
+
+  private TestRanges ranges() {
+    return new TestRanges(
+        TestRanges.UNLIMITED_PAGES,
+        PageClock.MONOTONIC,
+        (name, layout) -> new TmpfsFile(directory.resolve(name), layout));
+  }
+
+  @Test
+  void useRange_fileSystemFull_changesNoWordAndLeavesNothingUnaccounted() {
+    try (TestRanges ranges = ranges()) {
+      ShrinkablePageRange a = ranges.open(100);
+      ShrinkablePageRange b = ranges.open(100);
+      a.useRange(10, 40);
+      Pages.fill(a, 10, 40, 7);
+      a.stopUsingRange(30, 40);
+      b.useRange(50, 60);
+      b.stopUsingRange(55, 56);
+      long charged = ranges.budget.chargedPages();
+      String map = TestRanges.map(b);
+      long stopped = b.table().wordAcquire(55);
+
+      // The first run [0, 50) exceeds the room; then one whose first runs fit, and whose last not.
+      assertThatThrownBy(() -> b.useRange(0, 100))
+          .isInstanceOf(PageFailure.NoMemory.class)
+          .hasMessageContaining("ENOSPC");
+      assertThatThrownBy(
+              () -> b.useRange(b.spans().add(0, 5).add(10, 15).add(54, 58).add(62, 100).build()))
+          .isInstanceOf(PageFailure.NoMemory.class)
+          .hasMessageContaining("ENOSPC");
+
+      assertThat(TestRanges.map(b)).isEqualTo(map);
+      assertThat(b.table().wordAcquire(55)).isEqualTo(stopped);
+      assertThat(b.table().wordAcquire(0)).isZero();
+      assertThat(ranges.budget.chargedPages()).isEqualTo(charged);
+      assertThat(ranges.shrinker.counters().allocated()).isEqualTo(40);
+      ranges.checkInvariants();
+
+      assertThat(ranges.shrinker.scan(10).reclaimed()).isEqualTo(10);
+      assertThat(b.useRange(0, 10)).isEqualTo(PageSpans.of(0, 10));
+      assertThat(Pages.bytes(a, 10, 30)).containsOnly(7);
+      ranges.checkInvariants();
+    }
+  }
+
+  @Test
+  void register_fileSystemFull_leavesNothing() {
+    try (TestRanges ranges = ranges()) {
+      ShrinkablePageRange a = ranges.open(100);
+      a.useRange(0, ROOM_PAGES - 3);
+      long charged = ranges.budget.chargedPages();
+
+      assertThatThrownBy(() -> ranges.open(100))
+          .isInstanceOf(PageFailure.NoMemory.class)
+          .hasMessageContaining("ENOSPC");
+
+      assertThat(ranges.budget.chargedPages()).isEqualTo(charged);
+      ranges.checkInvariants();
+    }
+  }
+}

@@ -1,0 +1,130 @@
+package dev.pagetide.server.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** The budget's part of promises 2 and 30: charges add up, and never exceed a limit anywhere. */
+final class PageBudgetTest {
+  private final PageBudget root = PageBudget.root("--max-resident-bytes", 100);
+  private final PageBudget uid = root.child("--max-resident-bytes-per-uid", 60);
+  private final PageBudget session = uid.child("--max-resident-bytes-per-session", 80);
+
+  @Test
+  void tryReserve_roomEverywhere_chargesTheWholePath() {
+    PageBudget other = root.child("other", 100);
+
+    assertThat(session.tryReserve(60)).isNull();
+
+    assertThat(session.chargedPages()).isEqualTo(60);
+    assertThat(uid.chargedPages()).isEqualTo(60);
+    assertThat(root.chargedPages()).isEqualTo(60);
+    assertThat(other.chargedPages()).isZero();
+  }
+
+  @Test
+  void tryReserve_noRoomHigherUp_namesThatBudgetAndChargesNothing() {
+    assertThat(session.tryReserve(61)).isSameAs(uid);
+
+    assertThat(session.chargedPages()).isZero();
+    assertThat(uid.chargedPages()).isZero();
+    assertThat(root.chargedPages()).isZero();
+  }
+
+  @Test
+  void tryReserve_noRoomAtTheRoot_namesTheRootAndChargesNothing() {
+    PageBudget other = root.child("other", 100);
+    assertThat(other.tryReserve(70)).isNull();
+
+    assertThat(session.tryReserve(31)).isSameAs(root);
+
+    assertThat(session.chargedPages()).isZero();
+    assertThat(uid.chargedPages()).isZero();
+    assertThat(root.chargedPages()).isEqualTo(70);
+    assertThat(session.tryReserve(30)).isNull();
+  }
+
+  @Test
+  void tryReserve_noRoomHere_namesThisBudgetAndChargesNothing() {
+    assertThat(session.tryReserve(81)).isSameAs(session);
+    assertThat(session.tryReserve(Long.MAX_VALUE)).isSameAs(session);
+
+    assertThat(root.chargedPages()).isZero();
+  }
+
+  @Test
+  void release_whatWasReserved_givesBackTheWholePath() {
+    assertThat(session.tryReserve(10)).isNull();
+
+    session.release(4);
+
+    assertThat(session.chargedPages()).isEqualTo(6);
+    assertThat(root.chargedPages()).isEqualTo(6);
+  }
+
+  @Test
+  void release_moreThanWasReserved_isABug() {
+    assertThatThrownBy(() -> session.release(1)).isInstanceOf(AssertionError.class);
+  }
+
+  @Test
+  void child_negativeLimit_isRefused() {
+    assertThatThrownBy(() -> root.child("x", -1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("-1");
+  }
+
+  @Test
+  void isWithin_tree_followsTheBranches() {
+    PageBudget other = root.child("other", 100);
+
+    assertThat(session.isWithin(session)).isTrue();
+    assertThat(session.isWithin(uid)).isTrue();
+    assertThat(session.isWithin(root)).isTrue();
+    assertThat(uid.isWithin(session)).isFalse();
+    assertThat(session.isWithin(other)).isFalse();
+    assertThat(session.root()).isSameAs(root);
+  }
+
+  @Test
+  void tryReserve_eightThreads_neverExceedsALimitAndEndsAtZero() throws InterruptedException {
+    List<PageBudget> leaves = new ArrayList<>();
+    List<PageBudget> nodes = new ArrayList<>(List.of(root));
+    for (int u = 0; u < 2; u++) {
+      PageBudget narrow = root.child("uid", 70);
+      nodes.add(narrow);
+      for (int s = 0; s < 2; s++) {
+        PageBudget leaf = narrow.child("session", 50);
+        nodes.add(leaf);
+        leaves.add(leaf);
+      }
+    }
+    long seed = Seeds.next();
+
+    Crowd.run(
+        8,
+        index -> {
+          Random random = new Random(seed + index);
+          PageBudget leaf = leaves.get(index % leaves.size());
+          for (int i = 0; i < 50_000; i++) {
+            int pages = 1 + random.nextInt(30);
+            PageBudget full = leaf.tryReserve(pages);
+            for (PageBudget node : nodes) {
+              long charged = node.chargedPages();
+              if (charged < 0 || charged > node.limitPages()) {
+                throw new AssertionError(node + " was seen at " + charged);
+              }
+            }
+            if (full == null) {
+              leaf.release(pages);
+            }
+          }
+        });
+
+    assertThat(nodes).allSatisfy(node -> assertThat(node.chargedPages()).isZero());
+  }
+}

@@ -1,0 +1,213 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.SharedFileLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.function.LongFunction;
+
+/**
+ * Random operations on a server and on its model, compared after every step: states, counts,
+ * freshness, the bytes of touched pages, and with them which pages were reclaimed. All bytes every
+ * 500 steps.
+ */
+final class RandomOperations {
+  private static final int STEPS_BETWEEN_WHOLE_LOOKS = 500;
+
+  private final Random random;
+  private final long seed;
+  private final RangeUnderTest.Server server;
+  private final ServerModel model;
+  private final List<RangeUnderTest> ranges = new ArrayList<>();
+  private final int pageSize;
+  private long step;
+  private String last = "open";
+
+  /**
+   * One to three ranges, and a budget that now and then is spent.
+   *
+   * @param newServer a server with a budget of so many pages, bookkeeping included
+   */
+  RandomOperations(
+      long seed, int pageSize, LongFunction<? extends RangeUnderTest.Server> newServer) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    this.pageSize = pageSize;
+    int count = 1 + random.nextInt(3);
+    int[] pages = new int[count];
+    long bookkeeping = 0;
+    long data = 0;
+    for (int i = 0; i < count; i++) {
+      pages[i] = 1 + random.nextInt(24);
+      data += pages[i];
+      bookkeeping += SharedFileLayout.of(pageSize, pages[i]).bookkeepingPages();
+    }
+    long limit = bookkeeping + Math.max(1, random.nextLong(2 * data));
+    this.server = newServer.apply(limit);
+    this.model = new ServerModel(pageSize, limit);
+    for (int size : pages) {
+      ranges.add(server.open(size));
+      ServerModel.Range unused =
+          model.new Range(size, SharedFileLayout.of(pageSize, size).bookkeepingPages());
+      expect(unused.states.length == size, "opened");
+    }
+  }
+
+  /** Runs so many steps, and closes the server. */
+  void run(long steps) {
+    try (server) {
+      for (step = 0; step < steps; step++) {
+        int index = random.nextInt(ranges.size());
+        step(ranges.get(index), model.ranges.get(index));
+        compare();
+        if (step % STEPS_BETWEEN_WHOLE_LOOKS == 0) {
+          compareAllBytes();
+        }
+      }
+      compareAllBytes();
+    }
+  }
+
+  private void step(RangeUnderTest range, ServerModel.Range expected) {
+    int kind = random.nextInt(100);
+    if (kind < 30) {
+      BitSet pages = somePages(range.pageCount());
+      last = "use " + pages;
+      Optional<BitSet> fresh = range.use(pages);
+      Optional<BitSet> right = expected.use(pages);
+      expect(fresh.equals(right), "fresh " + fresh + ", not " + right);
+      if (fresh.isPresent()) {
+        pages.stream().forEach(page -> compareBytes(range, expected, page * pageSize, pageSize));
+      }
+    } else if (kind < 55) {
+      BitSet pages = somePages(range.pageCount());
+      last = "stop " + pages;
+      range.stop(pages);
+      expected.stop(pages);
+    } else if (kind < 72) {
+      int offset = someOffset(range);
+      byte[] bytes = new byte[someLength(range, offset)];
+      random.nextBytes(bytes);
+      last = "write " + bytes.length + " at " + offset;
+      boolean written = range.write(offset, bytes);
+      expect(written == expected.isUsed(offset, bytes.length), "written " + written);
+      if (written) {
+        System.arraycopy(bytes, 0, expected.bytes, offset, bytes.length);
+        compareBytes(range, expected, offset, bytes.length);
+      }
+    } else if (kind < 78) {
+      int offset = someOffset(range);
+      int length = someLength(range, offset);
+      last = "zero " + length + " at " + offset;
+      boolean zeroed = range.zero(offset, length);
+      expect(zeroed == expected.isUsed(offset, length), "zeroed " + zeroed);
+      if (zeroed) {
+        Arrays.fill(expected.bytes, offset, offset + length, (byte) 0);
+        compareBytes(range, expected, offset, length);
+      }
+    } else if (kind < 85) {
+      int offset = someOffset(range);
+      int length = someLength(range, offset);
+      last = "read " + length + " at " + offset;
+      Optional<byte[]> bytes = range.read(offset, length);
+      expect(bytes.isPresent() == expected.isUsed(offset, length), "read " + bytes.isPresent());
+      bytes.ifPresent(read -> compareBytes(read, expected, offset));
+    } else {
+      long pages = random.nextInt(4) == 0 ? random.nextInt(80) : random.nextInt(4);
+      last = "scan " + pages;
+      long reclaimed = server.scan(pages);
+      long right = model.scan(pages);
+      expect(reclaimed == right, "reclaimed " + reclaimed + ", not " + right);
+    }
+  }
+
+  /** Mostly one span, sometimes several or none. */
+  private BitSet somePages(int pageCount) {
+    BitSet pages = new BitSet();
+    int spans = random.nextInt(10) == 0 ? random.nextInt(4) : 1;
+    for (int i = 0; i < spans; i++) {
+      int start = random.nextInt(pageCount);
+      int length = 1 + random.nextInt(random.nextInt(4) == 0 ? pageCount : Math.min(4, pageCount));
+      pages.set(start, Math.min(pageCount, start + length));
+    }
+    return pages;
+  }
+
+  private int someOffset(RangeUnderTest range) {
+    int page = random.nextInt(range.pageCount());
+    return switch (random.nextInt(3)) {
+      case 0 -> page * pageSize;
+      case 1 -> page * pageSize + pageSize - 1;
+      default -> page * pageSize + random.nextInt(pageSize);
+    };
+  }
+
+  private int someLength(RangeUnderTest range, int offset) {
+    int most = range.pageCount() * pageSize - offset;
+    int length = random.nextInt(20) == 0 ? random.nextInt(3 * pageSize) : random.nextInt(64);
+    return Math.min(most, length);
+  }
+
+  private void compare() {
+    for (int i = 0; i < ranges.size(); i++) {
+      PageState[] states = ranges.get(i).states();
+      if (!Arrays.equals(states, model.ranges.get(i).states)) {
+        expect(
+            false, "range " + i + ": " + map(states) + ", not " + map(model.ranges.get(i).states));
+      }
+    }
+    long count = server.count();
+    expect(count == model.count(), "count " + count);
+    try {
+      server.check();
+    } catch (AssertionError e) {
+      throw new AssertionError(where() + e.getMessage(), e);
+    }
+  }
+
+  private void compareAllBytes() {
+    for (int i = 0; i < ranges.size(); i++) {
+      ServerModel.Range expected = model.ranges.get(i);
+      for (int page = 0; page < expected.states.length; page++) {
+        if (expected.states[page] == PageState.USED) {
+          compareBytes(ranges.get(i), expected, page * pageSize, pageSize);
+        }
+      }
+    }
+  }
+
+  private void compareBytes(
+      RangeUnderTest range, ServerModel.Range expected, int offset, int length) {
+    Optional<byte[]> bytes = range.read(offset, length);
+    expect(bytes.isPresent(), "read refused at " + offset);
+    compareBytes(bytes.orElseThrow(), expected, offset);
+  }
+
+  private void compareBytes(byte[] bytes, ServerModel.Range expected, int offset) {
+    int mismatch =
+        Arrays.mismatch(bytes, 0, bytes.length, expected.bytes, offset, offset + bytes.length);
+    expect(mismatch < 0, "byte " + (offset + mismatch) + " differs");
+  }
+
+  private void expect(boolean holds, String message) {
+    if (!holds) {
+      throw new AssertionError(where() + message);
+    }
+  }
+
+  private String where() {
+    return "seed %d, step %d (%s): ".formatted(seed, step, last);
+  }
+
+  private static String map(PageState[] states) {
+    StringBuilder map = new StringBuilder();
+    for (PageState state : states) {
+      map.append(state.name().charAt(0));
+    }
+    return map.toString();
+  }
+}

@@ -1,0 +1,34 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.server.os.Memfd;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Promises 2 to 5, 9 to 13, 15, 17, 20 to 22 and 30, at random, against a model of a few lines. */
+final class RandomOperationsTest {
+  private static final long STEPS_PER_SERVER = 10_000;
+
+  private static void run(long steps) {
+    long seed = Seeds.next();
+    for (long done = 0; done < steps; done += STEPS_PER_SERVER) {
+      new RandomOperations(seed + done, Memfd.systemPageSize(), InProcess::new)
+          .run(STEPS_PER_SERVER);
+    }
+  }
+
+  @Test
+  void operations_atRandom_doAsTheModelDoes() {
+    run(200_000);
+  }
+
+  @Test
+  void operations_atRandomOverGrpc_doAsTheModelDoes() {
+    new RandomOperations(Seeds.next(), Memfd.systemPageSize(), OverGrpc::new).run(5_000);
+  }
+
+  @Tag("long")
+  @Test
+  void operations_atRandomForLong_doAsTheModelDoes() {
+    run(10_000_000);
+  }
+}

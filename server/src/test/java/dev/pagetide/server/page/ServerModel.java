@@ -1,0 +1,127 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageState;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the server should do, in its simplest form: arrays of three-valued states, the bytes, and
+ * when each page was stopped.
+ */
+final class ServerModel {
+  private final int pageSize;
+  private final long limit;
+  private long charged;
+  private long now;
+  final List<Range> ranges = new ArrayList<>();
+
+  /**
+   * An empty server.
+   *
+   * @param limit the budget in pages, bookkeeping included
+   */
+  ServerModel(int pageSize, long limit) {
+    this.pageSize = pageSize;
+    this.limit = limit;
+  }
+
+  /** One range of the model. */
+  final class Range {
+    final PageState[] states;
+    final byte[] bytes;
+    final long[] stopped;
+
+    Range(int pages, int bookkeepingPages) {
+      states = new PageState[pages];
+      Arrays.fill(states, PageState.FREE);
+      bytes = new byte[pages * pageSize];
+      stopped = new long[pages];
+      charged += bookkeepingPages;
+      ranges.add(this);
+    }
+
+    /** Uses pages; the fresh ones, or empty if there is no memory. Reclaims as the server does. */
+    Optional<BitSet> use(BitSet pages) {
+      BitSet given = new BitSet();
+      while (true) {
+        BitSet absent = (BitSet) pages.clone();
+        absent.andNot(given);
+        absent.stream().filter(page -> states[page] != PageState.FREE).forEach(absent::clear);
+        if (absent.isEmpty()) {
+          pages.stream().forEach(page -> states[page] = PageState.USED);
+          return Optional.of(given);
+        }
+        if (!reserve(absent.cardinality())) {
+          charged -= given.cardinality();
+          return Optional.empty();
+        }
+        given.or(absent);
+      }
+    }
+
+    void stop(BitSet pages) {
+      now++;
+      pages.stream()
+          .filter(page -> states[page] == PageState.USED)
+          .forEach(page -> {
+            states[page] = PageState.AVAILABLE;
+            stopped[page] = now;
+          });
+    }
+
+    boolean isUsed(int offset, int length) {
+      for (int page = offset / pageSize; page * pageSize < offset + length; page++) {
+        if (length > 0 && states[page] != PageState.USED) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  private boolean reserve(int pages) {
+    while (charged + pages > limit) {
+      if (pages > limit || scan(pages - (limit - charged)) == 0) {
+        return false;
+      }
+    }
+    charged += pages;
+    return true;
+  }
+
+  private record Place(int range, int page, long stopped) {}
+
+  long scan(long pages) {
+    List<Place> available = new ArrayList<>();
+    for (int range = 0; range < ranges.size(); range++) {
+      for (int page = 0; page < ranges.get(range).states.length; page++) {
+        if (ranges.get(range).states[page] == PageState.AVAILABLE) {
+          available.add(new Place(range, page, ranges.get(range).stopped[page]));
+        }
+      }
+    }
+    available.sort(
+        Comparator.comparingLong(Place::stopped)
+            .thenComparing(Place::page, Comparator.reverseOrder()));
+    List<Place> oldest = available.subList(0, (int) Math.min(pages, available.size()));
+    for (Place place : oldest) {
+      Range range = ranges.get(place.range());
+      range.states[place.page()] = PageState.FREE;
+      int start = place.page() * pageSize;
+      Arrays.fill(range.bytes, start, start + pageSize, (byte) 0);
+    }
+    charged -= oldest.size();
+    return oldest.size();
+  }
+
+  long count() {
+    return ranges.stream()
+        .flatMap(range -> Arrays.stream(range.states))
+        .filter(state -> state == PageState.AVAILABLE)
+        .count();
+  }
+}
