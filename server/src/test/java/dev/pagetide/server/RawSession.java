@@ -30,7 +30,8 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /** A session as a client in any language has it: an OpenRange stream, and requests by its token. */
-public final class RawSession implements ClientResponseObserver<OpenRangeRequest, OpenRangeResponse> {
+public final class RawSession
+    implements ClientResponseObserver<OpenRangeRequest, OpenRangeResponse> {
   static final int PAGE = 4096;
   private static final long WAIT_SECONDS = 30;
 

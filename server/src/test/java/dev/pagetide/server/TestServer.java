@@ -11,6 +11,7 @@ import dev.pagetide.v1.ShrinkerServiceGrpc.ShrinkerServiceBlockingStub;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
 import java.net.URI;
@@ -97,11 +98,12 @@ public final class TestServer implements AutoCloseable {
 
   /** A new connection whose client takes 64 KiB of answers and, unless they are read, no more. */
   ManagedChannel connectWithFixedWindow() {
-    ManagedChannel channel =
-        NettyChannelBuilder.forTarget(target, InsecureChannelCredentials.create())
-            .flowControlWindow(65_535)
-            .disableRetry()
-            .build();
+    ManagedChannelBuilder<?> builder =
+        Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry();
+    if (!(builder instanceof NettyChannelBuilder netty)) {
+      throw new AssertionError(builder);
+    }
+    ManagedChannel channel = netty.flowControlWindow(65_535).build();
     channels.add(channel);
     return channel;
   }

@@ -147,13 +147,12 @@ final class OverGrpc implements RangeUnderTest.Server {
       return session
           .map()
           .chars()
-          .mapToObj(
-              letter ->
-                  switch (letter) {
-                    case '.' -> PageState.FREE;
-                    case 'a' -> PageState.AVAILABLE;
-                    default -> PageState.USED;
-                  })
+          .mapToObj(letter ->
+              switch (letter) {
+                case '.' -> PageState.FREE;
+                case 'a' -> PageState.AVAILABLE;
+                default -> PageState.USED;
+              })
           .toArray(PageState[]::new);
     }
 
