@@ -85,7 +85,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.counters = shrinker.counters();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, shrinker.clock(), shrinker.observer());
+    this.pages = new ResidentPages(file, shrinker.clock());
   }
 
   /**
@@ -371,8 +371,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     enter();
     try {
       if (checkBytes("Write", offset, length)) {
-        file.write(offset, source);
-        punchWhatCameBack(offset, length);
+        try {
+          file.write(offset, source);
+        } finally {
+          punchWhatCameBack(offset, length);
+        }
       }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
@@ -392,8 +395,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     enter();
     try {
       if (checkBytes("FillZero", offset, length)) {
-        file.writeZeros(offset, length);
-        punchWhatCameBack(offset, length);
+        try {
+          file.writeZeros(offset, length);
+        } finally {
+          punchWhatCameBack(offset, length);
+        }
       }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
