@@ -3,6 +3,10 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
 /** What a test needs of the machine: without it the test is skipped, or fails where none may be. */
 final class Requires {
   private Requires() {}
@@ -10,11 +14,24 @@ final class Requires {
   /** Goes on for root only. */
   static void root(String why) throws StartupException {
     if (HostLimits.ownUid() != 0) {
-      String sentence = "needs root: " + why;
-      if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
-        fail(sentence);
-      }
-      abort(sentence);
+      missing("needs root: " + why);
     }
+  }
+
+  /** Goes on where a command can be found on the PATH only. */
+  static void command(String name, String why) {
+    for (String folder : String.valueOf(System.getenv("PATH")).split(File.pathSeparator, -1)) {
+      if (Files.isExecutable(Path.of(folder, name))) {
+        return;
+      }
+    }
+    missing("needs the command " + name + ": " + why);
+  }
+
+  private static void missing(String sentence) {
+    if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
+      fail(sentence);
+    }
+    abort(sentence);
   }
 }

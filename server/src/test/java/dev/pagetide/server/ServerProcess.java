@@ -52,14 +52,19 @@ final class ServerProcess implements AutoCloseable {
 
   /** Sends TERM and returns the exit code. */
   int terminate() throws InterruptedException {
-    // The handle's destroy: the process's own would close what there is still to read.
-    process.toHandle().destroy();
+    requestTermination();
     return awaitExit();
+  }
+
+  /** Sends TERM. */
+  void requestTermination() {
+    // The handle's destroy: the process's own would close what there is still to read.
+    var _ = process.toHandle().destroy();
   }
 
   /** Sends KILL and waits for the end. */
   void kill() throws InterruptedException {
-    process.destroyForcibly();
+    var _ = process.toHandle().destroyForcibly();
     int _ = awaitExit();
   }
 

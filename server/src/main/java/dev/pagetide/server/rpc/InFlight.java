@@ -2,6 +2,7 @@ package dev.pagetide.server.rpc;
 
 import io.grpc.Attributes;
 import io.grpc.Context;
+import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
@@ -19,26 +20,37 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A request is in flight from its headers until its stream is closed on the wire: an answer that
  * the client does not read sits in the server's memory long after the call "finished", and gRPC's
- * own limit counts session streams, which may live for ever. Session streams are not counted here.
- * One connection gets half of the limit at most, so that no client can take it all.
+ * own limit counts session streams, which may live for ever. A session stream is in flight until
+ * its session is open; from then on the limit on sessions counts it. One connection gets half of
+ * the limit at most, so that no client can take it all.
+ */
+/*
+ * When a byte is counted: of a request as it arrives, because 500 calls that each hold back their
+ * last byte are as much memory as 500 whole ones; of a large answer before it is made, because 500
+ * Reads that were admitted while nothing was in flight would else be made into 500 answers. A call
+ * that goes over a limit is refused while it has done nothing yet. A call with nothing beside it is
+ * never over: else one that is larger than half the limit could not be made at all.
  */
 final class InFlight extends ServerStreamTracer.Factory {
-  private static final Context.Key<Tracer> TRACER = Context.key("pagetide-in-flight");
+  private static final Context.Key<Ticket> TICKET = Context.key("pagetide-in-flight");
   private static final Attributes.Key<Share> SHARE = Attributes.Key.create("pagetide-in-flight");
 
   private final Share whole;
   private final RequestLimits limits;
-  private final String sessionStreamMethod;
 
-  /**
-   * No request in flight yet.
-   *
-   * @param sessionStreamMethod full name of the method whose calls are not counted
-   */
-  InFlight(RequestLimits limits, String sessionStreamMethod) {
+  /** No request in flight yet. */
+  InFlight(RequestLimits limits) {
     this.limits = limits;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
-    this.sessionStreamMethod = sessionStreamMethod;
+  }
+
+  /** The ticket of the call that this thread works for. */
+  static Ticket ticket() {
+    Ticket ticket = TICKET.get();
+    if (ticket == null) {
+      throw new AssertionError("a call without the tracer of requests in flight");
+    }
+    return ticket;
   }
 
   /** A limit and what counts against it. */
@@ -53,8 +65,14 @@ final class InFlight extends ServerStreamTracer.Factory {
       this.maxBytes = maxBytes;
     }
 
-    boolean isOver() {
-      return calls.get() > maxCalls || bytes.get() > maxBytes;
+    boolean hasTooManyCalls() {
+      return calls.get() > maxCalls;
+    }
+
+    /** Whether it holds too much, other than by one call that holds {@code own} bytes. */
+    boolean hasTooManyBytes(long own) {
+      long now = bytes.get();
+      return now > maxBytes && now > own;
     }
   }
 
@@ -70,32 +88,48 @@ final class InFlight extends ServerStreamTracer.Factory {
     };
   }
 
-  /** Refuses calls above a limit, before their message is read. */
+  /** Refuses calls above a limit, before they do anything. */
   ServerInterceptor interceptor() {
     return new ServerInterceptor() {
       @Override
       public <Q, A> ServerCall.Listener<Q> interceptCall(
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-        Tracer tracer = TRACER.get();
-        if (tracer == null) {
-          return next.startCall(call, headers);
-        }
-        Share connection = call.getAttributes().get(SHARE);
-        if (connection != null) {
-          tracer.countAlso(connection);
-        }
-        if (whole.isOver() || (connection != null && connection.isOver())) {
-          StatusRuntimeException refusal = refusal(whole.isOver() ? whole : connection);
-          Metadata trailers = refusal.getTrailers();
-          call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
+        Ticket ticket = ticket();
+        ticket.admit(call, call.getAttributes().get(SHARE));
+        if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
-        return next.startCall(call, headers);
+        return new Admission<>(next.startCall(call, headers), ticket);
       }
     };
   }
 
-  private StatusRuntimeException refusal(@Nullable Share share) {
+  /** Keeps a call that was refused while its request came in from the service. */
+  private static final class Admission<Q> extends SimpleForwardingServerCallListener<Q> {
+    private final Ticket ticket;
+
+    Admission(ServerCall.Listener<Q> service, Ticket ticket) {
+      super(service);
+      this.ticket = ticket;
+    }
+
+    @Override
+    public void onMessage(Q message) {
+      if (!ticket.isRefused()) {
+        super.onMessage(message);
+      }
+    }
+
+    @Override
+    public void onHalfClose() {
+      ticket.allIsIn();
+      if (!ticket.isRefused()) {
+        super.onHalfClose();
+      }
+    }
+  }
+
+  private StatusRuntimeException refusal(Share share) {
     return Statuses.tooManyRequests(
         ("too many requests in flight%s: read the answers of those under way first"
                 + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)")
@@ -107,51 +141,124 @@ final class InFlight extends ServerStreamTracer.Factory {
 
   @Override
   public ServerStreamTracer newServerStreamTracer(String fullMethodName, Metadata headers) {
-    return fullMethodName.equals(sessionStreamMethod) ? NOT_COUNTED : new Tracer(whole);
+    return new Ticket();
   }
 
-  private static final ServerStreamTracer NOT_COUNTED = new ServerStreamTracer() {};
-
-  /** One call's part of what is in flight. */
-  private static final class Tracer extends ServerStreamTracer {
-    private final Share whole;
-    // ORDER: both are written under the tracer's monitor: the event loop counts and closes, a
-    // worker
-    // may send the answer.
+  /**
+   * One call's part of what is in flight.
+   *
+   * <p>Its monitor orders the event loop, which counts, refuses and closes, and the worker that
+   * sends the answer.
+   */
+  final class Ticket extends ServerStreamTracer {
     private @Nullable Share connection;
-    private long bytes;
-    private boolean closed;
 
-    Tracer(Share whole) {
-      this.whole = whole;
-      whole.calls.incrementAndGet();
-    }
+    /** The call while its request comes in: it may be refused without having done anything. */
+    private @Nullable ServerCall<?, ?> receiving;
+
+    private boolean refused;
+
+    /** Whether it counts: from its admission to its end. */
+    private boolean counts;
+
+    private long bytes;
+    private long wireBytes;
+    private long uncompressedBytes;
+    private long expectedBytes;
 
     @Override
     public Context filterContext(Context context) {
-      return context.withValue(TRACER, this);
+      return context.withValue(TICKET, this);
     }
 
-    synchronized void countAlso(Share share) {
-      if (!closed) {
-        connection = share;
+    private synchronized void admit(ServerCall<?, ?> call, @Nullable Share share) {
+      receiving = call;
+      connection = share;
+      counts = true;
+      whole.calls.incrementAndGet();
+      if (share != null) {
         share.calls.incrementAndGet();
-        share.bytes.addAndGet(bytes);
+      }
+      refuseIfOver();
+    }
+
+    private synchronized boolean isRefused() {
+      return refused;
+    }
+
+    private synchronized void allIsIn() {
+      refuseIfOver();
+      receiving = null;
+    }
+
+    private synchronized void refuseIfOver() {
+      Share full = full();
+      ServerCall<?, ?> call = receiving;
+      if (full != null && call != null && !refused) {
+        refused = true;
+        // What is left of it is its last frame, which ReadWhileAnswersAreRead bounds; counting
+        // that,
+        // one connection's refusals would have the others refused.
+        letGo();
+        StatusRuntimeException refusal = refusal(full);
+        Metadata trailers = refusal.getTrailers();
+        call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
       }
     }
 
-    @Override
-    public void inboundUncompressedSize(long size) {
+    private synchronized @Nullable Share full() {
+      if (whole.hasTooManyCalls() || whole.hasTooManyBytes(bytes)) {
+        return whole;
+      }
+      Share share = connection;
+      return share != null && (share.hasTooManyCalls() || share.hasTooManyBytes(bytes))
+          ? share
+          : null;
+    }
+
+    /**
+     * Counts an answer before it is made.
+     *
+     * @throws StatusRuntimeException if that is too much; then it must not be made
+     */
+    synchronized void expectAnswer(long size) {
       add(size);
+      Share full = full();
+      if (full != null) {
+        add(-size);
+        throw refusal(full);
+      }
+      expectedBytes += size;
+    }
+
+    /** Counts the call no longer: it is a session's stream from now on. */
+    synchronized void becomeSession() {
+      letGo();
     }
 
     @Override
-    public void outboundUncompressedSize(long size) {
+    public synchronized void inboundWireSize(long size) {
+      wireBytes += size;
       add(size);
+      refuseIfOver();
+    }
+
+    @Override
+    public synchronized void inboundUncompressedSize(long size) {
+      long before = Math.max(wireBytes, uncompressedBytes);
+      uncompressedBytes += size;
+      add(Math.max(wireBytes, uncompressedBytes) - before);
+    }
+
+    @Override
+    public synchronized void outboundUncompressedSize(long size) {
+      long expected = Math.min(size, expectedBytes);
+      expectedBytes -= expected;
+      add(size - expected);
     }
 
     private synchronized void add(long size) {
-      if (!closed) {
+      if (counts) {
         bytes += size;
         whole.bytes.addAndGet(size);
         if (connection != null) {
@@ -162,14 +269,20 @@ final class InFlight extends ServerStreamTracer.Factory {
 
     @Override
     public synchronized void streamClosed(Status status) {
-      if (!closed) {
-        closed = true;
+      letGo();
+      receiving = null;
+    }
+
+    private synchronized void letGo() {
+      if (counts) {
+        counts = false;
         whole.calls.decrementAndGet();
         whole.bytes.addAndGet(-bytes);
         if (connection != null) {
           connection.calls.decrementAndGet();
           connection.bytes.addAndGet(-bytes);
         }
+        bytes = 0;
       }
     }
   }

@@ -1,8 +1,6 @@
 package dev.pagetide.server.rpc;
 
-import dev.pagetide.v1.PageRangeServiceGrpc;
 import io.grpc.BindableService;
-import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
@@ -60,8 +58,7 @@ final class Listeners implements AutoCloseable {
       RequestLimits limits, List<ServerInterceptor> observers, List<BindableService> services) {
     this.limits = limits;
     this.services = services;
-    this.inFlight =
-        new InFlight(limits, PageRangeServiceGrpc.getOpenRangeMethod().getFullMethodName());
+    this.inFlight = new InFlight(limits);
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());
@@ -78,8 +75,7 @@ final class Listeners implements AutoCloseable {
 
   /** Listens on TCP; returns the port. */
   int listenTcp(InetSocketAddress address) throws IOException {
-    return listen(address, InsecureServerCredentials.create(), EpollServerSocketChannel.class)
-        .getPort();
+    return listen(address, PeerNegotiator.credentials(), EpollServerSocketChannel.class).getPort();
   }
 
   private Server listen(
@@ -106,7 +102,7 @@ final class Listeners implements AutoCloseable {
           .withChildOption(EpollChannelOption.TCP_USER_TIMEOUT, USER_TIMEOUT_MILLIS);
     }
     interceptors.forEach(builder::intercept);
-    services.forEach(builder::addService);
+    services.forEach(service -> builder.addService(MalformedMessages.refusedBy(service)));
     Server server = builder.build().start();
     servers.add(server);
     return server;

@@ -80,11 +80,15 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
                 + " leave it out, and cancel the stream to end the session");
       }
       checkMode(request.getMode());
+      InFlight.Ticket ticket = InFlight.ticket();
       streams.open(
           request,
           PeerNegotiator.caller(),
           (ServerCallStreamObserver<OpenRangeResponse>) observer,
-          this::opened);
+          session -> {
+            ticket.becomeSession();
+            return opened(session);
+          });
     } catch (RuntimeException | Error e) {
       observer.onError(Statuses.of(e));
     }
@@ -149,10 +153,13 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   @Override
   public void read(ReadRequest request, StreamObserver<ReadResponse> observer) {
     Peer caller = PeerNegotiator.caller();
+    InFlight.Ticket ticket = InFlight.ticket();
     Supplier<ReadResponse> work =
         () -> {
           ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
-          byte[] data = new byte[Wire.dataLength(request.getLength(), maxDataBytes)];
+          int length = Wire.dataLength(request.getLength(), maxDataBytes);
+          ticket.expectAnswer(length);
+          byte[] data = new byte[length];
           range.read(request.getOffset(), ByteBuffer.wrap(data));
           // Nobody else has the array, so it may be wrapped instead of copied.
           return ReadResponse.newBuilder().setData(UnsafeByteOperations.unsafeWrap(data)).build();

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a call's {@link Peer} comes from: the kernel's word for who connected to a Unix socket,
- * read once a connection.
+ * read once a connection. And where a connection gets its {@link ReadWhileAnswersAreRead}.
  *
  * <p>gRPC has no public door to the socket beneath a call, so this class uses the ones it keeps for
  * its own: all of that is here and nowhere else.
@@ -39,7 +39,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
 
   private PeerNegotiator() {}
 
-  /** Credentials of a server that asks for none, and knows its Unix peers. */
+  /** Credentials of a server that asks for none, on a Unix socket or TCP, and knows Unix peers. */
   static ServerCredentials credentials() {
     return InternalNettyServerCredentials.create(new PeerNegotiator());
   }
@@ -103,6 +103,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
                   .build();
           passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
         }
+        context.pipeline().addFirst(new ReadWhileAnswersAreRead());
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);

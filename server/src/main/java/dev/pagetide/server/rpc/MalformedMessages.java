@@ -1,0 +1,140 @@
+package dev.pagetide.server.rpc;
+
+import com.google.rpc.Code;
+import dev.pagetide.v1.ErrorReason;
+import io.grpc.BindableService;
+import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.PrototypeMarshaller;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerMethodDefinition;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.ServiceDescriptor;
+import io.grpc.StatusRuntimeException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers a request that is not a message of the contract with INVALID_ARGUMENT.
+ *
+ * <p>gRPC itself takes the exception of its parser for a fault of the service: it logs it with its
+ * stack trace and answers UNKNOWN.
+ */
+final class MalformedMessages {
+  private MalformedMessages() {}
+
+  /** The same service, which refuses what it cannot parse. */
+  static ServerServiceDefinition refusedBy(BindableService service) {
+    ServerServiceDefinition definition = service.bindService();
+    List<ServerMethodDefinition<?, ?>> methods = new ArrayList<>();
+    ServiceDescriptor.Builder descriptor =
+        ServiceDescriptor.newBuilder(definition.getServiceDescriptor().getName())
+            .setSchemaDescriptor(definition.getServiceDescriptor().getSchemaDescriptor());
+    for (ServerMethodDefinition<?, ?> method : definition.getMethods()) {
+      ServerMethodDefinition<?, ?> refusing = refusedBy(method);
+      methods.add(refusing);
+      descriptor.addMethod(refusing.getMethodDescriptor());
+    }
+    ServerServiceDefinition.Builder builder = ServerServiceDefinition.builder(descriptor.build());
+    methods.forEach(builder::addMethod);
+    return builder.build();
+  }
+
+  private static <Q, A> ServerMethodDefinition<Q, A> refusedBy(
+      ServerMethodDefinition<Q, A> method) {
+    MethodDescriptor<Q, A> descriptor = method.getMethodDescriptor();
+    if (!(descriptor.getRequestMarshaller() instanceof PrototypeMarshaller<Q> marshaller)) {
+      throw new IllegalArgumentException(descriptor + " does not take protobuf messages");
+    }
+    Requests<Q> requests = new Requests<>(marshaller);
+    ServerCallHandler<Q, A> handler = method.getServerCallHandler();
+    return ServerMethodDefinition.create(
+        descriptor.toBuilder().setRequestMarshaller(requests).build(),
+        (call, headers) ->
+            new Listener<>(handler.startCall(call, headers), call, requests.malformed));
+  }
+
+  /** Parses; what cannot be parsed becomes one message that is nobody else's. */
+  private static final class Requests<Q> implements PrototypeMarshaller<Q> {
+    private final PrototypeMarshaller<Q> parser;
+
+    /** Compared by identity: every other message is parsed into an object of its own. */
+    private final Q malformed;
+
+    Requests(PrototypeMarshaller<Q> parser) {
+      this.parser = parser;
+      this.malformed = parser.parse(InputStream.nullInputStream());
+    }
+
+    @Override
+    public InputStream stream(Q value) {
+      return parser.stream(value);
+    }
+
+    @Override
+    public Q parse(InputStream stream) {
+      try {
+        return parser.parse(stream);
+      } catch (StatusRuntimeException e) {
+        return malformed;
+      }
+    }
+
+    @Override
+    public @Nullable Q getMessagePrototype() {
+      return parser.getMessagePrototype();
+    }
+
+    @Override
+    public Class<Q> getMessageClass() {
+      return parser.getMessageClass();
+    }
+  }
+
+  private static final class Listener<Q, A> extends SimpleForwardingServerCallListener<Q> {
+    private final ServerCall<Q, A> call;
+    private final Q malformed;
+    private boolean refused;
+
+    Listener(ServerCall.Listener<Q> service, ServerCall<Q, A> call, Q malformed) {
+      super(service);
+      this.call = call;
+      this.malformed = malformed;
+    }
+
+    @Override
+    @SuppressWarnings("ReferenceEquality") // an equal message may be a client's
+    public void onMessage(Q message) {
+      if (refused) {
+        return;
+      }
+      if (message != malformed) {
+        super.onMessage(message);
+        return;
+      }
+      refused = true;
+      StatusRuntimeException refusal =
+          Statuses.status(
+              Code.INVALID_ARGUMENT,
+              ErrorReason.ERROR_REASON_MALFORMED_MESSAGE,
+              "the request is not a %s in protobuf's encoding; send one as the contract has it"
+                  .formatted(
+                      call.getMethodDescriptor().getRequestMarshaller() instanceof Requests<?> r
+                          ? r.getMessageClass().getSimpleName()
+                          : "message"));
+      Metadata trailers = refusal.getTrailers();
+      call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
+    }
+
+    @Override
+    public void onHalfClose() {
+      if (!refused) {
+        super.onHalfClose();
+      }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package dev.pagetide.server.rpc;
+
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+
+/**
+ * Takes nothing more from a connection while too much lies ready that its client does not take.
+ *
+ * <p>HTTP/2's flow control bounds the answers' data, not the frames that end a call. A client that
+ * sends calls and reads nothing from its socket would have the server keep one such frame for every
+ * call it refuses.
+ */
+/*
+ * Data alone never gets here: the flow controller stops at Netty's high watermark, 64 KiB. The HTTP/2
+ * handler asks for more even where automatic reading is off, hence read().
+ */
+final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
+  /** Some thousand refusals. */
+  static final long MAX_UNREAD_BYTES = 1 << 20;
+
+  private boolean stopped;
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext context) {
+    if (!stopped && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
+      stopped = true;
+      context.channel().config().setAutoRead(false);
+    }
+    context.fireChannelReadComplete();
+  }
+
+  @Override
+  public void read(ChannelHandlerContext context) {
+    if (!stopped) {
+      context.read();
+    }
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext context) {
+    if (stopped && context.channel().isWritable()) {
+      stopped = false;
+      context.channel().config().setAutoRead(true);
+    }
+    context.fireChannelWritabilityChanged();
+  }
+}

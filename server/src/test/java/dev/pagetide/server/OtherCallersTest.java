@@ -1,0 +1,139 @@
+package dev.pagetide.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.ByteString;
+import dev.pagetide.v1.CountRequest;
+import dev.pagetide.v1.ListRangesRequest;
+import dev.pagetide.v1.ReadRequest;
+import dev.pagetide.v1.ScanRequest;
+import dev.pagetide.v1.ShrinkerServiceGrpc;
+import dev.pagetide.v1.Transport;
+import io.grpc.ManagedChannel;
+import io.grpc.Status.Code;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Callers of another uid, and callers by TCP: promises 18 and 32. */
+final class OtherCallersTest {
+  private static final ByteString SECRET = ByteString.copyFromUtf8("secret");
+  private static final String NOBODY = "65534";
+
+  @Test
+  void anyRpc_tokenOfAnotherUid_isUnknownAndTheShrinkerIsRefused() throws Exception {
+    Requires.root("a second uid is taken on with setpriv");
+    try (TestServer server = TestServer.start("--socket-mode=0666")) {
+      Files.setAttribute(server.parent(), "unix:mode", 0755);
+      RawSession session = RawSession.open(server.connect(), "same name", 2 * RawSession.PAGE);
+      int _ = session.use(0, 1).size();
+      session.write(0, SECRET);
+      session.stop(0, 1);
+
+      List<String> lines =
+          runAsNobody(server.parent(), server.target(), session.token(), "same name");
+
+      assertThat(lines)
+          .containsExactly(
+              "NOT_FOUND UNKNOWN_SESSION",
+              "NOT_FOUND UNKNOWN_SESSION",
+              "NOT_FOUND UNKNOWN_SESSION",
+              "PERMISSION_DENIED NOT_PERMITTED",
+              "PERMISSION_DENIED NOT_PERMITTED",
+              "PERMISSION_DENIED NOT_PERMITTED",
+              "own U");
+      assertThat(session.map()).as("the owner's session").isEqualTo("a.");
+      assertThat(session.use(0, 1)).isEmpty();
+      assertThat(session.read(0, SECRET.size())).isEqualTo(SECRET);
+      server.stopWithoutStackTrace();
+    }
+  }
+
+  /** Our class path, where nobody can read it: our own may lie in a home that is closed to it. */
+  private static List<String> runAsNobody(Path folder, String... arguments) throws Exception {
+    List<String> classPath = new ArrayList<>();
+    int number = 0;
+    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
+      Path copy = folder.resolve("cp" + number++ + (entry.endsWith(".jar") ? ".jar" : ""));
+      if (Files.exists(Path.of(entry))) {
+        copyTree(Path.of(entry), copy);
+        classPath.add(copy.toString());
+      }
+    }
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "setpriv",
+                "--reuid=" + NOBODY,
+                "--regid=" + NOBODY,
+                "--clear-groups",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                String.join(File.pathSeparator, classPath),
+                OtherUidClient.class.getName()));
+    command.addAll(List.of(arguments));
+    Path output = folder.resolve("output");
+    Process process =
+        new ProcessBuilder(command)
+            .directory(folder.toFile())
+            .redirectOutput(output.toFile())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return Files.readAllLines(output);
+  }
+
+  private static void copyTree(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Path copy = to.resolve(from.relativize(file).toString());
+        Files.copy(file, file.equals(from) ? to : copy);
+      }
+    }
+  }
+
+  @Test
+  void anyRpc_overTcp_knowsNoUnixSessionAndNoShrinker() throws Exception {
+    try (TestServer server = TestServer.start("--listen=127.0.0.1:0")) {
+      RawSession unix = RawSession.open(server.connect(), 1);
+      int _ = unix.use(0, 1).size();
+      unix.stop(0, 1);
+      ManagedChannel tcp = server.connectTcp();
+      var shrinker =
+          ShrinkerServiceGrpc.newBlockingStub(tcp).withDeadlineAfter(30, TimeUnit.SECONDS);
+      Refusal.of(() -> shrinker.count(CountRequest.getDefaultInstance()))
+          .is(
+              Code.PERMISSION_DENIED,
+              "NOT_PERMITTED",
+              "ShrinkerService is for root and the server's own user, on the server's Unix"
+                  + " socket");
+      Refusal.of(() -> shrinker.scan(ScanRequest.newBuilder().setPages(100).build()))
+          .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
+      Refusal.of(() -> shrinker.listRanges(ListRangesRequest.getDefaultInstance()))
+          .is(Code.PERMISSION_DENIED, "NOT_PERMITTED");
+
+      RawSession session = RawSession.open(tcp, 1);
+      Refusal.of(
+              () -> session.stub().read(ReadRequest.newBuilder().setSession(unix.token()).build()))
+          .is(Code.NOT_FOUND, "UNKNOWN_SESSION");
+      assertThat(unix.map()).as("nothing was reclaimed").isEqualTo("a");
+
+      assertThat(session.opened().hasFile()).isFalse();
+      assertThat(session.use(0, 1)).hasSize(1);
+      session.write(0, SECRET);
+      assertThat(session.read(0, SECRET.size())).isEqualTo(SECRET);
+      assertThat(server.ranges())
+          .extracting(range -> range.getTransport())
+          .containsExactly(Transport.TRANSPORT_UNIX, Transport.TRANSPORT_TCP);
+      server.stopWithoutStackTrace();
+    }
+  }
+}

@@ -1,0 +1,256 @@
+package dev.pagetide.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.v1.ListRangesRequest;
+import dev.pagetide.v1.RangeSummary;
+import dev.pagetide.v1.ScanRequest;
+import dev.pagetide.v1.ScanResponse;
+import dev.pagetide.v1.ShrinkerServiceGrpc;
+import dev.pagetide.v1.ShrinkerServiceGrpc.ShrinkerServiceBlockingStub;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import io.grpc.netty.NettyChannelBuilder;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** A real server process on a directory of its own, and what tests ask of it. */
+public final class TestServer implements AutoCloseable {
+  private final Path parent;
+  private final String[] arguments;
+  private final List<ManagedChannel> channels = new ArrayList<>();
+  private ServerProcess process;
+  private String target = "";
+  private String httpUrl = "";
+
+  private TestServer(Path parent, String[] arguments) throws IOException {
+    this.parent = parent;
+    this.arguments = arguments;
+    this.process = start();
+  }
+
+  /** Starts a server with some options beside its directory and a free port for its meters. */
+  public static TestServer start(String... options) throws IOException {
+    Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
+    List<String> arguments =
+        new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
+    arguments.addAll(Arrays.asList(options));
+    return new TestServer(parent, arguments.toArray(String[]::new));
+  }
+
+  private ServerProcess start() throws IOException {
+    ServerProcess started = ServerProcess.start(PagetideServer.class, arguments);
+    String ready = started.readLine();
+    if (ready == null) {
+      throw new AssertionError("no ready line: " + started.errors());
+    }
+    String[] words = ready.split(" ", -1);
+    target = words[1].substring("grpc=".length());
+    httpUrl = words[2].substring("http=".length());
+    return started;
+  }
+
+  /** Starts the server again, on the same directory, after it has ended. */
+  void startAgain() throws IOException {
+    process = start();
+  }
+
+  ServerProcess process() {
+    return process;
+  }
+
+  /** The directory of directory, socket and lock. */
+  Path parent() {
+    return parent;
+  }
+
+  String target() {
+    return target;
+  }
+
+  String httpUrl() {
+    return httpUrl;
+  }
+
+  /** A new connection. */
+  public ManagedChannel connect() {
+    ManagedChannel channel =
+        Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry().build();
+    channels.add(channel);
+    return channel;
+  }
+
+  /** A new connection whose client takes 64 KiB of answers and, unless they are read, no more. */
+  ManagedChannel connectWithFixedWindow() {
+    ManagedChannelBuilder<?> builder =
+        Grpc.newChannelBuilder(target, InsecureChannelCredentials.create()).disableRetry();
+    if (!(builder instanceof NettyChannelBuilder netty)) {
+      throw new AssertionError(builder);
+    }
+    ManagedChannel channel = netty.flowControlWindow(65_535).build();
+    channels.add(channel);
+    return channel;
+  }
+
+  /** A new connection by TCP, to a server that was started with {@code --listen}. */
+  ManagedChannel connectTcp() throws IOException {
+    ManagedChannel channel =
+        Grpc.newChannelBuilderForAddress(
+                "127.0.0.1", tcpPort(), InsecureChannelCredentials.create())
+            .disableRetry()
+            .build();
+    channels.add(channel);
+    return channel;
+  }
+
+  /** The port that --listen chose: its process listens on that one and HTTP's alone. */
+  private int tcpPort() throws IOException {
+    String http = httpUrl.substring(httpUrl.lastIndexOf(':') + 1);
+    List<String> inodes = new ArrayList<>();
+    try (Stream<Path> files = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+      for (Path file : files.toList()) {
+        Matcher socket =
+            Pattern.compile("socket:\\[(\\d+)]").matcher(Files.readSymbolicLink(file).toString());
+        if (socket.matches()) {
+          inodes.add(socket.group(1));
+        }
+      }
+    }
+    for (String table : List.of("/proc/net/tcp", "/proc/net/tcp6")) {
+      for (String line : Files.readAllLines(Path.of(table))) {
+        String[] words = line.trim().split("\\s+", -1);
+        if (words.length > 9 && words[3].equals("0A") && inodes.contains(words[9])) {
+          int port = Integer.parseInt(words[1].substring(words[1].indexOf(':') + 1), 16);
+          if (port != Integer.parseInt(http)) {
+            return port;
+          }
+        }
+      }
+    }
+    throw new AssertionError("the server does not listen on TCP");
+  }
+
+  public ShrinkerServiceBlockingStub shrinker() {
+    return ShrinkerServiceGrpc.newBlockingStub(connect()).withDeadlineAfter(30, TimeUnit.SECONDS);
+  }
+
+  List<RangeSummary> ranges() {
+    return shrinker().listRanges(ListRangesRequest.getDefaultInstance()).getRangesList();
+  }
+
+  ScanResponse scanAll() {
+    return shrinker().scan(ScanRequest.newBuilder().setPages(Long.MAX_VALUE).build());
+  }
+
+  /** The meters as of now: from series, labels included, to value. */
+  Map<String, Double> metrics() {
+    Map<String, Double> values = new HashMap<>();
+    for (String line : scrape("text/plain").body().lines().toList()) {
+      if (!line.startsWith("#")) {
+        int space = line.lastIndexOf(' ');
+        values.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
+      }
+    }
+    return values;
+  }
+
+  double metric(String series) {
+    Double value = metrics().get(series);
+    assertThat(value).as(series).isNotNull();
+    return value == null ? Double.NaN : value;
+  }
+
+  HttpResponse<String> scrape(String accept) {
+    return http(HttpRequest.newBuilder().header("Accept", accept), "/metrics");
+  }
+
+  HttpResponse<String> http(HttpRequest.Builder request, String path) {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(
+          request.uri(URI.create(httpUrl + path)).build(), HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+
+  /** How many descriptors the server has open that match. */
+  long descriptors(String name) throws IOException {
+    long count = 0;
+    try (Stream<Path> files = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+      for (Path file : files.toList()) {
+        try {
+          if (Files.readSymbolicLink(file).toString().contains(name)) {
+            count++;
+          }
+        } catch (IOException e) {
+          // It was closed since it was listed.
+        }
+      }
+    }
+    return count;
+  }
+
+  /** The server's peak of resident memory, in bytes. */
+  long peakBytes() throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/" + process.pid() + "/status"))) {
+      if (line.startsWith("VmHWM:")) {
+        return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
+      }
+    }
+    throw new AssertionError("no VmHWM");
+  }
+
+  /** Ends the server and asserts that it logged no stack trace; returns what it logged. */
+  String stopWithoutStackTrace() throws Exception {
+    disconnect();
+    assertThat(process.terminate()).isEqualTo(0);
+    String errors = process.errors();
+    assertThat(errors.lines()).noneMatch(line -> line.startsWith("\tat "));
+    assertThat(errors).doesNotContain("ERROR");
+    return errors;
+  }
+
+  /** As {@link #stopWithoutStackTrace}, and {@link #close}. */
+  public void closeWithoutStackTrace() throws Exception {
+    try {
+      var _ = stopWithoutStackTrace();
+    } finally {
+      close();
+    }
+  }
+
+  private void disconnect() {
+    channels.forEach(ManagedChannel::shutdownNow);
+    channels.clear();
+  }
+
+  @Override
+  public void close() throws IOException {
+    disconnect();
+    process.close();
+    try (Stream<Path> files = Files.walk(parent)) {
+      for (Path file : files.sorted((a, b) -> b.compareTo(a)).toList()) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+}
