@@ -47,6 +47,16 @@ final class ResidentPages {
     return bits.getAcquire(page);
   }
 
+  /** Whether that is so of every page of a span. */
+  boolean areResident(int startPage, int endPage) {
+    return bits.allSetAcquire(startPage, endPage);
+  }
+
+  /** The same for the 64 pages around {@code page}: bit {@code n % 64} is page n's. */
+  long residentAround(int page) {
+    return bits.aroundAcquire(page);
+  }
+
   /** How many data pages are resident. */
   int count() {
     return count;

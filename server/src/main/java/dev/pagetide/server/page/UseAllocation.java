@@ -200,7 +200,7 @@ final class UseAllocation {
         }
         fresh.add(freshStart, spans.endPage(span));
       }
-      counters.reused(reused);
+      counters.own().addReused(reused);
       return fresh.build();
     } finally {
       pages.lock.unlock();
