@@ -63,6 +63,33 @@ public final class PageTable {
     return WORD.compareAndSet(words, offset(page), expected, replacement);
   }
 
+  /**
+   * As {@link #casWord}, in the same order, for callers that want to know what was there instead.
+   *
+   * @return the word found: {@code expected} if it was replaced
+   */
+  public long exchangeWord(int page, long expected, long replacement) {
+    return (long) WORD.compareAndExchange(words, offset(page), expected, replacement);
+  }
+
+  /**
+   * Whether every page of a span is AVAILABLE or USED, each at some moment during the call.
+   *
+   * <p>ORDER: acquire, all words at once: the reads themselves are opaque, so that they need not
+   * wait for each other, and a fence stands between them and whatever the caller does next. Pairs
+   * as {@link #wordAcquire} does.
+   */
+  public boolean allHeldAcquire(int startPage, int endPage) {
+    MemorySegment held = words;
+    boolean all = true;
+    for (int page = startPage; all && page < endPage; page++) {
+      int state = PageWord.state((long) WORD.getOpaque(held, offset(page)));
+      all = state == PageWord.AVAILABLE || state == PageWord.USED;
+    }
+    VarHandle.acquireFence();
+    return all;
+  }
+
   private static long offset(int page) {
     return (long) page * Long.BYTES;
   }

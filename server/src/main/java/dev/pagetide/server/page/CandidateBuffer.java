@@ -16,6 +16,9 @@ import java.util.SplittableRandom;
 final class CandidateBuffer {
   private static final int INSERTION_SORT_BELOW = 24;
 
+  /** With more runs than this, merging moves more than a quicksort does. */
+  private static final int MAX_RUNS = 64;
+
   private final int capacity;
 
   /**
@@ -134,16 +137,95 @@ final class CandidateBuffer {
   }
 
   private void sort(long[] major, long[] minor, int from, int to) {
+    if (!mergeRuns(major, minor, from, to)) {
+      quicksort(major, minor, from, to);
+    }
+  }
+
+  /**
+   * Sorts what consists of a few ascending or descending runs, and tells whether it did. Pages that
+   * were stopped in the order of their numbers come as one run a range, and so do the pages of one
+   * stop; a quicksort would spend more on them than their punches cost.
+   */
+  private static boolean mergeRuns(long[] major, long[] minor, int from, int to) {
+    int[] ends = new int[MAX_RUNS];
+    int runs = 0;
+    for (int start = from; start < to; start = ends[runs - 1]) {
+      if (runs == MAX_RUNS) {
+        return false;
+      }
+      ends[runs++] = orderRun(major, minor, start, to);
+    }
+    long[] major2 = runs > 1 ? new long[to - from] : major;
+    long[] minor2 = runs > 1 ? new long[to - from] : minor;
+    while (runs > 1) {
+      int merged = 0;
+      int start = from;
+      for (int run = 0; run + 1 < runs; run += 2) {
+        merge(major, minor, start, ends[run], ends[run + 1], major2, minor2);
+        start = ends[run + 1];
+        ends[merged++] = start;
+      }
+      if (runs % 2 == 1) {
+        ends[merged++] = to;
+      }
+      runs = merged;
+    }
+    return true;
+  }
+
+  /** Finds where the run that begins at {@code start} ends; one that descends is turned round. */
+  private static int orderRun(long[] major, long[] minor, int start, int to) {
+    int end = start + 1;
+    if (end == to) {
+      return end;
+    }
+    boolean descends = less(major[end], minor[end], major[start], minor[start]);
+    do {
+      end++;
+    } while (end < to && less(major[end], minor[end], major[end - 1], minor[end - 1]) == descends);
+    if (descends) {
+      for (int i = start, j = end - 1; i < j; i++, j--) {
+        swap(major, minor, i, j);
+      }
+    }
+    return end;
+  }
+
+  /** Merges neighbouring runs {@code [start, middle)} and {@code [middle, end)}. */
+  private static void merge(
+      long[] major, long[] minor, int start, int middle, int end, long[] major2, long[] minor2) {
+    if (!less(major[middle], minor[middle], major[middle - 1], minor[middle - 1])) {
+      return;
+    }
+    int length = middle - start;
+    System.arraycopy(major, start, major2, 0, length);
+    System.arraycopy(minor, start, minor2, 0, length);
+    int left = 0;
+    int right = middle;
+    int to = start;
+    while (left < length) {
+      if (right < end && less(major[right], minor[right], major2[left], minor2[left])) {
+        major[to] = major[right];
+        minor[to++] = minor[right++];
+      } else {
+        major[to] = major2[left];
+        minor[to++] = minor2[left++];
+      }
+    }
+  }
+
+  private void quicksort(long[] major, long[] minor, int from, int to) {
     int low = from;
     int high = to;
     while (high - low > INSERTION_SORT_BELOW) {
       int middle = partition(major, minor, low, high);
       // Recurse into the smaller side, so the stack stays logarithmic.
       if (middle - low < high - middle) {
-        sort(major, minor, low, middle);
+        quicksort(major, minor, low, middle);
         low = middle;
       } else {
-        sort(major, minor, middle, high);
+        quicksort(major, minor, middle, high);
         high = middle;
       }
     }

@@ -11,8 +11,7 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class PageCounters {
   private final LongAdder allocated = new LongAdder();
-  private final LongAdder reused = new LongAdder();
-  private final LongAdder stopped = new LongAdder();
+  private final ThreadCounts warm = new ThreadCounts();
   private final LongAdder reclaimed = new LongAdder();
   private final LongAdder closed = new LongAdder();
 
@@ -23,12 +22,9 @@ public final class PageCounters {
     allocated.add(pages);
   }
 
-  void reused(int pages) {
-    reused.add(pages);
-  }
-
-  void stopped(int pages) {
-    stopped.add(pages);
+  /** The calling thread's own counts of pages reused and stopped. */
+  ThreadCounts.Cell own() {
+    return warm.own();
   }
 
   void reclaimed(int pages) {
@@ -46,12 +42,12 @@ public final class PageCounters {
 
   /** AVAILABLE pages that became USED. */
   public long reused() {
-    return reused.sum();
+    return warm.reused();
   }
 
   /** USED pages that became AVAILABLE. */
   public long stopped() {
-    return stopped.sum();
+    return warm.stopped();
   }
 
   /** AVAILABLE pages that the shrinker made FREE. */

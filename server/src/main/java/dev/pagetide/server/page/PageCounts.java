@@ -8,4 +8,4 @@ package dev.pagetide.server.page;
  * @param used pages whose memory somebody uses, contradictions included
  * @param contradictions pages with memory whose word says FREE or 3, as no client may write it
  */
-public record PageCounts(int free, int available, int used, int contradictions) {}
+public record PageCounts(long free, long available, long used, long contradictions) {}

@@ -19,8 +19,31 @@ final class ResidentBits {
 
   /** ORDER: acquire; pairs with the release in {@link #set}: who sees the bit sees the memory. */
   boolean getAcquire(int page) {
-    long element = (long) ELEMENT.getAcquire(bits, page >>> 6);
-    return (element & (1L << page)) != 0;
+    return (aroundAcquire(page) & (1L << page)) != 0;
+  }
+
+  /**
+   * The bits of the 64 pages around {@code page}: bit {@code n % 64} is page n's.
+   *
+   * <p>ORDER: acquire, as {@link #getAcquire}.
+   */
+  long aroundAcquire(int page) {
+    return (long) ELEMENT.getAcquire(bits, page >>> 6);
+  }
+
+  /** Whether all pages of a span have their bit. ORDER: acquire, as {@link #getAcquire}. */
+  boolean allSetAcquire(int startPage, int endPage) {
+    for (int page = startPage; page < endPage; page = (page | 63) + 1) {
+      long wanted = -1L << page;
+      int above = endPage - (page | 63) - 1;
+      if (above < 0) {
+        wanted &= -1L >>> -above;
+      }
+      if ((aroundAcquire(page) & wanted) != wanted) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Sets the bits of pages. The caller holds the range's lock. ORDER: release. */

@@ -24,7 +24,6 @@ final class ResidentPages {
   static final int MAX_PAGES_PER_HOLD = 256;
 
   private final PageFile file;
-  private final PageObserver observer;
   private final PageClock clock;
   private final ResidentBits bits;
   private final int pageCount;
@@ -35,10 +34,9 @@ final class ResidentPages {
   private volatile int highWatermark;
   private volatile long strays;
 
-  ResidentPages(PageFile file, PageClock clock, PageObserver observer) {
+  ResidentPages(PageFile file, PageClock clock) {
     this.file = file;
     this.clock = clock;
-    this.observer = observer;
     this.pageCount = file.layout().pageCount();
     this.bookkeepingPages = file.layout().bookkeepingPages();
     this.bits = new ResidentBits(pageCount);
@@ -47,6 +45,16 @@ final class ResidentPages {
   /** Whether the server gave the page memory and has not taken it back. */
   boolean isResident(int page) {
     return bits.getAcquire(page);
+  }
+
+  /** Whether that is so of every page of a span. */
+  boolean areResident(int startPage, int endPage) {
+    return bits.allSetAcquire(startPage, endPage);
+  }
+
+  /** The same for the 64 pages around {@code page}: bit {@code n % 64} is page n's. */
+  long residentAround(int page) {
+    return bits.aroundAcquire(page);
   }
 
   /** How many data pages are resident. */
@@ -67,30 +75,32 @@ final class ResidentPages {
   /**
    * Gives memory to neighbouring pages that have none; they read as zeros.
    *
+   * @param times where to note how long it took
    * @throws SystemCallException if the kernel refused; then nothing has changed
    */
   @GuardedBy("lock")
-  void allocate(int startPage, int endPage) throws SystemCallException {
+  void allocate(int startPage, int endPage, StepTimes times) throws SystemCallException {
     long start = clock.nanos();
     file.allocate(startPage, endPage);
     bits.set(startPage, endPage);
     count = count + endPage - startPage;
     highWatermark = Math.max(highWatermark, endPage);
-    observer.allocated(endPage - startPage, clock.nanos() - start);
+    times.add(endPage - startPage, clock.nanos() - start);
   }
 
   /**
    * Takes the memory of neighbouring pages that have it.
    *
+   * @param times where to note how long it took
    * @throws SystemCallException if the kernel refused; then nothing has changed
    */
   @GuardedBy("lock")
-  void punch(int startPage, int endPage) throws SystemCallException {
+  void punch(int startPage, int endPage, StepTimes times) throws SystemCallException {
     long start = clock.nanos();
     file.punch(startPage, endPage);
     bits.clear(startPage, endPage);
     count = count - (endPage - startPage);
-    observer.punched(endPage - startPage, clock.nanos() - start);
+    times.add(endPage - startPage, clock.nanos() - start);
   }
 
   /**

@@ -26,6 +26,7 @@ final class RunReclaimer {
   private final PageTable table;
   private final PageClock clock;
   private final ScanTally tally;
+  private final StepTimes punches = new StepTimes();
 
   RunReclaimer(ShrinkablePageRange range, ScanTally tally) {
     this.range = range;
@@ -89,6 +90,7 @@ final class RunReclaimer {
       pages.lock.unlock();
     }
     range.budget().release(reclaimed);
+    punches.tell(range.shrinker().observer()::punched);
     range.shrinker().counters().reclaimed(reclaimed);
     tally.reclaimed(reclaimed);
     return true;
@@ -124,7 +126,7 @@ final class RunReclaimer {
         expected++;
       }
       try {
-        pages.punch(chosen[runStart], expected);
+        pages.punch(chosen[runStart], expected, punches);
         reclaimed += at - runStart;
       } catch (SystemCallException e) {
         // The memory is still there and so are its bits and its charge; give the words back as they

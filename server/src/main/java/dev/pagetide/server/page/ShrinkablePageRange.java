@@ -75,6 +75,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final int pageCount;
   private final int pageSize;
 
+  /**
+   * The counts of the thread that came last: most often that of the next, and found by one read.
+   */
+  private ThreadCounts.Cell lastCounts;
+
   private ShrinkablePageRange(
       long id, PageFile file, PageTable table, PageBudget budget, Shrinker shrinker) {
     this.id = id;
@@ -83,9 +88,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.budget = budget;
     this.shrinker = shrinker;
     this.counters = shrinker.counters();
+    this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, shrinker.clock(), shrinker.observer());
+    this.pages = new ResidentPages(file, shrinker.clock());
   }
 
   /**
@@ -189,6 +195,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** One page needs no gate: nothing comes between its look and its flip. */
   private boolean tryUsePage(int page) {
+    ThreadCounts.Cell counts = ownCounts();
     for (int tries = 0; tries < MAX_TRIES; tries++) {
       if (!pages.isResident(page)) {
         return false;
@@ -202,7 +209,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
         return false;
       }
       if (table.casWord(page, word, PageWord.USED_WORD)) {
-        counters.reused(1);
+        counts.addReused(1);
         return true;
       }
     }
@@ -214,7 +221,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
       if (!gate.enter() || !allHeld(startPage, endPage)) {
         return false;
       }
-      counters.reused(flipToUsed(startPage, endPage));
+      ownCounts().addReused(flipToUsed(startPage, endPage));
       return true;
     } finally {
       gate.leave();
@@ -235,7 +242,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
       for (int span = 0; span < spans.size(); span++) {
         reused += flipToUsed(spans.startPage(span), spans.endPage(span));
       }
-      counters.reused(reused);
+      ownCounts().addReused(reused);
       return true;
     } finally {
       gate.leave();
@@ -244,29 +251,44 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** Whether every page is AVAILABLE or USED. Inside the gate that stays so. */
   private boolean allHeld(int startPage, int endPage) {
-    for (int page = startPage; page < endPage; page++) {
-      int state = PageWord.state(table.wordAcquire(page));
-      if ((state != PageWord.AVAILABLE && state != PageWord.USED) || !pages.isResident(page)) {
-        return false;
-      }
-    }
-    return true;
+    return pages.areResident(startPage, endPage) && table.allHeldAcquire(startPage, endPage);
   }
 
   private int flipToUsed(int startPage, int endPage) {
+    PageTable words = table;
     int flipped = 0;
+    long last = PageWord.USED_WORD;
+    boolean alike = false;
     for (int page = startPage; page < endPage; page++) {
-      long word = table.wordAcquire(page);
+      // Pages that were stopped by one call have one stamp: after two alike the third is not read
+      // before it is tried. A wrong guess costs one failed compare-and-set.
+      long word = alike ? last : words.wordAcquire(page);
       for (int tries = 0; PageWord.state(word) != PageWord.USED && tries < MAX_TRIES; tries++) {
-        if (table.casWord(page, word, PageWord.USED_WORD)) {
+        long found = words.exchangeWord(page, word, PageWord.USED_WORD);
+        if (found == word) {
           flipped++;
           break;
         }
-        // RACE: somebody else used or stopped it; whichever, its word is read again.
-        word = table.wordAcquire(page);
+        // RACE: somebody else used or stopped it; whichever, we start again from what we found.
+        word = found;
       }
+      alike = word == last && word != PageWord.USED_WORD;
+      last = word;
     }
     return flipped;
+  }
+
+  /** The calling thread's counts. */
+  private ThreadCounts.Cell ownCounts() {
+    // RACE: threads overwrite each other's choice here, and read it plainly: a cell bears its owner
+    // in a final field, so whoever finds another's looks up its own.
+    ThreadCounts.Cell last = lastCounts;
+    if (last.isOwn()) {
+      return last;
+    }
+    ThreadCounts.Cell own = counters.own();
+    lastCounts = own;
+    return own;
   }
 
   private PageSpans allocateSlow(PageSpans spans) {
@@ -294,8 +316,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
     // ORDER: the clock is read before the first compare-and-set, so a stop that returned before
     // another was called has the smaller stamp. The eviction queue's exactness rests on it.
     long available = PageWord.available(shrinker.clock().nanos());
+    ThreadCounts.Cell counts = ownCounts();
     try {
-      counters.stopped(flipToAvailable(startPage, endPage, available));
+      counts.addStopped(flipToAvailable(startPage, endPage, available));
     } catch (IllegalStateException e) {
       throw closed(e);
     }
@@ -313,27 +336,44 @@ public final class ShrinkablePageRange implements AutoCloseable {
     } catch (IllegalStateException e) {
       throw closed(e);
     } finally {
-      counters.stopped(stopped);
+      ownCounts().addStopped(stopped);
     }
   }
 
   private int flipToAvailable(int startPage, int endPage, long available) {
+    PageTable words = table;
     int flipped = 0;
-    for (int page = startPage; page < endPage; page++) {
-      for (int tries = 0; tries < MAX_TRIES; tries++) {
-        long word = table.wordAcquire(page);
-        int state = PageWord.state(word);
-        // A resident page with a FREE word is in the middle of an allocation: not USED yet.
-        if (state == PageWord.AVAILABLE || state == PageWord.FREE || !pages.isResident(page)) {
-          break;
-        }
-        if (table.casWord(page, word, available)) {
+    for (int page = startPage; page < endPage; ) {
+      // RACE: a bit that is set or cleared after this look: that use or reclaim ran at the same
+      // time
+      // as this call, which may as well have come first.
+      long resident = pages.residentAround(page);
+      int around = Math.min(endPage, (page | 63) + 1);
+      for (; page < around; page++) {
+        if ((resident & (1L << page)) != 0 && flipPageToAvailable(words, page, available)) {
           flipped++;
-          break;
         }
       }
     }
     return flipped;
+  }
+
+  /** Starts from the one word an honest USED page has; most often that is what is found. */
+  private static boolean flipPageToAvailable(PageTable words, int page, long available) {
+    long word = PageWord.USED_WORD;
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+      long found = words.exchangeWord(page, word, available);
+      if (found == word) {
+        return true;
+      }
+      int state = PageWord.state(found);
+      // A resident page with a FREE word is in the middle of an allocation: not USED yet.
+      if (state == PageWord.AVAILABLE || state == PageWord.FREE) {
+        return false;
+      }
+      word = found;
+    }
+    return false;
   }
 
   /**
@@ -371,8 +411,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     enter();
     try {
       if (checkBytes("Write", offset, length)) {
-        file.write(offset, source);
-        punchWhatCameBack(offset, length);
+        try {
+          file.write(offset, source);
+        } finally {
+          punchWhatCameBack(offset, length);
+        }
       }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
@@ -392,8 +435,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     enter();
     try {
       if (checkBytes("FillZero", offset, length)) {
-        file.writeZeros(offset, length);
-        punchWhatCameBack(offset, length);
+        try {
+          file.writeZeros(offset, length);
+        } finally {
+          punchWhatCameBack(offset, length);
+        }
       }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);

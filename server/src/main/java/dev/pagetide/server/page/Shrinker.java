@@ -224,10 +224,10 @@ public final class Shrinker {
 
   /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
   public PageCounts counts() {
-    int free = 0;
-    int available = 0;
-    int used = 0;
-    int contradictions = 0;
+    long free = 0;
+    long available = 0;
+    long used = 0;
+    long contradictions = 0;
     for (ShrinkablePageRange range : ranges.values()) {
       PageCounts counts = range.counts();
       free += counts.free();

@@ -47,6 +47,9 @@ final class UseAllocation {
   /** Pages this call gave memory to. */
   private final BitSet given = new BitSet();
 
+  private final StepTimes allocations = new StepTimes();
+  private final StepTimes punches = new StepTimes();
+
   private long reserved;
 
   /** How often a page was given memory and kept it: counted as allocated in the end. */
@@ -75,8 +78,9 @@ final class UseAllocation {
       while (rounds-- > 0) {
         int absent = countAbsent();
         if (absent > 0) {
-          shrinker.reserve(budget, absent);
-          reserved += absent;
+          if (!tryReserve(absent)) {
+            continue;
+          }
           allocateAbsent();
           giveBackReserve();
         }
@@ -95,7 +99,23 @@ final class UseAllocation {
         takeBack();
       }
       counters.allocated(allocated);
+      allocations.tell(shrinker.observer()::allocated);
+      punches.tell(shrinker.observer()::punched);
     }
+  }
+
+  /** Reserves budget; false if somebody gave memory to some of the pages meanwhile: count again. */
+  private boolean tryReserve(int absent) {
+    try {
+      shrinker.reserve(budget, absent);
+    } catch (PageFailure.NoMemory e) {
+      if (countAbsent() < absent) {
+        return false;
+      }
+      throw e;
+    }
+    reserved += absent;
+    return true;
   }
 
   private int countAbsent() {
@@ -145,7 +165,7 @@ final class UseAllocation {
           pages.punchStrays();
           checkedForStrays = true;
         }
-        pages.allocate(runStart, page);
+        pages.allocate(runStart, page, allocations);
         given.set(runStart, page);
         allocated += page - runStart;
         reserved -= page - runStart;
@@ -180,7 +200,7 @@ final class UseAllocation {
         }
         fresh.add(freshStart, spans.endPage(span));
       }
-      counters.reused(reused);
+      counters.own().addReused(reused);
       return fresh.build();
     } finally {
       pages.lock.unlock();
@@ -243,7 +263,7 @@ final class UseAllocation {
   @GuardedBy("pages.lock")
   private boolean tryPunch(int startPage, int endPage) {
     try {
-      pages.punch(startPage, endPage);
+      pages.punch(startPage, endPage, punches);
       return true;
     } catch (SystemCallException e) {
       // The memory stays, and the charge with it; as AVAILABLE pages a later scan tries again.

@@ -141,9 +141,9 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
         .setMode(RangeMode.RANGE_MODE_PAGES)
         .setOpenTime(
             Timestamp.newBuilder().setSeconds(opened.getEpochSecond()).setNanos(opened.getNano()))
-        .setFreePages(counts.free())
-        .setAvailablePages(counts.available())
-        .setUsedPages(counts.used())
+        .setFreePages(Math.toIntExact(counts.free()))
+        .setAvailablePages(Math.toIntExact(counts.available()))
+        .setUsedPages(Math.toIntExact(counts.used()))
         .setHighWatermark(session.range().highWatermark())
         .setStrays(session.range().strays())
         .setContradictions(counts.contradictions())

@@ -74,6 +74,19 @@ final class CandidateBufferTest {
   }
 
   @Test
+  void finish_runsUpAndDown_mergesThemInOrder() {
+    Random random = new Random(Seeds.next());
+    for (int round = 0; round < 300; round++) {
+      int length = 1 + random.nextInt(200);
+      int base = random.nextInt(1_000);
+      check(
+          random.nextInt(4_000),
+          1 + random.nextInt(5_000),
+          i -> base + (i / length % 2 == 0 ? i % length : length - i % length));
+    }
+  }
+
+  @Test
   void finish_equalStamps_ordersByRangeAndFromTheHighestPageDown() {
     check(100_000, 4096, i -> 7);
     check(4_000, 4096, i -> 7);

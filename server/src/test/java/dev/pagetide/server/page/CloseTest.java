@@ -145,7 +145,7 @@ final class CloseTest {
             () -> ranges.shrinker.scan(Long.MAX_VALUE),
             () -> ranges.shrinker.scan(3),
             () -> assertThat(ranges.shrinker.count()).isBetween(0L, 300L),
-            () -> assertThat(range.counts().available()).isBetween(0, 300));
+            () -> assertThat(range.counts().available()).isBetween(0L, 300L));
     List<Crowd.Member> members = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
       members.add(index -> {

@@ -163,7 +163,7 @@ final class ShrinkerOrderTest {
     assertThat(result.scanned()).isEqualTo(expected);
     assertThat(result.skipped()).isEmpty();
     assertThat(ranges.shrinker.count()).isEqualTo(6 - expected);
-    assertThat(ranges.shrinker.counts().free()).isEqualTo((int) expected);
+    assertThat(ranges.shrinker.counts().free()).isEqualTo(expected);
     assertThat(ranges.shrinker.counts().used()).isEqualTo(10);
     assertThat(ranges.budget.chargedPages()).isEqualTo(held - expected);
     assertThat(Invariants.residentPages(a) + Invariants.residentPages(b))

@@ -1,0 +1,187 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.PageWord;
+import dev.pagetide.shm.SharedFileLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * One small range on a real memfd, with a shrinker and a budget of its own, that one stress test's
+ * state uses after another.
+ *
+ * <p>jcstress makes states by the hundred thousand and runs each once: too many for a memfd each.
+ * So a test has a {@link Pool} of ranges, and a state's constructor claims the next one and makes
+ * all its pages FREE. {@link #stillMine} says whether the pool was large enough: more states alive
+ * than ranges would disturb each other.
+ */
+final class StressRange {
+  /** What a page holds before, and what an actor writes into it. */
+  static final long OLD = 0x0101_0101_0101_0101L;
+
+  static final long NEW = 0x0202_0202_0202_0202L;
+
+  final Shrinker shrinker;
+  final ShrinkablePageRange range;
+  private final Slot slot;
+  private final long claim;
+
+  private StressRange(Slot slot, long claim) {
+    this.slot = slot;
+    this.claim = claim;
+    this.shrinker = slot.shrinker;
+    this.range = slot.range;
+  }
+
+  /** What outlives a state. */
+  private static final class Slot {
+    private final PageBudget budget;
+    private final Shrinker shrinker;
+    private final ShrinkablePageRange range;
+    private final AtomicLong claims = new AtomicLong();
+
+    Slot(long id, int pageCount, int budgetDataPages) {
+      int pageSize = PageFileMaker.MEMFD.pageSize();
+      SharedFileLayout layout = SharedFileLayout.of(pageSize, pageCount);
+      budget = PageBudget.root("--max-resident-bytes", layout.bookkeepingPages() + budgetDataPages);
+      shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
+      RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, layout.dataBytes(), 1);
+      range = ShrinkablePageRange.register(id, layout.dataBytes(), terms, budget, shrinker);
+    }
+  }
+
+  /** Ranges of one shape, given out in turn. */
+  static final class Pool {
+    /** Twice what {@code -strideSize 32 -strideCount 4} keeps alive. */
+    private static final int RANGES = 256;
+
+    private final Slot[] slots = new Slot[RANGES];
+    private final AtomicInteger next = new AtomicInteger();
+
+    Pool(int pageCount, int budgetDataPages) {
+      for (int i = 0; i < RANGES; i++) {
+        slots[i] = new Slot(i, pageCount, budgetDataPages);
+      }
+    }
+
+    /** A range whose pages are all FREE, for one state alone. */
+    StressRange claim() {
+      Slot slot = slots[next.getAndIncrement() & (RANGES - 1)];
+      StressRange claimed = new StressRange(slot, slot.claims.incrementAndGet());
+      claimed.freeAll();
+      return claimed;
+    }
+  }
+
+  private void freeAll() {
+    range.stopUsingRange(0, range.pageCount());
+    shrinker.scan(Long.MAX_VALUE);
+    if (range.counts().free() != range.pageCount()) {
+      throw new IllegalStateException("not all FREE: " + range.counts());
+    }
+  }
+
+  /** Fails if another state was given the range meanwhile. */
+  void stillMine() {
+    if (slot.claims.get() != claim) {
+      throw new IllegalStateException("more states alive than ranges in the pool");
+    }
+  }
+
+  /** Makes pages AVAILABLE, each with OLD in its first bytes, all with one stamp. */
+  StressRange available(int startPage, int endPage) {
+    used(startPage, endPage);
+    range.stopUsingRange(startPage, endPage);
+    return this;
+  }
+
+  /** Makes pages USED, each with OLD in its first bytes. */
+  StressRange used(int startPage, int endPage) {
+    range.useRange(startPage, endPage);
+    for (int page = startPage; page < endPage; page++) {
+      write(page, OLD);
+    }
+    return this;
+  }
+
+  /** A page's word as it is now. */
+  long word(int page) {
+    return range.table().wordAcquire(page);
+  }
+
+  /** Uses pages: "kept", "fresh" if any was, "refused" if there was no memory. */
+  String use(int startPage, int endPage) {
+    try {
+      return range.useRange(startPage, endPage).isEmpty() ? "kept" : "fresh";
+    } catch (PageFailure.NoMemory e) {
+      return "refused";
+    }
+  }
+
+  /** Writes a page's first bytes: "wrote", or "refused" if it is not USED. */
+  String write(int page, long value) {
+    ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.nativeOrder());
+    try {
+      range.write((long) page * range.pageSize(), bytes.putLong(0, value));
+      return "wrote";
+    } catch (PageFailure.NotUsed e) {
+      return "refused";
+    }
+  }
+
+  /** What a page's first bytes are: "old", "new", "zeros" or "garbage"; "refused" if not USED. */
+  String read(int page) {
+    ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.nativeOrder());
+    try {
+      range.read((long) page * range.pageSize(), bytes);
+    } catch (PageFailure.NotUsed e) {
+      return "refused";
+    }
+    long value = bytes.getLong(0);
+    return value == OLD ? "old" : value == NEW ? "new" : value == 0 ? "zeros" : "garbage";
+  }
+
+  /** "used" and a page's bytes, or only the state if it is another. */
+  String look(int page) {
+    PageState state = range.states(page, page + 1)[0];
+    return state == PageState.USED ? "used " + read(page) : state.name();
+  }
+
+  /** Scans for the oldest pages: "took" if it got as many, else "left". */
+  String scan(int pages) {
+    return shrinker.scan(pages).reclaimed() == pages ? "took" : "left";
+  }
+
+  /** Reclaims a page that was chosen by {@code word}, as a scan does: "took" or "left". */
+  String reclaim(int page, long word) {
+    ScanTally tally = new ScanTally();
+    new RunReclaimer(range, tally).reclaim(new int[] {page}, new long[] {word}, 0, 1);
+    return tally.reclaimed() == 1 ? "took" : "left";
+  }
+
+  /** At rest: "exact" if file, bits, words and charge agree; else which do not. */
+  String audit() {
+    try {
+      int resident = range.pages().count();
+      int bookkeeping = range.file().layout().bookkeepingPages();
+      if (range.file().residentPages() != bookkeeping + resident) {
+        return "strays";
+      }
+      if (slot.budget.chargedPages() != bookkeeping + resident) {
+        return "mischarged";
+      }
+      for (int page = 0; page < range.pageCount(); page++) {
+        boolean held = PageWord.state(word(page)) != PageWord.FREE;
+        if (held != range.pages().isResident(page)) {
+          return "bit and word differ";
+        }
+      }
+      return "exact";
+    } catch (SystemCallException e) {
+      throw new AssertionError(e);
+    }
+  }
+}

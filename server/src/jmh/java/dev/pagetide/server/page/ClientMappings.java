@@ -1,0 +1,54 @@
+package dev.pagetide.server.page;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The data of this process's ranges, mapped as a client maps what it was handed. */
+final class ClientMappings {
+  private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
+
+  private ClientMappings() {}
+
+  /** The data of every range that is open in this process, for as long as the process lives. */
+  static List<MemorySegment> ofAllRanges() throws IOException {
+    List<MemorySegment> mappings = new ArrayList<>();
+    try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(DESCRIPTORS)) {
+      for (Path descriptor : descriptors) {
+        if (isRange(descriptor)) {
+          mappings.add(map(descriptor));
+        }
+      }
+    }
+    return mappings;
+  }
+
+  private static boolean isRange(Path descriptor) throws IOException {
+    try {
+      return Files.readSymbolicLink(descriptor).toString().startsWith("/memfd:pagetide-range-");
+    } catch (NoSuchFileException e) {
+      return false; // the listing's own
+    }
+  }
+
+  private static MemorySegment map(Path descriptor) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(descriptor, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      MemorySegment file = channel.map(MapMode.READ_WRITE, 0, channel.size(), Arena.global());
+      long pageSize = PageFileMaker.MEMFD.pageSize();
+      long pages = file.byteSize() / pageSize;
+      // header, table, data: the table of 1024 pages takes two pages
+      long tablePages = (pages * Long.BYTES + pageSize - 1) / pageSize;
+      return file.asSlice((1 + tablePages) * pageSize);
+    }
+  }
+}
