@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
@@ -96,11 +97,26 @@ final class ResidentPages {
    */
   @GuardedBy("lock")
   void punch(int startPage, int endPage, StepTimes times) throws SystemCallException {
-    long start = clock.nanos();
+    punch(startPage, endPage, times, clock.nanos());
+  }
+
+  /**
+   * The same for one run of many: beside a punch of one page a clock read is a twentieth, so the
+   * end of one run is the start of the next.
+   *
+   * @param startNanos now
+   * @return the clock afterwards
+   */
+  @GuardedBy("lock")
+  @CanIgnoreReturnValue
+  long punch(int startPage, int endPage, StepTimes times, long startNanos)
+      throws SystemCallException {
     file.punch(startPage, endPage);
     bits.clear(startPage, endPage);
     count = count - (endPage - startPage);
-    times.add(endPage - startPage, clock.nanos() - start);
+    long endNanos = clock.nanos();
+    times.add(endPage - startPage, endNanos - startNanos);
+    return endNanos;
   }
 
   /**

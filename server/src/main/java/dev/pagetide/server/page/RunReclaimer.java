@@ -117,6 +117,7 @@ final class RunReclaimer {
   @GuardedBy("pages.lock")
   private int punchRuns(int[] chosen, long[] words, int from, int to, long free) {
     int reclaimed = 0;
+    long nanos = clock.nanos();
     int at = from;
     while (at < to) {
       int runStart = at;
@@ -126,7 +127,7 @@ final class RunReclaimer {
         expected++;
       }
       try {
-        pages.punch(chosen[runStart], expected, punches);
+        nanos = pages.punch(chosen[runStart], expected, punches, nanos);
         reclaimed += at - runStart;
       } catch (SystemCallException e) {
         // The memory is still there and so are its bits and its charge; give the words back as they
