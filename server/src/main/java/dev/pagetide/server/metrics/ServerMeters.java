@@ -63,8 +63,10 @@ public final class ServerMeters implements PageObserver {
   /** Registers what the page package reports by itself; {@link #bind} adds the rest. */
   public ServerMeters(MeterRegistry registry) {
     this.registry = registry;
-    this.allocate = timer("pagetide.allocate", "Time of one fallocate of neighbouring pages.");
-    this.punch = timer("pagetide.punch", "Time of one punch of neighbouring pages.");
+    this.allocate =
+        timer("pagetide.allocate", "Time of giving memory to at most 256 pages of one range.");
+    this.punch =
+        timer("pagetide.punch", "Time of taking the memory of at most 256 pages of one range.");
     this.sweep = timer("pagetide.sweep", "Time of one sweep over all page tables.");
     this.scan = timer("pagetide.scan", "Time of one scan of the shrinker.");
     this.scansReclaimed = scans("reclaimed");
@@ -192,7 +194,7 @@ public final class ServerMeters implements PageObserver {
   }
 
   @Override
-  public void swept(long pages, long nanos) {
+  public void swept(long nanos) {
     sweep.record(nanos, TimeUnit.NANOSECONDS);
   }
 

@@ -19,7 +19,7 @@ final class CandidateBuffer {
   /** With more runs than this, merging moves more than a quicksort does. */
   private static final int MAX_RUNS = 64;
 
-  private final int capacity;
+  private int capacity;
 
   /**
    * Pivots are drawn at random: stamps are written by clients, and a client that knew the pivots
@@ -32,12 +32,41 @@ final class CandidateBuffer {
   private int size;
 
   /** No word above this one can be among the smallest any more. */
-  private long threshold = -1L;
+  private long threshold;
 
-  CandidateBuffer(int capacity) {
-    this.capacity = capacity;
-    this.words = new long[Math.min(2 * capacity, 1024)];
-    this.places = new long[words.length];
+  /** Where runs end, and the left one of two that are merged: kept from sort to sort. */
+  private final int[] runEnds = new int[MAX_RUNS];
+
+  private long[] leftMajor = {};
+  private long[] leftMinor = {};
+
+  /**
+   * An empty buffer.
+   *
+   * @param capacity how many to keep
+   * @param expected how many will be added, as far as one can tell; more are taken, too
+   */
+  CandidateBuffer(int capacity, long expected) {
+    this.words = new long[0];
+    this.places = new long[0];
+    reset(capacity, expected);
+  }
+
+  /** Makes it as one that is new, but for its arrays, which it keeps if they are large enough. */
+  void reset(int newCapacity, long expected) {
+    capacity = newCapacity;
+    size = 0;
+    threshold = -1L;
+    int length = (int) Math.clamp(expected, 1, 2L * newCapacity);
+    if (words.length < length) {
+      words = new long[length];
+      places = new long[length];
+    }
+  }
+
+  /** How many candidates its arrays have room for. */
+  int room() {
+    return words.length;
   }
 
   static long place(int rangeIndex, int page) {
@@ -69,7 +98,7 @@ final class CandidateBuffer {
   }
 
   private void makeRoom() {
-    if (size < 2 * capacity) {
+    if (size < 2L * capacity) {
       int length = (int) Math.min(2L * capacity, 2L * size);
       words = Arrays.copyOf(words, length);
       places = Arrays.copyOf(places, length);
@@ -117,6 +146,11 @@ final class CandidateBuffer {
     sort(candidatePlaces, candidateWords, from, to);
   }
 
+  /** Orders candidates {@code [from, to)} as they are to be reclaimed. */
+  void sortByAge(long[] candidateWords, long[] candidatePlaces, int from, int to) {
+    sort(candidateWords, candidatePlaces, from, to);
+  }
+
   /** Moves the {@code count} smallest of {@code [from, to)} to its front, in no order. */
   private void select(long[] major, long[] minor, int from, int to, int count) {
     int low = from;
@@ -147,8 +181,8 @@ final class CandidateBuffer {
    * were stopped in the order of their numbers come as one run a range, and so do the pages of one
    * stop; a quicksort would spend more on them than their punches cost.
    */
-  private static boolean mergeRuns(long[] major, long[] minor, int from, int to) {
-    int[] ends = new int[MAX_RUNS];
+  private boolean mergeRuns(long[] major, long[] minor, int from, int to) {
+    int[] ends = runEnds;
     int runs = 0;
     for (int start = from; start < to; start = ends[runs - 1]) {
       if (runs == MAX_RUNS) {
@@ -156,13 +190,11 @@ final class CandidateBuffer {
       }
       ends[runs++] = orderRun(major, minor, start, to);
     }
-    long[] major2 = runs > 1 ? new long[to - from] : major;
-    long[] minor2 = runs > 1 ? new long[to - from] : minor;
     while (runs > 1) {
       int merged = 0;
       int start = from;
       for (int run = 0; run + 1 < runs; run += 2) {
-        merge(major, minor, start, ends[run], ends[run + 1], major2, minor2);
+        merge(major, minor, start, ends[run], ends[run + 1]);
         start = ends[run + 1];
         ends[merged++] = start;
       }
@@ -193,12 +225,17 @@ final class CandidateBuffer {
   }
 
   /** Merges neighbouring runs {@code [start, middle)} and {@code [middle, end)}. */
-  private static void merge(
-      long[] major, long[] minor, int start, int middle, int end, long[] major2, long[] minor2) {
+  private void merge(long[] major, long[] minor, int start, int middle, int end) {
     if (!less(major[middle], minor[middle], major[middle - 1], minor[middle - 1])) {
       return;
     }
     int length = middle - start;
+    if (leftMajor.length < length) {
+      leftMajor = new long[length];
+      leftMinor = new long[length];
+    }
+    long[] major2 = leftMajor;
+    long[] minor2 = leftMinor;
     System.arraycopy(major, start, major2, 0, length);
     System.arraycopy(minor, start, minor2, 0, length);
     int left = 0;

@@ -28,6 +28,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * tables, so that two scans do not both walk; nothing is called under it but that walk.
  */
 final class EvictionQueue {
+  /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */
+  private static final int MAX_SPARE_ROOM = 1 << 17;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final ReentrantLock sweepLock = new ReentrantLock();
   private final PageClock clock;
@@ -36,17 +39,16 @@ final class EvictionQueue {
   @GuardedBy("lock")
   private List<ShrinkablePageRange> ranges = List.of();
 
+  /** The candidates; those from {@code head} on are still there to be taken. */
   @GuardedBy("lock")
-  private long[] words = {};
-
-  @GuardedBy("lock")
-  private long[] places = {};
+  private CandidateBuffer filled = new CandidateBuffer(1, 0);
 
   @GuardedBy("lock")
   private int head;
 
-  @GuardedBy("lock")
-  private int tail;
+  /** The buffer that was filled before: the next sweep gathers in its arrays. */
+  @GuardedBy("sweepLock")
+  private CandidateBuffer spare = new CandidateBuffer(1, 0);
 
   @GuardedBy("lock")
   private long generation;
@@ -58,56 +60,71 @@ final class EvictionQueue {
 
   /** Some candidates that were taken from a queue, oldest first; confined to one thread. */
   static final class Batch {
-    private final List<ShrinkablePageRange> ranges;
     private final long[] words;
     private final long[] places;
-    private final long generation;
+    private List<ShrinkablePageRange> ranges = List.of();
+    private int size;
+    private long generation;
 
-    /**
-     * Candidates of one filling of the queue.
-     *
-     * @param ranges what the places' range indices mean
-     * @param generation which filling
-     */
+    /** Room for {@code most} candidates, used again by each {@link #take}. */
+    Batch(int most) {
+      this.words = new long[most];
+      this.places = new long[most];
+    }
+
+    /** Candidates of one filling of the queue. */
     Batch(List<ShrinkablePageRange> ranges, long[] words, long[] places, long generation) {
       this.ranges = ranges;
       this.words = words;
       this.places = places;
+      this.size = words.length;
       this.generation = generation;
     }
 
     int size() {
-      return words.length;
+      return size;
     }
 
+    /** Empties it, and lets go of the ranges. */
+    void forget() {
+      ranges = List.of();
+      size = 0;
+    }
+
+    /** What the places' range indices mean. */
     List<ShrinkablePageRange> ranges() {
       return ranges;
     }
 
+    /** The words by which the pages were chosen: the first {@link #size} count. */
     long[] words() {
       return words;
     }
 
+    /** The candidates' places: the first {@link #size} count. */
     long[] places() {
       return places;
     }
 
+    /** Which filling of the queue they come from. */
     long generation() {
       return generation;
     }
   }
 
-  /** Takes up to {@code most} of the oldest candidates; an empty batch if the queue is empty. */
-  Batch take(int most) {
+  /**
+   * Takes up to {@code most} of the oldest candidates; leaves the batch empty if there are none.
+   */
+  void take(Batch batch, long most) {
     lock.lock();
     try {
-      int count = Math.min(most, tail - head);
-      long[] takenWords = new long[count];
-      long[] takenPlaces = new long[count];
-      System.arraycopy(words, head, takenWords, 0, count);
-      System.arraycopy(places, head, takenPlaces, 0, count);
+      int count = (int) Math.min(Math.min(most, batch.words.length), filled.size() - head);
+      System.arraycopy(filled.words(), head, batch.words, 0, count);
+      System.arraycopy(filled.places(), head, batch.places, 0, count);
       head += count;
-      return new Batch(ranges, takenWords, takenPlaces, generation);
+      batch.size = count;
+      batch.ranges = ranges;
+      batch.generation = generation;
     } finally {
       lock.unlock();
     }
@@ -123,8 +140,8 @@ final class EvictionQueue {
       int count = skipped.size();
       if (skipped.generation() == generation && count <= head) {
         head -= count;
-        System.arraycopy(skipped.words(), 0, words, head, count);
-        System.arraycopy(skipped.places(), 0, places, head, count);
+        System.arraycopy(skipped.words(), 0, filled.words(), head, count);
+        System.arraycopy(skipped.places(), 0, filled.places(), head, count);
       }
     } finally {
       lock.unlock();
@@ -139,6 +156,18 @@ final class EvictionQueue {
    */
   record Sweep(int queued, long later) {}
 
+  /** As {@link #sweepNow}, and tells how long it took. */
+  Sweep sweep(
+      List<ShrinkablePageRange> from,
+      Set<ShrinkablePageRange> without,
+      int most,
+      boolean withLater) {
+    long start = clock.nanos();
+    Sweep sweep = sweepNow(from, without, most, withLater);
+    observer.swept(clock.nanos() - start);
+    return sweep;
+  }
+
   /**
    * Fills the empty queue with the oldest AVAILABLE pages of some ranges.
    *
@@ -148,7 +177,7 @@ final class EvictionQueue {
    * @param withLater whether to queue words stamped in the future, too: the last resort. Words
    *     stamped after the cut by a stop that ran while we swept are left out even then
    */
-  Sweep sweep(
+  private Sweep sweepNow(
       List<ShrinkablePageRange> from,
       Set<ShrinkablePageRange> without,
       int most,
@@ -163,17 +192,19 @@ final class EvictionQueue {
       List<ShrinkablePageRange> swept = new ArrayList<>(from);
       swept.removeAll(without);
       swept.sort(Comparator.comparingLong(ShrinkablePageRange::id));
-      CandidateBuffer buffer = new CandidateBuffer(most);
+      long resident = 0;
+      for (ShrinkablePageRange range : swept) {
+        resident += range.pages().count();
+      }
+      CandidateBuffer buffer = spare;
+      buffer.reset(most, resident);
       long later = 0;
-      long looked = 0;
       for (int index = 0; index < swept.size(); index++) {
         ShrinkablePageRange range = swept.get(index);
         later += gather(range, index, cut, withLater, buffer);
-        looked += range.pageCount();
       }
       buffer.finish();
-      fill(swept, buffer);
-      observer.swept(looked, clock.nanos() - cut);
+      spare = fill(swept, buffer);
       return new Sweep(buffer.size(), later);
     } finally {
       sweepLock.unlock();
@@ -212,15 +243,16 @@ final class EvictionQueue {
     }
   }
 
-  private void fill(List<ShrinkablePageRange> swept, CandidateBuffer buffer) {
+  /** Makes a buffer the queue's, and returns the one that was. */
+  private CandidateBuffer fill(List<ShrinkablePageRange> swept, CandidateBuffer buffer) {
     lock.lock();
     try {
+      CandidateBuffer before = filled;
       ranges = swept;
-      words = buffer.words();
-      places = buffer.places();
+      filled = buffer;
       head = 0;
-      tail = buffer.size();
       generation++;
+      return before.room() <= MAX_SPARE_ROOM ? before : new CandidateBuffer(1, 0);
     } finally {
       lock.unlock();
     }
@@ -229,7 +261,7 @@ final class EvictionQueue {
   private int size() {
     lock.lock();
     try {
-      return tail - head;
+      return filled.size() - head;
     } finally {
       lock.unlock();
     }
@@ -240,10 +272,7 @@ final class EvictionQueue {
     lock.lock();
     try {
       ranges = List.of();
-      words = new long[0];
-      places = new long[0];
-      head = 0;
-      tail = 0;
+      head = filled.size();
       generation++;
     } finally {
       lock.unlock();

@@ -8,15 +8,21 @@ public interface PageObserver {
   /** Hears nothing. */
   PageObserver NONE = new PageObserver() {};
 
-  /** One {@code fallocate} gave memory to {@code pages} neighbouring pages. */
+  /**
+   * Memory was given to {@code pages} pages of one range under one hold of its lock: at most 256,
+   * one {@code fallocate} for each run of neighbours.
+   */
   default void allocated(int pages, long nanos) {}
 
-  /** One punch took the memory of {@code pages} neighbouring pages. */
+  /**
+   * The memory of {@code pages} pages of one range was taken under one hold of its lock: at most
+   * 256, one punch for each run of neighbours.
+   */
   default void punched(int pages, long nanos) {}
 
   /** One scan ended. */
   default void scanned(ScanResult result, long nanos) {}
 
-  /** One sweep over the page tables of {@code pages} pages ended. */
-  default void swept(long pages, long nanos) {}
+  /** One sweep over the page tables ended; its time includes waiting for another one's. */
+  default void swept(long nanos) {}
 }

@@ -34,11 +34,7 @@ final class ResidentBits {
   /** Whether all pages of a span have their bit. ORDER: acquire, as {@link #getAcquire}. */
   boolean allSetAcquire(int startPage, int endPage) {
     for (int page = startPage; page < endPage; page = (page | 63) + 1) {
-      long wanted = -1L << page;
-      int above = endPage - (page | 63) - 1;
-      if (above < 0) {
-        wanted &= -1L >>> -above;
-      }
+      long wanted = mask(page, endPage);
       if ((aroundAcquire(page) & wanted) != wanted) {
         return false;
       }
@@ -48,17 +44,26 @@ final class ResidentBits {
 
   /** Sets the bits of pages. The caller holds the range's lock. ORDER: release. */
   void set(int startPage, int endPage) {
-    for (int page = startPage; page < endPage; page++) {
+    for (int page = startPage; page < endPage; page = (page | 63) + 1) {
       int index = page >>> 6;
-      ELEMENT.setRelease(bits, index, bits[index] | (1L << page));
+      ELEMENT.setRelease(bits, index, bits[index] | mask(page, endPage));
     }
   }
 
   /** Clears the bits of pages. The caller holds the range's lock. ORDER: release. */
   void clear(int startPage, int endPage) {
-    for (int page = startPage; page < endPage; page++) {
+    for (int page = startPage; page < endPage; page = (page | 63) + 1) {
       int index = page >>> 6;
-      ELEMENT.setRelease(bits, index, bits[index] & ~(1L << page));
+      ELEMENT.setRelease(bits, index, bits[index] & ~mask(page, endPage));
     }
+  }
+
+  /**
+   * The bits of pages {@code [page, endPage)} as far as they lie in the element of {@code page}.
+   */
+  private static long mask(int page, int endPage) {
+    long mask = -1L << page;
+    int above = (page | 63) + 1 - endPage;
+    return above > 0 ? mask & (-1L >>> above) : mask;
   }
 }

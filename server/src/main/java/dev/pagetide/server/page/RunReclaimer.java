@@ -26,7 +26,6 @@ final class RunReclaimer {
   private final PageTable table;
   private final PageClock clock;
   private final ScanTally tally;
-  private final StepTimes punches = new StepTimes();
 
   RunReclaimer(ShrinkablePageRange range, ScanTally tally) {
     this.range = range;
@@ -73,6 +72,7 @@ final class RunReclaimer {
       return false;
     }
     int reclaimed;
+    long nanos;
     try {
       if (!range.gate().tryClose()) {
         return false;
@@ -85,12 +85,16 @@ final class RunReclaimer {
         range.gate().open();
       }
       tally.skipped(SkipReason.CHANGED, to - from - taken);
+      long start = clock.nanos();
       reclaimed = punchRuns(chosen, words, from, from + taken, free);
+      nanos = clock.nanos() - start;
     } finally {
       pages.lock.unlock();
     }
     range.budget().release(reclaimed);
-    punches.tell(range.shrinker().observer()::punched);
+    if (reclaimed > 0) {
+      range.shrinker().observer().punched(reclaimed, nanos);
+    }
     range.shrinker().counters().reclaimed(reclaimed);
     tally.reclaimed(reclaimed);
     return true;
@@ -117,7 +121,6 @@ final class RunReclaimer {
   @GuardedBy("pages.lock")
   private int punchRuns(int[] chosen, long[] words, int from, int to, long free) {
     int reclaimed = 0;
-    long nanos = clock.nanos();
     int at = from;
     while (at < to) {
       int runStart = at;
@@ -127,7 +130,7 @@ final class RunReclaimer {
         expected++;
       }
       try {
-        nanos = pages.punch(chosen[runStart], expected, punches, nanos);
+        pages.punch(chosen[runStart], expected);
         reclaimed += at - runStart;
       } catch (SystemCallException e) {
         // The memory is still there and so are its bits and its charge; give the words back as they

@@ -13,8 +13,12 @@ import java.util.Set;
  * One scan's way through the candidates: grouped by range, cut into runs. Confined to one thread.
  */
 final class Scan {
-  private final ScanTally tally;
-  private final CandidateBuffer sorter = new CandidateBuffer(1);
+  /** Candidates taken from a queue at a time. */
+  private static final int BATCH = 1024;
+
+  private ScanTally tally = new ScanTally();
+  private final EvictionQueue.Batch batch = new EvictionQueue.Batch(BATCH);
+  private final CandidateBuffer sorter = new CandidateBuffer(1, 1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
 
   /** Ranges in which this scan got less than it wanted. */
@@ -24,11 +28,21 @@ final class Scan {
   /** Skipped candidates by the filling they came from; in the order in which they were taken. */
   private final Map<Long, Skipped> skipped = new HashMap<>();
 
-  private int[] chosen = new int[0];
-  private long[] words = new long[0];
+  private final int[] chosen = new int[BATCH];
+  private final long[] words = new long[BATCH];
 
-  Scan(ScanTally tally) {
-    this.tally = tally;
+  /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
+  void begin() {
+    tally = new ScanTally();
+    batch.forget();
+    busy.clear();
+    stubborn.clear();
+    skipped.clear();
+  }
+
+  /** What was done so far. */
+  ScanTally tally() {
+    return tally;
   }
 
   /** Ranges that turned out to be busy; this scan leaves them alone from then on. */
@@ -41,24 +55,34 @@ final class Scan {
     busy.addAll(stubborn);
   }
 
-  /** Reclaims a batch, oldest first as far as it is not all reclaimed anyway. */
-  void take(EvictionQueue.Batch batch) {
+  /** Reclaims up to {@code most} of the oldest candidates of a queue; false if it is empty. */
+  boolean takeFrom(EvictionQueue queue, long most) {
+    queue.take(batch, most);
+    if (batch.size() == 0) {
+      return false;
+    }
+    takeBatch();
+    return true;
+  }
+
+  private void takeBatch() {
     // Within a batch order does not matter: all of it is to go. So it is put in the order of
     // places, which brings neighbours together.
-    long[] batchWords = batch.words().clone();
-    long[] batchPlaces = batch.places().clone();
-    sorter.sortByPlace(batchWords, batchPlaces, 0, batchWords.length);
+    long[] batchWords = batch.words();
+    long[] batchPlaces = batch.places();
+    int size = batch.size();
+    sorter.sortByPlace(batchWords, batchPlaces, 0, size);
     int from = 0;
-    while (from < batchPlaces.length) {
+    while (from < size) {
       int index = CandidateBuffer.rangeIndex(batchPlaces[from]);
       int to = from;
-      while (to < batchPlaces.length && CandidateBuffer.rangeIndex(batchPlaces[to]) == index) {
+      while (to < size && CandidateBuffer.rangeIndex(batchPlaces[to]) == index) {
         to++;
       }
       takeGroup(batch.ranges().get(index), batchWords, batchPlaces, from, to);
       from = to;
     }
-    rememberSkipped(batch);
+    rememberSkipped();
   }
 
   private void takeGroup(
@@ -67,10 +91,6 @@ final class Scan {
     if (busy.contains(range)) {
       tally.skipped(SkipReason.LOCKED, count);
       return;
-    }
-    if (chosen.length < count) {
-      chosen = new int[count];
-      words = new long[count];
     }
     // Places descend by page; runs are wanted ascending.
     for (int i = 0; i < count; i++) {
@@ -86,9 +106,13 @@ final class Scan {
     }
   }
 
-  /** Keeps a batch's candidates in busy ranges that are still there, in the batch's own order. */
-  private void rememberSkipped(EvictionQueue.Batch batch) {
-    for (int i = 0; i < batch.size() && !busy.isEmpty(); i++) {
+  /** Keeps a batch's candidates in busy ranges that are still there, oldest first. */
+  private void rememberSkipped() {
+    if (busy.isEmpty()) {
+      return;
+    }
+    sorter.sortByAge(batch.words(), batch.places(), 0, batch.size());
+    for (int i = 0; i < batch.size(); i++) {
       ShrinkablePageRange range = batch.ranges().get(CandidateBuffer.rangeIndex(batch.places()[i]));
       if (!busy.contains(range) || !range.entries().tryEnter()) {
         continue;
@@ -97,7 +121,7 @@ final class Scan {
         int page = CandidateBuffer.page(batch.places()[i]);
         if (range.table().wordAcquire(page) == batch.words()[i]) {
           skipped
-              .computeIfAbsent(batch.generation(), g -> new Skipped(batch.ranges()))
+              .computeIfAbsent(batch.generation(), generation -> new Skipped(batch.ranges()))
               .add(batch.words()[i], batch.places()[i]);
         }
       } finally {
@@ -119,8 +143,6 @@ final class Scan {
    * @return AVAILABLE words seen that are stamped after the cut
    */
   long takeAll(List<ShrinkablePageRange> ranges, long most, long cut) {
-    chosen = new int[ResidentPages.MAX_PAGES_PER_HOLD];
-    words = new long[chosen.length];
     long later = 0;
     for (ShrinkablePageRange range : ranges) {
       later += takeAllOf(range, most, cut);
@@ -136,7 +158,7 @@ final class Scan {
       if (range.pages().count() == 0 || !range.entries().tryEnter()) {
         break;
       }
-      int room = (int) Math.min(chosen.length, most - tally.reclaimed());
+      int room = (int) Math.min(ResidentPages.MAX_PAGES_PER_HOLD, most - tally.reclaimed());
       int count = 0;
       try {
         while (page < range.pageCount() && count < room) {

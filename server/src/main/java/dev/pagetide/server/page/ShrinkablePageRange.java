@@ -91,7 +91,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, shrinker.clock());
+    this.pages = new ResidentPages(file);
   }
 
   /**

@@ -3,6 +3,8 @@ package dev.pagetide.server.page;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What takes AVAILABLE pages back, those first that became AVAILABLE first, over all ranges of a
@@ -17,9 +19,6 @@ public final class Shrinker {
    * under it, once for words stamped in the future.
    */
   private static final int MAX_SWEEPS = 3;
-
-  /** Candidates taken from the queue at a time. */
-  private static final int BATCH = 4096;
 
   /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
   private static final int MIN_QUEUED = 4096;
@@ -42,6 +41,9 @@ public final class Shrinker {
   private final PageObserver observer;
   private final PageCounters counters = new PageCounters();
   private final EvictionQueue queue;
+
+  /** The scan that ended last, to be begun again; whoever finds none makes a new one. */
+  private final AtomicReference<@Nullable Scan> spareScan = new AtomicReference<>();
 
   /**
    * A shrinker without ranges.
@@ -89,8 +91,9 @@ public final class Shrinker {
     for (ShrinkablePageRange range : scanned) {
       resident += range.pages().count();
     }
-    ScanTally tally = new ScanTally();
-    Scan scan = new Scan(tally);
+    Scan lent = spareScan.getAndSet(null);
+    Scan scan = lent == null ? new Scan() : lent;
+    scan.begin();
     // What takeAll leaves is stamped after the scan began: that needs the order again.
     if (pages < resident || scan.takeAll(scanned, pages, start) > 0) {
       boolean whole = scope == budget;
@@ -100,29 +103,25 @@ public final class Shrinker {
         most = Math.max(most, MIN_QUEUED);
       }
       EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
-      takeOldest(pages, scanned, from, most, scan, tally);
+      takeOldest(pages, scanned, from, most, scan);
     }
-    ScanResult result = tally.result();
+    ScanResult result = scan.tally().result();
+    scan.begin(); // lets go of what it knew of ranges
+    spareScan.set(scan);
     observer.scanned(result, clock.nanos() - start);
     return result;
   }
 
   private static void takeOldest(
-      long pages,
-      List<ShrinkablePageRange> scanned,
-      EvictionQueue from,
-      int most,
-      Scan scan,
-      ScanTally tally) {
+      long pages, List<ShrinkablePageRange> scanned, EvictionQueue from, int most, Scan scan) {
+    ScanTally tally = scan.tally();
     int sweeps = 0;
     boolean onlyLater = false;
     boolean full = false;
     boolean leftSomeOut = false;
     long reclaimedBefore = 0;
     while (tally.reclaimed() < pages) {
-      EvictionQueue.Batch batch = from.take((int) Math.min(BATCH, pages - tally.reclaimed()));
-      if (batch.size() > 0) {
-        scan.take(batch);
+      if (scan.takeFrom(from, pages - tally.reclaimed())) {
         continue;
       }
       if (full && tally.reclaimed() - reclaimedBefore < most / 2) {

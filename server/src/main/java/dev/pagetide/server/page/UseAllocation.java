@@ -47,9 +47,6 @@ final class UseAllocation {
   /** Pages this call gave memory to. */
   private final BitSet given = new BitSet();
 
-  private final StepTimes allocations = new StepTimes();
-  private final StepTimes punches = new StepTimes();
-
   private long reserved;
 
   /** How often a page was given memory and kept it: counted as allocated in the end. */
@@ -99,8 +96,6 @@ final class UseAllocation {
         takeBack();
       }
       counters.allocated(allocated);
-      allocations.tell(shrinker.observer()::allocated);
-      punches.tell(shrinker.observer()::punched);
     }
   }
 
@@ -149,9 +144,11 @@ final class UseAllocation {
   /** Allocates absent pages from {@code page} on, and returns the first page not looked at. */
   private int allocateUnderOneHold(int page, int endPage) throws SystemCallException {
     int left = (int) Math.min(reserved, ResidentPages.MAX_PAGES_PER_HOLD);
-    boolean checkedForStrays = false;
+    int gave = 0;
+    long nanos;
     pages.lock.lock();
     try {
+      long start = clock.nanos();
       while (page < endPage && left > 0) {
         if (pages.isResident(page)) {
           page++;
@@ -161,18 +158,22 @@ final class UseAllocation {
         while (page < endPage && page - runStart < left && !pages.isResident(page)) {
           page++;
         }
-        if (!checkedForStrays) {
+        if (gave == 0) {
           pages.punchStrays();
-          checkedForStrays = true;
         }
-        pages.allocate(runStart, page, allocations);
+        pages.allocate(runStart, page);
         given.set(runStart, page);
         allocated += page - runStart;
         reserved -= page - runStart;
         left -= page - runStart;
+        gave += page - runStart;
       }
+      nanos = clock.nanos() - start;
     } finally {
       pages.lock.unlock();
+    }
+    if (gave > 0) {
+      shrinker.observer().allocated(gave, nanos);
     }
     return page;
   }
@@ -263,7 +264,7 @@ final class UseAllocation {
   @GuardedBy("pages.lock")
   private boolean tryPunch(int startPage, int endPage) {
     try {
-      pages.punch(startPage, endPage, punches);
+      pages.punch(startPage, endPage);
       return true;
     } catch (SystemCallException e) {
       // The memory stays, and the charge with it; as AVAILABLE pages a later scan tries again.

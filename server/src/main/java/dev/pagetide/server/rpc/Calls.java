@@ -24,8 +24,14 @@ final class Calls {
     finish(observer, work);
   }
 
-  /** Works on this thread and answers. */
+  /**
+   * Works on this thread and answers. A call that was cancelled while it waited for this thread
+   * does nothing: a use that nobody waits for any more would keep pages that nobody knows of.
+   */
   static <A> void finish(StreamObserver<A> observer, Supplier<A> work) {
+    if (((ServerCallStreamObserver<A>) observer).isCancelled()) {
+      return;
+    }
     A answer;
     try {
       answer = work.get();

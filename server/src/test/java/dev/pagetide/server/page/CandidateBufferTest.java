@@ -21,7 +21,7 @@ final class CandidateBufferTest {
 
   /** Adds candidates to a buffer and to an array, and compares what comes out. */
   private static void check(int count, int capacity, IntToLongFunction stamps) {
-    CandidateBuffer buffer = new CandidateBuffer(capacity);
+    CandidateBuffer buffer = new CandidateBuffer(capacity, 4);
     Candidate[] all = new Candidate[count];
     for (int i = 0; i < count; i++) {
       all[i] =
@@ -122,7 +122,7 @@ final class CandidateBufferTest {
     long[] words = {9, 8, 7, 6, 5};
     long[] places = {5, 4, 3, 2, 1};
 
-    new CandidateBuffer(1).sortByPlace(words, places, 1, 4);
+    new CandidateBuffer(1, 1).sortByPlace(words, places, 1, 4);
 
     assertThat(places).containsExactly(5, 2, 3, 4, 1);
     assertThat(words).containsExactly(9, 6, 7, 8, 5);
