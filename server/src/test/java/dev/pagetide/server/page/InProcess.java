@@ -24,7 +24,9 @@ final class InProcess implements RangeUnderTest.Server {
 
   @Override
   public RangeUnderTest open(int pages) {
-    return new InProcessRange(ranges.open(pages));
+    PageBudget own =
+        ranges.budget.child("--max-resident-bytes-per-session", ranges.budget.limitPages());
+    return new InProcessRange(ranges.open(pages, own));
   }
 
   @Override

@@ -22,7 +22,7 @@ final class ServerModel {
   /**
    * An empty server.
    *
-   * @param limit the budget in pages, bookkeeping included
+   * @param limit the budget in pages, bookkeeping included: of the server, and of each range
    */
   ServerModel(int pageSize, long limit) {
     this.pageSize = pageSize;
@@ -34,14 +34,20 @@ final class ServerModel {
     final PageState[] states;
     final byte[] bytes;
     final long[] stopped;
+    private long own;
 
     Range(int pages, int bookkeepingPages) {
       states = new PageState[pages];
       Arrays.fill(states, PageState.FREE);
       bytes = new byte[pages * pageSize];
       stopped = new long[pages];
-      charged += bookkeepingPages;
+      charge(bookkeepingPages);
       ranges.add(this);
+    }
+
+    private void charge(long pages) {
+      own += pages;
+      charged += pages;
     }
 
     /** Uses pages; the fresh ones, or empty if there is no memory. Reclaims as the server does. */
@@ -55,8 +61,8 @@ final class ServerModel {
           pages.stream().forEach(page -> states[page] = PageState.USED);
           return Optional.of(given);
         }
-        if (!reserve(absent.cardinality())) {
-          charged -= given.cardinality();
+        if (!reserve(this, absent.cardinality())) {
+          charge(-given.cardinality());
           return Optional.empty();
         }
         given.or(absent);
@@ -83,23 +89,31 @@ final class ServerModel {
     }
   }
 
-  private boolean reserve(int pages) {
-    while (charged + pages > limit) {
-      if (pages > limit || scan(pages - (limit - charged)) == 0) {
+  /** Reclaims what is missing: of the range's own where its own limit is in the way. */
+  private boolean reserve(Range range, int pages) {
+    while (range.own + pages > limit || charged + pages > limit) {
+      boolean ofItsOwn = range.own + pages > limit;
+      long missing = pages - (limit - (ofItsOwn ? range.own : charged));
+      if (pages > limit || scan(missing, ofItsOwn ? List.of(range) : ranges) == 0) {
         return false;
       }
     }
-    charged += pages;
+    range.charge(pages);
     return true;
   }
 
   private record Place(int range, int page, long stopped) {}
 
   long scan(long pages) {
+    return scan(pages, ranges);
+  }
+
+  private long scan(long pages, List<Range> scope) {
     List<Place> available = new ArrayList<>();
     for (int range = 0; range < ranges.size(); range++) {
       for (int page = 0; page < ranges.get(range).states.length; page++) {
-        if (ranges.get(range).states[page] == PageState.AVAILABLE) {
+        if (scope.contains(ranges.get(range))
+            && ranges.get(range).states[page] == PageState.AVAILABLE) {
           available.add(new Place(range, page, ranges.get(range).stopped[page]));
         }
       }
@@ -111,10 +125,10 @@ final class ServerModel {
     for (Place place : oldest) {
       Range range = ranges.get(place.range());
       range.states[place.page()] = PageState.FREE;
+      range.charge(-1);
       int start = place.page() * pageSize;
       Arrays.fill(range.bytes, start, start + pageSize, (byte) 0);
     }
-    charged -= oldest.size();
     return oldest.size();
   }
 
