@@ -33,15 +33,12 @@ public final class BenchmarkTable {
   private record Row(Class<?> type, String measured, String baseline, double limit) {}
 
   private static final double NO_LIMIT = Double.POSITIVE_INFINITY;
-  private static final double SCATTERED = 1 / 0.9;
-  private static final double CONTIGUOUS = 1 / 0.75;
 
   private static final List<Row> ROWS =
       List.of(
           new Row(WarmUseBenchmark.class, "onePage", "bareOnePage", 1.35),
           new Row(WarmUseBenchmark.class, "sixteenPages", "bareSixteenPages", 1.35),
           new Row(FreshUseBenchmark.class, "freshPages", "bareFallocate", 1.25),
-          new Row(ScanBenchmark.class, "scan", "barePunches", NO_LIMIT),
           new Row(SweepBenchmark.class, "count", "bareWords", NO_LIMIT),
           new Row(SweepBenchmark.class, "sweep", "bareWords", NO_LIMIT));
 
@@ -129,7 +126,7 @@ public final class BenchmarkTable {
         }
         double ofMinima = min(measured) / min(base);
         double ofMedians = median(measured) / median(base);
-        double limit = limit(row, name);
+        double limit = row.limit;
         System.out.printf(
             Locale.ROOT,
             "%-48s %10.2f %10.2f %10.2f %10.2f %9.3f %9.3f %6.2f %8.1f %s%n",
@@ -142,16 +139,9 @@ public final class BenchmarkTable {
             ofMedians,
             limit,
             median(requireNonNull(allocated.get(name))),
-            Math.min(ofMinima, ofMedians) <= limit ? "" : "MISSED");
+            ofMedians <= limit ? "" : "MISSED");
       }
     });
-  }
-
-  private static double limit(Row row, String name) {
-    if (row.type != ScanBenchmark.class) {
-      return row.limit;
-    }
-    return name.contains("stride=1") ? CONTIGUOUS : SCATTERED;
   }
 
   private static double min(List<Double> values) {

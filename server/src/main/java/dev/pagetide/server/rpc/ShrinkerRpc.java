@@ -119,14 +119,19 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
     if (pageToken.isEmpty()) {
       return 0;
     }
+    long rangeId;
     try {
-      return Long.parseLong(pageToken);
+      rangeId = Long.parseLong(pageToken);
     } catch (NumberFormatException e) {
+      rangeId = -1;
+    }
+    if (rangeId < 0) {
       throw Statuses.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_PAGE_TOKEN_INVALID,
           "page_token is not one that ListRanges gave; leave it out to start from the first range");
     }
+    return rangeId;
   }
 
   private static RangeSummary summary(Session session) {
