@@ -1,5 +1,9 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.os.PageFile;
+import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.shm.SharedFileLayout;
+
 /**
  * What all ranges of one server have in common.
  *
@@ -7,4 +11,24 @@ package dev.pagetide.server.page;
  * @param maxRangeBytes the most bytes granted to one range
  * @param serverInstance this run of the server, for the files' headers
  */
-public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverInstance) {}
+public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverInstance) {
+  /**
+   * Makes a range's file, whose bookkeeping pages are reserved already.
+   *
+   * @throws PageFailure.NoMemory if the kernel refused; then the reservation is given back
+   */
+  PageFile makeFile(long id, SharedFileLayout layout, PageBudget budget) {
+    boolean made = false;
+    try {
+      PageFile file = files.make("pagetide-range-" + id, layout);
+      made = true;
+      return file;
+    } catch (SystemCallException e) {
+      throw new PageFailure.NoMemory(layout.bookkeepingPages(), e);
+    } finally {
+      if (!made) {
+        budget.release(layout.bookkeepingPages());
+      }
+    }
+  }
+}

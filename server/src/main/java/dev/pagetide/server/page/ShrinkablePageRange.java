@@ -1,7 +1,6 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.PageFile;
-import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
@@ -57,12 +56,6 @@ import java.nio.ByteBuffer;
  * bookkeeping + that count = the file's resident pages; charge = that sum.
  */
 public final class ShrinkablePageRange implements AutoCloseable {
-  /**
-   * How often a warm path tries one word. Honest words change a few times at most while one looks;
-   * past this somebody scribbles, and the slow path decides under the lock.
-   */
-  private static final int MAX_TRIES = 1_000;
-
   private final long id;
   private final PageFile file;
   private final PageTable table;
@@ -70,14 +63,13 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final Shrinker shrinker;
   private final PageCounters counters;
   private final ResidentPages pages;
+  private final ByteCopies copies;
   private final ReclaimGate gate = new ReclaimGate();
   private final Entries entries = new Entries();
   private final int pageCount;
   private final int pageSize;
 
-  /**
-   * The counts of the thread that came last: most often that of the next, and found by one read.
-   */
+  /** The counts of the thread that came last: most often that of the next. */
   private ThreadCounts.Cell lastCounts;
 
   private ShrinkablePageRange(
@@ -92,6 +84,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
     this.pages = new ResidentPages(file);
+    this.copies = new ByteCopies(file, table, pages);
   }
 
   /**
@@ -105,27 +98,16 @@ public final class ShrinkablePageRange implements AutoCloseable {
    */
   public static ShrinkablePageRange register(
       long id, long sizeBytes, RangeTerms terms, PageBudget budget, Shrinker shrinker) {
-    PageFileMaker files = terms.files();
-    int pageSize = files.pageSize();
-    long granted =
-        Long.compareUnsigned(sizeBytes, terms.maxRangeBytes()) > 0
-            ? terms.maxRangeBytes()
-            : sizeBytes;
+    int pageSize = terms.files().pageSize();
+    long most = terms.maxRangeBytes();
+    long granted = Long.compareUnsigned(sizeBytes, most) > 0 ? most : sizeBytes;
     if (granted < pageSize) {
       throw new PageFailure.SizeInvalid(sizeBytes, pageSize);
     }
     int pageCount = Math.toIntExact(granted / pageSize);
     SharedFileLayout layout = SharedFileLayout.of(pageSize, pageCount);
     shrinker.reserve(budget, layout.bookkeepingPages());
-    PageFile file;
-    try {
-      file = files.make("pagetide-range-" + id, layout);
-    } catch (SystemCallException | RuntimeException e) {
-      budget.release(layout.bookkeepingPages());
-      throw e instanceof SystemCallException kernel
-          ? new PageFailure.NoMemory(layout.bookkeepingPages(), kernel)
-          : (RuntimeException) e;
-    }
+    PageFile file = terms.makeFile(id, layout, budget);
     new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
     ShrinkablePageRange range =
         new ShrinkablePageRange(id, file, new PageTable(file.table()), budget, shrinker);
@@ -196,7 +178,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /** One page needs no gate: nothing comes between its look and its flip. */
   private boolean tryUsePage(int page) {
     ThreadCounts.Cell counts = ownCounts();
-    for (int tries = 0; tries < MAX_TRIES; tries++) {
+    for (int tries = 0; tries < PageFlips.MAX_TRIES; tries++) {
       if (!pages.isResident(page)) {
         return false;
       }
@@ -218,10 +200,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   private boolean tryUsePages(int startPage, int endPage) {
     try {
-      if (!gate.enter() || !allHeld(startPage, endPage)) {
+      if (!gate.enter() || !PageFlips.allHeld(table, pages, startPage, endPage)) {
         return false;
       }
-      ownCounts().addReused(flipToUsed(startPage, endPage));
+      ownCounts().addReused(PageFlips.toUsed(table, startPage, endPage));
       return true;
     } finally {
       gate.leave();
@@ -234,48 +216,19 @@ public final class ShrinkablePageRange implements AutoCloseable {
         return false;
       }
       for (int span = 0; span < spans.size(); span++) {
-        if (!allHeld(spans.startPage(span), spans.endPage(span))) {
+        if (!PageFlips.allHeld(table, pages, spans.startPage(span), spans.endPage(span))) {
           return false;
         }
       }
       int reused = 0;
       for (int span = 0; span < spans.size(); span++) {
-        reused += flipToUsed(spans.startPage(span), spans.endPage(span));
+        reused += PageFlips.toUsed(table, spans.startPage(span), spans.endPage(span));
       }
       ownCounts().addReused(reused);
       return true;
     } finally {
       gate.leave();
     }
-  }
-
-  /** Whether every page is AVAILABLE or USED. Inside the gate that stays so. */
-  private boolean allHeld(int startPage, int endPage) {
-    return pages.areResident(startPage, endPage) && table.allHeldAcquire(startPage, endPage);
-  }
-
-  private int flipToUsed(int startPage, int endPage) {
-    PageTable words = table;
-    int flipped = 0;
-    long last = PageWord.USED_WORD;
-    boolean alike = false;
-    for (int page = startPage; page < endPage; page++) {
-      // Pages that were stopped by one call have one stamp: after two alike the third is not read
-      // before it is tried. A wrong guess costs one failed compare-and-set.
-      long word = alike ? last : words.wordAcquire(page);
-      for (int tries = 0; PageWord.state(word) != PageWord.USED && tries < MAX_TRIES; tries++) {
-        long found = words.exchangeWord(page, word, PageWord.USED_WORD);
-        if (found == word) {
-          flipped++;
-          break;
-        }
-        // RACE: somebody else used or stopped it; whichever, we start again from what we found.
-        word = found;
-      }
-      alike = word == last && word != PageWord.USED_WORD;
-      last = word;
-    }
-    return flipped;
   }
 
   /** The calling thread's counts. */
@@ -318,7 +271,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     long available = PageWord.available(shrinker.clock().nanos());
     ThreadCounts.Cell counts = ownCounts();
     try {
-      counts.addStopped(flipToAvailable(startPage, endPage, available));
+      counts.addStopped(PageFlips.toAvailable(table, pages, startPage, endPage, available));
     } catch (IllegalStateException e) {
       throw closed(e);
     }
@@ -331,49 +284,15 @@ public final class ShrinkablePageRange implements AutoCloseable {
     int stopped = 0;
     try {
       for (int span = 0; span < spans.size(); span++) {
-        stopped += flipToAvailable(spans.startPage(span), spans.endPage(span), available);
+        stopped +=
+            PageFlips.toAvailable(
+                table, pages, spans.startPage(span), spans.endPage(span), available);
       }
     } catch (IllegalStateException e) {
       throw closed(e);
     } finally {
       ownCounts().addStopped(stopped);
     }
-  }
-
-  private int flipToAvailable(int startPage, int endPage, long available) {
-    PageTable words = table;
-    int flipped = 0;
-    for (int page = startPage; page < endPage; ) {
-      // RACE: a bit that is set or cleared after this look: that use or reclaim ran at the same
-      // time
-      // as this call, which may as well have come first.
-      long resident = pages.residentAround(page);
-      int around = Math.min(endPage, (page | 63) + 1);
-      for (; page < around; page++) {
-        if ((resident & (1L << page)) != 0 && flipPageToAvailable(words, page, available)) {
-          flipped++;
-        }
-      }
-    }
-    return flipped;
-  }
-
-  /** Starts from the one word an honest USED page has; most often that is what is found. */
-  private static boolean flipPageToAvailable(PageTable words, int page, long available) {
-    long word = PageWord.USED_WORD;
-    for (int tries = 0; tries < MAX_TRIES; tries++) {
-      long found = words.exchangeWord(page, word, available);
-      if (found == word) {
-        return true;
-      }
-      int state = PageWord.state(found);
-      // A resident page with a FREE word is in the middle of an allocation: not USED yet.
-      if (state == PageWord.AVAILABLE || state == PageWord.FREE) {
-        return false;
-      }
-      word = found;
-    }
-    return false;
   }
 
   /**
@@ -385,14 +304,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void read(long offset, ByteBuffer target) {
-    int length = target.remaining();
     enter();
     try {
-      if (checkBytes("Read", offset, length)) {
-        file.read(offset, target);
-      }
-    } catch (SystemCallException e) {
-      throw new PageFailure.SystemRefused(e);
+      copies.read(offset, target);
     } finally {
       entries.leave();
     }
@@ -407,18 +321,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void write(long offset, ByteBuffer source) {
-    int length = source.remaining();
     enter();
     try {
-      if (checkBytes("Write", offset, length)) {
-        try {
-          file.write(offset, source);
-        } finally {
-          punchWhatCameBack(offset, length);
-        }
-      }
-    } catch (SystemCallException e) {
-      throw new PageFailure.SystemRefused(e);
+      copies.write(offset, source);
     } finally {
       entries.leave();
     }
@@ -434,71 +339,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
   public void fillZero(long offset, long length) {
     enter();
     try {
-      if (checkBytes("FillZero", offset, length)) {
-        try {
-          file.writeZeros(offset, length);
-        } finally {
-          punchWhatCameBack(offset, length);
-        }
-      }
-    } catch (SystemCallException e) {
-      throw new PageFailure.SystemRefused(e);
+      copies.fillZero(offset, length);
     } finally {
       entries.leave();
     }
-  }
-
-  /** Whether there are bytes to copy; every page of them is in the range and USED. */
-  private boolean checkBytes(String verb, long offset, long length) {
-    if (length == 0) {
-      return false;
-    }
-    long dataBytes = (long) pageCount * pageSize;
-    if (length < 0 || offset < 0 || length > dataBytes || offset > dataBytes - length) {
-      throw PageFailure.PastEnd.ofBytes(offset, length, dataBytes);
-    }
-    int endPage = endPage(offset, length);
-    for (int page = startPage(offset); page < endPage; page++) {
-      long word = table.wordAcquire(page);
-      PageState state =
-          !pages.isResident(page) || PageWord.state(word) == PageWord.FREE
-              ? PageState.FREE
-              : PageWord.state(word) == PageWord.AVAILABLE ? PageState.AVAILABLE : PageState.USED;
-      if (state != PageState.USED) {
-        throw new PageFailure.NotUsed(verb, page, state.name());
-      }
-    }
-    return true;
-  }
-
-  /**
-   * Punches pages that a write gave memory to because they were stopped and reclaimed under it.
-   *
-   * <p>ORDER: a reclaim makes the word FREE, punches, then clears the bit. If our write came after
-   * its punch, we see the word FREE here, or the bit clear, or the page is in use again and its
-   * memory is accounted for.
-   */
-  private void punchWhatCameBack(long offset, long length) throws SystemCallException {
-    int endPage = endPage(offset, length);
-    for (int page = startPage(offset); page < endPage; page++) {
-      if (pages.isResident(page) && PageWord.state(table.wordAcquire(page)) != PageWord.FREE) {
-        continue;
-      }
-      pages.lock.lock();
-      try {
-        pages.punchWhereClear(page, page + 1);
-      } finally {
-        pages.lock.unlock();
-      }
-    }
-  }
-
-  private int startPage(long offset) {
-    return (int) (offset / pageSize);
-  }
-
-  private int endPage(long offset, long length) {
-    return (int) ((offset + length - 1) / pageSize) + 1;
   }
 
   /**
@@ -515,11 +359,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     checkSpan(startPage, endPage);
     enter();
     try {
-      PageState[] states = new PageState[endPage - startPage];
-      for (int page = startPage; page < endPage; page++) {
-        states[page - startPage] = state(page);
-      }
-      return states;
+      return PageStates.of(table, pages, startPage, endPage);
     } finally {
       entries.leave();
     }
@@ -531,34 +371,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
       return new PageCounts(0, 0, 0, 0);
     }
     try {
-      int free = 0;
-      int available = 0;
-      int contradictions = 0;
-      for (int page = 0; page < pageCount; page++) {
-        if (!pages.isResident(page)) {
-          free++;
-          continue;
-        }
-        int state = PageWord.state(table.wordAcquire(page));
-        if (state == PageWord.AVAILABLE) {
-          available++;
-        } else if (state != PageWord.USED) {
-          contradictions++;
-        }
-      }
-      return new PageCounts(free, available, pageCount - free - available, contradictions);
+      return PageStates.count(table, pages);
     } finally {
       entries.leave();
     }
-  }
-
-  private PageState state(int page) {
-    if (!pages.isResident(page)) {
-      return PageState.FREE;
-    }
-    return PageWord.state(table.wordAcquire(page)) == PageWord.AVAILABLE
-        ? PageState.AVAILABLE
-        : PageState.USED;
   }
 
   /** The range's public number. */
@@ -647,8 +463,6 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
     return new PageFailure.Closed();
   }
-
-  // What the other rooms of this package reach for.
 
   ResidentPages pages() {
     return pages;
