@@ -21,7 +21,7 @@ public final class Shrinker {
   private static final int MAX_SWEEPS = 3;
 
   /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
-  private static final int MIN_QUEUED = 4096;
+  private static final int MIN_QUEUED = 1024;
 
   /** The fewest a sweep of a part of the server queues: enough to tell bad luck from sabotage. */
   private static final int MIN_QUEUED_IN_PART = 64;

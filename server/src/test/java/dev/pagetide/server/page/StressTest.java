@@ -103,6 +103,6 @@ final class StressTest {
   @Tag("long")
   @Test
   void verbs_inAnyInterleavingForLong_keepTheInvariants() throws InterruptedException {
-    run(1_000, 20_000);
+    run(200, 20_000);
   }
 }
