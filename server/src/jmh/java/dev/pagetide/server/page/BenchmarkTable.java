@@ -80,7 +80,7 @@ public final class BenchmarkTable {
             .warmupIterations(5)
             .warmupTime(TimeValue.milliseconds(500))
             .measurementIterations(20)
-            .measurementTime(TimeValue.milliseconds(50))
+            .measurementTime(TimeValue.milliseconds(250))
             .addProfiler(GCProfiler.class)
             .jvmArgs("--enable-native-access=ALL-UNNAMED", "-Xmx2g")
             .shouldFailOnError(true)

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -24,6 +25,9 @@ final class ResidentPages {
   /** The most pages given or taken under one hold of the lock: a quarter of a millisecond. */
   static final int MAX_PAGES_PER_HOLD = 256;
 
+  private static final long UNDER_WAY = 1;
+  private static final long BEGUN = 1L << 32;
+
   private final PageFile file;
   private final ResidentBits bits;
   private final int pageCount;
@@ -33,6 +37,9 @@ final class ResidentPages {
   private final AtomicInteger count = new AtomicInteger();
   private volatile int highWatermark;
   private volatile long strays;
+
+  /** Low half: uses that allocate now. High half: how many ever did, to see that one came. */
+  private final AtomicLong allocations = new AtomicLong();
 
   ResidentPages(PageFile file) {
     this.file = file;
@@ -69,6 +76,28 @@ final class ResidentPages {
   /** Pages of memory found that the server had not given, since the range was registered. */
   long strays() {
     return strays;
+  }
+
+  /**
+   * A use is about to {@link #allocate}. Until it has written the words of its pages, which are
+   * FREE, and calls {@link #endAllocation}, resident pages are not all AVAILABLE or USED.
+   */
+  void beginAllocation() {
+    allocations.addAndGet(BEGUN + UNDER_WAY);
+  }
+
+  void endAllocation() {
+    allocations.addAndGet(-UNDER_WAY);
+  }
+
+  /** For {@link #noneIsUnderWay}; equal answers mean that none was begun or ended between. */
+  long allocations() {
+    return allocations.get();
+  }
+
+  /** Whether there was no allocation under way when {@link #allocations} was asked. */
+  static boolean noneIsUnderWay(long allocations) {
+    return (allocations & (BEGUN - 1)) == 0;
   }
 
   /**

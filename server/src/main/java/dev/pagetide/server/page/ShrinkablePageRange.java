@@ -203,8 +203,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
       if (!gate.enter() || !PageFlips.allHeld(table, pages, startPage, endPage)) {
         return false;
       }
-      ownCounts().addReused(PageFlips.toUsed(table, startPage, endPage));
-      return true;
+      return PageFlips.toUsed(table, startPage, endPage, ownCounts());
     } finally {
       gate.leave();
     }
@@ -220,12 +219,12 @@ public final class ShrinkablePageRange implements AutoCloseable {
           return false;
         }
       }
-      int reused = 0;
+      ThreadCounts.Cell counts = ownCounts();
+      boolean allUsed = true;
       for (int span = 0; span < spans.size(); span++) {
-        reused += PageFlips.toUsed(table, spans.startPage(span), spans.endPage(span));
+        allUsed &= PageFlips.toUsed(table, spans.startPage(span), spans.endPage(span), counts);
       }
-      ownCounts().addReused(reused);
-      return true;
+      return allUsed;
     } finally {
       gate.leave();
     }

@@ -70,6 +70,7 @@ final class UseAllocation {
    */
   PageSpans run() {
     boolean done = false;
+    pages.beginAllocation();
     try {
       int rounds = spans.pageCount() + SPARE_ROUNDS;
       while (rounds-- > 0) {
@@ -95,6 +96,7 @@ final class UseAllocation {
       if (!done) {
         takeBack();
       }
+      pages.endAllocation();
       counters.allocated(allocated);
     }
   }

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.shm.PageWord;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -142,6 +145,32 @@ final class AllocationFailureTest {
       assertThat(range.counts()).isEqualTo(new PageCounts(PAGES - 3, 0, 3, 0));
       assertThat(Pages.bytes(range, 0, 2)).containsOnly(7);
       assertThat(Pages.bytes(range, 100, 101)).containsOnly(7);
+      ranges.checkInvariants();
+    }
+  }
+
+  @Test
+  void tryUseRange_neighboursAreBeingAllocated_changesNothing() {
+    FailingPageFile.Script script = new FailingPageFile.Script();
+    try (TestRanges ranges = failingBy(script)) {
+      ShrinkablePageRange range = ranges.open(PAGES);
+      range.useRange(1, 2);
+      range.stopUsingRange(1, 2);
+      List<String> seen = new ArrayList<>();
+      script.failNone();
+      script.beforeEach(() -> {
+        // The second hold's look for strays: pages 0 to 256 have memory, and words to come.
+        if (range.pages().isResident(4) && seen.isEmpty()) {
+          boolean span = range.tryUseRange(0, 3);
+          boolean spans = range.tryUseRange(range.spans().add(1, 2).add(4, 5).build());
+          seen.add(span + " " + spans + " " + PageWord.state(range.table().wordAcquire(1)));
+        }
+      });
+
+      range.useRange(0, PAGES);
+
+      assertThat(seen).containsExactly("false false " + PageWord.AVAILABLE);
+      assertThat(range.tryUseRange(0, PAGES)).isTrue();
       ranges.checkInvariants();
     }
   }
