@@ -7,11 +7,15 @@ import java.time.Duration;
  *
  * @param callTimeout how long one operation may take before it fails with DEADLINE_EXCEEDED, the
  *     wait for a range to open included; longer than 0
+ * @param access what lies beneath the ranges this client opens
+ * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
+ *     scope is closed, for finding code that keeps it; costs a system call or two a scope
  */
-public record ClientOptions(Duration callTimeout) {
+public record ClientOptions(Duration callTimeout, AccessChoice access, boolean confinedSegments) {
 
-  /** Operations end within 30 s. */
-  public static final ClientOptions DEFAULT = new ClientOptions(Duration.ofSeconds(30));
+  /** Operations end within 30 s; ranges are shared where they can be. */
+  public static final ClientOptions DEFAULT =
+      new ClientOptions(Duration.ofSeconds(30), AccessChoice.AUTO, false);
 
   /**
    * Checks the timeout.
@@ -22,5 +26,20 @@ public record ClientOptions(Duration callTimeout) {
     if (callTimeout.isNegative() || callTimeout.isZero()) {
       throw new IllegalArgumentException("callTimeout=" + callTimeout + " is not longer than 0");
     }
+  }
+
+  /** These options with another {@link #callTimeout}. */
+  public ClientOptions withCallTimeout(Duration timeout) {
+    return new ClientOptions(timeout, access, confinedSegments);
+  }
+
+  /** These options with another {@link #access}. */
+  public ClientOptions withAccess(AccessChoice choice) {
+    return new ClientOptions(callTimeout, choice, confinedSegments);
+  }
+
+  /** These options with or without {@link #confinedSegments}. */
+  public ClientOptions withConfinedSegments(boolean confined) {
+    return new ClientOptions(callTimeout, access, confined);
   }
 }

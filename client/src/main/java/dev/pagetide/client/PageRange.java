@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * deadline passed, it was cancelled, the connection broke), the server may have done it, and may
  * have given a page new, zeroed memory without anybody learning of it. The range remembers those
  * pages, and the next use that names them and succeeds reports them as fresh, whatever the server
- * says, and then forgets them. So the answer of {@code use} can be trusted: a page that is not in
- * it has the bytes last written to it.
+ * says, and then forgets them. So the answer of {@code useRange} can be trusted: a page that is not
+ * in it has the bytes last written to it.
  *
  * <p>Any number of threads may call any method at once. Each blocking method ends within the
  * client's call timeout; it and its {@code Async} twin fail with {@link PagetideException}, whose
@@ -84,6 +84,11 @@ public final class PageRange implements AutoCloseable {
     return ticket.serverInstance();
   }
 
+  /** What lies beneath this range. */
+  public RangeAccess access() {
+    return RangeAccess.REMOTE;
+  }
+
   /** What another process needs to {@linkplain PagetideClient#attach attach} to this range. */
   public SessionTicket ticket() {
     return ticket;
@@ -93,10 +98,10 @@ public final class PageRange implements AutoCloseable {
    * Makes pages {@code [startPage, endPage)} USED.
    *
    * @return those of them that hold none of their old bytes
-   * @throws PagetideException as {@link #use(List)}
+   * @throws PagetideException as {@link #useRange(List)}
    */
-  public FreshPages use(int startPage, int endPage) {
-    return use(List.of(new PageInterval(startPage, endPage)));
+  public FreshPages useRange(int startPage, int endPage) {
+    return useRange(List.of(new PageInterval(startPage, endPage)));
   }
 
   /**
@@ -108,12 +113,12 @@ public final class PageRange implements AutoCloseable {
    * @return the pages that hold none of their old bytes
    * @throws PagetideException TOO_MANY_SPANS, NO_MEMORY, and as at the class
    */
-  public FreshPages use(List<PageInterval> pages) {
-    return Blocking.await(() -> useAsync(pages));
+  public FreshPages useRange(List<PageInterval> pages) {
+    return Blocking.await(() -> useRangeAsync(pages));
   }
 
-  /** {@link #use(List)} without waiting. */
-  public CompletableFuture<FreshPages> useAsync(List<PageInterval> pages) {
+  /** {@link #useRange(List)} without waiting. */
+  public CompletableFuture<FreshPages> useRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
     return ifOpen(() -> {
       CompletableFuture<FreshPages> result = new CompletableFuture<>();
@@ -152,10 +157,10 @@ public final class PageRange implements AutoCloseable {
   /**
    * Makes the USED pages of {@code [startPage, endPage)} AVAILABLE.
    *
-   * @throws PagetideException as {@link #stop(List)}
+   * @throws PagetideException as {@link #stopUsingRange(List)}
    */
-  public void stop(int startPage, int endPage) {
-    stop(List.of(new PageInterval(startPage, endPage)));
+  public void stopUsingRange(int startPage, int endPage) {
+    stopUsingRange(List.of(new PageInterval(startPage, endPage)));
   }
 
   /**
@@ -166,12 +171,12 @@ public final class PageRange implements AutoCloseable {
    * @param pages at most 4096 intervals, in any order; they may overlap
    * @throws PagetideException TOO_MANY_SPANS, and as at the class
    */
-  public void stop(List<PageInterval> pages) {
-    Blocking.await(() -> stopAsync(pages));
+  public void stopUsingRange(List<PageInterval> pages) {
+    Blocking.await(() -> stopUsingRangeAsync(pages));
   }
 
-  /** {@link #stop(List)} without waiting. */
-  public CompletableFuture<Void> stopAsync(List<PageInterval> pages) {
+  /** {@link #stopUsingRange(List)} without waiting. */
+  public CompletableFuture<Void> stopUsingRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
     return ifOpen(() -> calls.stop(named));
   }

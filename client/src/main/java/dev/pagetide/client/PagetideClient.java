@@ -31,10 +31,10 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * try (PagetideClient client = PagetideClient.connect();
  *     PageRange range = client.open(OpenOptions.ofSize(4 << 20))) {
- *   range.use(0, 16);
+ *   range.useRange(0, 16);
  *   range.write(0, bytes);
- *   range.stop(0, 16); // keeps the bytes for as long as memory is plentiful
- *   if (!range.use(0, 16).isEmpty()) {
+ *   range.stopUsingRange(0, 16); // keeps the bytes for as long as memory is plentiful
+ *   if (!range.useRange(0, 16).isEmpty()) {
  *     // some pages were taken back meanwhile and are zeros now
  *   }
  * }

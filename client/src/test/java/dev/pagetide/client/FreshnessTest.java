@@ -27,7 +27,7 @@ final class FreshnessTest {
 
   @BeforeEach
   void open() {
-    client = server.client(new ClientOptions(Duration.ofMillis(300)));
+    client = server.client(ClientOptions.DEFAULT.withCallTimeout(Duration.ofMillis(300)));
     range = client.open(OpenOptions.ofSize(1024));
   }
 
@@ -42,7 +42,7 @@ final class FreshnessTest {
   }
 
   private void useThatFails(int start, int end) {
-    assertThatThrownBy(() -> range.use(start, end)).isInstanceOf(PagetideException.class);
+    assertThatThrownBy(() -> range.useRange(start, end)).isInstanceOf(PagetideException.class);
   }
 
   @Test
@@ -52,7 +52,7 @@ final class FreshnessTest {
             .addFresh(PageSpan.newBuilder().setStartPage(1).setEndPage(3))
             .build());
 
-    FreshPages fresh = range.use(0, 8);
+    FreshPages fresh = range.useRange(0, 8);
 
     assertThat(fresh.intervals()).containsExactly(new PageInterval(1, 3));
   }
@@ -62,25 +62,25 @@ final class FreshnessTest {
     server.uses.add(request -> null);
 
     PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.use(2, 6));
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(2, 6));
 
     assertThat(failure.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
     assertThat(failure.outcomeUnknown()).isTrue();
-    assertThat(range.use(0, 2).isEmpty()).isTrue();
-    assertThat(range.use(0, 4).intervals()).containsExactly(new PageInterval(2, 4));
-    assertThat(range.use(0, 8).intervals()).containsExactly(new PageInterval(4, 6));
-    assertThat(range.use(0, 8).isEmpty()).isTrue();
+    assertThat(range.useRange(0, 2).isEmpty()).isTrue();
+    assertThat(range.useRange(0, 4).intervals()).containsExactly(new PageInterval(2, 4));
+    assertThat(range.useRange(0, 8).intervals()).containsExactly(new PageInterval(4, 6));
+    assertThat(range.useRange(0, 8).isEmpty()).isTrue();
   }
 
   @Test
   void use_cancelled_nextUseReportsItsPages() {
     server.uses.add(request -> null);
-    CompletableFuture<FreshPages> use = range.useAsync(pages(5, 7));
+    CompletableFuture<FreshPages> use = range.useRangeAsync(pages(5, 7));
 
     assertThat(use.cancel(true)).isTrue();
 
-    assertThat(range.use(0, 64).intervals()).containsExactly(new PageInterval(5, 7));
-    assertThat(range.use(0, 64).isEmpty()).isTrue();
+    assertThat(range.useRange(0, 64).intervals()).containsExactly(new PageInterval(5, 7));
+    assertThat(range.useRange(0, 64).isEmpty()).isTrue();
   }
 
   @Test
@@ -90,10 +90,10 @@ final class FreshnessTest {
     });
 
     PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(5, 7));
 
     assertThat(failure.outcomeUnknown()).isTrue();
-    assertThat(range.use(6, 7).intervals()).containsExactly(new PageInterval(6, 7));
+    assertThat(range.useRange(6, 7).intervals()).containsExactly(new PageInterval(6, 7));
   }
 
   @Test
@@ -105,7 +105,7 @@ final class FreshnessTest {
     useThatFails(5, 7);
     useThatFails(5, 7);
 
-    assertThat(range.use(5, 7).intervals()).containsExactly(new PageInterval(5, 7));
+    assertThat(range.useRange(5, 7).intervals()).containsExactly(new PageInterval(5, 7));
   }
 
   @Test
@@ -115,10 +115,10 @@ final class FreshnessTest {
     });
 
     PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(5, 7));
 
     assertThat(failure.outcomeUnknown()).isFalse();
-    assertThat(range.use(5, 7).isEmpty()).isTrue();
+    assertThat(range.useRange(5, 7).isEmpty()).isTrue();
   }
 
   @Test
@@ -128,10 +128,10 @@ final class FreshnessTest {
     });
 
     PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.use(5, 7));
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(5, 7));
 
     assertThat(failure.outcomeUnknown()).isTrue();
-    assertThat(range.use(5, 7).pageCount()).isEqualTo(2);
+    assertThat(range.useRange(5, 7).pageCount()).isEqualTo(2);
   }
 
   @Test
@@ -143,7 +143,7 @@ final class FreshnessTest {
             .addFresh(PageSpan.newBuilder().setStartPage(4).setEndPage(6))
             .build());
 
-    FreshPages fresh = range.use(0, 8);
+    FreshPages fresh = range.useRange(0, 8);
 
     assertThat(fresh.intervals()).containsExactly(new PageInterval(2, 6));
     assertThat(fresh.contains(1)).isFalse();
@@ -157,6 +157,6 @@ final class FreshnessTest {
     server.uses.add(request -> null);
     useThatFails(60, Integer.MAX_VALUE);
 
-    assertThat(range.use(0, 64).intervals()).containsExactly(new PageInterval(60, 64));
+    assertThat(range.useRange(0, 64).intervals()).containsExactly(new PageInterval(60, 64));
   }
 }

@@ -99,14 +99,14 @@ final class PageRangeServerTest {
 
   @Test
   void useStopUse_nothingReclaimed_keepsTheBytes() {
-    assertThat(range.use(0, 4).intervals()).containsExactly(new PageInterval(0, 4));
+    assertThat(range.useRange(0, 4).intervals()).containsExactly(new PageInterval(0, 4));
     byte[] written = new byte[range.pageSize()];
     Arrays.fill(written, (byte) 5);
     range.write(bytes(1), written);
-    range.stop(0, 4);
+    range.stopUsingRange(0, 4);
     assertThat(range.describe().availablePages()).isEqualTo(4);
 
-    FreshPages fresh = range.use(0, 5);
+    FreshPages fresh = range.useRange(0, 5);
 
     assertThat(fresh.intervals()).containsExactly(new PageInterval(4, 5));
     assertThat(range.read(bytes(1), range.pageSize())).isEqualTo(written);
@@ -114,10 +114,10 @@ final class PageRangeServerTest {
 
   @Test
   void scan_stoppedPages_areFreshAgainAndUsedOnesAreNot() {
-    range.use(0, 8);
+    range.useRange(0, 8);
     range.write(0, new byte[] {1, 2, 3});
     range.write(bytes(4), new byte[] {4, 5, 6});
-    range.stop(0, 4);
+    range.stopUsingRange(0, 4);
     assertThat(client.shrinker().count(range.rangeId())).isEqualTo(4);
     assertThat(client.shrinker().scan(9, range.rangeId(), true).reclaimedPages()).isEqualTo(4);
     assertThat(range.describe().stateOf(0)).isEqualTo(PageState.AVAILABLE);
@@ -127,13 +127,13 @@ final class PageRangeServerTest {
     assertThat(scan.reclaimedPages()).isEqualTo(4);
     assertThat(range.describe().stateOf(3)).isEqualTo(PageState.FREE);
     assertThat(range.read(bytes(4), 3)).containsExactly(4, 5, 6);
-    assertThat(range.use(0, 8).intervals()).containsExactly(new PageInterval(0, 4));
+    assertThat(range.useRange(0, 8).intervals()).containsExactly(new PageInterval(0, 4));
     assertThat(range.read(0, 3)).containsOnly(0);
   }
 
   @Test
   void writeAndRead_longerThanTheServersLimit_isTheSame() {
-    range.use(0, range.pageCount());
+    range.useRange(0, range.pageCount());
     long seed = 42;
     byte[] written = new byte[3 * MAX_DATA_BYTES + 17];
     new Random(seed).nextBytes(written);
@@ -160,19 +160,22 @@ final class PageRangeServerTest {
   @Test
   void use_pastTheEndOrTooManySpans_isRefusedAndChangesNothing() {
     int end = range.pageCount();
-    assertThat(catchThrowableOfType(PagetideException.class, () -> range.use(0, end + 1)).reason())
+    assertThat(
+            catchThrowableOfType(PagetideException.class, () -> range.useRange(0, end + 1))
+                .reason())
         .contains(ErrorReason.ERROR_REASON_PAST_END);
     List<PageInterval> tooMany = Collections.nCopies(5000, new PageInterval(0, 1));
-    assertThat(catchThrowableOfType(PagetideException.class, () -> range.use(tooMany)).reason())
+    assertThat(
+            catchThrowableOfType(PagetideException.class, () -> range.useRange(tooMany)).reason())
         .contains(ErrorReason.ERROR_REASON_TOO_MANY_SPANS);
-    assertThat(range.use(end + 7, end).isEmpty()).isTrue();
+    assertThat(range.useRange(end + 7, end).isEmpty()).isTrue();
 
     assertThat(range.describe().freePages()).isEqualTo(end);
   }
 
   @Test
   void attach_fromAnotherClient_worksOnTheSamePages() {
-    range.use(0, 1);
+    range.useRange(0, 1);
     try (PagetideClient other = PagetideClient.connect(server.directory());
         PageRange attached = other.attach(range.ticket())) {
       attached.write(0, new byte[] {7});
@@ -206,7 +209,7 @@ final class PageRangeServerTest {
     try (ServerProcess doomed = ServerProcess.start();
         PagetideClient victim = PagetideClient.connect(doomed.directory());
         PageRange lost = victim.open(OpenOptions.ofSize(bytes(1)))) {
-      lost.use(0, 1);
+      lost.useRange(0, 1);
 
       doomed.kill();
 
@@ -252,7 +255,7 @@ final class PageRangeServerTest {
         PagetideClient remote = PagetideClient.connectTcp(address);
         PageRange far = remote.open(OpenOptions.ofSize(bytes(1)))) {
       assertThat(listening.directory()).exists();
-      far.use(0, 1);
+      far.useRange(0, 1);
       far.write(0, new byte[] {3});
       assertThat(far.read(0, 1)).containsExactly(3);
 

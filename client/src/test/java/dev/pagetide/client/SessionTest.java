@@ -66,7 +66,8 @@ final class SessionTest {
   @Test
   void open_noAnswer_failsInTimeAndGivesTheSessionUp() {
     server.answerOpen = false;
-    try (PagetideClient impatient = server.client(new ClientOptions(Duration.ofMillis(50)))) {
+    try (PagetideClient impatient =
+        server.client(ClientOptions.DEFAULT.withCallTimeout(Duration.ofMillis(50)))) {
       PagetideException failure =
           catchThrowableOfType(
               PagetideException.class, () -> impatient.open(OpenOptions.ofSize(1024)));
@@ -96,7 +97,7 @@ final class SessionTest {
 
     await().until(server.sessionCancelled::isDone);
     assertThat(end(range).cause()).isEqualTo(SessionEnd.Cause.CLOSED);
-    assertThatThrownBy(() -> range.use(0, 1))
+    assertThatThrownBy(() -> range.useRange(0, 1))
         .asInstanceOf(type(PagetideException.class))
         .satisfies(failure -> {
           assertThat(failure.code()).isEqualTo(Status.Code.ABORTED);
@@ -132,7 +133,7 @@ final class SessionTest {
   void serverDies_isToldAtOnceAndCallsInFlightFail() {
     PageRange range = client.open(OpenOptions.ofSize(1024));
     server.uses.add(request -> null);
-    CompletableFuture<FreshPages> inFlight = range.useAsync(List.of(new PageInterval(0, 1)));
+    CompletableFuture<FreshPages> inFlight = range.useRangeAsync(List.of(new PageInterval(0, 1)));
 
     server.die();
 
@@ -196,7 +197,7 @@ final class SessionTest {
     CompletableFuture<byte[]> nested = new CompletableFuture<>();
 
     server.uses.add(request -> null);
-    CompletableFuture<FreshPages> use = range.useAsync(List.of(new PageInterval(0, 1)));
+    CompletableFuture<FreshPages> use = range.useRangeAsync(List.of(new PageInterval(0, 1)));
     var _ =
         use.whenComplete((_, _) -> {
           try {
@@ -218,11 +219,11 @@ final class SessionTest {
     Thread.currentThread().interrupt();
 
     PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.use(0, 1));
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(0, 1));
 
     assertThat(Thread.interrupted()).isTrue();
     assertThat(failure.code()).isEqualTo(Status.Code.CANCELLED);
     assertThat(failure.outcomeUnknown()).isTrue();
-    assertThat(range.use(0, 1).pageCount()).isEqualTo(1);
+    assertThat(range.useRange(0, 1).pageCount()).isEqualTo(1);
   }
 }

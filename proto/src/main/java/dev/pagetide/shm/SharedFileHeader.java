@@ -47,8 +47,10 @@ public final class SharedFileHeader {
   private static final long RANGE_ID_AT = 40;
   private static final long SERVER_INSTANCE_AT = 48;
   private static final long STATE_AT = 64;
+  private static final long CLIENT_COUNTS_AT = 128;
 
   private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+  private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
 
   private final MemorySegment header;
 
@@ -120,5 +122,26 @@ public final class SharedFileHeader {
   /** Says that the range is served no more. ORDER: release. */
   public void closeRelease() {
     INT.setRelease(header, STATE_AT, CLOSED);
+  }
+
+  /**
+   * Says what the client has counted. For the client alone, from one thread at a time.
+   *
+   * <p>ORDER: opaque; each number is whole, and nothing else is published by them.
+   */
+  public void writeClientCounts(ClientCounts counts) {
+    LONG.setOpaque(header, CLIENT_COUNTS_AT, counts.uses());
+    LONG.setOpaque(header, CLIENT_COUNTS_AT + 8, counts.stops());
+    LONG.setOpaque(header, CLIENT_COUNTS_AT + 16, counts.reuses());
+    LONG.setOpaque(header, CLIENT_COUNTS_AT + 24, counts.failures());
+  }
+
+  /** What the client says it has counted: any numbers at all. ORDER: opaque. */
+  public ClientCounts clientCounts() {
+    return new ClientCounts(
+        (long) LONG.getOpaque(header, CLIENT_COUNTS_AT),
+        (long) LONG.getOpaque(header, CLIENT_COUNTS_AT + 8),
+        (long) LONG.getOpaque(header, CLIENT_COUNTS_AT + 16),
+        (long) LONG.getOpaque(header, CLIENT_COUNTS_AT + 24));
   }
 }

@@ -21,7 +21,7 @@ final class StopCommand extends SessionCommand {
 
   @Override
   void run(PageRange range, CommandIo io) {
-    range.stop(pages);
+    range.stopUsingRange(pages);
     int named = pages.stream().mapToInt(PageInterval::pageCount).sum();
     io.out().println("stopped " + named + " pages");
   }

@@ -22,7 +22,7 @@ final class UseCommand extends SessionCommand {
   @Override
   void run(PageRange range, CommandIo io) {
     try {
-      FreshPages fresh = range.use(pages);
+      FreshPages fresh = range.useRange(pages);
       int named = pages.stream().mapToInt(PageInterval::pageCount).sum();
       io.out().println("used " + named + " pages; fresh (zeros now): " + fresh);
     } catch (PagetideException e) {

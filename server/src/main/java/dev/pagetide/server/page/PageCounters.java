@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.shm.ThreadCounts;
 import java.util.concurrent.atomic.LongAdder;
 
 /**

@@ -1,11 +1,13 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.PageFile;
+import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.shm.ThreadCounts;
 import java.nio.ByteBuffer;
 
 /**
@@ -178,7 +180,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /** One page needs no gate: nothing comes between its look and its flip. */
   private boolean tryUsePage(int page) {
     ThreadCounts.Cell counts = ownCounts();
-    for (int tries = 0; tries < PageFlips.MAX_TRIES; tries++) {
+    for (int tries = 0; tries < PageEdges.MAX_TRIES; tries++) {
       if (!pages.isResident(page)) {
         return false;
       }

@@ -76,9 +76,9 @@ public final class DemoClientCommand implements Callable<Integer> {
 
   private static String obey(PageRange range, List<String> order) {
     return switch (order.getFirst()) {
-      case "use" -> range.use(List.of(pages(order))).toString();
+      case "use" -> range.useRange(List.of(pages(order))).toString();
       case "stop" -> {
-        range.stop(List.of(pages(order)));
+        range.stopUsingRange(List.of(pages(order)));
         yield order.get(1);
       }
       case "fill" -> fill(range, pages(order), Integer.parseInt(order.get(3)));

@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.shm;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.lang.invoke.MethodHandles;
@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Counts of the two edges that are taken without a lock, kept by each thread for itself: counting
- * costs no atomic operation, and no count is lost.
+ * Counts of the two edges that server and client take without a lock, kept by each thread for
+ * itself: counting costs no atomic operation, and no count is lost.
  *
  * <p>Sums are exact: a sum is no less than what was counted before it was asked for, no more than
  * what was counted when it returned, and never less than an earlier sum.
@@ -28,7 +28,7 @@ import java.util.List;
  *
  * LOCKS: `lock` is a leaf, taken once in a thread's life and by sums.
  */
-final class ThreadCounts {
+public final class ThreadCounts {
   private static final int FOLD_AT_LEAST = 64;
 
   private final Object lock = new Object();
@@ -46,8 +46,11 @@ final class ThreadCounts {
   @GuardedBy("lock")
   private long deadStopped;
 
+  /** No counts yet. */
+  public ThreadCounts() {}
+
   /** One thread's counts: only that thread may add to them. */
-  static final class Cell {
+  public static final class Cell {
     private static final VarHandle REUSED;
     private static final VarHandle STOPPED;
 
@@ -75,15 +78,17 @@ final class ThreadCounts {
 
     /** Whether the cell is the calling thread's. */
     @SuppressWarnings("ReferenceEquality") // a thread is itself
-    boolean isOwn() {
+    public boolean isOwn() {
       return owner == Thread.currentThread();
     }
 
-    void addReused(int pages) {
+    /** Counts AVAILABLE pages that became USED. */
+    public void addReused(int pages) {
       REUSED.setOpaque(this, reused + pages);
     }
 
-    void addStopped(int pages) {
+    /** Counts USED pages that became AVAILABLE. */
+    public void addStopped(int pages) {
       STOPPED.setOpaque(this, stopped + pages);
     }
 
@@ -97,12 +102,12 @@ final class ThreadCounts {
   }
 
   /** The calling thread's own counts; not to be handed to another thread. */
-  Cell own() {
+  public Cell own() {
     return own.get();
   }
 
   /** AVAILABLE pages that became USED. */
-  long reused() {
+  public long reused() {
     synchronized (lock) {
       long sum = deadReused;
       for (Cell cell : cells) {
@@ -113,7 +118,7 @@ final class ThreadCounts {
   }
 
   /** USED pages that became AVAILABLE. */
-  long stopped() {
+  public long stopped() {
     synchronized (lock) {
       long sum = deadStopped;
       for (Cell cell : cells) {
