@@ -18,6 +18,9 @@ final class DoubtfulPages {
   @GuardedBy("this")
   private final BitSet pages = new BitSet();
 
+  /** Written with the lock held; read by anybody. */
+  private volatile boolean empty = true;
+
   DoubtfulPages(int pageCount) {
     this.pageCount = pageCount;
   }
@@ -25,6 +28,18 @@ final class DoubtfulPages {
   /** Remembers the pages of a use whose outcome is unknown. */
   synchronized void add(List<PageInterval> used) {
     mark(pages, used);
+    empty = pages.isEmpty();
+  }
+
+  /** Remembers pages that were fresh in a use whose caller never learnt of it. */
+  synchronized void add(BitSet fresh) {
+    pages.or(fresh);
+    empty = pages.isEmpty();
+  }
+
+  /** Whether no page is doubtful. */
+  boolean isEmpty() {
+    return empty;
   }
 
   /** The pages that a successful use reports as fresh: the server's, and the doubtful ones. */
@@ -34,6 +49,7 @@ final class DoubtfulPages {
     BitSet result = (BitSet) named.clone();
     result.and(pages);
     pages.andNot(named);
+    empty = pages.isEmpty();
     mark(result, fresh);
     return FreshPages.of(result);
   }

@@ -13,6 +13,9 @@ import java.util.stream.Collectors;
  */
 public record FreshPages(List<PageInterval> intervals) {
 
+  /** No page is fresh. */
+  static final FreshPages NONE = new FreshPages(List.of());
+
   /** Keeps a copy of {@code intervals}. */
   public FreshPages {
     intervals = List.copyOf(intervals);

@@ -2,7 +2,10 @@ package dev.pagetide.client;
 
 import io.grpc.Status;
 import java.nio.ByteBuffer;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
@@ -37,16 +40,38 @@ public final class PageRange implements AutoCloseable {
 
   private final SessionTicket ticket;
   private final @Nullable SessionStream stream;
+  private final @Nullable SharedPages shared;
+  private final String whyRemote;
   private final RangeCalls calls;
-  private final DoubtfulPages doubtful;
+  private final RangeUses uses;
+  private final PageUsers users;
   private final CompletableFuture<SessionEnd> detached = new CompletableFuture<>();
 
-  /** A range whose session {@code stream} is; a null stream means another process owns it. */
-  PageRange(UnaryCalls calls, SessionTicket ticket, @Nullable SessionStream stream) {
+  private PageRange(
+      UnaryCalls calls,
+      SessionTicket ticket,
+      @Nullable SessionStream stream,
+      @Nullable SharedPages shared,
+      String whyRemote) {
     this.ticket = ticket;
     this.stream = stream;
+    this.shared = shared;
+    this.whyRemote = whyRemote;
     this.calls = new RangeCalls(calls, ticket);
-    this.doubtful = new DoubtfulPages(ticket.pageCount());
+    this.uses = new RangeUses(this.calls, ticket.pageCount(), shared);
+    this.users = new PageUsers(ticket.pageCount());
+  }
+
+  /** A range whose session {@code stream} is, and whose file is mapped. */
+  static PageRange shared(
+      UnaryCalls calls, SessionTicket ticket, SessionStream stream, SharedPages pages) {
+    return new PageRange(calls, ticket, stream, pages, "");
+  }
+
+  /** A range whose session {@code stream} is; a null stream means another process owns it. */
+  static PageRange remote(
+      UnaryCalls calls, SessionTicket ticket, @Nullable SessionStream stream, String why) {
+    return new PageRange(calls, ticket, stream, null, why);
   }
 
   /** Bytes in a page. */
@@ -86,7 +111,65 @@ public final class PageRange implements AutoCloseable {
 
   /** What lies beneath this range. */
   public RangeAccess access() {
-    return RangeAccess.REMOTE;
+    return shared == null ? RangeAccess.REMOTE : RangeAccess.SHARED;
+  }
+
+  /** Why this range is {@link RangeAccess#REMOTE}, in a sentence; empty if it is not. */
+  public Optional<String> whyRemote() {
+    return shared == null ? Optional.of(whyRemote) : Optional.empty();
+  }
+
+  /**
+   * Uses pages for as long as the result is open. Several scopes may use the same page: it is
+   * stopped when the last of them is closed.
+   *
+   * @throws IndexOutOfBoundsException if {@code startPage} is after {@code endPage}, or one of them
+   *     is outside the range
+   * @throws PagetideException as {@link #useRange(List)}
+   */
+  public UsedPages use(int startPage, int endPage) {
+    Objects.checkFromToIndex(startPage, endPage, pageCount());
+    users.enter(startPage, endPage);
+    boolean done = false;
+    try {
+      FreshPages fresh = useRange(startPage, endPage, false);
+      done = true;
+      return new UsedPages(this, startPage, endPage, fresh, shared);
+    } finally {
+      if (!done) {
+        leaveQuietly(startPage, endPage);
+      }
+    }
+  }
+
+  /** A scope has ended. */
+  void leave(int startPage, int endPage) {
+    users.leave(startPage, endPage, this::stopUnlessEnded);
+  }
+
+  /** After a session's end there is nothing to stop. */
+  private void stopUnlessEnded(int startPage, int endPage) {
+    if (failure() == null) {
+      stopUsingRange(startPage, endPage);
+    }
+  }
+
+  /** After a use that failed: why it failed is what the caller wants to hear. */
+  private void leaveQuietly(int startPage, int endPage) {
+    try {
+      leave(startPage, endPage);
+    } catch (PagetideException e) {
+      // The pages stay as they are; nobody was told that they can be relied on.
+    }
+  }
+
+  /** What an access to the mapping that came after its end means. */
+  PagetideException unmapped(IllegalStateException cause) {
+    PagetideException ended = failure();
+    if (ended == null) {
+      throw cause; // not the mapping's end, then
+    }
+    return ended.rethrown();
   }
 
   /** What another process needs to {@linkplain PagetideClient#attach attach} to this range. */
@@ -101,7 +184,25 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #useRange(List)}
    */
   public FreshPages useRange(int startPage, int endPage) {
-    return useRange(List.of(new PageInterval(startPage, endPage)));
+    return useRange(startPage, endPage, true);
+  }
+
+  private FreshPages useRange(int startPage, int endPage, boolean givesBack) {
+    SharedPages pages = shared;
+    BitSet flipped = null;
+    if (pages != null && uses.nothingIsDoubtful() && failure() == null) {
+      flipped = pages.tryUse(startPage, endPage);
+      if (flipped == null) {
+        return FreshPages.NONE;
+      }
+    }
+    return useSlow(startPage, endPage, flipped, givesBack);
+  }
+
+  private FreshPages useSlow(
+      int startPage, int endPage, @Nullable BitSet flipped, boolean givesBack) {
+    List<PageInterval> named = List.of(new PageInterval(startPage, endPage));
+    return Blocking.await(() -> ifOpen(() -> uses.start(named, flipped, givesBack)));
   }
 
   /**
@@ -120,38 +221,7 @@ public final class PageRange implements AutoCloseable {
   /** {@link #useRange(List)} without waiting. */
   public CompletableFuture<FreshPages> useRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
-    return ifOpen(() -> {
-      CompletableFuture<FreshPages> result = new CompletableFuture<>();
-      CompletableFuture<List<PageInterval>> answer = calls.use(named);
-      var _ = answer.whenComplete((fresh, failure) -> settle(result, named, fresh, failure));
-      // Runs inside cancel(): the doubt is there before the caller can do anything else.
-      var _ =
-          result.whenComplete((fresh, failure) -> {
-            if (!answer.isDone()) {
-              doubtful.add(named);
-              answer.cancel(true);
-            }
-          });
-      return result;
-    });
-  }
-
-  private void settle(
-      CompletableFuture<FreshPages> result,
-      List<PageInterval> named,
-      @Nullable List<PageInterval> fresh,
-      @Nullable Throwable failure) {
-    if (fresh != null) {
-      if (!result.complete(doubtful.resolve(named, fresh))) {
-        doubtful.add(named); // the caller had given up and never saw what was fresh
-      }
-      return;
-    }
-    if (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown()) {
-      doubtful.add(named);
-    }
-    result.completeExceptionally(
-        failure == null ? new IllegalStateException("no answer and no failure") : failure);
+    return ifOpen(() -> uses.start(named, null, true));
   }
 
   /**
@@ -160,6 +230,10 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #stopUsingRange(List)}
    */
   public void stopUsingRange(int startPage, int endPage) {
+    SharedPages pages = shared;
+    if (pages != null && failure() == null && pages.tryStop(startPage, endPage)) {
+      return;
+    }
     stopUsingRange(List.of(new PageInterval(startPage, endPage)));
   }
 
@@ -178,7 +252,10 @@ public final class PageRange implements AutoCloseable {
   /** {@link #stopUsingRange(List)} without waiting. */
   public CompletableFuture<Void> stopUsingRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
-    return ifOpen(() -> calls.stop(named));
+    return ifOpen(() ->
+        shared != null && shared.tryStop(named)
+            ? CompletableFuture.completedFuture(null)
+            : calls.stop(named));
   }
 
   /**
@@ -238,7 +315,10 @@ public final class PageRange implements AutoCloseable {
     }
     ByteBuffer claimed = into.duplicate();
     into.position(into.limit());
-    return ifOpen(() -> calls.read(offset, claimed));
+    return ifOpen(() ->
+        shared != null && shared.tryRead(offset, claimed)
+            ? CompletableFuture.completedFuture(null)
+            : calls.read(offset, claimed));
   }
 
   /**
@@ -278,7 +358,10 @@ public final class PageRange implements AutoCloseable {
     checkNotNegative("offset", offset);
     ByteBuffer claimed = from.duplicate();
     from.position(from.limit());
-    return ifOpen(() -> calls.write(offset, claimed));
+    return ifOpen(() ->
+        shared != null && shared.tryWrite(offset, claimed)
+            ? CompletableFuture.completedFuture(null)
+            : calls.write(offset, claimed));
   }
 
   /**
@@ -295,7 +378,10 @@ public final class PageRange implements AutoCloseable {
   public CompletableFuture<Void> fillZeroAsync(long offset, long length) {
     checkNotNegative("offset", offset);
     checkNotNegative("length", length);
-    return ifOpen(() -> calls.fillZero(offset, length));
+    return ifOpen(() ->
+        shared != null && shared.tryFillZero(offset, length)
+            ? CompletableFuture.completedFuture(null)
+            : calls.fillZero(offset, length));
   }
 
   /**
@@ -309,7 +395,7 @@ public final class PageRange implements AutoCloseable {
 
   /** {@link #describe} without waiting. */
   public CompletableFuture<RangeDescription> describeAsync() {
-    return ifOpen(calls::describe);
+    return ifOpen(() -> calls.describe(access()));
   }
 
   /**
@@ -328,25 +414,39 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * Ends the session: its pages and bytes are gone. An attached range is only let go of. Calls in
-   * flight may end either way. Calling it again does nothing; it never fails and never waits.
+   * Ends the session: its pages and bytes are gone, and where the file was mapped, it is not any
+   * more. An attached range is only let go of. Calls in flight may end either way. Calling it again
+   * does nothing; it never fails and never waits.
    */
   @Override
   public void close() {
+    if (shared != null) {
+      shared.publishCounts();
+    }
     if (stream != null) {
       stream.close();
     } else {
       detached.complete(
           new SessionEnd(SessionEnd.Cause.CLOSED, "the client let go of the session"));
     }
+    if (shared != null) {
+      shared.close();
+    }
   }
 
   private <T> CompletableFuture<T> ifOpen(Supplier<CompletableFuture<T>> start) {
-    PagetideException failure = stream == null ? null : stream.failure();
-    if (stream == null && detached.isDone()) {
-      failure = PagetideException.local(Status.Code.ABORTED, "this attached range was closed here");
-    }
+    PagetideException failure = failure();
     return failure == null ? start.get() : CompletableFuture.failedFuture(failure.rethrown());
+  }
+
+  /** Why calls are of no use any more; null while the session lives, as far as we know. */
+  private @Nullable PagetideException failure() {
+    if (stream != null) {
+      return stream.failure();
+    }
+    return detached.isDone()
+        ? PagetideException.local(Status.Code.ABORTED, "this attached range was closed here")
+        : null;
   }
 
   private static void checkNotNegative(String name, long value) {

@@ -1,5 +1,7 @@
 package dev.pagetide.client;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.RangeMode;
@@ -18,6 +20,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -31,11 +34,13 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * try (PagetideClient client = PagetideClient.connect();
  *     PageRange range = client.open(OpenOptions.ofSize(4 << 20))) {
- *   range.useRange(0, 16);
- *   range.write(0, bytes);
- *   range.stopUsingRange(0, 16); // keeps the bytes for as long as memory is plentiful
- *   if (!range.useRange(0, 16).isEmpty()) {
- *     // some pages were taken back meanwhile and are zeros now
+ *   try (UsedPages pages = range.use(0, 16)) {
+ *     pages.write(0, bytes);
+ *   } // keeps the bytes for as long as memory is plentiful
+ *   try (UsedPages pages = range.use(0, 16)) {
+ *     if (!pages.fresh().isEmpty()) {
+ *       // some pages were taken back meanwhile and are zeros now
+ *     }
  *   }
  * }
  * }</pre>
@@ -64,14 +69,20 @@ public final class PagetideClient implements AutoCloseable {
   private final ManagedChannel channel;
   private final ClientOptions options;
   private final UnaryCalls calls;
+  private final SharedFiles files;
   private final Set<SessionStream> sessions = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
-  /** A client on a channel, which it owns from now on. */
+  /** A client on a channel, which it owns from now on, and which is no Unix socket's. */
   PagetideClient(ManagedChannel channel, ClientOptions options) {
+    this(channel, null, options);
+  }
+
+  private PagetideClient(ManagedChannel channel, @Nullable Path socket, ClientOptions options) {
     this.channel = channel;
     this.options = options;
     this.calls = new UnaryCalls(channel, options.callTimeout());
+    this.files = new SharedFiles(socket, options);
   }
 
   /** Where a server is looked for by default: {@code $XDG_RUNTIME_DIR/pagetide} or /tmp. */
@@ -109,6 +120,7 @@ public final class PagetideClient implements AutoCloseable {
   private static PagetideClient onSocket(Path socket, ClientOptions options) {
     return new PagetideClient(
         finish(Grpc.newChannelBuilder(target(socket), InsecureChannelCredentials.create())),
+        socket,
         options);
   }
 
@@ -221,8 +233,9 @@ public final class PagetideClient implements AutoCloseable {
               : failure);
       return;
     }
+    SessionTicket ticket;
     try {
-      SessionTicket ticket =
+      ticket =
           new SessionTicket(
               opened.getSession(),
               opened.getRangeId(),
@@ -230,12 +243,38 @@ public final class PagetideClient implements AutoCloseable {
               WireNumbers.positive("page_count", opened.getPageCount()),
               WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
               opened.getServerInstance());
-      if (!result.complete(new PageRange(calls, ticket, stream))) {
-        stream.close();
-      }
     } catch (PagetideException | IllegalArgumentException e) {
       result.completeExceptionally(e);
+      return;
     }
+    var _ =
+        files
+            .fetch(opened, stream)
+            .whenComplete((pages, why) -> settle(result, stream, ticket, pages, why));
+  }
+
+  private void settle(
+      CompletableFuture<PageRange> result,
+      SessionStream stream,
+      SessionTicket ticket,
+      @Nullable SharedPages pages,
+      @Nullable Throwable why) {
+    PageRange range;
+    if (pages != null) {
+      range = PageRange.shared(calls, ticket, stream, pages);
+    } else {
+      Throwable cause = requireNonNull(why instanceof CompletionException ? why.getCause() : why);
+      if (options.access() == AccessChoice.SHARED) {
+        Blocking.deliver(() -> result.completeExceptionally(cause));
+        return;
+      }
+      range = PageRange.remote(calls, ticket, stream, String.valueOf(cause.getMessage()));
+    }
+    Blocking.deliver(() -> {
+      if (!result.complete(range)) {
+        range.close();
+      }
+    });
   }
 
   /**
@@ -245,7 +284,7 @@ public final class PagetideClient implements AutoCloseable {
    */
   public PageRange attach(SessionTicket ticket) {
     reconnectSoon();
-    return new PageRange(calls, ticket, null);
+    return PageRange.remote(calls, ticket, null, "another process, or client, opened it");
   }
 
   /** The operator's side of the same server. */
@@ -275,5 +314,6 @@ public final class PagetideClient implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    files.close();
   }
 }

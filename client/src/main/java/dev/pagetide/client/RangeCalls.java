@@ -129,11 +129,11 @@ final class RangeCalls {
         answer -> null);
   }
 
-  CompletableFuture<RangeDescription> describe() {
+  CompletableFuture<RangeDescription> describe(RangeAccess access) {
     return calls.call(
         PageRangeServiceGrpc.getGetRangeMethod(),
         GetRangeRequest.newBuilder().setSession(token).build(),
         calls.deadline(),
-        RangeDescription::of);
+        answer -> RangeDescription.of(answer, access));
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
  * The states of a range's pages: each page's at some moment during the call, so that numbers and
  * runs agree with each other.
  *
+ * @param access what lies beneath the range that was asked
  * @param freePages pages that hold no memory
  * @param availablePages pages that hold memory nobody uses
  * @param usedPages pages in use
@@ -17,15 +18,21 @@ import java.util.List;
  * @param runs the pages in order, without gaps; neighbours differ in state
  */
 public record RangeDescription(
-    int freePages, int availablePages, int usedPages, int highWatermark, List<PageRun> runs) {
+    RangeAccess access,
+    int freePages,
+    int availablePages,
+    int usedPages,
+    int highWatermark,
+    List<PageRun> runs) {
 
   /** Keeps a copy of {@code runs}. */
   public RangeDescription {
     runs = List.copyOf(runs);
   }
 
-  static RangeDescription of(GetRangeResponse wire) {
+  static RangeDescription of(GetRangeResponse wire, RangeAccess access) {
     return new RangeDescription(
+        access,
         WireNumbers.count("free_pages", wire.getFreePages()),
         WireNumbers.count("available_pages", wire.getAvailablePages()),
         WireNumbers.count("used_pages", wire.getUsedPages()),

@@ -27,7 +27,7 @@ final class FreshnessTest {
 
   @BeforeEach
   void open() {
-    client = server.client(ClientOptions.DEFAULT.withCallTimeout(Duration.ofMillis(300)));
+    client = server.client(ClientOptions.DEFAULT);
     range = client.open(OpenOptions.ofSize(1024));
   }
 
@@ -45,6 +45,13 @@ final class FreshnessTest {
     assertThatThrownBy(() -> range.useRange(start, end)).isInstanceOf(PagetideException.class);
   }
 
+  /** The next use is answered by a broken connection. */
+  private void loseAnAnswer() {
+    server.uses.add(request -> {
+      throw Status.UNAVAILABLE.withDescription("connection reset").asRuntimeException();
+    });
+  }
+
   @Test
   void use_serverNamesFreshPages_reportsExactlyThose() {
     server.uses.add(request ->
@@ -60,16 +67,20 @@ final class FreshnessTest {
   @Test
   void use_deadlinePassed_nextUseReportsItsPagesOnce() {
     server.uses.add(request -> null);
+    try (PagetideClient impatient =
+            server.client(ClientOptions.DEFAULT.withCallTimeout(Duration.ofSeconds(2)));
+        PageRange other = impatient.open(OpenOptions.ofSize(1024))) {
 
-    PagetideException failure =
-        catchThrowableOfType(PagetideException.class, () -> range.useRange(2, 6));
+      PagetideException failure =
+          catchThrowableOfType(PagetideException.class, () -> other.useRange(2, 6));
 
-    assertThat(failure.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
-    assertThat(failure.outcomeUnknown()).isTrue();
-    assertThat(range.useRange(0, 2).isEmpty()).isTrue();
-    assertThat(range.useRange(0, 4).intervals()).containsExactly(new PageInterval(2, 4));
-    assertThat(range.useRange(0, 8).intervals()).containsExactly(new PageInterval(4, 6));
-    assertThat(range.useRange(0, 8).isEmpty()).isTrue();
+      assertThat(failure.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+      assertThat(failure.outcomeUnknown()).isTrue();
+      assertThat(other.useRange(0, 2).isEmpty()).isTrue();
+      assertThat(other.useRange(0, 4).intervals()).containsExactly(new PageInterval(2, 4));
+      assertThat(other.useRange(0, 8).intervals()).containsExactly(new PageInterval(4, 6));
+      assertThat(other.useRange(0, 8).isEmpty()).isTrue();
+    }
   }
 
   @Test
@@ -85,9 +96,7 @@ final class FreshnessTest {
 
   @Test
   void use_brokenConnection_nextUseReportsItsPages() {
-    server.uses.add(request -> {
-      throw Status.UNAVAILABLE.withDescription("connection reset").asRuntimeException();
-    });
+    loseAnAnswer();
 
     PagetideException failure =
         catchThrowableOfType(PagetideException.class, () -> range.useRange(5, 7));
@@ -98,7 +107,7 @@ final class FreshnessTest {
 
   @Test
   void use_unknownAndThenRefused_staysDoubtful() {
-    server.uses.add(request -> null);
+    loseAnAnswer();
     server.uses.add(request -> {
       throw FakeServer.refusal(Status.Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory");
     });
@@ -136,7 +145,7 @@ final class FreshnessTest {
 
   @Test
   void use_doubtfulPagesBesideFreshOnes_areOneInterval() {
-    server.uses.add(request -> null);
+    loseAnAnswer();
     useThatFails(2, 4);
     server.uses.add(request ->
         UseRangeResponse.newBuilder()
@@ -154,7 +163,7 @@ final class FreshnessTest {
 
   @Test
   void use_unknownPastTheEnd_doesNotRememberPagesThatAreNotThere() {
-    server.uses.add(request -> null);
+    loseAnAnswer();
     useThatFails(60, Integer.MAX_VALUE);
 
     assertThat(range.useRange(0, 64).intervals()).containsExactly(new PageInterval(60, 64));

@@ -75,6 +75,16 @@ public final class PageEdges {
     return true;
   }
 
+  /** Whether every page is USED. */
+  public static boolean areUsed(PageTable words, int startPage, int endPage) {
+    for (int page = startPage; page < endPage; page++) {
+      if (PageWord.state(words.wordAcquire(page)) != PageWord.USED) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /**
    * Makes USED pages AVAILABLE; leaves the others. Never waits, frees nothing.
    *

@@ -1,0 +1,138 @@
+package dev.pagetide.client;
+
+import dev.pagetide.shm.HandoffStatus;
+import io.grpc.Status;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.unix.DomainSocketReadMode;
+import io.netty.channel.unix.FileDescriptor;
+import io.netty.channel.unix.UnixChannelOption;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One fetch of the descriptor of a range's file, as {@code proto/SHARED_FILE.md} describes it: the
+ * token goes out, a status byte comes in, then the descriptor.
+ *
+ * <p>The status is read by itself, in a read of one byte: a longer one could run into the message
+ * with the descriptor and drop it. Confined to one event loop.
+ */
+final class Handoff extends ChannelInboundHandlerAdapter {
+
+  private final String token;
+  private final CompletableFuture<FileDescriptor> result;
+
+  private Handoff(String token, CompletableFuture<FileDescriptor> result) {
+    this.token = token;
+    this.result = result;
+  }
+
+  /**
+   * Asks for the file of the session that has {@code token}.
+   *
+   * @return completes with a descriptor that the caller must close, or fails with {@link
+   *     PagetideException}. Whoever completes it from outside gives the fetch up; a descriptor that
+   *     comes later is closed.
+   */
+  static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
+    CompletableFuture<FileDescriptor> result = new CompletableFuture<>();
+    ChannelFuture connected =
+        new Bootstrap()
+            .group(group)
+            .channel(EpollDomainSocketChannel.class)
+            .option(ChannelOption.AUTO_READ, false)
+            .option(
+                ChannelOption.RECVBUF_ALLOCATOR,
+                new FixedRecvByteBufAllocator(1).maxMessagesPerRead(1))
+            .handler(new Handoff(token, result))
+            .connect(new DomainSocketAddress(socket.toFile()));
+    var _ =
+        connected.addListener(done -> {
+          if (!done.isSuccess()) {
+            result.completeExceptionally(
+                failed("cannot connect to " + socket + ": " + done.cause().getMessage()));
+          }
+        });
+    var _ =
+        result.whenComplete((file, failure) -> {
+          var _ = connected.channel().close();
+        });
+    return result;
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) {
+    byte[] line = (token + (char) HandoffStatus.TOKEN_END).getBytes(StandardCharsets.US_ASCII);
+    var _ = context.writeAndFlush(Unpooled.wrappedBuffer(line));
+    context.read();
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    if (message instanceof FileDescriptor file) {
+      if (!result.complete(file)) {
+        closeQuietly(file);
+      }
+      return;
+    }
+    try {
+      if (message instanceof ByteBuf bytes && bytes.isReadable()) {
+        take(context, bytes.readByte());
+      }
+    } finally {
+      ReferenceCountUtil.release(message);
+    }
+  }
+
+  private void take(ChannelHandlerContext context, byte code) {
+    Optional<HandoffStatus> status = HandoffStatus.of(code);
+    if (status.filter(s -> s == HandoffStatus.PASSED).isPresent()) {
+      context
+          .channel()
+          .config()
+          .setOption(
+              UnixChannelOption.DOMAIN_SOCKET_READ_MODE, DomainSocketReadMode.FILE_DESCRIPTORS);
+      context.read();
+      return;
+    }
+    result.completeExceptionally(
+        failed(
+            "the server did not hand over the file: "
+                + status.map(HandoffStatus::name).orElse("status " + code)));
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    result.completeExceptionally(failed("the server ended the hand-over of the file"));
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    result.completeExceptionally(failed("the hand-over of the file broke: " + cause.getMessage()));
+  }
+
+  private static PagetideException failed(String message) {
+    return PagetideException.local(Status.Code.UNAVAILABLE, message);
+  }
+
+  static void closeQuietly(FileDescriptor file) {
+    try {
+      file.close();
+    } catch (IOException e) {
+      // It is closed all the same: close(2) on Linux never leaves a descriptor open.
+    }
+  }
+}

@@ -1,0 +1,102 @@
+package dev.pagetide.client;
+
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * How many scopes of this process use each page of one range: the page is made USED for the first
+ * of them and stopped after the last.
+ *
+ * <p>Any number of threads may call any method at once. Nobody takes a lock; who comes to a page
+ * while it is being stopped waits for that stop, which is a compare-and-set where the file is
+ * mapped and a call where it is not.
+ */
+/*
+ * A page's count is the number of scopes that have entered it and not left, or STOPPING.
+ *
+ * Who enters counts itself in first and makes the page USED afterwards, whether or not others are
+ * in: while it is counted nobody stops the page. Who leaves as the last turns 1 into STOPPING, stops
+ * the page, and only then lets others in: else its stop could hit a page that somebody has entered
+ * and found USED. Whoever is STOPPING a page waits for nobody, and whoever waits holds only counts,
+ * so there is no circle.
+ */
+final class PageUsers {
+
+  private static final int STOPPING = -1;
+
+  private static final int SPINS = 200;
+  private static final long PARK_NANOS = 20_000;
+
+  private final AtomicIntegerArray users;
+
+  PageUsers(int pageCount) {
+    this.users = new AtomicIntegerArray(pageCount);
+  }
+
+  /** What stops pages that nobody uses any more. */
+  interface Stop {
+    /** Stops pages {@code [startPage, endPage)}. */
+    void stop(int startPage, int endPage);
+  }
+
+  /** Counts one more user of each page. The caller makes them USED now. */
+  void enter(int startPage, int endPage) {
+    for (int page = startPage; page < endPage; page++) {
+      int seen = users.get(page);
+      for (int waits = 0; ; waits++) {
+        if (seen == STOPPING) {
+          await(waits);
+        } else if (users.compareAndSet(page, seen, seen + 1)) {
+          break;
+        }
+        seen = users.get(page);
+      }
+    }
+  }
+
+  /** Counts one user less of each page, and stops those that have none left, by runs. */
+  void leave(int startPage, int endPage, Stop stop) {
+    int runStart = startPage;
+    try {
+      for (int page = startPage; page < endPage; page++) {
+        if (!leavesAsLast(page)) {
+          stopRun(runStart, page, stop);
+          runStart = page + 1;
+        }
+      }
+    } finally {
+      stopRun(runStart, endPage, stop);
+    }
+  }
+
+  /** Whether the page has no other user; then it is STOPPING now. */
+  private boolean leavesAsLast(int page) {
+    while (true) {
+      int seen = users.get(page);
+      if (users.compareAndSet(page, seen, seen == 1 ? STOPPING : seen - 1)) {
+        return seen == 1;
+      }
+    }
+  }
+
+  private void stopRun(int startPage, int endPage, Stop stop) {
+    if (startPage >= endPage) {
+      return;
+    }
+    try {
+      stop.stop(startPage, endPage);
+    } finally {
+      for (int page = startPage; page < endPage; page++) {
+        users.setRelease(page, 0);
+      }
+    }
+  }
+
+  private static void await(int waits) {
+    if (waits < SPINS) {
+      Thread.onSpinWait();
+    } else {
+      LockSupport.parkNanos(PARK_NANOS);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.util.BitSet;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The uses of one range that need the server: all pages of a remote range, the absent ones of a
+ * shared range.
+ *
+ * <p>Keeps the promise about unknown outcomes: a page that the server may have given new memory,
+ * without the caller having learnt of it, is reported as fresh by the next use that succeeds. Any
+ * number of threads may call any method at once.
+ */
+final class RangeUses {
+
+  /** Rounds in which a shared range tries to flip what was reclaimed while it asked for others. */
+  private static final int MAX_ROUNDS = 16;
+
+  private final RangeCalls calls;
+  private final DoubtfulPages doubtful;
+  private final @Nullable SharedPages shared;
+
+  RangeUses(RangeCalls calls, int pageCount, @Nullable SharedPages shared) {
+    this.calls = calls;
+    this.doubtful = new DoubtfulPages(pageCount);
+    this.shared = shared;
+  }
+
+  /** Whether a use may answer that nothing is fresh without looking at what is doubtful. */
+  boolean nothingIsDoubtful() {
+    return doubtful.isEmpty();
+  }
+
+  /**
+   * Makes pages USED.
+   *
+   * @param flipped pages that the caller has made USED already, for this use
+   * @param givesBack whether pages that were made USED are stopped again if the use fails; else the
+   *     caller does that
+   */
+  CompletableFuture<FreshPages> start(
+      List<PageInterval> pages, @Nullable BitSet flipped, boolean givesBack) {
+    Use use = new Use(pages, flipped, givesBack);
+    // Runs inside cancel(): the doubt is there before the caller can do anything else.
+    var _ =
+        use.result.whenComplete((fresh, failure) -> {
+          if (failure != null) {
+            use.abandon();
+          }
+        });
+    use.next();
+    return use.result;
+  }
+
+  /** One use, from its first request to its answer. */
+  private final class Use {
+    private final List<PageInterval> named;
+    private final boolean givesBack;
+    private final CompletableFuture<FreshPages> result = new CompletableFuture<>();
+
+    /** Pages that the server gave memory for this use. */
+    @GuardedBy("this")
+    private final BitSet fresh = new BitSet();
+
+    /** Pages that are USED because of this use. */
+    @GuardedBy("this")
+    private final BitSet taken;
+
+    /** What the server was asked for and has not answered. */
+    @GuardedBy("this")
+    private @Nullable List<PageInterval> asked;
+
+    @GuardedBy("this")
+    private @Nullable CompletableFuture<List<PageInterval>> answer;
+
+    @GuardedBy("this")
+    private int rounds;
+
+    @GuardedBy("this")
+    private boolean abandoned;
+
+    Use(List<PageInterval> named, @Nullable BitSet flipped, boolean givesBack) {
+      this.named = named;
+      this.givesBack = givesBack;
+      this.taken = flipped == null ? new BitSet() : (BitSet) flipped.clone();
+    }
+
+    /** Takes what can be taken here, and asks for the rest; ends the use if there is none. */
+    void next() {
+      CompletableFuture<List<PageInterval>> sent;
+      try {
+        synchronized (this) {
+          if (abandoned) {
+            return;
+          }
+          List<PageInterval> absent = rounds++ < MAX_ROUNDS ? takeHeld() : named;
+          if (absent != null) {
+            asked = absent;
+            sent = calls.use(absent);
+            answer = sent;
+          } else {
+            sent = null;
+          }
+        }
+      } catch (IllegalStateException closed) {
+        // The mapping has ended under us; the server says what has become of the session.
+        sent = calls.use(named);
+      }
+      if (sent == null) {
+        finish();
+      } else {
+        var _ = sent.whenComplete(this::answered);
+      }
+    }
+
+    /**
+     * What to ask the server for; null if nothing is left. No page is flipped while some are
+     * absent: a use that the server refuses has changed no word.
+     */
+    @GuardedBy("this")
+    private @Nullable List<PageInterval> takeHeld() {
+      SharedPages pages = shared;
+      BitSet absent = pages == null ? null : pages.absent(named);
+      if (pages == null || absent == null) {
+        return rounds == 1 ? named : null;
+      }
+      if (absent.isEmpty() && !pages.take(named, taken)) {
+        absent = pages.absent(named);
+      }
+      if (absent == null || absent.isEmpty()) {
+        return null;
+      }
+      List<PageInterval> intervals = FreshPages.of(absent).intervals();
+      return intervals.size() <= SharedPages.MAX_INTERVALS ? intervals : named;
+    }
+
+    private void answered(@Nullable List<PageInterval> given, @Nullable Throwable failure) {
+      boolean last;
+      synchronized (this) {
+        if (abandoned) {
+          return; // abandon() has seen to everything
+        }
+        List<PageInterval> request = asked;
+        asked = null;
+        answer = null;
+        last = shared == null || rounds > MAX_ROUNDS;
+        if (given != null) {
+          for (PageInterval interval : given) {
+            fresh.set(interval.startPage(), interval.endPage());
+            taken.set(interval.startPage(), interval.endPage());
+          }
+        } else if (request != null
+            && (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown())) {
+          doubtful.add(request);
+        }
+      }
+      if (given == null) {
+        if (shared != null) {
+          shared.countFailed();
+        }
+        result.completeExceptionally(
+            failure == null ? new IllegalStateException("no answer and no failure") : failure);
+      } else if (last) {
+        finish();
+      } else {
+        next();
+      }
+    }
+
+    private void finish() {
+      List<PageInterval> given;
+      synchronized (this) {
+        given = FreshPages.of(fresh).intervals();
+        if (shared != null) {
+          shared.countAsked(fresh.cardinality());
+        }
+      }
+      if (!result.complete(doubtful.resolve(named, given))) {
+        doubtful.add(named); // the caller had given up and never saw what was fresh
+      }
+    }
+
+    /** The caller gave up, or the server refused: whatever this use has taken is given back. */
+    private void abandon() {
+      CompletableFuture<List<PageInterval>> running;
+      synchronized (this) {
+        abandoned = true;
+        running = answer;
+        List<PageInterval> unanswered = asked;
+        if (unanswered != null) {
+          doubtful.add(unanswered);
+        }
+        doubtful.add(fresh);
+        if (givesBack && shared != null) {
+          shared.giveBack(taken);
+        }
+      }
+      if (running != null) {
+        running.cancel(true);
+      }
+    }
+  }
+}

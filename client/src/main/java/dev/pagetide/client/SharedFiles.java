@@ -1,0 +1,148 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.v1.Opened;
+import io.grpc.Status;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.unix.FileDescriptor;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The mapped files of one client's ranges: how they are fetched, and how what was counted there is
+ * told to the server every second. Thread-safe.
+ *
+ * <p>One thread does both; there is none before the first file is fetched.
+ */
+final class SharedFiles implements AutoCloseable {
+
+  private static final long LONGEST_FETCH_SECONDS = 10;
+  private static final long PUBLISH_SECONDS = 1;
+
+  private final @Nullable Path grpcSocket;
+  private final ClientOptions options;
+  private final Set<SharedPages> mapped = ConcurrentHashMap.newKeySet();
+
+  @GuardedBy("this")
+  private @Nullable EventLoopGroup group;
+
+  @GuardedBy("this")
+  private boolean closed;
+
+  /**
+   * No file yet.
+   *
+   * @param grpcSocket the Unix socket of the server, in a directory that was looked at; null if it
+   *     is spoken to by TCP
+   */
+  SharedFiles(@Nullable Path grpcSocket, ClientOptions options) {
+    this.grpcSocket = grpcSocket;
+    this.options = options;
+  }
+
+  /**
+   * Fetches and maps the file of a session that was just opened.
+   *
+   * @return fails with {@link PagetideException}, whose message says why there is no file
+   */
+  CompletableFuture<SharedPages> fetch(Opened opened, SessionStream session) {
+    if (options.access() == AccessChoice.REMOTE) {
+      return none("the client was told to map no file");
+    }
+    if (grpcSocket == null || !opened.hasFile()) {
+      return none("the server hands files over on its Unix socket only");
+    }
+    if (!Epoll.isAvailable()) {
+      return none("Netty's epoll transport is not available here: " + Epoll.unavailabilityCause());
+    }
+    EventLoopGroup loops = group();
+    if (loops == null) {
+      return none("the client is closed");
+    }
+    // By its name only: the directory is the one we looked at, wherever the server sees it.
+    Path name = Path.of(opened.getFile().getHandoffSocket()).getFileName();
+    if (name == null) {
+      return none("the server named no socket to fetch the file from");
+    }
+    CompletableFuture<FileDescriptor> fetched =
+        Handoff.fetch(loops, grpcSocket.resolveSibling(name), opened.getSession());
+    long nanos =
+        Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
+    return fetched
+        .orTimeout(nanos, TimeUnit.NANOSECONDS)
+        .thenApply(file -> SharedPages.map(file, opened, options.confinedSegments()))
+        .thenApply(pages -> adopt(pages, session))
+        .exceptionally(SharedFiles::fail);
+  }
+
+  private SharedPages adopt(SharedPages pages, SessionStream session) {
+    mapped.add(pages);
+    var _ =
+        session
+            .ended()
+            .thenAccept(end -> {
+              mapped.remove(pages);
+              if (end.cause() == SessionEnd.Cause.CLOSED) {
+                pages.close();
+              }
+            });
+    return pages;
+  }
+
+  private static SharedPages fail(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    if (cause instanceof PagetideException known) {
+      throw known;
+    }
+    throw PagetideException.local(
+        Status.Code.UNAVAILABLE,
+        cause instanceof TimeoutException
+            ? "the server did not hand over the file in time"
+            : "the file cannot be had: " + cause);
+  }
+
+  private static CompletableFuture<SharedPages> none(String why) {
+    return CompletableFuture.failedFuture(
+        PagetideException.local(Status.Code.FAILED_PRECONDITION, why));
+  }
+
+  private synchronized @Nullable EventLoopGroup group() {
+    EventLoopGroup loops = group;
+    if (loops == null && !closed) {
+      loops =
+          new MultiThreadIoEventLoopGroup(
+              1, new DefaultThreadFactory("pagetide-files", true), EpollIoHandler.newFactory());
+      var _ =
+          loops.scheduleAtFixedRate(
+              () -> mapped.forEach(SharedPages::publishCounts),
+              PUBLISH_SECONDS,
+              PUBLISH_SECONDS,
+              TimeUnit.SECONDS);
+      group = loops;
+    }
+    return loops;
+  }
+
+  /** Fetches no more. What is mapped ends with its range. */
+  @Override
+  public void close() {
+    EventLoopGroup loops;
+    synchronized (this) {
+      closed = true;
+      loops = group;
+    }
+    if (loops != null) {
+      var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2_000);
+    }
+  }
+}

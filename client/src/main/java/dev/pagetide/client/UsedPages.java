@@ -1,0 +1,279 @@
+package dev.pagetide.client;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Pages that are in use until this is closed: a scope, for try-with-resources.
+ *
+ * <pre>{@code
+ * try (UsedPages pages = range.use(0, 4)) {
+ *   if (!pages.fresh().isEmpty()) {
+ *     pages.write(0, content);
+ *   }
+ *   pages.read(0, into);
+ * }
+ * }</pre>
+ *
+ * <p>Scopes of one {@link PageRange} may overlap: the library counts the scopes of each page, and
+ * the page becomes AVAILABLE when the last one is closed. They count apart from {@link
+ * PageRange#useRange} and {@link PageRange#stopUsingRange}, and from other ranges on the same
+ * session: whoever stops a page there stops it under its scopes.
+ *
+ * <p>Offsets are bytes from the start of the first page. Every accessor fails with {@link
+ * IllegalStateException} once the scope is closed, with {@link IndexOutOfBoundsException} outside
+ * of it, and with {@link PagetideException} once the range has ended; where the file is mapped,
+ * bytes stay readable after the server has ended, until the range is closed. Any number of threads
+ * may call any method at once; an access that runs while the scope is closed may see old bytes or
+ * zeros.
+ */
+public final class UsedPages implements AutoCloseable {
+
+  private static final VarHandle CLOSED;
+
+  static {
+    try {
+      CLOSED = MethodHandles.lookup().findVarHandle(UsedPages.class, "closed", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final PageRange range;
+  private final int startPage;
+  private final int endPage;
+  private final FreshPages fresh;
+  private final @Nullable SharedPages shared;
+  private volatile boolean closed;
+  private @Nullable Arena lifetime;
+  private @Nullable MemorySegment segment;
+
+  UsedPages(
+      PageRange range, int startPage, int endPage, FreshPages fresh, @Nullable SharedPages shared) {
+    this.range = range;
+    this.startPage = startPage;
+    this.endPage = endPage;
+    this.fresh = fresh;
+    this.shared = shared;
+  }
+
+  /** The first page. */
+  public int startPage() {
+    return startPage;
+  }
+
+  /** One past the last page. */
+  public int endPage() {
+    return endPage;
+  }
+
+  /** How many bytes these pages have. */
+  public long sizeBytes() {
+    return (long) (endPage - startPage) * range.pageSize();
+  }
+
+  /** The pages that hold none of their old bytes, by their numbers in the range. */
+  public FreshPages fresh() {
+    return fresh;
+  }
+
+  /**
+   * Fills the remaining bytes of {@code into} and moves its position to its limit.
+   *
+   * @throws PagetideException if the range has ended
+   */
+  public void read(long offset, ByteBuffer into) {
+    long start = check(offset, into.remaining());
+    if (shared == null) {
+      range.read(start, into);
+      return;
+    }
+    try {
+      MemorySegment.copy(
+          shared.bytes(startPage, endPage),
+          offset,
+          MemorySegment.ofBuffer(into),
+          0,
+          into.remaining());
+    } catch (IllegalStateException e) {
+      throw range.unmapped(e);
+    }
+    into.position(into.limit());
+  }
+
+  /**
+   * The {@code length} bytes at {@code offset}.
+   *
+   * @throws PagetideException if the range has ended
+   */
+  public byte[] read(long offset, int length) {
+    check(offset, length);
+    byte[] bytes = new byte[length];
+    read(offset, ByteBuffer.wrap(bytes));
+    return bytes;
+  }
+
+  /**
+   * Writes the remaining bytes of {@code from} and moves its position to its limit.
+   *
+   * @throws PagetideException if the range has ended
+   */
+  public void write(long offset, ByteBuffer from) {
+    long start = check(offset, from.remaining());
+    if (shared == null) {
+      range.write(start, from);
+      return;
+    }
+    try {
+      MemorySegment.copy(
+          MemorySegment.ofBuffer(from),
+          0,
+          shared.bytes(startPage, endPage),
+          offset,
+          from.remaining());
+    } catch (IllegalStateException e) {
+      throw range.unmapped(e);
+    }
+    from.position(from.limit());
+  }
+
+  /**
+   * Writes {@code bytes}.
+   *
+   * @throws PagetideException if the range has ended
+   */
+  public void write(long offset, byte[] bytes) {
+    write(offset, ByteBuffer.wrap(bytes));
+  }
+
+  /**
+   * Writes zeros.
+   *
+   * @throws PagetideException if the range has ended
+   */
+  public void fillZero(long offset, long length) {
+    long start = check(offset, length);
+    if (shared == null) {
+      range.fillZero(start, length);
+      return;
+    }
+    try {
+      var _ = shared.bytes(startPage, endPage).asSlice(offset, length).fill((byte) 0);
+    } catch (IllegalStateException e) {
+      throw range.unmapped(e);
+    }
+  }
+
+  /**
+   * Copies bytes to other used pages, of this range or of another one; the two may overlap if both
+   * are mapped.
+   *
+   * @throws PagetideException if a range has ended
+   */
+  public void copyTo(long offset, UsedPages target, long targetOffset, int length) {
+    check(offset, length);
+    target.check(targetOffset, length);
+    if (shared == null || target.shared == null) {
+      target.write(targetOffset, read(offset, length));
+      return;
+    }
+    try {
+      MemorySegment.copy(
+          shared.bytes(startPage, endPage),
+          offset,
+          target.shared.bytes(target.startPage, target.endPage),
+          targetOffset,
+          length);
+    } catch (IllegalStateException e) {
+      throw range.unmapped(e);
+    }
+  }
+
+  /**
+   * The bytes themselves, for those who promise not to touch them once this scope is closed: from
+   * then on they may be taken away under every access, and touching them gives the page memory that
+   * the server did not lend. With {@link ClientOptions#confinedSegments} such an access fails.
+   *
+   * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}: there are no
+   *     bytes here
+   */
+  public MemorySegment segment() {
+    check(0, 0);
+    if (shared == null) {
+      throw new UnsupportedOperationException(
+          "this range is remote, so its bytes are not in this process; read and write them");
+    }
+    synchronized (this) {
+      MemorySegment bytes = segment;
+      if (bytes == null) {
+        if (shared.keepsFile()) {
+          Arena own = Arena.ofShared();
+          lifetime = own;
+          bytes = shared.mapAnew(startPage, endPage, own);
+        } else {
+          bytes = shared.bytes(startPage, endPage);
+        }
+        segment = bytes;
+      }
+      return bytes;
+    }
+  }
+
+  /**
+   * {@link #segment} as a buffer, in the machine's byte order.
+   *
+   * @throws UnsupportedOperationException as {@link #segment}, or if it is 2 GiB or more
+   */
+  public ByteBuffer buffer() {
+    return segment().asByteBuffer().order(java.nio.ByteOrder.nativeOrder());
+  }
+
+  /**
+   * Gives the pages back: those in no other scope become AVAILABLE. Calling it again does nothing.
+   * After the range has ended it does nothing either.
+   *
+   * @throws PagetideException if the range is remote and the server could not be told
+   */
+  @Override
+  public void close() {
+    if (!CLOSED.compareAndSet(this, false, true)) {
+      return;
+    }
+    endLifetime();
+    range.leave(startPage, endPage);
+  }
+
+  private synchronized void endLifetime() {
+    Arena own = lifetime;
+    if (own != null) {
+      own.close();
+    }
+  }
+
+  /** Checks an access, and returns where it starts in the range. */
+  private long check(long offset, long length) {
+    if (closed) {
+      throw new IllegalStateException(
+          "the scope of pages [" + startPage + ", " + endPage + ") is closed: use them again");
+    }
+    Objects.checkFromIndexSize(offset, length, sizeBytes());
+    return (long) startPage * range.pageSize() + offset;
+  }
+
+  /** Which pages, and whether they are still in use. */
+  @Override
+  public String toString() {
+    return "pages ["
+        + startPage
+        + ", "
+        + endPage
+        + ") of "
+        + range.ticket()
+        + (closed ? ", closed" : "");
+  }
+}
