@@ -54,18 +54,27 @@ final class PageUsers {
     }
   }
 
-  /** Counts one user less of each page, and stops those that have none left, by runs. */
+  /**
+   * Counts one user less of each page, and stops those that have none left, by runs. If a stop
+   * fails, the others are done all the same, and the first failure is thrown in the end.
+   */
   void leave(int startPage, int endPage, Stop stop) {
-    int runStart = startPage;
-    try {
-      for (int page = startPage; page < endPage; page++) {
-        if (!leavesAsLast(page)) {
-          stopRun(runStart, page, stop);
-          runStart = page + 1;
-        }
+    RuntimeException failure = null;
+    int page = startPage;
+    while (page < endPage) {
+      int runStart = page;
+      while (page < endPage && leavesAsLast(page)) {
+        page++;
       }
-    } finally {
-      stopRun(runStart, endPage, stop);
+      try {
+        stopRun(runStart, page, stop);
+      } catch (RuntimeException e) {
+        failure = failure == null ? e : failure;
+      }
+      page++; // the one that has other users, or the end
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 

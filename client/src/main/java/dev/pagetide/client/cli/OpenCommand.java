@@ -1,5 +1,7 @@
 package dev.pagetide.client.cli;
 
+import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.OpenOptions;
 import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
@@ -44,6 +46,15 @@ final class OpenCommand implements Callable<Integer> {
   private String name = "";
 
   @Option(
+      names = "--access",
+      paramLabel = "auto|shared|remote",
+      defaultValue = "auto",
+      description =
+          "Whether the range's file is mapped into this process: if it can be (auto), always"
+              + " (shared; else opening fails), or never (remote). Default: auto.")
+  private AccessChoice access = AccessChoice.AUTO;
+
+  @Option(
       names = "--session-file",
       paramLabel = "FILE",
       description =
@@ -55,7 +66,7 @@ final class OpenCommand implements Callable<Integer> {
   public Integer call() {
     CommandIo io = pagetide.io();
     Path path = pagetide.sessionFile(sessionFile);
-    try (PagetideClient client = pagetide.connect();
+    try (PagetideClient client = pagetide.connect(ClientOptions.DEFAULT.withAccess(access));
         PageRange range = client.open(new OpenOptions(name, sizeBytes));
         SessionFile file = SessionFile.create(path, range.ticket())) {
       Thread removal = Thread.ofPlatform().unstarted(file::close);
@@ -68,13 +79,19 @@ final class OpenCommand implements Callable<Integer> {
                   + range.pageCount()
                   + " pages of "
                   + range.pageSize()
-                  + " bytes; session in "
+                  + " bytes, "
+                  + access(range)
+                  + "; session in "
                   + path);
       io.out().flush();
       boolean ours = hold(range, io);
       forget(removal);
       return ours ? 0 : 1;
     }
+  }
+
+  private static String access(PageRange range) {
+    return range.whyRemote().map(why -> "remote (" + why + ")").orElse("mapped into this process");
   }
 
   private static void forget(Thread removal) {

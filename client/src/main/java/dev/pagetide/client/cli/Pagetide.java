@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli;
 
+import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.PagetideException;
 import dev.pagetide.client.cli.demo.DemoClientCommand;
@@ -88,7 +89,8 @@ public final class Pagetide implements Runnable {
 
   /** Runs the command that {@code arguments} name: 0 done, 1 failed, 2 misused. */
   static int run(CommandIo io, String... arguments) {
-    CommandLine commands = new CommandLine(new Pagetide(io));
+    CommandLine commands =
+        new CommandLine(new Pagetide(io)).setCaseInsensitiveEnumValuesAllowed(true);
     commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));
     commands.setErr(new PrintWriter(io.err(), true, StandardCharsets.UTF_8));
     commands.setColorScheme(
@@ -136,15 +138,20 @@ public final class Pagetide implements Runnable {
    * @throws ParameterException if the options contradict each other or make no sense
    */
   public PagetideClient connect() {
+    return connect(ClientOptions.DEFAULT);
+  }
+
+  /** {@link #connect()} with options. */
+  public PagetideClient connect(ClientOptions options) {
     if (tcp == null) {
-      return PagetideClient.connect(directory());
+      return PagetideClient.connect(directory(), options);
     }
     if (directory != null) {
       throw new ParameterException(
           spec.commandLine(), "--dir and --connect name two servers; give one of them");
     }
     try {
-      return PagetideClient.connectTcp(tcp);
+      return PagetideClient.connectTcp(tcp, options);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--connect " + e.getMessage(), e);
     }

@@ -43,9 +43,17 @@ public final class DemoClientCommand implements Callable<Integer> {
     List<String> open = List.of(first.split(" ", -1)); // open NAME PAGES
     try (PagetideClient client = pagetide.connect();
         PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)))) {
-      say("ok " + range.rangeId() + " " + range.pageCount() + " " + range.pageSize());
+      say(
+          "ok "
+              + range.rangeId()
+              + " "
+              + range.pageCount()
+              + " "
+              + range.pageSize()
+              + " "
+              + range.access());
       for (String line = orders.readLine(); line != null; line = orders.readLine()) {
-        say(answer(range, List.of(line.split(" ", -1))));
+        say(answer(client, range, List.of(line.split(" ", -1))));
       }
     }
     return 0;
@@ -66,9 +74,10 @@ public final class DemoClientCommand implements Callable<Integer> {
     pagetide.io().out().flush();
   }
 
-  private static String answer(PageRange range, List<String> order) {
+  private static String answer(PagetideClient client, PageRange range, List<String> order) {
     try {
-      return "ok " + obey(range, order);
+      return "ok "
+          + (order.getFirst().equals("pair") ? pair(client, range, order) : obey(range, order));
     } catch (RuntimeException e) {
       return "error " + e.getMessage();
     }
@@ -92,6 +101,22 @@ public final class DemoClientCommand implements Callable<Integer> {
       }
       default -> throw new DemoFailure("unknown order " + order);
     };
+  }
+
+  /**
+   * Uses and stops one page again and again, through the mapping or by rpc, and tells how many
+   * nanoseconds a pair took.
+   */
+  private static String pair(PagetideClient client, PageRange own, List<String> order) {
+    PageRange range = order.get(1).equals("rpc") ? client.attach(own.ticket()) : own;
+    int page = Integer.parseInt(order.get(2));
+    int times = Integer.parseInt(order.get(3));
+    long start = System.nanoTime();
+    for (int i = 0; i < times; i++) {
+      range.stopUsingRange(page, page + 1);
+      range.useRange(page, page + 1);
+    }
+    return Long.toString((System.nanoTime() - start) / times);
   }
 
   /** The pages of an order: its second word and its third. */

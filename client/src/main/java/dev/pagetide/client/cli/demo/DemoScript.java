@@ -22,6 +22,10 @@ final class DemoScript {
   private static final int BOB = 2;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration POLL = Duration.ofMillis(20);
+  private static final int MAPPED_PAIRS = 1_000_000;
+  private static final int RPC_PAIRS = 1_000;
+  private static final String REQUESTS_METRIC = "grpc_server_requests_received_messages_total";
+  private static final String USE_METHOD = "method=\"UseRange\"";
   private static final String PAGES_METRIC = "pagetide_pages";
   private static final String RESIDENT_METRIC = "pagetide_resident_bytes";
   private static final String RECLAIMED_METRIC = "pagetide_pages_reclaimed_total";
@@ -52,6 +56,7 @@ final class DemoScript {
       Cast cast = new Cast(server, alice, bob, operator.shrinker());
       open(cast);
       useAndWrite(cast);
+      useByMapping(cast);
       stopSome(cast);
       shrink(cast);
       readBack(cast);
@@ -90,6 +95,7 @@ final class DemoScript {
               + " pages of "
               + opened[2]
               + " bytes");
+      check(opened[3].equals("SHARED"), client.name() + " could not map its range");
     }
     story.legend();
     story.map("alice", expectMap(cast.alice, ".".repeat(PAGES)));
@@ -112,6 +118,21 @@ final class DemoScript {
     var _ = client.tell("fill 0 " + pages + " " + seed);
     String after = expectMap(client, "U".repeat(pages) + ".".repeat(PAGES - pages));
     story.maps(client.name(), before, after);
+  }
+
+  private void useByMapping(Cast cast) {
+    story.step("alice stops a page and uses it again, a million times, in the memory she shares.");
+    String before = cast.server.sample(REQUESTS_METRIC, USE_METHOD);
+    story.metric(before);
+    var _ = cast.alice.tell("pair mapped 0 " + MAPPED_PAIRS); // the first million warms up
+    String mapped = cast.alice.tell("pair mapped 0 " + MAPPED_PAIRS);
+    String after = cast.server.sample(REQUESTS_METRIC, USE_METHOD);
+    check(after.equals(before), "the server was asked: " + after);
+    story.note(mapped + " ns for each stop and use; the server was asked 0 times:");
+    story.metric(after);
+    String asked = cast.alice.tell("pair rpc 0 " + RPC_PAIRS);
+    story.note(asked + " ns where the server is asked, " + RPC_PAIRS + " times:");
+    story.metric(cast.server.sample(REQUESTS_METRIC, USE_METHOD));
   }
 
   private void stopSome(Cast cast) {
