@@ -47,8 +47,17 @@ final class OptionReader {
    */
   static final long MESSAGE_OVERHEAD_BYTES = 64 * KIB;
 
-  /** A session's open files: its shared file, and its connection or a descriptor being passed. */
+  /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
+
+  /** A hand-over's: its connection, the duplicate, and the connection of one told to try again. */
+  private static final int FILES_PER_HANDOFF = 3;
+
+  /** A hand-over takes some 100 us of one thread: more at once would only wait longer. */
+  private static final long MAX_MAX_HANDOFFS = 16384;
+
+  private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
+  private static final Duration MAX_HANDOFF_WAIT = Duration.ofMinutes(1);
 
   /** Open files that are nobody's session: jars, sockets, event loops, the lock. */
   private static final int SPARE_FILES = 64;
@@ -116,7 +125,12 @@ final class OptionReader {
             new Bound(
                 (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
                 "the most that a shared file can have"));
-    long sessions = count(ServerOption.MAX_SESSIONS, 1024, sessionsThatFit());
+    long handoffs =
+        count(
+            ServerOption.MAX_HANDOFFS,
+            64,
+            new Bound(MAX_MAX_HANDOFFS, "the most that this version serves"));
+    long sessions = count(ServerOption.MAX_SESSIONS, 1024, sessionsThatFit(handoffs));
     long sessionsPerUid =
         count(
             ServerOption.MAX_SESSIONS_PER_UID,
@@ -138,7 +152,15 @@ final class OptionReader {
         (int) requests.dataBytes(),
         (int) requests.calls(),
         requests.bytes(),
-        drainWait());
+        (int) handoffs,
+        time(
+            ServerOption.HANDOFF_WAIT,
+            new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
+            new Bound(MAX_HANDOFF_WAIT.toMillis(), "a minute")),
+        time(
+            ServerOption.DRAIN_WAIT,
+            new Bound(0, "no time at all"),
+            new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour")));
   }
 
   private ResidentLimits residentLimits() {
@@ -269,14 +291,20 @@ final class OptionReader {
     }
   }
 
-  private Bound sessionsThatFit() {
-    long byFiles = (host.maxOpenFiles() - SPARE_FILES) / FILES_PER_SESSION;
+  private Bound sessionsThatFit(long handoffs) {
+    long byFiles =
+        (host.maxOpenFiles() - SPARE_FILES - handoffs * FILES_PER_HANDOFF) / FILES_PER_SESSION;
     long byMappings = host.maxMapCount() - SPARE_MAPPINGS;
     if (byFiles <= byMappings) {
       return new Bound(
           Math.min(byFiles, Integer.MAX_VALUE),
-          "which is what %d open files allow (ulimit -n; %d a session, %d spare)"
-              .formatted(host.maxOpenFiles(), FILES_PER_SESSION, SPARE_FILES));
+          "which is what %d open files allow (ulimit -n; %d a session, %d for each of %s, %d spare)"
+              .formatted(
+                  host.maxOpenFiles(),
+                  FILES_PER_SESSION,
+                  FILES_PER_HANDOFF,
+                  shown(ServerOption.MAX_HANDOFFS, handoffs),
+                  SPARE_FILES));
     }
     return new Bound(
         Math.min(byMappings, Integer.MAX_VALUE),
@@ -294,21 +322,27 @@ final class OptionReader {
         : new Bound(MAX_MAX_DATA_BYTES, "because gRPC clients refuse messages over 4 MiB");
   }
 
-  private Duration drainWait() {
+  /** A time between two bounds, which are in milliseconds. */
+  private Duration time(ServerOption option, Bound least, Bound most) {
     Duration wait =
         value(
-            ServerOption.DRAIN_WAIT,
-            OptionNotation.time(ServerOption.DRAIN_WAIT.defaultText()),
+            option,
+            OptionNotation.time(option.defaultText()),
             OptionNotation::time,
-            MAX_DRAIN_WAIT);
-    if (wait.compareTo(MAX_DRAIN_WAIT) > 0) {
+            Duration.ofMillis(most.value()));
+    boolean over = wait.toMillis() > most.value();
+    if (over || wait.toMillis() < least.value()) {
+      Bound bound = over ? most : least;
       problems.add(
-          "%s: %d ms is above %d, an hour; give at most %ds"
+          "%s: %d ms is %s %d, %s; give at %s %s"
               .formatted(
-                  shown(ServerOption.DRAIN_WAIT, ""),
+                  shown(option, ""),
                   wait.toMillis(),
-                  MAX_DRAIN_WAIT.toMillis(),
-                  MAX_DRAIN_WAIT.toSeconds()));
+                  over ? "above" : "below",
+                  bound.value(),
+                  bound.reason(),
+                  over ? "most" : "least",
+                  bound.value() % 1000 == 0 ? bound.value() / 1000 + "s" : bound.value() + "ms"));
     }
     return wait;
   }

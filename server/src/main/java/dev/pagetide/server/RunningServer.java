@@ -1,5 +1,7 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.handoff.HandoffLimits;
+import dev.pagetide.server.handoff.HandoffServer;
 import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.ServerMeters;
@@ -18,6 +20,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -109,16 +112,22 @@ final class RunningServer implements AutoCloseable {
                 options.maxRequestBytesInFlight()),
             HostLimits.ownUid(),
             serverInstance,
+            served.handoffSocket(),
             List.of(new MetricCollectingServerInterceptor(registry)));
     grpc = endpoint;
     opened.push(endpoint);
-    listen(options, endpoint, served, registry, meters);
+    HandoffServer handoffs =
+        new HandoffServer(
+            sessions, new HandoffLimits(options.maxHandoffs(), options.handoffWait()), meters);
+    opened.push(handoffs);
+    listen(options, endpoint, handoffs, served, registry, meters);
     endpoint.declareServing();
   }
 
   private void listen(
       ServerOptions options,
       GrpcEndpoint endpoint,
+      HandoffServer handoffs,
       ServerDirectory served,
       PrometheusMeterRegistry registry,
       ServerMeters meters)
@@ -148,15 +157,24 @@ final class RunningServer implements AutoCloseable {
             e);
       }
     }
+    // The socket that sessions are told of before the one that opens them.
+    bind(served.handoffSocket(), handoffs::listen);
+    bind(served.grpcSocket(), endpoint::listenUnix);
+    served.admitClients();
+  }
+
+  @FunctionalInterface
+  private interface Listening {
+    void on(Path socket) throws IOException;
+  }
+
+  private static void bind(Path socket, Listening listening) throws StartupException {
     try {
-      endpoint.listenUnix(served.grpcSocket());
+      listening.on(socket);
     } catch (IOException e) {
       throw new StartupException(
-          "%s cannot be bound: %s; choose another --dir"
-              .formatted(served.grpcSocket(), e.getMessage()),
-          e);
+          "%s cannot be bound: %s; choose another --dir".formatted(socket, e.getMessage()), e);
     }
-    served.admitClients();
   }
 
   private static long newInstance() {

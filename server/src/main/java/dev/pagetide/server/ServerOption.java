@@ -42,7 +42,7 @@ enum ServerOption {
       "N",
       "1024",
       "Sessions alive at once. Each takes 2 open files and a mapping: checked against ulimit -n"
-          + " and vm.max_map_count."),
+          + " (less 3 for each of --max-handoffs) and vm.max_map_count."),
   MAX_SESSIONS_PER_UID("N", "half of --max-sessions", "Sessions alive at once of one uid."),
   MAX_RESIDENT_BYTES_PER_UID(
       "SIZE", "half of --max-resident-bytes", "Memory that the ranges of one uid may hold."),
@@ -58,6 +58,13 @@ enum ServerOption {
       "Calls at once, counted until their answer is on the wire; further are refused."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
       "SIZE", "64MiB", "Bytes of requests and answers of those calls; further are refused."),
+  MAX_HANDOFFS(
+      "N",
+      "64",
+      "Connections to handoff.sock served at once, at most a quarter of them of one uid; further"
+          + " are told to try again."),
+  HANDOFF_WAIT(
+      "TIME", "5s", "How long such a connection may last; a token that is not in by then is late."),
   DRAIN_WAIT(
       "TIME", "5s", "How long a server told to stop waits for its sessions to end by themselves.");
 

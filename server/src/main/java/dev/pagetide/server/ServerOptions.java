@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxRequestsInFlight most calls at once that are not yet closed on the wire, session
  *     streams not counted
  * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
+ * @param maxHandoffs most connections to the hand-over socket that are served at once
+ * @param handoffWait how long such a connection may last
  * @param drainWait how long a stopping server waits for its sessions to end
  */
 public record ServerOptions(
@@ -44,4 +46,6 @@ public record ServerOptions(
     int maxDataBytes,
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,
+    int maxHandoffs,
+    Duration handoffWait,
     Duration drainWait) {}

@@ -17,8 +17,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /**
- * The arrows between the packages, as the design page draws them: {@code rpc -> {transaction,
- * session} -> page -> os}, and none back.
+ * The arrows between the packages, as the design page draws them: {@code {rpc, handoff} ->
+ * {transaction, session} -> page -> os}, and none back.
  *
  * <p>A package that the table below does not know, or that it knows and that is not there though it
  * has to be, fails the test: so it cannot pass by looking at nothing.
@@ -35,9 +35,10 @@ final class ArchitectureTest {
           "pressure", Set.of("page", "os"),
           "transaction", Set.of("session", "page"),
           "rpc", Set.of("transaction", "session", "page"),
-          "metrics", Set.of("session", "page", "transaction", "pressure"));
+          "handoff", Set.of("session", "page", "os"),
+          "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"));
 
-  private static final Set<String> BUILT = Set.of("os", "page", "session", "rpc");
+  private static final Set<String> BUILT = Set.of("os", "page", "session", "rpc", "handoff");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -89,7 +90,14 @@ final class ArchitectureTest {
           });
     }
     assertThat(forbidden).isEmpty();
-    assertThat(seen).contains("page -> os", "session -> page", "rpc -> session", "rpc -> page");
+    assertThat(seen)
+        .contains(
+            "page -> os",
+            "session -> page",
+            "rpc -> session",
+            "rpc -> page",
+            "handoff -> session",
+            "handoff -> os");
   }
 
   @Test
@@ -113,6 +121,17 @@ final class ArchitectureTest {
             "java.util.logging..",
             "com.google.protobuf..",
             "dev.pagetide.v1..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void handoff_whateverItNeeds_knowsNoGrpcNoMeters() {
+    noClasses()
+        .that()
+        .resideInAPackage(ROOT + ".handoff..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.grpc..", "io.micrometer..", "com.google.protobuf..")
         .check(CLASSES);
   }
 

@@ -37,6 +37,8 @@ final class OptionReaderTest {
                 1 << 20,
                 1024,
                 64 << 20,
+                64,
+                Duration.ofSeconds(5),
                 Duration.ofSeconds(5)));
   }
 
@@ -58,6 +60,8 @@ final class OptionReaderTest {
             "--max-data-bytes=3MiB",
             "--max-requests-in-flight=1",
             "--max-request-bytes-in-flight=4MiB",
+            "--max-handoffs=1",
+            "--handoff-wait=100ms",
             "--drain-wait=0s");
 
     assertThat(options)
@@ -77,6 +81,8 @@ final class OptionReaderTest {
                 3 << 20,
                 1,
                 4 << 20,
+                1,
+                Duration.ofMillis(100),
                 Duration.ZERO));
   }
 
@@ -320,8 +326,23 @@ final class OptionReaderTest {
 
     assertThat(refused(few, Map.of()))
         .containsExactly(
-            "--max-sessions=1024 (default): 1024 is above 480, which is what 1024 open files allow"
-                + " (ulimit -n; 2 a session, 64 spare); give at most 480");
+            "--max-sessions=1024 (default): 1024 is above 384, which is what 1024 open files allow"
+                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 64 spare);"
+                + " give at most 384");
+  }
+
+  @Test
+  void read_handoffsThatLeaveNoFilesToSessions_isRefused() {
+    HostLimits few = new HostLimits(1000, 4096, 8 * GIB, 1024, 65530);
+
+    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=319"))
+        .containsExactly(
+            "--max-sessions=10: 10 is above 1, which is what 1024 open files allow (ulimit -n; 2 a"
+                + " session, 3 for each of --max-handoffs=319, 64 spare); give at most 1");
+    assertThat(refused(few, Map.of(), "--max-handoffs=320"))
+        .singleElement()
+        .asString()
+        .startsWith("--max-sessions=1024 (default): nothing fits");
   }
 
   @Test
@@ -367,6 +388,26 @@ final class OptionReaderTest {
   void read_requestsOutOfBounds_isRefused() {
     assertThat(refused("--max-requests-in-flight=0")).hasSize(1);
     assertThat(refused("--max-requests-in-flight=1000001")).hasSize(1);
+  }
+
+  @Test
+  void read_handoffsOutOfBounds_isRefused() {
+    assertThat(refused("--max-handoffs=0"))
+        .containsExactly("--max-handoffs=0: 0 is below 1, the least there is; give at least 1");
+    assertThat(refused("--max-handoffs=16385"))
+        .containsExactly(
+            "--max-handoffs=16385: 16385 is above 16384, the most that this version serves; give"
+                + " at most 16384");
+  }
+
+  @Test
+  void read_handoffWaitOutOfBounds_isRefused() {
+    assertThat(refused("--handoff-wait=99ms"))
+        .containsExactly(
+            "--handoff-wait=99ms: 99 ms is below 100, what a busy machine may take; give at least"
+                + " 100ms");
+    assertThat(refused("--handoff-wait=61s"))
+        .containsExactly("--handoff-wait=61s: 61000 ms is above 60000, a minute; give at most 60s");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.shm.SharedFileLayout;
 import java.lang.foreign.Arena;
@@ -60,6 +61,11 @@ final class TableOnlyFile implements PageFile {
   @Override
   public long residentPages() {
     return 0; // never more than there should be
+  }
+
+  @Override
+  public FileDuplicate duplicate() {
+    throw new UnsupportedOperationException("there is no descriptor");
   }
 
   @Override

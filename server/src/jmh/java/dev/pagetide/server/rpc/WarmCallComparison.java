@@ -90,7 +90,12 @@ public final class WarmCallComparison {
 
   private static BindableService realService(SessionRegistry sessions, Workers workers) {
     return new PageRangeRpc(
-        sessions, new SessionStreams(sessions, workers), workers, LIMITS.maxDataBytes(), 1);
+        sessions,
+        new SessionStreams(sessions, workers),
+        workers,
+        LIMITS.maxDataBytes(),
+        1,
+        Path.of("unused"));
   }
 
   private static Listeners listeners(BindableService service) {

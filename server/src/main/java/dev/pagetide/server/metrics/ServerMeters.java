@@ -1,5 +1,7 @@
 package dev.pagetide.server.metrics;
 
+import dev.pagetide.server.handoff.HandoffObserver;
+import dev.pagetide.server.handoff.HandoffOutcome;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
@@ -28,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Tags are bounded: states, reasons, outcomes. Nothing is counted by session, name or process,
  * so the number of series does not grow with them. Thread-safe.
  */
-public final class ServerMeters implements PageObserver {
+public final class ServerMeters implements PageObserver, HandoffObserver {
   /** From one page in the cache to a scan of everything. */
   private static final Duration[] BUCKETS = {
     Duration.ofNanos(1_000),
@@ -54,13 +56,14 @@ public final class ServerMeters implements PageObserver {
   private final Counter scansReclaimed;
   private final Counter scansEmpty;
   private final Map<SkipReason, Counter> skips = new EnumMap<>(SkipReason.class);
+  private final Map<HandoffOutcome, Counter> handoffs = new EnumMap<>(HandoffOutcome.class);
 
   /** As of the last {@link #refresh}: three gauges, one walk through the page tables. */
   private volatile PageCounts counts = new PageCounts(0, 0, 0, 0);
 
   private volatile @Nullable Shrinker shrinker;
 
-  /** Registers what the page package reports by itself; {@link #bind} adds the rest. */
+  /** Registers what is reported by observers; {@link #bind} adds the rest. */
   public ServerMeters(MeterRegistry registry) {
     this.registry = registry;
     this.allocate =
@@ -77,6 +80,15 @@ public final class ServerMeters implements PageObserver {
           Counter.builder("pagetide.pages.skipped")
               .description("Pages that a scan had chosen and passed over, by reason.")
               .tag("reason", reason.name().toLowerCase(Locale.ROOT))
+              .register(registry));
+    }
+    for (HandoffOutcome outcome : HandoffOutcome.values()) {
+      handoffs.put(
+          outcome,
+          Counter.builder("pagetide.handoffs")
+              .description(
+                  "Connections to the hand-over socket that were answered or broke, by outcome.")
+              .tag("outcome", outcome.name().toLowerCase(Locale.ROOT))
               .register(registry));
     }
   }
@@ -202,13 +214,17 @@ public final class ServerMeters implements PageObserver {
   public void scanned(ScanResult result, long nanos) {
     scan.record(nanos, TimeUnit.NANOSECONDS);
     (result.reclaimed() > 0 ? scansReclaimed : scansEmpty).increment();
-    result
-        .skipped()
-        .forEach((reason, pages) -> {
-          Counter counter = skips.get(reason);
-          if (counter != null) {
-            counter.increment(pages);
-          }
-        });
+    result.skipped().forEach((reason, pages) -> add(skips.get(reason), pages));
+  }
+
+  @Override
+  public void ended(HandoffOutcome outcome) {
+    add(handoffs.get(outcome), 1);
+  }
+
+  private static void add(@Nullable Counter counter, double amount) {
+    if (counter != null) {
+      counter.increment(amount);
+    }
   }
 }

@@ -28,6 +28,7 @@ final class Libc {
   /** Linux 6.3 and newer; older kernels say EINVAL. */
   static final int MFD_NOEXEC_SEAL = 0x8;
 
+  static final int F_DUPFD_CLOEXEC = 1030;
   static final int F_ADD_SEALS = 1033;
   static final int F_SEAL_SEAL = 0x1;
   static final int F_SEAL_SHRINK = 0x2;
@@ -107,13 +108,14 @@ final class Libc {
         length);
   }
 
-  static void fcntl(int fd, int command, int argument) throws SystemCallException {
-    call(
-        () -> (int) FCNTL.invokeExact(CAPTURED.get(), fd, command, argument),
-        "fcntl(%d, %d, %#x)",
-        fd,
-        command,
-        argument);
+  static int fcntl(int fd, int command, int argument) throws SystemCallException {
+    return (int)
+        call(
+            () -> (int) FCNTL.invokeExact(CAPTURED.get(), fd, command, argument),
+            "fcntl(%d, %d, %#x)",
+            fd,
+            command,
+            argument);
   }
 
   static void fstat(int fd, MemorySegment stat) throws SystemCallException {

@@ -175,6 +175,11 @@ public final class Memfd implements PageFile {
   }
 
   @Override
+  public FileDuplicate duplicate() throws SystemCallException {
+    return FileDuplicate.of(fd);
+  }
+
+  @Override
   public void close(boolean punch) {
     // Unmapped first: a late access through the mapping would give the table memory again.
     arena.close();

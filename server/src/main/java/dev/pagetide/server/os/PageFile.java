@@ -70,6 +70,13 @@ public interface PageFile {
   long residentPages() throws SystemCallException;
 
   /**
+   * A second descriptor of the file, for somebody who may keep it after {@link #close}.
+   *
+   * @throws SystemCallException if the kernel refused: this process has as many as it may
+   */
+  FileDuplicate duplicate() throws SystemCallException;
+
+  /**
    * Unmaps the file and closes the descriptor. Called once.
    *
    * @param punch whether to take the memory of table and pages before, so that it is back whoever

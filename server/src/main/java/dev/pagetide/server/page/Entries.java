@@ -26,6 +26,17 @@ final class Entries {
   private volatile int state;
   private volatile @Nullable Thread closer;
 
+  /**
+   * Enters.
+   *
+   * @throws PageFailure.Closed if it is shut
+   */
+  void enter() {
+    if (!tryEnter()) {
+      throw new PageFailure.Closed();
+    }
+  }
+
   /** Enters, unless it is shut. */
   boolean tryEnter() {
     if ((int) STATE.getAndAdd(this, 1) >= 0) {
@@ -46,6 +57,25 @@ final class Entries {
   /** Whether new entries are refused. */
   boolean isShut() {
     return state < 0;
+  }
+
+  /**
+   * Refuses whoever comes too late and needs no entry.
+   *
+   * @throws PageFailure.Closed if it is shut
+   */
+  void checkOpen() {
+    if (isShut()) {
+      throw new PageFailure.Closed();
+    }
+  }
+
+  /** What an access to the mapping, made without an entry, means that came after its end. */
+  PageFailure closed(IllegalStateException e) {
+    if (!isShut()) {
+      throw e;
+    }
+    return new PageFailure.Closed();
   }
 
   /**

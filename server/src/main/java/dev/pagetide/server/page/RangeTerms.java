@@ -13,6 +13,21 @@ import dev.pagetide.shm.SharedFileLayout;
  */
 public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverInstance) {
   /**
+   * The layout of a range for which some size was asked: rounded down to pages, and to the maximum.
+   *
+   * @param sizeBytes unsigned
+   * @throws PageFailure.SizeInvalid if the size is less than one page
+   */
+  SharedFileLayout grant(long sizeBytes) {
+    int pageSize = files.pageSize();
+    long granted = Long.compareUnsigned(sizeBytes, maxRangeBytes) > 0 ? maxRangeBytes : sizeBytes;
+    if (granted < pageSize) {
+      throw new PageFailure.SizeInvalid(sizeBytes, pageSize);
+    }
+    return SharedFileLayout.of(pageSize, Math.toIntExact(granted / pageSize));
+  }
+
+  /**
    * Makes a range's file, whose bookkeeping pages are reserved already.
    *
    * @throws PageFailure.NoMemory if the kernel refused; then the reservation is given back

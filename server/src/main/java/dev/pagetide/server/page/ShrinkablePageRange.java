@@ -1,6 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
+import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
@@ -100,14 +102,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    */
   public static ShrinkablePageRange register(
       long id, long sizeBytes, RangeTerms terms, PageBudget budget, Shrinker shrinker) {
-    int pageSize = terms.files().pageSize();
-    long most = terms.maxRangeBytes();
-    long granted = Long.compareUnsigned(sizeBytes, most) > 0 ? most : sizeBytes;
-    if (granted < pageSize) {
-      throw new PageFailure.SizeInvalid(sizeBytes, pageSize);
-    }
-    int pageCount = Math.toIntExact(granted / pageSize);
-    SharedFileLayout layout = SharedFileLayout.of(pageSize, pageCount);
+    SharedFileLayout layout = terms.grant(sizeBytes);
     shrinker.reserve(budget, layout.bookkeepingPages());
     PageFile file = terms.makeFile(id, layout, budget);
     new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
@@ -153,14 +148,14 @@ public final class ShrinkablePageRange implements AutoCloseable {
    */
   public boolean tryUseRange(int startPage, int endPage) {
     if (startPage >= endPage) {
-      checkOpen();
+      entries.checkOpen();
       return true;
     }
     checkSpan(startPage, endPage);
     try {
       return endPage - startPage == 1 ? tryUsePage(startPage) : tryUsePages(startPage, endPage);
     } catch (IllegalStateException e) {
-      throw closed(e);
+      throw entries.closed(e);
     }
   }
 
@@ -169,11 +164,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (spans.size() == 1) {
       return tryUseRange(spans.startPage(0), spans.endPage(0));
     }
-    checkOpen();
+    entries.checkOpen();
     try {
       return tryUseSpans(spans);
     } catch (IllegalStateException e) {
-      throw closed(e);
+      throw entries.closed(e);
     }
   }
 
@@ -246,7 +241,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   private PageSpans allocateSlow(PageSpans spans) {
-    enter();
+    entries.enter();
     try {
       return new UseAllocation(this, spans).run();
     } finally {
@@ -263,7 +258,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    */
   public void stopUsingRange(int startPage, int endPage) {
     if (startPage >= endPage) {
-      checkOpen();
+      entries.checkOpen();
       return;
     }
     checkSpan(startPage, endPage);
@@ -274,13 +269,13 @@ public final class ShrinkablePageRange implements AutoCloseable {
     try {
       counts.addStopped(PageFlips.toAvailable(table, pages, startPage, endPage, available));
     } catch (IllegalStateException e) {
-      throw closed(e);
+      throw entries.closed(e);
     }
   }
 
   /** As {@link #stopUsingRange(int, int)}, for a set of pages. */
   public void stopUsingRange(PageSpans spans) {
-    checkOpen();
+    entries.checkOpen();
     long available = PageWord.available(shrinker.clock().nanos());
     int stopped = 0;
     try {
@@ -290,7 +285,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
                 table, pages, spans.startPage(span), spans.endPage(span), available);
       }
     } catch (IllegalStateException e) {
-      throw closed(e);
+      throw entries.closed(e);
     } finally {
       ownCounts().addStopped(stopped);
     }
@@ -305,7 +300,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void read(long offset, ByteBuffer target) {
-    enter();
+    entries.enter();
     try {
       copies.read(offset, target);
     } finally {
@@ -322,7 +317,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void write(long offset, ByteBuffer source) {
-    enter();
+    entries.enter();
     try {
       copies.write(offset, source);
     } finally {
@@ -338,7 +333,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure as {@link #write} does
    */
   public void fillZero(long offset, long length) {
-    enter();
+    entries.enter();
     try {
       copies.fillZero(offset, length);
     } finally {
@@ -354,11 +349,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
    */
   public PageState[] states(int startPage, int endPage) {
     if (startPage >= endPage) {
-      checkOpen();
+      entries.checkOpen();
       return new PageState[0];
     }
     checkSpan(startPage, endPage);
-    enter();
+    entries.enter();
     try {
       return PageStates.of(table, pages, startPage, endPage);
     } finally {
@@ -373,6 +368,24 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
     try {
       return PageStates.count(table, pages);
+    } finally {
+      entries.leave();
+    }
+  }
+
+  /**
+   * A descriptor of the range's file for somebody else. It outlives the range, whose pages are
+   * punched nevertheless when it ends.
+   *
+   * @throws PageFailure.SystemRefused if this process may have no more descriptors
+   * @throws PageFailure.Closed if the range is closing
+   */
+  public FileDuplicate duplicateFile() {
+    entries.enter();
+    try {
+      return file.duplicate();
+    } catch (SystemCallException e) {
+      throw new PageFailure.SystemRefused(e);
     } finally {
       entries.leave();
     }
@@ -439,30 +452,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   private void checkSpan(int startPage, int endPage) {
-    checkOpen();
+    entries.checkOpen();
     if (startPage < 0 || endPage > pageCount) {
       throw PageFailure.PastEnd.ofPages(startPage, endPage, pageCount);
     }
-  }
-
-  private void checkOpen() {
-    if (entries.isShut()) {
-      throw new PageFailure.Closed();
-    }
-  }
-
-  private void enter() {
-    if (!entries.tryEnter()) {
-      throw new PageFailure.Closed();
-    }
-  }
-
-  /** What an access to the mapping that came after its end means. */
-  private PageFailure closed(IllegalStateException e) {
-    if (!entries.isShut()) {
-      throw e;
-    }
-    return new PageFailure.Closed();
   }
 
   ResidentPages pages() {

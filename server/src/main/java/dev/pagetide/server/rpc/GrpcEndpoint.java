@@ -34,6 +34,7 @@ public final class GrpcEndpoint implements AutoCloseable {
    * @param budget the whole server's budget
    * @param ownUid the server's own user, who may ask for ShrinkerService beside root
    * @param serverInstance this run of the server
+   * @param handoffSocket where sessions on the Unix socket fetch their file
    * @param observers interceptors that look at every call: meters
    */
   public GrpcEndpoint(
@@ -43,6 +44,7 @@ public final class GrpcEndpoint implements AutoCloseable {
       RequestLimits limits,
       int ownUid,
       long serverInstance,
+      Path handoffSocket,
       List<ServerInterceptor> observers) {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
@@ -52,7 +54,13 @@ public final class GrpcEndpoint implements AutoCloseable {
             limits,
             observers,
             List.of(
-                new PageRangeRpc(sessions, streams, workers, limits.maxDataBytes(), serverInstance),
+                new PageRangeRpc(
+                    sessions,
+                    streams,
+                    workers,
+                    limits.maxDataBytes(),
+                    serverInstance,
+                    handoffSocket),
                 new ShrinkerRpc(sessions, shrinker, budget, workers, ownUid),
                 health.getHealthService(),
                 ProtoReflectionServiceV1.newInstance()));

@@ -9,6 +9,7 @@ import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.FillZeroRequest;
 import dev.pagetide.v1.FillZeroResponse;
@@ -21,6 +22,7 @@ import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.ReadResponse;
+import dev.pagetide.v1.SharedFile;
 import dev.pagetide.v1.StopUsingRangeRequest;
 import dev.pagetide.v1.StopUsingRangeResponse;
 import dev.pagetide.v1.UseRangeRequest;
@@ -31,6 +33,7 @@ import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -55,18 +58,21 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private final Workers workers;
   private final int maxDataBytes;
   private final long serverInstance;
+  private final String handoffSocket;
 
   PageRangeRpc(
       SessionRegistry sessions,
       SessionStreams streams,
       Workers workers,
       int maxDataBytes,
-      long serverInstance) {
+      long serverInstance,
+      Path handoffSocket) {
     this.sessions = sessions;
     this.streams = streams;
     this.workers = workers;
     this.maxDataBytes = maxDataBytes;
     this.serverInstance = serverInstance;
+    this.handoffSocket = handoffSocket.toString();
   }
 
   @Override
@@ -105,15 +111,27 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   private OpenRangeResponse opened(Session session) {
     ShrinkablePageRange range = session.range();
-    return OpenRangeResponse.newBuilder()
-        .setOpened(
-            Opened.newBuilder()
-                .setSession(session.token())
-                .setRangeId(session.rangeId())
-                .setPageSize(range.pageSize())
-                .setPageCount(range.pageCount())
-                .setMaxDataBytes(maxDataBytes)
-                .setServerInstance(serverInstance))
+    Opened.Builder opened =
+        Opened.newBuilder()
+            .setSession(session.token())
+            .setRangeId(session.rangeId())
+            .setPageSize(range.pageSize())
+            .setPageCount(range.pageCount())
+            .setMaxDataBytes(maxDataBytes)
+            .setServerInstance(serverInstance);
+    if (session.peer().transport() == Peer.Transport.UNIX) {
+      opened.setFile(file(SharedFileLayout.of(range.pageSize(), range.pageCount())));
+    }
+    return OpenRangeResponse.newBuilder().setOpened(opened).build();
+  }
+
+  private SharedFile file(SharedFileLayout layout) {
+    return SharedFile.newBuilder()
+        .setHandoffSocket(handoffSocket)
+        .setSizeBytes(layout.sizeBytes())
+        .setTableOffset(layout.tableOffset())
+        .setDataOffset(layout.dataOffset())
+        .setLayoutVersion(SharedFileLayout.VERSION)
         .build();
   }
 

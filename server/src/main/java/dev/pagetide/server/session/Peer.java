@@ -32,4 +32,14 @@ public record Peer(Transport transport, int uid, int pid) {
   boolean sharesTokensWith(Peer other) {
     return transport == other.transport && uid == other.uid;
   }
+
+  /**
+   * Whether the other one can be the same process on this host, as far as the kernel tells. Never
+   * so of a caller by TCP, which may be on any host.
+   */
+  boolean mayBe(Peer other) {
+    return transport == Transport.UNIX
+        && sharesTokensWith(other)
+        && (pid == other.pid || pid == 0 || other.pid == 0);
+  }
 }

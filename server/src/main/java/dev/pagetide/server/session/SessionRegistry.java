@@ -186,6 +186,20 @@ public final class SessionRegistry {
   }
 
   /**
+   * The session of a token, for the very process that opened it, on a Unix socket: where the kernel
+   * tells pids, another process of the same user does not do.
+   *
+   * @throws SessionFailure.Unknown if there is none, or another process opened it, or by TCP
+   */
+  public Session findOpenedBy(Peer caller, String token) {
+    Session session = find(token, caller);
+    if (!session.peer().mayBe(caller)) {
+      throw new SessionFailure.Unknown();
+    }
+    return session;
+  }
+
+  /**
    * The session of a range, for the operator.
    *
    * @throws SessionFailure.Unknown if there is none

@@ -151,6 +151,11 @@ public final class TmpfsFile implements PageFile {
   }
 
   @Override
+  public FileDuplicate duplicate() throws SystemCallException {
+    return FileDuplicate.of(fd);
+  }
+
+  @Override
   public void close(boolean punch) {
     arena.close();
     try {

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;
@@ -23,7 +24,8 @@ final class FailingPageFile implements PageFile {
   enum Call {
     ALLOCATE,
     PUNCH,
-    RESIDENT_PAGES
+    RESIDENT_PAGES,
+    DUPLICATE
   }
 
   /** Which call fails, and what is done before each; used by the test and the lock's holder. */
@@ -128,6 +130,12 @@ final class FailingPageFile implements PageFile {
   @Override
   public void writeZeros(long offset, long length) throws SystemCallException {
     file.writeZeros(offset, length);
+  }
+
+  @Override
+  public FileDuplicate duplicate() throws SystemCallException {
+    script.come(Call.DUPLICATE, "duplicate()");
+    return file.duplicate();
   }
 
   @Override

@@ -1,0 +1,199 @@
+package dev.pagetide.server.handoff;
+
+import dev.pagetide.server.handoff.HandoffSlots.Slot;
+import dev.pagetide.server.os.FileDuplicate;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.SessionFailure;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.HandoffStatus;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.unix.Errors;
+import io.netty.channel.unix.FileDescriptor;
+import io.netty.channel.unix.PeerCredentials;
+import java.io.IOException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connection to the hand-over socket, from its acceptance to its end: one request, one answer.
+ *
+ * <p>Confined to its event loop. Whatever the client does or leaves undone, the connection ends
+ * within {@link HandoffLimits#connectionWait}, and every duplicate made for it is closed.
+ */
+/*
+ * What is sent is a duplicate, never the range's own descriptor. Netty sends a number, and may do so
+ * later than it was told to; if the session ended in between, its number could be that of another
+ * session's file by then. The duplicate is this connection's: made inside an entry of the range,
+ * closed when the write has succeeded or failed. Netty completes every write, if only with a failure
+ * when the channel is closed. So its number means that one file as long as anybody may send it.
+ *
+ * The status byte is a write of its own, before the descriptor's: Netty sends a descriptor as a
+ * message of one byte with SCM_RIGHTS. The client reads exactly one byte; a longer read could run
+ * into the next message, and drop what it carries.
+ */
+final class HandoffConnection extends ChannelInboundHandlerAdapter {
+  private final SessionRegistry sessions;
+  private final HandoffLimits limits;
+  private final HandoffSlots slots;
+  private final HandoffObserver observer;
+  private final HandoffRequest request = new HandoffRequest();
+
+  private @Nullable Future<?> deadline;
+  private Peer peer = Peer.TCP;
+  private Slot slot = Slot.NONE;
+
+  /** The answer is written, or is about to be. */
+  private boolean answered;
+
+  /** Nothing is to come from the client that it might still want to send. */
+  private boolean requestOver;
+
+  private boolean reported;
+
+  HandoffConnection(
+      SessionRegistry sessions,
+      HandoffLimits limits,
+      HandoffSlots slots,
+      HandoffObserver observer) {
+    this.sessions = sessions;
+    this.limits = limits;
+    this.slots = slots;
+    this.observer = observer;
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) throws IOException {
+    PeerCredentials credentials = ((EpollDomainSocketChannel) context.channel()).peerCredentials();
+    peer = Peer.unix(credentials.uid(), credentials.pid());
+    slot = slots.enter(peer.uid());
+    deadline =
+        context
+            .executor()
+            .schedule(
+                () -> timeIsUp(context), limits.connectionWait().toMillis(), TimeUnit.MILLISECONDS);
+    if (slot != Slot.SERVED) {
+      requestOver = slot == Slot.NONE;
+      answer(context, HandoffStatus.BUSY, HandoffOutcome.BUSY);
+    }
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    ByteBuf bytes = (ByteBuf) message;
+    try {
+      HandoffRequest.State state = request.add(bytes);
+      if (state != HandoffRequest.State.INCOMPLETE) {
+        requestEnded(context, state);
+      }
+    } finally {
+      bytes.release();
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event instanceof ChannelInputShutdownEvent) {
+      // Closed, or closed for writing: in the second case the client can still read an answer.
+      requestEnded(context, HandoffRequest.State.MALFORMED);
+    }
+  }
+
+  private void requestEnded(ChannelHandlerContext context, HandoffRequest.State state) {
+    requestOver = true;
+    if (answered) {
+      var _ = context.close();
+    } else if (state == HandoffRequest.State.COMPLETE) {
+      handOver(context);
+    } else {
+      answer(context, HandoffStatus.MALFORMED, HandoffOutcome.MALFORMED);
+    }
+  }
+
+  private void timeIsUp(ChannelHandlerContext context) {
+    requestOver = true;
+    if (!answered) {
+      answer(context, HandoffStatus.TOO_LATE, HandoffOutcome.TOO_LATE);
+    }
+    // Also where the answer could not be written: the client does not read it.
+    var _ = context.close();
+  }
+
+  private void handOver(ChannelHandlerContext context) {
+    FileDuplicate duplicate;
+    try {
+      duplicate = sessions.findOpenedBy(peer, request.token()).range().duplicateFile();
+    } catch (SessionFailure.Unknown | PageFailure.Closed e) {
+      answer(context, HandoffStatus.UNKNOWN_SESSION, HandoffOutcome.UNKNOWN_SESSION);
+      return;
+    } catch (PageFailure.SystemRefused e) {
+      answer(context, HandoffStatus.FAILED, HandoffOutcome.FAILED);
+      return;
+    }
+    answered = true;
+    var _ = context.write(statusByte(HandoffStatus.PASSED));
+    context
+        .writeAndFlush(new FileDescriptor(duplicate.number()))
+        .addListener((ChannelFuture sent) -> {
+          duplicate.close();
+          answerEnded(sent, HandoffOutcome.PASSED);
+        });
+  }
+
+  private void answer(ChannelHandlerContext context, HandoffStatus status, HandoffOutcome outcome) {
+    answered = true;
+    context
+        .writeAndFlush(statusByte(status))
+        .addListener((ChannelFuture sent) -> answerEnded(sent, outcome));
+  }
+
+  private static ByteBuf statusByte(HandoffStatus status) {
+    return Unpooled.wrappedBuffer(new byte[] {status.code()});
+  }
+
+  private void answerEnded(ChannelFuture sent, HandoffOutcome outcome) {
+    report(sent.isSuccess() ? outcome : outcomeOf(sent.cause()));
+    if (requestOver) {
+      var _ = sent.channel().close();
+    }
+  }
+
+  /** The kernel says of most failures that the client has gone; else it will not send. */
+  private static HandoffOutcome outcomeOf(@Nullable Throwable cause) {
+    return cause instanceof Errors.NativeIoException refused
+            && refused.expectedErr() != Errors.ERRNO_EPIPE_NEGATIVE
+            && refused.expectedErr() != Errors.ERRNO_ECONNRESET_NEGATIVE
+        ? HandoffOutcome.FAILED
+        : HandoffOutcome.BROKEN;
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    Future<?> timer = deadline;
+    if (timer != null) {
+      timer.cancel(false);
+    }
+    slots.leave(slot, peer.uid());
+    report(HandoffOutcome.BROKEN);
+  }
+
+  private void report(HandoffOutcome outcome) {
+    if (!reported) {
+      reported = true;
+      observer.ended(outcome);
+    }
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    // A read that failed: the client has gone. (A write that failed is its listener's.)
+    var _ = context.close();
+  }
+}
