@@ -23,7 +23,7 @@ final class DemoScript {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration POLL = Duration.ofMillis(20);
   private static final int MAPPED_PAIRS = 1_000_000;
-  private static final int RPC_PAIRS = 1_000;
+  private static final int RPC_PAIRS = 200;
   private static final String REQUESTS_METRIC = "grpc_server_requests_received_messages_total";
   private static final String USE_METHOD = "method=\"UseRange\"";
   private static final String PAGES_METRIC = "pagetide_pages";
