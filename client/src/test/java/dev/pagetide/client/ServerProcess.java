@@ -3,7 +3,9 @@ package dev.pagetide.client;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +22,7 @@ public final class ServerProcess implements AutoCloseable {
 
   private final Path root;
   private final Process process;
+  private String ready = "";
 
   private ServerProcess(Path root, Process process) {
     this.root = root;
@@ -46,6 +49,7 @@ public final class ServerProcess implements AutoCloseable {
       server.close();
       throw new IOException("the server said " + line + "; its log:\n" + log);
     }
+    server.ready = line;
     Thread.ofVirtual()
         .start(() -> {
           try {
@@ -73,6 +77,14 @@ public final class ServerProcess implements AutoCloseable {
   /** Where its sockets are. */
   public Path directory() {
     return root.resolve("run");
+  }
+
+  /** What it serves at /metrics; needs {@code --http}. */
+  String metrics() throws IOException {
+    String http = ready.replaceFirst(".* http=", "").replaceFirst(" .*", "");
+    try (InputStream answer = URI.create(http + "/metrics").toURL().openStream()) {
+      return new String(answer.readAllBytes(), StandardCharsets.UTF_8);
+    }
   }
 
   /** Sends SIGKILL and waits for the end. */
