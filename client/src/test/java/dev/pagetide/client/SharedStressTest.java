@@ -85,7 +85,8 @@ final class SharedStressTest {
     long reclaimed = 0;
     while (client.isAlive()) {
       boolean dryRun = random.nextInt(4) > 0;
-      reclaimed += shrinker.scan(1, ShrinkerClient.ALL_RANGES, dryRun).reclaimedPages() * (dryRun ? 0 : 1);
+      reclaimed +=
+          shrinker.scan(1, ShrinkerClient.ALL_RANGES, dryRun).reclaimedPages() * (dryRun ? 0 : 1);
     }
     return reclaimed;
   }

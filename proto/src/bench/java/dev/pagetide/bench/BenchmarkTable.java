@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.bench;
 
 import static java.util.Objects.requireNonNull;
 
@@ -20,8 +20,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
 /**
- * Runs the benchmarks of this package in rounds, each against its baseline, and prints their ratios
- * beside their limits.
+ * Runs benchmarks in rounds, each against its baseline, and prints their ratios beside their
+ * limits.
  *
  * <p>Each round is one fork of every benchmark, so a measured method and its baseline run within
  * seconds of each other, again and again: a machine that is slow for a while is slow for both. Two
@@ -29,20 +29,25 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * disturbs the machine the minima are what the code costs.
  */
 public final class BenchmarkTable {
-  /** A measured method, the baseline in the same class, and the largest ratio that is right. */
-  private record Row(Class<?> type, String measured, String baseline, double limit) {}
+  /** A limit that every ratio meets. */
+  public static final double NO_LIMIT = Double.POSITIVE_INFINITY;
 
-  private static final double NO_LIMIT = Double.POSITIVE_INFINITY;
+  /**
+   * A comparison.
+   *
+   * @param type the class of both methods
+   * @param measured the method in question
+   * @param baseline what it is measured against
+   * @param limit the largest ratio that is right
+   */
+  public record Row(Class<?> type, String measured, String baseline, double limit) {}
 
-  private static final List<Row> ROWS =
-      List.of(
-          new Row(WarmUseBenchmark.class, "onePage", "bareOnePage", 1.35),
-          new Row(WarmUseBenchmark.class, "sixteenPages", "bareSixteenPages", 1.35),
-          new Row(FreshUseBenchmark.class, "freshPages", "bareFallocate", 1.25),
-          new Row(SweepBenchmark.class, "count", "bareWords", NO_LIMIT),
-          new Row(SweepBenchmark.class, "sweep", "bareWords", NO_LIMIT));
+  private final List<Row> rows;
 
-  private BenchmarkTable() {}
+  /** A table of these rows; all benchmarks of their packages are run. */
+  public BenchmarkTable(List<Row> rows) {
+    this.rows = List.copyOf(rows);
+  }
 
   /**
    * Runs and prints.
@@ -50,10 +55,10 @@ public final class BenchmarkTable {
    * @param arguments the number of rounds (5 unless given), and a regular expression that selects
    *     benchmarks
    */
-  public static void main(String[] arguments) throws RunnerException {
+  public void run(String... arguments) throws RunnerException {
     int rounds = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 5;
     String selected =
-        arguments.length > 1 ? arguments[1] : BenchmarkTable.class.getPackageName() + ".*";
+        arguments.length > 1 ? arguments[1] : rows.getFirst().type.getPackageName() + "\\..*";
     Map<String, List<Double>> scores = new TreeMap<>();
     Map<String, List<Double>> allocated = new TreeMap<>();
     for (int round = 0; round < rounds; round++) {
@@ -100,7 +105,7 @@ public final class BenchmarkTable {
     return name.toString();
   }
 
-  private static void print(Map<String, List<Double>> scores, Map<String, List<Double>> allocated) {
+  private void print(Map<String, List<Double>> scores, Map<String, List<Double>> allocated) {
     System.out.printf(
         Locale.ROOT,
         "%n%-48s %10s %10s %10s %10s %9s %9s %6s %8s%n",
@@ -114,7 +119,7 @@ public final class BenchmarkTable {
         "limit",
         "B/op");
     scores.forEach((name, measured) -> {
-      for (Row row : ROWS) {
+      for (Row row : rows) {
         String prefix = row.type.getName() + ".";
         if (!name.split(" ", 2)[0].equals(prefix + row.measured)) {
           continue;
