@@ -185,7 +185,8 @@ final class ArchitectureTest {
     classes()
         .should()
         .onlyDependOnClassesThat()
-        .resideInAnyPackage("dev.pagetide.shm..", "java..", "org.jspecify..")
+        .resideInAnyPackage(
+            "dev.pagetide.shm..", "java..", "org.jspecify..", "com.google.errorprone.annotations..")
         .check(shm);
   }
 }

@@ -11,20 +11,14 @@ import dev.pagetide.v1.ShrinkerServiceGrpc;
 import dev.pagetide.v1.Transport;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
-import java.io.File;
-import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Callers of another uid, and callers by TCP: promises 18 and 32. */
 final class OtherCallersTest {
   private static final ByteString SECRET = ByteString.copyFromUtf8("secret");
-  private static final String NOBODY = "65534";
 
   @Test
   void anyRpc_tokenOfAnotherUid_isUnknownAndTheShrinkerIsRefused() throws Exception {
@@ -37,7 +31,8 @@ final class OtherCallersTest {
       session.stop(0, 1);
 
       List<String> lines =
-          runAsNobody(server.parent(), server.target(), session.token(), "same name");
+          OtherUid.run(
+              server.parent(), OtherUidClient.class, server.target(), session.token(), "same name");
 
       assertThat(lines)
           .containsExactly(
@@ -52,51 +47,6 @@ final class OtherCallersTest {
       assertThat(session.use(0, 1)).isEmpty();
       assertThat(session.read(0, SECRET.size())).isEqualTo(SECRET);
       server.stopWithoutStackTrace();
-    }
-  }
-
-  /** Our class path, where nobody can read it: our own may lie in a home that is closed to it. */
-  private static List<String> runAsNobody(Path folder, String... arguments) throws Exception {
-    List<String> classPath = new ArrayList<>();
-    int number = 0;
-    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
-      Path copy = folder.resolve("cp" + number++ + (entry.endsWith(".jar") ? ".jar" : ""));
-      if (Files.exists(Path.of(entry))) {
-        copyTree(Path.of(entry), copy);
-        classPath.add(copy.toString());
-      }
-    }
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "setpriv",
-                "--reuid=" + NOBODY,
-                "--regid=" + NOBODY,
-                "--clear-groups",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                String.join(File.pathSeparator, classPath),
-                OtherUidClient.class.getName()));
-    command.addAll(List.of(arguments));
-    Path output = folder.resolve("output");
-    Process process =
-        new ProcessBuilder(command)
-            .directory(folder.toFile())
-            .redirectOutput(output.toFile())
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return Files.readAllLines(output);
-  }
-
-  private static void copyTree(Path from, Path to) throws IOException {
-    try (Stream<Path> files = Files.walk(from)) {
-      for (Path file : files.toList()) {
-        Path copy = to.resolve(from.relativize(file).toString());
-        Files.copy(file, file.equals(from) ? to : copy);
-      }
     }
   }
 

@@ -24,9 +24,9 @@ import java.util.OptionalInt;
  * tested is the protocol and not a library's view of it. Each call gives up after 30 s.
  */
 @SuppressWarnings("restricted")
-final class RawHandoff implements AutoCloseable {
+public final class RawHandoff implements AutoCloseable {
   /** What {@link #readStatus} gives where the connection ended without a byte. */
-  static final int END = -1;
+  public static final int END = -1;
 
   private static final int AF_UNIX = 1;
   private static final int SOCK_STREAM_CLOEXEC = 0x80001;
@@ -92,14 +92,18 @@ final class RawHandoff implements AutoCloseable {
     }
   }
 
-  static RawHandoff connect(String path) throws IOException {
+  public static RawHandoff connect(String path) throws IOException {
     return new RawHandoff(path);
   }
 
   /** Connects to the socket of a server's directory. */
   static RawHandoff connect(TestServer server) throws IOException {
-    String grpc = server.target().substring("unix:".length());
-    return new RawHandoff(Path.of(grpc).resolveSibling("handoff.sock").toString());
+    return connect(socketOf(server));
+  }
+
+  private static String socketOf(TestServer server) {
+    Path grpc = Path.of(server.target().substring("unix:".length()));
+    return grpc.resolveSibling("handoff.sock").toString();
   }
 
   /**
@@ -127,7 +131,7 @@ final class RawHandoff implements AutoCloseable {
     }
   }
 
-  boolean send(String text) throws IOException {
+  public boolean send(String text) throws IOException {
     return send(text.getBytes(StandardCharsets.ISO_8859_1));
   }
 
@@ -147,7 +151,7 @@ final class RawHandoff implements AutoCloseable {
   }
 
   /** Reads exactly one byte, without room for control data; {@link #END} if there is none. */
-  int readStatus() throws IOException {
+  public int readStatus() throws IOException {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment data = scratch.allocate(1);
       int read = call(() -> (int) (long) RECV.invokeExact(captured, socket, data, 1L, 0));
@@ -161,7 +165,7 @@ final class RawHandoff implements AutoCloseable {
   }
 
   /** Receives one message; its descriptor, if it brings one. Of one byte, if it is any. */
-  OptionalInt receiveDescriptor() throws IOException {
+  public OptionalInt receiveDescriptor() throws IOException {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment data = scratch.allocate(2);
       MemorySegment control = scratch.allocate(CMSG_SPACE, Long.BYTES);
@@ -196,7 +200,11 @@ final class RawHandoff implements AutoCloseable {
 
   /** The whole exchange: sends a token, and takes the descriptor that its session gets. */
   static FetchedFile fetch(TestServer server, String token) throws IOException {
-    try (RawHandoff connection = connect(server)) {
+    return fetch(socketOf(server), token);
+  }
+
+  static FetchedFile fetch(String socket, String token) throws IOException {
+    try (RawHandoff connection = connect(socket)) {
       connection.send(token + "\n");
       int status = connection.readStatus();
       if (status != HandoffStatus.PASSED.code()) {
@@ -217,7 +225,8 @@ final class RawHandoff implements AutoCloseable {
     arena.close();
   }
 
-  static void closeDescriptor(int descriptor) throws IOException {
+  /** Closes a descriptor that was received. */
+  public static void closeDescriptor(int descriptor) throws IOException {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(Linker.Option.captureStateLayout());
       int result;

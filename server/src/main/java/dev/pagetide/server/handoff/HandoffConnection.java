@@ -21,6 +21,8 @@ import java.io.IOException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One connection to the hand-over socket, from its acceptance to its end: one request, one answer.
@@ -40,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  * into the next message, and drop what it carries.
  */
 final class HandoffConnection extends ChannelInboundHandlerAdapter {
+  private static final Logger LOG = LoggerFactory.getLogger(HandoffConnection.class);
+
   private final SessionRegistry sessions;
   private final HandoffLimits limits;
   private final HandoffSlots slots;
@@ -194,6 +198,10 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     // A read that failed: the client has gone. (A write that failed is its listener's.)
+    if (!(cause instanceof IOException)) {
+      LOG.error("a hand-over ended by a bug of the server", cause);
+      report(HandoffOutcome.FAILED);
+    }
     var _ = context.close();
   }
 }

@@ -334,6 +334,38 @@ final class MemfdTest {
     assertThat(openDescriptors()).isZero();
   }
 
+  @Test
+  void duplicate_fileClosedMeanwhile_staysThatFileUntilClosedItself() throws IOException {
+    FileDuplicate duplicate = file.duplicate();
+    Path path = Path.of("/proc/self/fd/" + duplicate.number());
+    assertThat(duplicate.number()).isNotEqualTo(file.descriptor());
+    assertThat(openDescriptors()).isEqualTo(2);
+
+    file.close(true);
+
+    assertThat(openDescriptors()).isEqualTo(1);
+    assertThat(Files.readSymbolicLink(path).toString()).contains(NAME);
+    assertThat(Files.readString(Path.of("/proc/self/fdinfo/" + duplicate.number())))
+        .as("O_CLOEXEC")
+        .containsPattern("flags:\\s+0*2\\d00000?2");
+    duplicate.close();
+    assertThat(openDescriptors()).isZero();
+  }
+
+  @Test
+  void duplicate_closedTwice_closesNobodyElsesNumber() throws IOException {
+    FileDuplicate first = file.duplicate();
+    first.close();
+    try (FileDuplicate second = file.duplicate()) {
+      assertThat(second.number()).as("the lowest free number").isEqualTo(first.number());
+
+      first.close();
+
+      assertThat(openDescriptors()).isEqualTo(2);
+    }
+    assertThat(openDescriptors()).isEqualTo(1);
+  }
+
   private byte[] read(long offset, int length) throws IOException {
     ByteBuffer target = ByteBuffer.allocate(length);
     file.read(offset, target);

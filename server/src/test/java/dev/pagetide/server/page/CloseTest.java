@@ -42,6 +42,7 @@ final class CloseTest {
               () -> range.write(0, ByteBuffer.allocate(1)),
               () -> range.fillZero(0, 1),
               () -> range.fillZero(0, 0),
+              range::duplicateFile,
               () -> range.states(0, 1),
               () -> range.states(1, 0))) {
         assertThatThrownBy(verb::run)

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.handoff;
+
+import org.jspecify.annotations.NullMarked;
