@@ -9,6 +9,7 @@ import dev.pagetide.shm.PageState;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.ScanRequest;
+import dev.pagetide.v1.ScanResponse;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
@@ -16,7 +17,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /** The random-operation suite's server in a second process, and its ranges behind gRPC. */
 final class OverGrpc implements RangeUnderTest.Server {
@@ -42,18 +44,15 @@ final class OverGrpc implements RangeUnderTest.Server {
   }
 
   @Override
-  public int pageSize() {
-    return Memfd.systemPageSize();
-  }
-
-  @Override
-  public RangeUnderTest open(int pages) {
+  public RangeUnderTest open(long sizeBytes) {
+    int pages = Math.toIntExact(sizeBytes / Memfd.systemPageSize());
     return new RemoteRange(RawSession.open(channel, pages));
   }
 
   @Override
-  public long scan(long pages) {
-    return shrinker.scan(ScanRequest.newBuilder().setPages(pages).build()).getReclaimed();
+  public ScanResult scan(long pages) {
+    ScanResponse answer = shrinker.scan(ScanRequest.newBuilder().setPages(pages).build());
+    return new ScanResult(answer.getScanned(), answer.getReclaimed(), Map.of());
   }
 
   @Override
@@ -71,75 +70,65 @@ final class OverGrpc implements RangeUnderTest.Server {
   }
 
   private record RemoteRange(RawSession session) implements RangeUnderTest {
+    private static final Map<String, Refused.Why> REASONS =
+        Map.of("PAGE_NOT_USED", Refused.Why.NOT_USED, "NO_MEMORY", Refused.Why.NO_MEMORY);
+
+    private static <T> T told(Supplier<T> verb) {
+      try {
+        return verb.get();
+      } catch (StatusRuntimeException e) {
+        Refused.Why why = REASONS.get(Refusal.of(e).reason());
+        throw why == null ? e : new Refused(why, e);
+      }
+    }
+
+    private static void told(Runnable verb) {
+      told(() -> {
+        verb.run();
+        return true;
+      });
+    }
+
     @Override
     public int pageCount() {
       return session.opened().getPageCount();
     }
 
     @Override
-    public Optional<BitSet> use(BitSet pages) {
-      try {
-        BitSet fresh = new BitSet();
-        for (PageSpan span : session.use(spans(pages))) {
-          fresh.set(span.getStartPage(), span.getEndPage());
-        }
-        return Optional.of(fresh);
-      } catch (StatusRuntimeException e) {
-        expect("NO_MEMORY", e);
-        return Optional.empty();
+    public BitSet use(int... spans) {
+      BitSet fresh = new BitSet();
+      for (PageSpan span : told(() -> session.use(list(spans)))) {
+        fresh.set(span.getStartPage(), span.getEndPage());
       }
+      return fresh;
     }
 
-    private static List<PageSpan> spans(BitSet pages) {
-      List<PageSpan> spans = new ArrayList<>();
-      int start = pages.nextSetBit(0);
-      while (start >= 0) {
-        int end = pages.nextClearBit(start);
-        spans.add(RawSession.span(start, end));
-        start = pages.nextSetBit(end);
+    private static List<PageSpan> list(int... spans) {
+      List<PageSpan> list = new ArrayList<>();
+      for (int i = 0; i < spans.length; i += 2) {
+        list.add(RawSession.span(spans[i], spans[i + 1]));
       }
-      return spans;
-    }
-
-    private static void expect(String reason, StatusRuntimeException refused) {
-      if (!Refusal.of(refused).reason().equals(reason)) {
-        throw refused;
-      }
+      return list;
     }
 
     @Override
-    public void stop(BitSet pages) {
-      session.stop(spans(pages));
+    public void stop(int... spans) {
+      session.stop(list(spans));
     }
 
     @Override
-    public boolean write(long offset, byte[] bytes) {
-      return usedFor(() -> session.write(offset, ByteString.copyFrom(bytes)));
+    public void write(long offset, byte[] bytes) {
+      told(() -> session.write(offset, ByteString.copyFrom(bytes)));
     }
 
     @Override
-    public boolean zero(long offset, int length) {
-      return usedFor(() -> session.fillZero(offset, length));
-    }
-
-    private static boolean usedFor(Runnable call) {
-      try {
-        call.run();
-        return true;
-      } catch (StatusRuntimeException e) {
-        expect("PAGE_NOT_USED", e);
-        return false;
-      }
+    public void fillZero(long offset, long length) {
+      told(() -> session.fillZero(offset, length));
     }
 
     @Override
-    public Optional<byte[]> read(long offset, int length) {
-      try {
-        return Optional.of(session.read(offset, length).toByteArray());
-      } catch (StatusRuntimeException e) {
-        expect("PAGE_NOT_USED", e);
-        return Optional.empty();
-      }
+    public byte[] read(long offset, int length) {
+      return told(() -> session.read(offset, length).toByteArray());
     }
 
     @Override
@@ -154,6 +143,11 @@ final class OverGrpc implements RangeUnderTest.Server {
                 default -> PageState.USED;
               })
           .toArray(PageState[]::new);
+    }
+
+    @Override
+    public void vanish() {
+      session.cancel();
     }
 
     @Override
