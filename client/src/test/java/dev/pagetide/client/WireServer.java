@@ -22,7 +22,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  */
 final class WireServer implements ServerInside {
   /** Of a race in this process, which round is gone where each call is an rpc. */
-  private static final int ROUNDS_SHARE = 40;
+  private static final int ROUNDS_SHARE = 100;
 
   private static final int FEWEST_ROUNDS = 5;
 
@@ -115,8 +115,13 @@ final class WireServer implements ServerInside {
   }
 
   @Override
-  public void close() {
+  public void closeRanges() {
     ranges.forEach(WireRange::close);
+  }
+
+  @Override
+  public void close() {
+    closeRanges();
     operator.close();
     server.close();
   }

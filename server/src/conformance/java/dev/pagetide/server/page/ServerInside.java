@@ -22,6 +22,9 @@ public interface ServerInside extends RangeUnderTest.Server {
    */
   int rounds(int inProcess);
 
+  /** Ends every session that was opened here and has not ended; returns once that is done. */
+  void closeRanges();
+
   /** Cheap enough for every step: bits, words, charge and the kernel tell of the same memory. */
   @Override
   default void check() {

@@ -69,8 +69,13 @@ final class InProcess implements ServerInside {
   }
 
   @Override
-  public void close() {
+  public void closeRanges() {
     cores.forEach(ShrinkablePageRange::close);
+  }
+
+  @Override
+  public void close() {
+    closeRanges();
   }
 
   private record InProcessRange(ShrinkablePageRange range) implements RangeUnderTest {

@@ -25,11 +25,6 @@ final class RandomOperationsTest {
     run(200_000);
   }
 
-  @Test
-  void operations_atRandomOverGrpc_doAsTheModelDoes() {
-    new RandomOperations(Seeds.next(), Memfd.systemPageSize(), OverGrpc::new).run(5_000);
-  }
-
   @Tag("long")
   @Test
   void operations_atRandomForLong_doAsTheModelDoes() {
