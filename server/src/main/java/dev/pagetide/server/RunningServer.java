@@ -47,8 +47,12 @@ final class RunningServer implements AutoCloseable {
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
   private @Nullable ServerDirectory directory;
+  private @Nullable Core core;
   private @Nullable GrpcEndpoint grpc;
   private @Nullable String httpUrl;
+
+  /** What all sessions of a server have in common. */
+  record Core(PageBudget budget, Shrinker shrinker, SessionRegistry sessions) {}
 
   private RunningServer(ServerOptions options) {
     this.drainWait = options.drainWait();
@@ -60,10 +64,15 @@ final class RunningServer implements AutoCloseable {
    * @throws StartupException if something stands in the way; nothing is left running then
    */
   static RunningServer start(ServerOptions options) throws StartupException {
+    return start(options, PageFileMaker.MEMFD);
+  }
+
+  /** As {@link #start(ServerOptions)}, with files that a test can make fail. */
+  static RunningServer start(ServerOptions options, PageFileMaker files) throws StartupException {
     RunningServer server = new RunningServer(options);
     boolean started = false;
     try {
-      server.open(options);
+      server.open(options, files);
       started = true;
       return server;
     } finally {
@@ -73,7 +82,7 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  private void open(ServerOptions options) throws StartupException {
+  private void open(ServerOptions options, PageFileMaker files) throws StartupException {
     SharedMemoryProbe.check();
     ServerDirectory served =
         ServerDirectory.open(options.directory(), options.socketMode(), options.socketGroup());
@@ -95,10 +104,11 @@ final class RunningServer implements AutoCloseable {
                 options.maxSessionsPerUid(),
                 options.maxResidentBytesPerUid() / pageSize,
                 options.maxResidentBytesPerSession() / pageSize),
-            new RangeTerms(PageFileMaker.MEMFD, options.maxRangeBytes(), serverInstance),
+            new RangeTerms(files, options.maxRangeBytes(), serverInstance),
             budget,
             shrinker,
             InstantSource.system());
+    core = new Core(budget, shrinker, sessions);
     meters.bind(shrinker, budget, sessions, pageSize);
 
     GrpcEndpoint endpoint =
@@ -190,6 +200,15 @@ final class RunningServer implements AutoCloseable {
     InetAddress host = address.getAddress();
     String name = host == null ? address.getHostString() : host.getHostAddress();
     return (name.contains(":") ? "[" + name + "]" : name) + ":" + address.getPort();
+  }
+
+  /** The parts that hold and take the memory, for a test to look at. */
+  Core core() {
+    Core parts = core;
+    if (parts == null) {
+      throw new IllegalStateException("not started");
+    }
+    return parts;
   }
 
   /** Where clients on this host connect: {@code unix:DIR/grpc.sock}. */

@@ -119,7 +119,8 @@ public final class GrpcEndpoint implements AutoCloseable {
   /** Stops at once whatever is left. */
   @Override
   public void close() {
+    listeners.endCalls();
+    workers.close(); // before the event loops, on which they may still be answering
     listeners.close();
-    workers.close();
   }
 }

@@ -113,11 +113,16 @@ final class Listeners implements AutoCloseable {
     servers.forEach(Server::shutdown);
   }
 
-  /** Stops whatever is left. */
-  @Override
-  public void close() {
+  /** Ends whatever call is left. Whoever answers one still may do so, into the void. */
+  void endCalls() {
     shutdown();
     servers.forEach(Listeners::awaitTermination);
+  }
+
+  /** Stops whatever is left; nobody may be about to answer a call any more. */
+  @Override
+  public void close() {
+    endCalls();
     loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
     acceptor.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
   }

@@ -1,66 +1,81 @@
 package dev.pagetide.server.page;
 
-import dev.pagetide.server.os.Memfd;
 import dev.pagetide.shm.PageState;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
-import java.util.Optional;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The random-operation suite's server in this process, with a clock that ticks at each look. */
-final class InProcess implements RangeUnderTest.Server {
+/** A server under test without sessions and wires, with a clock that ticks at each look. */
+final class InProcess implements ServerInside {
   private final AtomicLong clock = new AtomicLong();
-  private final TestRanges ranges;
+  private final AtomicLong nextId = new AtomicLong(1);
+  private final PageBudget budget;
+  private final Shrinker shrinker;
+  private final RangeTerms terms;
+  private final List<ShrinkablePageRange> cores = new CopyOnWriteArrayList<>();
 
-  /** A server with this budget, bookkeeping pages included. */
-  InProcess(long budgetPages) {
-    this.ranges = new TestRanges(budgetPages, clock::incrementAndGet, PageFileMaker.MEMFD);
+  InProcess(ServerTerms wanted) {
+    this.budget = PageBudget.root("--max-resident-bytes", wanted.budgetPages());
+    this.shrinker = new Shrinker(budget, clock::incrementAndGet, PageObserver.NONE);
+    this.terms = new RangeTerms(wanted.files(), wanted.maxRangeBytes(), 1);
   }
 
   @Override
-  public int pageSize() {
-    return Memfd.systemPageSize();
+  public RangeUnderTest open(long sizeBytes) {
+    PageBudget own = budget.child("--max-resident-bytes-per-session", budget.limitPages());
+    ShrinkablePageRange range =
+        Refused.told(() ->
+            ShrinkablePageRange.register(
+                nextId.getAndIncrement(), sizeBytes, terms, own, shrinker));
+    cores.add(range);
+    return new InProcessRange(range);
   }
 
   @Override
-  public RangeUnderTest open(int pages) {
-    PageBudget own =
-        ranges.budget.child("--max-resident-bytes-per-session", ranges.budget.limitPages());
-    return new InProcessRange(ranges.open(pages, own));
+  public ShrinkablePageRange core(RangeUnderTest range) {
+    return ((InProcessRange) range).range;
   }
 
   @Override
-  public long scan(long pages) {
-    return ranges.shrinker.scan(pages).reclaimed();
+  public List<ShrinkablePageRange> cores() {
+    return cores;
+  }
+
+  @Override
+  public Shrinker shrinker() {
+    return shrinker;
+  }
+
+  @Override
+  public PageBudget budget() {
+    return budget;
+  }
+
+  @Override
+  public int rounds(int inProcess) {
+    return inProcess;
+  }
+
+  @Override
+  public ScanResult scan(long pages) {
+    return shrinker.scan(pages);
   }
 
   @Override
   public long count() {
-    return ranges.shrinker.count();
+    return shrinker.count();
   }
 
   @Override
-  public void check() {
-    long resident = 0;
-    for (ShrinkablePageRange range : ranges.ranges) {
-      long kernel = Invariants.residentPages(range);
-      PageCounts counts = range.counts();
-      if (kernel - range.file().layout().bookkeepingPages() != counts.available() + counts.used()
-          || range.pages().count() != counts.available() + counts.used()
-          || counts.contradictions() != 0) {
-        throw new AssertionError(range + ": " + counts + ", kernel " + kernel);
-      }
-      resident += kernel;
-    }
-    if (resident != ranges.budget.chargedPages()) {
-      throw new AssertionError(ranges.budget + ", resident " + resident);
-    }
+  public void closeRanges() {
+    cores.forEach(ShrinkablePageRange::close);
   }
 
   @Override
   public void close() {
-    ranges.checkInvariants();
-    ranges.close();
+    closeRanges();
   }
 
   private record InProcessRange(ShrinkablePageRange range) implements RangeUnderTest {
@@ -69,52 +84,56 @@ final class InProcess implements RangeUnderTest.Server {
       return range.pageCount();
     }
 
+    /** One span goes the way of one span. */
     @Override
-    public Optional<BitSet> use(BitSet pages) {
-      try {
-        return Optional.of(Pages.toBits(range.useRange(Pages.spans(pageCount(), pages))));
-      } catch (PageFailure.NoMemory e) {
-        return Optional.empty();
+    public BitSet use(int... spans) {
+      return Pages.toBits(
+          Refused.told(() ->
+              spans.length == 2 ? range.useRange(spans[0], spans[1]) : range.useRange(set(spans))));
+    }
+
+    private PageSpans set(int... spans) {
+      PageSpans.Builder builder = range.spans();
+      for (int i = 0; i < spans.length; i += 2) {
+        builder.add(spans[i], spans[i + 1]);
       }
+      return builder.build();
     }
 
     @Override
-    public void stop(BitSet pages) {
-      range.stopUsingRange(Pages.spans(pageCount(), pages));
+    public void stop(int... spans) {
+      Refused.told(() -> {
+        if (spans.length == 2) {
+          range.stopUsingRange(spans[0], spans[1]);
+        } else {
+          range.stopUsingRange(set(spans));
+        }
+      });
     }
 
     @Override
-    public boolean write(long offset, byte[] bytes) {
-      try {
-        range.write(offset, ByteBuffer.wrap(bytes));
-        return true;
-      } catch (PageFailure.NotUsed e) {
-        return false;
-      }
+    public void write(long offset, byte[] bytes) {
+      Refused.told(() -> range.write(offset, ByteBuffer.wrap(bytes)));
     }
 
     @Override
-    public boolean zero(long offset, int length) {
-      try {
-        range.fillZero(offset, length);
-        return true;
-      } catch (PageFailure.NotUsed e) {
-        return false;
-      }
+    public void fillZero(long offset, long length) {
+      Refused.told(() -> range.fillZero(offset, length));
     }
 
     @Override
-    public Optional<byte[]> read(long offset, int length) {
-      try {
-        return Optional.of(Pages.bytesAt(range, offset, length));
-      } catch (PageFailure.NotUsed e) {
-        return Optional.empty();
-      }
+    public byte[] read(long offset, int length) {
+      return Refused.told(() -> Pages.bytesAt(range, offset, length));
     }
 
     @Override
     public PageState[] states() {
-      return range.states(0, range.pageCount());
+      return Refused.told(() -> range.states(0, range.pageCount()));
+    }
+
+    @Override
+    public void vanish() {
+      range.close();
     }
 
     @Override

@@ -8,10 +8,14 @@ import org.junit.jupiter.api.Test;
 final class RandomOperationsTest {
   private static final long STEPS_PER_SERVER = 10_000;
 
+  private static InProcess inProcess(long budgetPages) {
+    return new InProcess(ServerTerms.ofBudget(budgetPages));
+  }
+
   private static void run(long steps) {
     long seed = Seeds.next();
     for (long done = 0; done < steps; done += STEPS_PER_SERVER) {
-      new RandomOperations(seed + done, Memfd.systemPageSize(), InProcess::new)
+      new RandomOperations(seed + done, Memfd.systemPageSize(), RandomOperationsTest::inProcess)
           .run(STEPS_PER_SERVER);
     }
   }
@@ -19,11 +23,6 @@ final class RandomOperationsTest {
   @Test
   void operations_atRandom_doAsTheModelDoes() {
     run(200_000);
-  }
-
-  @Test
-  void operations_atRandomOverGrpc_doAsTheModelDoes() {
-    new RandomOperations(Seeds.next(), Memfd.systemPageSize(), OverGrpc::new).run(5_000);
   }
 
   @Tag("long")

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** Promises 10, 12 and 25 where a client touches pages through its mapping, as it always can. */
+/** What a client's touches through its mapping count as, and what it keeps of a stopped server. */
 final class StraysTest {
   @Test
   void useRange_freePageTouchedThroughAMapping_readsZerosAndCountsTheStray() {
@@ -28,27 +28,6 @@ final class StraysTest {
   }
 
   @Test
-  void useRange_reclaimedPageTouchedAgain_readsZeros() {
-    try (TestRanges ranges = TestRanges.unlimited();
-        ClientView client = new ClientView(ranges.open(4))) {
-      ShrinkablePageRange range = ranges.ranges.getFirst();
-      range.useRange(0, 4);
-      Pages.fill(range, 0, 4, 7);
-      range.stopUsingRange(1, 2);
-      assertThat(ranges.shrinker.scan(1).reclaimed()).isEqualTo(1);
-      assertThat(client.get(1, 0)).isZero();
-      client.scribble(1, 9);
-
-      range.useRange(0, 4);
-
-      assertThat(Pages.bytes(range, 1, 2)).containsOnly(0);
-      assertThat(Pages.bytes(range, 2, 4)).containsOnly(7);
-      assertThat(range.strays()).isEqualTo(1);
-      ranges.checkInvariants();
-    }
-  }
-
-  @Test
   void useRange_noStrays_countsNone() {
     try (TestRanges ranges = TestRanges.unlimited()) {
       ShrinkablePageRange range = ranges.open(1024);
@@ -59,38 +38,6 @@ final class StraysTest {
 
       assertThat(range.strays()).isZero();
       ranges.checkInvariants();
-    }
-  }
-
-  @Test
-  void scan_clientUnmappedItsFile_reclaimsAllTheSame() { // promise 25
-    try (TestRanges ranges = TestRanges.unlimited()) {
-      ShrinkablePageRange range = ranges.open(8);
-      range.useRange(0, 8);
-      try (ClientView client = new ClientView(range)) {
-        client.scribble(3, 9);
-      }
-      range.stopUsingRange(0, 8);
-
-      assertThat(ranges.shrinker.scan(100).reclaimed()).isEqualTo(8);
-
-      ranges.checkInvariants();
-    }
-  }
-
-  @Test
-  void close_clientHoldsItsMapping_givesTheMemoryBackAndReadsZeros() {
-    try (TestRanges ranges = TestRanges.unlimited()) {
-      ShrinkablePageRange range = ranges.open(8);
-      range.useRange(0, 8);
-      Pages.fill(range, 0, 8, 7);
-      try (ClientView client = new ClientView(range)) {
-        range.close();
-
-        assertThat(client.get(3, 0)).isZero();
-        assertThat(client.table().wordAcquire(3)).isZero();
-        assertThat(ranges.budget.chargedPages()).isZero();
-      }
     }
   }
 

@@ -6,10 +6,11 @@ import java.util.Random;
  * Seeds of random tests: from the system property {@code pagetide.seed}, or fresh and printed, so
  * that a failure can be had again.
  */
-final class Seeds {
+public final class Seeds {
   private Seeds() {}
 
-  static long next() {
+  /** A seed for the calling test. */
+  public static long next() {
     Long given = Long.getLong("pagetide.seed");
     long seed = given == null ? new Random().nextLong() : given;
     String test =

@@ -9,13 +9,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongFunction;
+import java.util.stream.IntStream;
 
 /**
- * Random operations on a server and on its model, compared after every step: states, counts,
- * freshness, the bytes of touched pages, and with them which pages were reclaimed. All bytes every
- * 500 steps.
+ * Random operations on a server and on its model, compared after every step: states of what it may
+ * have touched, counts, freshness, the bytes of touched pages, and with them which pages were
+ * reclaimed. All bytes every 500 steps.
  */
-final class RandomOperations {
+public final class RandomOperations {
   private static final int STEPS_BETWEEN_WHOLE_LOOKS = 500;
 
   private final Random random;
@@ -32,7 +33,7 @@ final class RandomOperations {
    *
    * @param newServer a server with a budget of so many pages, bookkeeping included
    */
-  RandomOperations(
+  public RandomOperations(
       long seed, int pageSize, LongFunction<? extends RangeUnderTest.Server> newServer) {
     this.seed = seed;
     this.random = new Random(seed);
@@ -50,7 +51,7 @@ final class RandomOperations {
     this.server = newServer.apply(limit);
     this.model = new ServerModel(pageSize, limit);
     for (int size : pages) {
-      ranges.add(server.open(size));
+      ranges.add(server.open((long) size * pageSize));
       ServerModel.Range unused =
           model.new Range(size, SharedFileLayout.of(pageSize, size).bookkeepingPages());
       expect(unused.states.length == size, "opened");
@@ -58,12 +59,12 @@ final class RandomOperations {
   }
 
   /** Runs so many steps, and closes the server. */
-  void run(long steps) {
+  public void run(long steps) {
     try (server) {
       for (step = 0; step < steps; step++) {
         int index = random.nextInt(ranges.size());
-        step(ranges.get(index), model.ranges.get(index));
-        compare();
+        boolean mayReclaim = step(ranges.get(index), model.ranges.get(index));
+        compare(mayReclaim ? IntStream.range(0, ranges.size()) : IntStream.of(index));
         if (step % STEPS_BETWEEN_WHOLE_LOOKS == 0) {
           compareAllBytes();
         }
@@ -72,28 +73,30 @@ final class RandomOperations {
     }
   }
 
-  private void step(RangeUnderTest range, ServerModel.Range expected) {
+  /** Does one operation; whether it is one that may reclaim, from whichever range. */
+  private boolean step(RangeUnderTest range, ServerModel.Range expected) {
     int kind = random.nextInt(100);
     if (kind < 30) {
       BitSet pages = somePages(range.pageCount());
       last = "use " + pages;
-      Optional<BitSet> fresh = range.use(pages);
+      Optional<BitSet> fresh = use(range, pages);
       Optional<BitSet> right = expected.use(pages);
       expect(fresh.equals(right), "fresh " + fresh + ", not " + right);
       if (fresh.isPresent()) {
         pages.stream().forEach(page -> compareBytes(range, expected, page * pageSize, pageSize));
       }
+      return true;
     } else if (kind < 55) {
       BitSet pages = somePages(range.pageCount());
       last = "stop " + pages;
-      range.stop(pages);
+      range.stop(spans(pages));
       expected.stop(pages);
     } else if (kind < 72) {
       int offset = someOffset(range);
       byte[] bytes = new byte[someLength(range, offset)];
       random.nextBytes(bytes);
       last = "write " + bytes.length + " at " + offset;
-      boolean written = range.write(offset, bytes);
+      boolean written = usedFor(() -> range.write(offset, bytes));
       expect(written == expected.isUsed(offset, bytes.length), "written " + written);
       if (written) {
         System.arraycopy(bytes, 0, expected.bytes, offset, bytes.length);
@@ -103,7 +106,7 @@ final class RandomOperations {
       int offset = someOffset(range);
       int length = someLength(range, offset);
       last = "zero " + length + " at " + offset;
-      boolean zeroed = range.zero(offset, length);
+      boolean zeroed = usedFor(() -> range.fillZero(offset, length));
       expect(zeroed == expected.isUsed(offset, length), "zeroed " + zeroed);
       if (zeroed) {
         Arrays.fill(expected.bytes, offset, offset + length, (byte) 0);
@@ -113,16 +116,64 @@ final class RandomOperations {
       int offset = someOffset(range);
       int length = someLength(range, offset);
       last = "read " + length + " at " + offset;
-      Optional<byte[]> bytes = range.read(offset, length);
+      Optional<byte[]> bytes = read(range, offset, length);
       expect(bytes.isPresent() == expected.isUsed(offset, length), "read " + bytes.isPresent());
       bytes.ifPresent(read -> compareBytes(read, expected, offset));
     } else {
       long pages = random.nextInt(4) == 0 ? random.nextInt(80) : random.nextInt(4);
       last = "scan " + pages;
-      long reclaimed = server.scan(pages);
+      long reclaimed = server.scan(pages).reclaimed();
       long right = model.scan(pages);
       expect(reclaimed == right, "reclaimed " + reclaimed + ", not " + right);
+      return true;
     }
+    return false;
+  }
+
+  /** The fresh pages, or empty if there was no memory for all of them. */
+  private static Optional<BitSet> use(RangeUnderTest range, BitSet pages) {
+    try {
+      return Optional.of(range.use(spans(pages)));
+    } catch (Refused e) {
+      return only(Refused.Why.NO_MEMORY, e);
+    }
+  }
+
+  /** The bytes, or empty if a page is not USED. */
+  private static Optional<byte[]> read(RangeUnderTest range, long offset, int length) {
+    try {
+      return Optional.of(range.read(offset, length));
+    } catch (Refused e) {
+      return only(Refused.Why.NOT_USED, e);
+    }
+  }
+
+  /** Whether all pages of a copy were USED. */
+  private static boolean usedFor(Runnable copy) {
+    try {
+      copy.run();
+      return true;
+    } catch (Refused e) {
+      return only(Refused.Why.NOT_USED, e).isPresent();
+    }
+  }
+
+  private static <T> Optional<T> only(Refused.Why expected, Refused refused) {
+    if (refused.why() != expected) {
+      throw refused;
+    }
+    return Optional.empty();
+  }
+
+  private static int[] spans(BitSet pages) {
+    IntStream.Builder spans = IntStream.builder();
+    int start = pages.nextSetBit(0);
+    while (start >= 0) {
+      int end = pages.nextClearBit(start);
+      spans.add(start).add(end);
+      start = pages.nextSetBit(end);
+    }
+    return spans.build().toArray();
   }
 
   /** Mostly one span, sometimes several or none. */
@@ -152,14 +203,14 @@ final class RandomOperations {
     return Math.min(most, length);
   }
 
-  private void compare() {
-    for (int i = 0; i < ranges.size(); i++) {
+  private void compare(IntStream touched) {
+    touched.forEach(i -> {
       PageState[] states = ranges.get(i).states();
-      if (!Arrays.equals(states, model.ranges.get(i).states)) {
-        expect(
-            false, "range " + i + ": " + map(states) + ", not " + map(model.ranges.get(i).states));
+      PageState[] right = model.ranges.get(i).states;
+      if (!Arrays.equals(states, right)) {
+        expect(false, "range " + i + ": " + map(states) + ", not " + map(right));
       }
-    }
+    });
     long count = server.count();
     expect(count == model.count(), "count " + count);
     try {
@@ -182,7 +233,7 @@ final class RandomOperations {
 
   private void compareBytes(
       RangeUnderTest range, ServerModel.Range expected, int offset, int length) {
-    Optional<byte[]> bytes = range.read(offset, length);
+    Optional<byte[]> bytes = read(range, offset, length);
     expect(bytes.isPresent(), "read refused at " + offset);
     compareBytes(bytes.orElseThrow(), expected, offset);
   }

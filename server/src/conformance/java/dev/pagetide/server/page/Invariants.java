@@ -14,11 +14,11 @@ final class Invariants {
   private Invariants() {}
 
   /** Checks all open ranges, on the assumption that no client brought strays. */
-  static void check(TestRanges of) {
+  static void check(PageBudget budget, Shrinker shrinker, List<ShrinkablePageRange> ranges) {
     long dataPages = 0;
     long available = 0;
     List<ShrinkablePageRange> open = new ArrayList<>();
-    for (ShrinkablePageRange range : of.ranges) {
+    for (ShrinkablePageRange range : ranges) {
       if (!range.isClosed()) {
         open.add(range);
         checkPages(range);
@@ -26,10 +26,10 @@ final class Invariants {
         available += range.counts().available();
       }
     }
-    checkCharges(of.budget, open);
+    checkCharges(budget, open);
     open.forEach(range -> checkCharges(range.budget(), open));
-    assertThat(of.shrinker.count()).as("sum of AVAILABLE pages").isEqualTo(available);
-    PageCounters counters = of.shrinker.counters();
+    assertThat(shrinker.count()).as("sum of AVAILABLE pages").isEqualTo(available);
+    PageCounters counters = shrinker.counters();
     assertThat(counters.allocated() - counters.reclaimed() - counters.closed())
         .as("allocated - reclaimed - closed")
         .isEqualTo(dataPages);

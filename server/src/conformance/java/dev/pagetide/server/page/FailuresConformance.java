@@ -1,0 +1,189 @@
+package dev.pagetide.server.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Promise 30: an allocation that fails anywhere changes no word and leaves nothing unaccounted; and
+ * a punch that fails puts everything back.
+ */
+public abstract class FailuresConformance extends RangeConformance {
+  private static final int PAGES = 700;
+
+  protected FailuresConformance(Function<ServerTerms, ? extends ServerInside> servers) {
+    super(servers);
+  }
+
+  @BeforeEach
+  final void startFailing() {
+    start(failing());
+  }
+
+  /** Runs of absent pages between USED and AVAILABLE ones, longer than one hold of the lock. */
+  private RangeUnderTest openWithHoles() {
+    script.failNone();
+    RangeUnderTest range = open(PAGES);
+    range.use(10, 12);
+    range.use(300, 310);
+    range.use(650, 651);
+    fill(range, 300, 310, 7);
+    fill(range, 10, 12, 7);
+    range.stop(305, 310);
+    return range;
+  }
+
+  /** Uses everything; false if there was no memory for it. */
+  private static boolean useAll(RangeUnderTest range) {
+    try {
+      range.use(0, PAGES);
+      return true;
+    } catch (Refused e) {
+      assertThat(e.why()).isEqualTo(Refused.Why.NO_MEMORY);
+      return false;
+    }
+  }
+
+  @Test
+  void use_nthCallToTheKernelFails_changesNoWordAndLeavesNothingUnaccounted() { // promise 30
+    int failures = 0;
+    boolean failed = true;
+    while (failed) {
+      RangeUnderTest range = openWithHoles();
+      long[] before = words(range);
+      long charged = server().budget().chargedPages();
+      script.failNth(failures + 1);
+
+      failed = !useAll(range);
+
+      if (failed) {
+        failures++;
+        assertThat(words(range)).isEqualTo(before);
+        assertThat(server().budget().chargedPages()).isEqualTo(charged);
+      }
+      script.failNone();
+      checkInvariants();
+      assertThat(range.use(0, PAGES).cardinality()).isEqualTo(failed ? PAGES - 13 : 0);
+      expectBytes(range, 300, 310, 7);
+      expectBytes(range, 10, 12, 7);
+      checkInvariants();
+      range.close();
+    }
+    assertThat(failures).isGreaterThan(4); // runs, and a look for strays under each hold
+  }
+
+  @Test
+  void use_nthAndEveryLaterCallFails_leavesNothingUnaccounted() { // promise 30
+    int failures = 0;
+    boolean failed = true;
+    while (failed) {
+      RangeUnderTest range = openWithHoles();
+      script.failFrom(failures + 1, Integer.MAX_VALUE, null);
+
+      failed = !useAll(range);
+
+      failures += failed ? 1 : 0;
+      script.failNone();
+      // Pages that could not be punched again are AVAILABLE: a scan takes them.
+      checkInvariants();
+      assertThat(core(range).counts().used()).isEqualTo(failed ? 8 : PAGES);
+      server().scan(PAGES);
+      assertThat(core(range).pages().count()).isEqualTo(failed ? 8 : PAGES);
+      expectBytes(range, 300, 305, 7);
+      checkInvariants();
+      range.close();
+    }
+    assertThat(failures).isGreaterThan(4);
+  }
+
+  @Test
+  void use_failsWhileASecondUserUsesAPageOfIt_takesNothingFromTheSecond()
+      throws InterruptedException { // promise 30
+    for (int round = 0; round < server().rounds(30); round++) {
+      RangeUnderTest range = open(PAGES);
+      ResidentPages resident = core(range).pages();
+      AtomicBoolean failing = new AtomicBoolean();
+      // The third call is the second hold's look for strays: pages 0 to 255 have memory by then.
+      script.failNth(3);
+      script.beforeEach(() -> {
+        if (script.calls() == 3 && resident.isResident(0)) {
+          failing.set(true);
+          while (!resident.lock.hasQueuedThreads()) {
+            Thread.onSpinWait();
+          }
+        }
+      });
+
+      Crowd.run(
+          2,
+          index -> {
+            if (index == 0) {
+              assertRefused(Refused.Why.NO_MEMORY, () -> range.use(0, PAGES));
+            } else {
+              while (!failing.get()) {
+                Thread.onSpinWait();
+              }
+              range.use(0, 2, 100, 101);
+              fill(range, 0, 2, 7);
+              fill(range, 100, 101, 7);
+            }
+          });
+
+      script.beforeEach(() -> {});
+      script.failNone();
+      assertThat(core(range).counts()).isEqualTo(new PageCounts(PAGES - 3, 0, 3, 0));
+      expectBytes(range, 0, 2, 7);
+      expectBytes(range, 100, 101, 7);
+      checkInvariants();
+      range.close();
+    }
+  }
+
+  @Test
+  void scan_punchFails_putsWordBitAndChargeBack() { // promises 2 and 22
+    RangeUnderTest range = open(8);
+    range.use(0, 8);
+    fill(range, 0, 8, 7);
+    range.stop(0, 2);
+    range.stop(4, 6);
+    long[] words = words(range);
+    long charged = server().budget().chargedPages();
+    script.failEvery(FailingPageFile.Call.PUNCH);
+
+    ScanResult all = server().scan(100);
+    ScanResult one = server().scan(1);
+
+    assertThat(all.reclaimed()).isZero();
+    assertThat(all.skipped()).containsOnlyKeys(SkipReason.PUNCH_FAILED);
+    assertThat(one.reclaimed()).isZero();
+    assertThat(one.skipped()).containsOnlyKeys(SkipReason.PUNCH_FAILED);
+    assertThat(map(range)).isEqualTo("AAUUAAUU");
+    assertThat(words(range)).isEqualTo(words);
+    assertThat(server().budget().chargedPages()).isEqualTo(charged);
+    script.failNone();
+    checkInvariants();
+    assertThat(server().scan(1).reclaimed()).isEqualTo(1);
+    assertThat(map(range)).isEqualTo("AFUUAAUU");
+    assertThat(range.use(0, 8)).isEqualTo(pages(1, 2));
+    expectBytes(range, 2, 8, 7);
+  }
+
+  @Test
+  void scan_onePunchOfSeveralFails_takesTheOtherRuns() { // promises 22 and 24
+    RangeUnderTest range = open(8);
+    range.use(0, 8);
+    range.stop(0, 8);
+    range.use(2, 4);
+    range.use(6, 7);
+    script.failNth(2);
+
+    ScanResult result = server().scan(100);
+
+    assertThat(result).isEqualTo(new ScanResult(5, 3, Map.of(SkipReason.PUNCH_FAILED, 2L)));
+    assertThat(map(range)).isEqualTo("FFUUAAUF");
+  }
+}
