@@ -57,6 +57,9 @@ final class WireServer implements ServerInside {
         connect(faces == Faces.REMOTE ? AccessChoice.REMOTE : AccessChoice.SHARED);
     try {
       PageRange range = WireRange.told(() -> owner.open(OpenOptions.ofSize(sizeBytes)));
+      if ((range.access() == RangeAccess.SHARED) != (faces != Faces.REMOTE)) {
+        throw new AssertionError(faces + " is " + range.access() + ": " + range.whyRemote());
+      }
       List<PageRange> all = new ArrayList<>(List.of(range));
       if (faces == Faces.MIXED) {
         all.add(operator.attach(range.ticket()));
