@@ -114,10 +114,10 @@ final class AllocationFailureTest {
     try (TestRanges ranges = failingBy(script)) {
       ShrinkablePageRange range = ranges.open(PAGES);
       AtomicBoolean failing = new AtomicBoolean();
-      // The third call is the second hold's look for strays: pages 0 to 255 have memory by then.
-      script.failNth(3);
+      // The fourth call is the second hold's look for strays: pages 0 to 255 have memory by then.
+      script.failNth(4);
       script.beforeEach(() -> {
-        if (script.calls() == 3 && range.pages().isResident(0)) {
+        if (script.calls() == 4 && range.pages().isResident(0)) {
           failing.set(true);
           while (!range.pages().lock.hasQueuedThreads()) {
             Thread.onSpinWait();
