@@ -16,6 +16,9 @@ import org.openjdk.jcstress.infra.results.LLL_Result;
  * on the real range: the same memory at two addresses, as in two processes.
  */
 public final class MappedTableStress {
+  /** Some microseconds: half of that time the page is AVAILABLE, by another stamp each time. */
+  private static final int ROUNDS = 64;
+
   private MappedTableStress() {}
 
   /**
@@ -102,7 +105,8 @@ public final class MappedTableStress {
   }
 
   /**
-   * A client's use, stop, use, between the shrinker's read of the word and its compare-and-set.
+   * A client's use, and again and again its stop and use, between the shrinker's read of the word
+   * and its compare-and-set.
    *
    * <p>The bug it would show: a reclaim by the state of the word alone, without its stamp, takes a
    * page that has been used since it was chosen.
@@ -123,8 +127,7 @@ public final class MappedTableStress {
     @Actor
     public void round(LLLL_Result result) {
       result.r1 = page.clientUse(0);
-      page.clientStop(0);
-      result.r2 = page.clientUse(0);
+      result.r2 = page.clientRounds(0, ROUNDS);
       page.clientWrite(0, StressRange.NEW);
     }
 
@@ -173,8 +176,7 @@ public final class MappedTableStress {
     @Actor
     public void round(LLLL_Result result) {
       result.r1 = pages.clientUse(1);
-      pages.clientStop(1);
-      result.r2 = pages.clientUse(1);
+      result.r2 = pages.clientRounds(1, ROUNDS);
       pages.clientWrite(1, StressRange.NEW);
     }
 

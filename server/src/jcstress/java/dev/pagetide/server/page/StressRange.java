@@ -210,6 +210,18 @@ final class StressRange {
         : "left";
   }
 
+  /** The client stops and uses a USED page: "kept", or "fresh" if it was taken in any round. */
+  String clientRounds(int page, int rounds) {
+    String kept = "kept";
+    for (int round = 0; round < rounds; round++) {
+      clientStop(page);
+      if (!clientUse(page).equals("kept")) {
+        kept = "fresh";
+      }
+    }
+    return kept;
+  }
+
   /** The client writes a page's first bytes through its mapping. */
   void clientWrite(int page, long value) {
     client().view.setLong(page, value);
