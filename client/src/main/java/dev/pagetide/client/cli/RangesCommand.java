@@ -13,7 +13,18 @@ import picocli.CommandLine.Command;
 final class RangesCommand extends OperatorCommand {
 
   private static final List<String> HEAD =
-      List.of("RANGE", "PID", "UID", "FREE", "AVAILABLE", "USED", "HIGH", "OPENED", "NAME");
+      List.of(
+          "RANGE",
+          "PID",
+          "UID",
+          "FREE",
+          "AVAILABLE",
+          "USED",
+          "HIGH",
+          "STRAYS",
+          "CONTRADICTIONS",
+          "OPENED",
+          "NAME");
 
   @Override
   void run(ShrinkerClient shrinker, CommandIo io) {
@@ -52,6 +63,8 @@ final class RangesCommand extends OperatorCommand {
         Integer.toString(range.availablePages()),
         Integer.toString(range.usedPages()),
         Integer.toString(range.highWatermark()),
+        Long.toString(range.strays()),
+        Long.toString(range.contradictions()),
         range.openTime().truncatedTo(ChronoUnit.SECONDS).toString(),
         TerminalText.escape(range.name()));
   }

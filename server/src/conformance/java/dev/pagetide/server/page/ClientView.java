@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -8,9 +9,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 
 /** A range's file as a client sees it: mapped whole, read-write, through a descriptor. */
@@ -18,11 +22,13 @@ final class ClientView implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment file;
   private final SharedFileLayout layout;
+  private final Path descriptor;
 
   ClientView(ShrinkablePageRange range) {
     this.layout = range.file().layout();
+    this.descriptor = descriptor(range);
     try (FileChannel channel =
-        FileChannel.open(descriptor(range), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        FileChannel.open(descriptor, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       this.file = channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.sizeBytes(), arena);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -64,6 +70,48 @@ final class ClientView implements AutoCloseable {
   /** Writes a byte into each of a page's words, as a client with a mapping can at any time. */
   void scribble(int page, int value) {
     file.asSlice(layout.pageOffset(page), layout.pageSize()).fill((byte) value);
+  }
+
+  /**
+   * Gives pages memory, so that neither SEEK_DATA nor mincore shows it, or does what the options
+   * say: the command {@code fallocate}, a second process that opens the file.
+   */
+  void fallocate(int startPage, int endPage, String... options) {
+    long offset = layout.pageOffset(startPage);
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "fallocate",
+                "--offset=" + offset,
+                "--length=" + (layout.pageOffset(endPage) - offset)));
+    command.addAll(List.of(options));
+    command.add(
+        descriptor.toString().replace("self", Long.toString(ProcessHandle.current().pid())));
+    try {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (process.waitFor() != 0) {
+        throw new AssertionError(command + ": " + said);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("interrupted", e);
+    }
+  }
+
+  SharedFileHeader header() {
+    return new SharedFileHeader(file);
+  }
+
+  /** The first bytes of a page. */
+  long getLong(int page) {
+    return file.get(ValueLayout.JAVA_LONG, layout.pageOffset(page));
+  }
+
+  /** Writes the first bytes of a page. */
+  void setLong(int page, long value) {
+    file.set(ValueLayout.JAVA_LONG, layout.pageOffset(page), value);
   }
 
   byte get(int page, int offset) {

@@ -107,10 +107,10 @@ public abstract class FailuresConformance extends RangeConformance {
       RangeUnderTest range = open(PAGES);
       ResidentPages resident = core(range).pages();
       AtomicBoolean failing = new AtomicBoolean();
-      // The third call is the second hold's look for strays: pages 0 to 255 have memory by then.
-      script.failNth(3);
+      // The fourth call is the second hold's look for strays: pages 0 to 255 have memory by then.
+      script.failNth(4);
       script.beforeEach(() -> {
-        if (script.calls() == 3 && resident.isResident(0)) {
+        if (script.calls() == 4 && resident.isResident(0)) {
           failing.set(true);
           while (!resident.lock.hasQueuedThreads()) {
             Thread.onSpinWait();

@@ -1,13 +1,16 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One small range on a real memfd, with a shrinker and a budget of its own, that one stress test's
@@ -17,6 +20,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * So a test has a {@link Pool} of ranges, and a state's constructor claims the next one and makes
  * all its pages FREE. {@link #stillMine} says whether the pool was large enough: more states alive
  * than ranges would disturb each other.
+ *
+ * <p>The ranges of a mapped pool have a client: a second mapping of the same memfd, as another
+ * process would have it, with a page table of its own on it. It does what an honest client does.
  */
 final class StressRange {
   /** What a page holds before, and what an actor writes into it. */
@@ -42,14 +48,27 @@ final class StressRange {
     private final Shrinker shrinker;
     private final ShrinkablePageRange range;
     private final AtomicLong claims = new AtomicLong();
+    private final @Nullable Client client;
 
-    Slot(long id, int pageCount, int budgetDataPages) {
+    Slot(long id, int pageCount, int budgetDataPages, boolean mapped) {
       int pageSize = PageFileMaker.MEMFD.pageSize();
       SharedFileLayout layout = SharedFileLayout.of(pageSize, pageCount);
       budget = PageBudget.root("--max-resident-bytes", layout.bookkeepingPages() + budgetDataPages);
       shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
       RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, layout.dataBytes(), 1);
       range = ShrinkablePageRange.register(id, layout.dataBytes(), terms, budget, shrinker);
+      client = mapped ? new Client(new ClientView(range)) : null;
+    }
+  }
+
+  /** The other side: a mapping of the whole file, and the table as it sees it. */
+  private static final class Client {
+    private final ClientView view;
+    private final PageTable table;
+
+    Client(ClientView view) {
+      this.view = view;
+      this.table = view.table();
     }
   }
 
@@ -62,9 +81,18 @@ final class StressRange {
     private final AtomicInteger next = new AtomicInteger();
 
     Pool(int pageCount, int budgetDataPages) {
+      this(pageCount, budgetDataPages, false);
+    }
+
+    private Pool(int pageCount, int budgetDataPages, boolean mapped) {
       for (int i = 0; i < RANGES; i++) {
-        slots[i] = new Slot(i, pageCount, budgetDataPages);
+        slots[i] = new Slot(i, pageCount, budgetDataPages, mapped);
       }
+    }
+
+    /** Ranges each of which a client has mapped, and that no budget limits. */
+    static Pool mapped(int pageCount) {
+      return new Pool(pageCount, 1 << 20, true);
     }
 
     /** A range whose pages are all FREE, for one state alone. */
@@ -95,6 +123,17 @@ final class StressRange {
   StressRange available(int startPage, int endPage) {
     used(startPage, endPage);
     range.stopUsingRange(startPage, endPage);
+    return this;
+  }
+
+  /**
+   * Has a sweep queue all AVAILABLE pages, and the one that is first in the queue taken. What the
+   * queue held of states before is dropped on the way: its words are gone.
+   */
+  StressRange queued(int first) {
+    if (!scan(1).equals("took") || PageWord.state(word(first)) != PageWord.FREE) {
+      throw new IllegalStateException("page " + first + " was not first in the queue");
+    }
     return this;
   }
 
@@ -140,8 +179,57 @@ final class StressRange {
     } catch (PageFailure.NotUsed e) {
       return "refused";
     }
-    long value = bytes.getLong(0);
+    return name(bytes.getLong(0));
+  }
+
+  private static String name(long value) {
     return value == OLD ? "old" : value == NEW ? "new" : value == 0 ? "zeros" : "garbage";
+  }
+
+  private Client client() {
+    Client client = slot.client;
+    if (client == null) {
+      throw new IllegalStateException("the pool's ranges are not mapped");
+    }
+    return client;
+  }
+
+  /**
+   * The client uses a page by itself: "kept". If the page is not AVAILABLE it asks the server, as
+   * an honest client does: that says "fresh", or "kept", too.
+   */
+  String clientUse(int page) {
+    return PageEdges.toUsed(client().table, page, page + 1) == 1 ? "kept" : use(page, page + 1);
+  }
+
+  /** The client stops a page by itself: "stopped", or "left" if it was not USED. */
+  String clientStop(int page) {
+    long available = PageWord.available(System.nanoTime());
+    return PageEdges.toAvailable(client().table, page, page + 1, available) == 1
+        ? "stopped"
+        : "left";
+  }
+
+  /** The client stops and uses a USED page: "kept", or "fresh" if it was taken in any round. */
+  String clientRounds(int page, int rounds) {
+    String kept = "kept";
+    for (int round = 0; round < rounds; round++) {
+      clientStop(page);
+      if (!clientUse(page).equals("kept")) {
+        kept = "fresh";
+      }
+    }
+    return kept;
+  }
+
+  /** The client writes a page's first bytes through its mapping. */
+  void clientWrite(int page, long value) {
+    client().view.setLong(page, value);
+  }
+
+  /** What a page's first bytes are in the client's mapping; the page has to be USED. */
+  String clientRead(int page) {
+    return name(client().view.getLong(page));
   }
 
   /** "used" and a page's bytes, or only the state if it is another. */

@@ -10,6 +10,7 @@ import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.ClientCounts;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -60,6 +61,9 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
 
   /** As of the last {@link #refresh}: three gauges, one walk through the page tables. */
   private volatile PageCounts counts = new PageCounts(0, 0, 0, 0);
+
+  /** As of the last {@link #refresh}: four counters, one walk through the headers. */
+  private volatile ClientCounts clientCounts = new ClientCounts(0, 0, 0, 0);
 
   private volatile @Nullable Shrinker shrinker;
 
@@ -164,14 +168,51 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         "Pages whose memory came back because their session ended.",
         counters,
         PageCounters::closed);
+    counter(
+        "pagetide.strays",
+        "Pages of memory found, and taken, that the server had not given: clients touched them.",
+        counters,
+        PageCounters::strays);
+    gauge(
+        "pagetide.contradictions",
+        "Pages with memory whose word says what no client may write.",
+        this,
+        meters -> meters.counts.contradictions());
+    bindClientCounts();
     this.shrinker = shrinker;
   }
 
-  /** Counts the pages anew for the gauges: called before each scrape. */
+  /** What clients say: no counter of these is ever added to one of the server's own. */
+  private void bindClientCounts() {
+    clientCounter(
+        "pagetide.client.pages.used",
+        "Pages that clients say they made USED, by themselves or by the server.",
+        ClientCounts::uses);
+    clientCounter(
+        "pagetide.client.pages.stopped",
+        "USED pages that clients say they made AVAILABLE themselves.",
+        ClientCounts::stops);
+    clientCounter(
+        "pagetide.client.pages.reused",
+        "AVAILABLE pages that clients say they made USED themselves, without a call.",
+        ClientCounts::reuses);
+    clientCounter(
+        "pagetide.client.uses.failed", "Uses that failed, as clients say.", ClientCounts::failures);
+  }
+
+  private void clientCounter(String name, String description, ToLongFunction<ClientCounts> count) {
+    FunctionCounter.builder(name, this, meters -> count.applyAsLong(meters.clientCounts))
+        .description(description)
+        .tag("source", "client")
+        .register(registry);
+  }
+
+  /** Counts the pages anew, and reads what clients have counted: called before each scrape. */
   public void refresh() {
     Shrinker running = shrinker;
     if (running != null) {
       counts = running.counts();
+      clientCounts = running.clientReports().totals();
     }
   }
 

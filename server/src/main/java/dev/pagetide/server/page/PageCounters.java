@@ -15,6 +15,7 @@ public final class PageCounters {
   private final ThreadCounts warm = new ThreadCounts();
   private final LongAdder reclaimed = new LongAdder();
   private final LongAdder closed = new LongAdder();
+  private final LongAdder strays = new LongAdder();
 
   /** No counts yet. */
   public PageCounters() {}
@@ -34,6 +35,10 @@ public final class PageCounters {
 
   void closed(int pages) {
     closed.add(pages);
+  }
+
+  void strays(int pages) {
+    strays.add(pages);
   }
 
   /** FREE pages that got memory, and kept it. */
@@ -59,5 +64,10 @@ public final class PageCounters {
   /** Pages that were resident when their range closed. */
   public long closed() {
     return closed.sum();
+  }
+
+  /** Pages of memory found, and taken, that the server had not given; of ended ranges, too. */
+  public long strays() {
+    return strays.sum();
   }
 }

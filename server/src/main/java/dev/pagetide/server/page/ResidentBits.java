@@ -42,6 +42,27 @@ final class ResidentBits {
     return true;
   }
 
+  /** The first page of a span whose bit is clear; {@code endPage} if there is none. */
+  int nextClearAcquire(int startPage, int endPage) {
+    return next(startPage, endPage, -1L);
+  }
+
+  /** The first page of a span whose bit is set; {@code endPage} if there is none. */
+  int nextSetAcquire(int startPage, int endPage) {
+    return next(startPage, endPage, 0);
+  }
+
+  /** The first page of a span whose bit differs from those of {@code passedOver}. */
+  private int next(int startPage, int endPage, long passedOver) {
+    for (int page = startPage; page < endPage; page = (page | 63) + 1) {
+      long found = (aroundAcquire(page) ^ passedOver) >>> page;
+      if (found != 0) {
+        return Math.min(endPage, page + Long.numberOfTrailingZeros(found));
+      }
+    }
+    return endPage;
+  }
+
   /** Sets the bits of pages. The caller holds the range's lock. ORDER: release. */
   void set(int startPage, int endPage) {
     for (int page = startPage; page < endPage; page = (page | 63) + 1) {

@@ -25,10 +25,17 @@ final class ResidentPages {
   /** The most pages given or taken under one hold of the lock: a quarter of a millisecond. */
   static final int MAX_PAGES_PER_HOLD = 256;
 
+  /**
+   * The most bits that are looked at under one hold for strays: what lies between them is found in
+   * some microseconds, however large the range.
+   */
+  private static final int MAX_LOOKED_AT_PER_HOLD = 64 * MAX_PAGES_PER_HOLD;
+
   private static final long UNDER_WAY = 1;
   private static final long BEGUN = 1L << 32;
 
   private final PageFile file;
+  private final PageCounters counters;
   private final ResidentBits bits;
   private final int pageCount;
   private final int bookkeepingPages;
@@ -38,11 +45,16 @@ final class ResidentPages {
   private volatile int highWatermark;
   private volatile long strays;
 
+  /** Where the next look for strays begins, so that looks that were cut short go all round. */
+  @GuardedBy("lock")
+  private int nextLook;
+
   /** Low half: uses that allocate now. High half: how many ever did, to see that one came. */
   private final AtomicLong allocations = new AtomicLong();
 
-  ResidentPages(PageFile file) {
+  ResidentPages(PageFile file, PageCounters counters) {
     this.file = file;
+    this.counters = counters;
     this.pageCount = file.layout().pageCount();
     this.bookkeepingPages = file.layout().bookkeepingPages();
     this.bits = new ResidentBits(pageCount);
@@ -101,12 +113,23 @@ final class ResidentPages {
   }
 
   /**
-   * Gives memory to neighbouring pages that have none; they read as zeros.
+   * Gives memory to neighbouring pages whose bit is clear; they read as zeros, whatever a client
+   * has left there.
    *
+   * <p>They are punched first, whether or not there is a sign of strays: the sum over the whole
+   * file does not show those of a client that has punched as many pages of its own. A punch of
+   * nothing costs less than the allocation of one page.
+   *
+   * @param countStrays whether {@link #excess} tells of strays, so that what lay here is counted
    * @throws SystemCallException if the kernel refused; then nothing has changed
    */
   @GuardedBy("lock")
-  void allocate(int startPage, int endPage) throws SystemCallException {
+  void allocate(int startPage, int endPage, boolean countStrays) throws SystemCallException {
+    long before = countStrays ? excess() : 0;
+    file.punch(startPage, endPage);
+    if (countStrays) {
+      found(before - excess(), endPage - startPage);
+    }
     file.allocate(startPage, endPage);
     bits.set(startPage, endPage);
     addToCount(endPage - startPage);
@@ -132,20 +155,56 @@ final class ResidentPages {
   }
 
   /**
-   * Punches memory that the server did not give, if the file holds more than it should. One fstat
-   * where there is nothing to find.
+   * How many pages of memory the file holds beyond what the server gave. One fstat.
    *
-   * <p>Called before pages are allocated, so that a fresh page is zeros also where a client touched
-   * it behind the server's back.
+   * <p>With the lock held: strays, less the pages that a client has punched behind the server's
+   * back. A client that does so pays for memory it does not have, and hides as much that it
+   * brought.
+   *
+   * <p>RACE: without the lock an allocation under way may show as strays, and a punch under way may
+   * hide some; who sees strays looks again with the lock held, and the next round sees the others.
+   */
+  long excess() throws SystemCallException {
+    return file.residentPages() - bookkeepingPages - count.getAcquire();
+  }
+
+  /**
+   * Punches and counts strays, if there are any: one hold's worth of pages, from where the last
+   * look ended. Which of the pages without a bit hold memory cannot be told, so all are punched.
+   *
+   * @param most the most pages to look at
+   * @return how many were looked at, in their order and round the end; 0: there are no strays
+   * @throws SystemCallException if the kernel refused; what was not punched is found again
    */
   @GuardedBy("lock")
-  void punchStrays() throws SystemCallException {
-    long found = file.residentPages() - bookkeepingPages - count.getPlain();
-    if (found <= 0) {
-      return;
+  int punchStrays(int most) throws SystemCallException {
+    long before = excess();
+    if (before <= 0) {
+      return 0;
     }
-    punchWhereClear(0, pageCount);
-    strays = strays + found;
+    int start = nextLook;
+    int end = Math.min(pageCount, start + Math.min(most, MAX_LOOKED_AT_PER_HOLD));
+    int left = MAX_PAGES_PER_HOLD;
+    int page = bits.nextClearAcquire(start, end);
+    while (page < end && left > 0) {
+      int runEnd = bits.nextSetAcquire(page, Math.min(end, page + left));
+      file.punch(page, runEnd);
+      left -= runEnd - page;
+      page = bits.nextClearAcquire(runEnd, end);
+    }
+    nextLook = page == pageCount ? 0 : page;
+    found(before - excess(), MAX_PAGES_PER_HOLD - left);
+    return page - start;
+  }
+
+  /** RACE: a client that touches or punches pages meanwhile blurs its own count, and no other. */
+  @GuardedBy("lock")
+  private void found(long pages, int most) {
+    int found = Math.clamp(pages, 0, most);
+    if (found > 0) {
+      strays = strays + found;
+      counters.strays(found);
+    }
   }
 
   /** Punches, without any change of a bit, the pages of a span whose bit is clear. */

@@ -87,7 +87,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file);
+    this.pages = new ResidentPages(file, counters);
     this.copies = new ByteCopies(file, table, pages);
   }
 

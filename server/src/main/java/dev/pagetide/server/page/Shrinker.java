@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,12 @@ public final class Shrinker {
   /** The most candidates one sweep queues: 64 MiB of longs at the most while it gathers. */
   private static final int MAX_QUEUED = 1 << 21;
 
+  /**
+   * How many ranges a scan audits that found its candidates queued: some microseconds beside its
+   * punches, and all ranges are seen in turn while one sweep's queue lasts.
+   */
+  private static final int AUDITED_WITHOUT_SWEEP = 4;
+
   /** How often one reservation reclaims before it gives up to those who are quicker. */
   private static final int MAX_RECLAIMS = 64;
 
@@ -40,7 +47,11 @@ public final class Shrinker {
   private final PageClock clock;
   private final PageObserver observer;
   private final PageCounters counters = new PageCounters();
+  private final ClientReports clientReports;
   private final EvictionQueue queue;
+
+  /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
+  private final AtomicInteger nextAudit = new AtomicInteger();
 
   /** The scan that ended last, to be begun again; whoever finds none makes a new one. */
   private final AtomicReference<@Nullable Scan> spareScan = new AtomicReference<>();
@@ -54,6 +65,7 @@ public final class Shrinker {
     this.budget = budget;
     this.clock = clock;
     this.observer = observer;
+    this.clientReports = new ClientReports(clock);
     this.queue = new EvictionQueue(clock, observer);
   }
 
@@ -94,6 +106,7 @@ public final class Shrinker {
     Scan lent = spareScan.getAndSet(null);
     Scan scan = lent == null ? new Scan() : lent;
     scan.begin();
+    boolean swept = true;
     // What takeAll leaves is stamped after the scan began: that needs the order again.
     if (pages < resident || scan.takeAll(scanned, pages, start) > 0) {
       boolean whole = scope == budget;
@@ -103,18 +116,21 @@ public final class Shrinker {
         most = Math.max(most, MIN_QUEUED);
       }
       EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
-      takeOldest(pages, scanned, from, most, scan);
+      swept = takeOldest(pages, scanned, from, most, scan) > 0;
     }
     ScanResult result = scan.tally().result();
     scan.begin(); // lets go of what it knew of ranges
     spareScan.set(scan);
+    audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
     observer.scanned(result, clock.nanos() - start);
     return result;
   }
 
-  private static void takeOldest(
+  /** Takes the oldest pages, and tells how often it had to look for candidates. */
+  private static int takeOldest(
       long pages, List<ShrinkablePageRange> scanned, EvictionQueue from, int most, Scan scan) {
     ScanTally tally = scan.tally();
+    int looks = 0;
     int sweeps = 0;
     boolean onlyLater = false;
     boolean full = false;
@@ -136,6 +152,7 @@ public final class Shrinker {
       boolean withLater = onlyLater || sweeps == MAX_SWEEPS - 1;
       leftSomeOut |= !scan.busyRanges().isEmpty();
       reclaimedBefore = tally.reclaimed();
+      looks++;
       EvictionQueue.Sweep sweep = from.sweep(scanned, scan.busyRanges(), most, withLater);
       full = sweep.queued() >= most;
       if (!full) {
@@ -154,6 +171,27 @@ public final class Shrinker {
     } else {
       scan.putBackSkipped(from);
     }
+    return looks;
+  }
+
+  /**
+   * Audits {@code most} ranges, or all if they are fewer, beginning with those whose turn it is.
+   */
+  private void audit(List<ShrinkablePageRange> audited, int most) {
+    int count = Math.min(most, audited.size());
+    int first = count == audited.size() ? 0 : nextAudit.getAndAdd(count);
+    for (int i = 0; i < count; i++) {
+      StrayAudit.run(audited.get(Math.floorMod(first + i, audited.size())));
+    }
+  }
+
+  /**
+   * Looks for memory in a range's file that the server did not give, and takes it, as each sweep
+   * does in every range. A range that is busy or closing is left alone. Not for threads that serve
+   * RPCs.
+   */
+  public void audit(ShrinkablePageRange range) {
+    StrayAudit.run(range);
   }
 
   /**
@@ -199,9 +237,12 @@ public final class Shrinker {
     if (ranges.putIfAbsent(range.id(), range) != null) {
       throw new IllegalStateException("range id " + range.id() + " was used before");
     }
+    clientReports.add(range);
   }
 
+  /** A range ends: nobody is inside, and its file is still mapped. */
   void remove(ShrinkablePageRange range) {
+    clientReports.end(range);
     ranges.remove(range.id(), range);
     if (ranges.isEmpty()) {
       queue.clear();
@@ -240,6 +281,11 @@ public final class Shrinker {
   /** What every range's pages did so far. */
   public PageCounters counters() {
     return counters;
+  }
+
+  /** What clients say they did themselves, as far as it can be believed. */
+  public ClientReports clientReports() {
+    return clientReports;
   }
 
   PageClock clock() {

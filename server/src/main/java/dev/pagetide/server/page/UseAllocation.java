@@ -43,16 +43,21 @@ final class UseAllocation {
   private final PageCounters counters;
   private final PageClock clock;
   private final PageSpans spans;
+  private final ShrinkablePageRange range;
 
   /** Pages this call gave memory to. */
   private final BitSet given = new BitSet();
 
   private long reserved;
 
+  /** Whether the file held more than the server gave. */
+  private boolean sawStrays;
+
   /** How often a page was given memory and kept it: counted as allocated in the end. */
   private int allocated;
 
   UseAllocation(ShrinkablePageRange range, PageSpans spans) {
+    this.range = range;
     this.pages = range.pages();
     this.table = range.table();
     this.budget = range.budget();
@@ -98,6 +103,9 @@ final class UseAllocation {
       }
       pages.endAllocation();
       counters.allocated(allocated);
+      if (sawStrays) {
+        StrayAudit.run(range); // those that lie elsewhere
+      }
     }
   }
 
@@ -161,9 +169,9 @@ final class UseAllocation {
           page++;
         }
         if (gave == 0) {
-          pages.punchStrays();
+          sawStrays |= pages.excess() > 0;
         }
-        pages.allocate(runStart, page);
+        pages.allocate(runStart, page, sawStrays);
         given.set(runStart, page);
         allocated += page - runStart;
         reserved -= page - runStart;

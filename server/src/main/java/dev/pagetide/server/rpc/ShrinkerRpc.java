@@ -134,7 +134,8 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
     return rangeId;
   }
 
-  private static RangeSummary summary(Session session) {
+  private RangeSummary summary(Session session) {
+    shrinker.audit(session.range());
     Peer peer = session.peer();
     PageCounts counts = session.range().counts();
     Instant opened = session.openTime();
