@@ -20,6 +20,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -31,6 +32,8 @@ import java.util.concurrent.CompletableFuture;
  * with the descriptor and drop it. Confined to one event loop.
  */
 final class Handoff extends ChannelInboundHandlerAdapter {
+
+  private static final Duration RETRY_DELAY = Duration.ofMillis(20);
 
   private final String token;
   private final CompletableFuture<FileDescriptor> result;
@@ -44,8 +47,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
    * Asks for the file of the session that has {@code token}.
    *
    * @return completes with a descriptor that the caller must close, or fails with {@link
-   *     PagetideException}. Whoever completes it from outside gives the fetch up; a descriptor that
-   *     comes later is closed.
+   *     PagetideException}, which has a retry delay if it is worth trying again. Whoever completes
+   *     it from outside gives the fetch up; a descriptor that comes later is closed.
    */
   static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
     CompletableFuture<FileDescriptor> result = new CompletableFuture<>();
@@ -54,6 +57,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
             .group(group)
             .channel(EpollDomainSocketChannel.class)
             .option(ChannelOption.AUTO_READ, false)
+            // A server that answers before it has read the token breaks our write, not our read.
+            .option(ChannelOption.AUTO_CLOSE, false)
             .option(
                 ChannelOption.RECVBUF_ALLOCATOR,
                 new FixedRecvByteBufAllocator(1).maxMessagesPerRead(1))
@@ -108,10 +113,24 @@ final class Handoff extends ChannelInboundHandlerAdapter {
       context.read();
       return;
     }
+    String said = status.map(HandoffStatus::name).orElse("status " + code);
+    boolean mayHelpToWait =
+        status
+            .filter(s ->
+                switch (s) {
+                  case BUSY, TOO_LATE, FAILED -> true;
+                  case PASSED, UNKNOWN_SESSION, MALFORMED -> false;
+                })
+            .isPresent();
     result.completeExceptionally(
-        failed(
-            "the server did not hand over the file: "
-                + status.map(HandoffStatus::name).orElse("status " + code)));
+        new PagetideException(
+            Status.Code.UNAVAILABLE,
+            null,
+            "the server did not hand over the file: " + said,
+            mayHelpToWait ? RETRY_DELAY : null,
+            false,
+            0,
+            null));
   }
 
   @Override

@@ -10,6 +10,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -74,8 +75,8 @@ final class SharedFiles implements AutoCloseable {
     if (name == null) {
       return none("the server named no socket to fetch the file from");
     }
-    CompletableFuture<FileDescriptor> fetched =
-        Handoff.fetch(loops, grpcSocket.resolveSibling(name), opened.getSession());
+    CompletableFuture<FileDescriptor> fetched = new CompletableFuture<>();
+    attempt(loops, grpcSocket.resolveSibling(name), opened.getSession(), fetched);
     long nanos =
         Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
     return fetched
@@ -83,6 +84,35 @@ final class SharedFiles implements AutoCloseable {
         .thenApply(file -> SharedPages.map(file, opened, options.confinedSegments()))
         .thenApply(pages -> adopt(pages, session))
         .exceptionally(SharedFiles::fail);
+  }
+
+  /**
+   * Fetches, and again after a while if the server was busy, until somebody ends {@code result}.
+   */
+  private static void attempt(
+      EventLoopGroup loops, Path socket, String token, CompletableFuture<FileDescriptor> result) {
+    CompletableFuture<FileDescriptor> once = Handoff.fetch(loops, socket, token);
+    var _ =
+        once.whenComplete((file, failure) -> {
+          Duration delay =
+              failure instanceof PagetideException refused
+                  ? refused.retryDelay().orElse(null)
+                  : null;
+          if (file != null) {
+            if (!result.complete(file)) {
+              Handoff.closeQuietly(file);
+            }
+          } else if (delay != null && !result.isDone() && !loops.isShuttingDown()) {
+            var _ =
+                loops.schedule(
+                    () -> attempt(loops, socket, token, result),
+                    delay.toNanos(),
+                    TimeUnit.NANOSECONDS);
+          } else if (failure != null) {
+            result.completeExceptionally(failure);
+          }
+        });
+    var _ = result.whenComplete((file, failure) -> once.cancel(true));
   }
 
   private SharedPages adopt(SharedPages pages, SessionStream session) {
