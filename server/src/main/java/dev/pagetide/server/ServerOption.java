@@ -42,7 +42,7 @@ enum ServerOption {
       "N",
       "1024",
       "Sessions alive at once. Each takes 2 open files and a mapping: checked against ulimit -n"
-          + " (less 3 for each of --max-handoffs) and vm.max_map_count."),
+          + " and vm.max_map_count."),
   MAX_SESSIONS_PER_UID("N", "half of --max-sessions", "Sessions alive at once of one uid."),
   MAX_RESIDENT_BYTES_PER_UID(
       "SIZE", "half of --max-resident-bytes", "Memory that the ranges of one uid may hold."),
@@ -62,7 +62,7 @@ enum ServerOption {
       "N",
       "64",
       "Connections to handoff.sock served at once, at most a quarter of them of one uid; further"
-          + " are told to try again."),
+          + " are told to try again. Each takes 3 open files from those for sessions."),
   HANDOFF_WAIT(
       "TIME", "5s", "How long such a connection may last; a token that is not in by then is late."),
   DRAIN_WAIT(

@@ -48,9 +48,14 @@ final class HandoffRaceTest {
   private void race(int handoffs) throws Exception {
     long seed = System.nanoTime();
     try (TestServer server = TestServer.start()) {
-      RawSession.open(server.connect(), 1).cancel();
-      Awaitility.await().until(() -> server.metric("pagetide_sessions_ended_total") == 1);
+      RawSession first = RawSession.open(server.connect(), 1);
+      RawHandoff.fetch(server, first.token()).close();
+      first.cancel();
+      Awaitility.await().until(() -> server.descriptors("memfd:") == 0);
+      // Before the first scrape: its connection would be counted, or not.
       long sockets = server.descriptors("socket:");
+      assertThat(server.metric("pagetide_handoffs_total{outcome=\"passed\"}")).isEqualTo(1);
+      long others = server.descriptors("") - server.descriptors("socket:");
       long ownBefore = ownSharedFiles();
       try (ExecutorService clients = Executors.newFixedThreadPool(CLIENTS)) {
         List<Callable<Integer>> tasks = new ArrayList<>();
@@ -75,9 +80,10 @@ final class HandoffRaceTest {
       Awaitility.await().until(() -> server.metric("pagetide_sessions") == 0);
       assertThat(server.descriptors("memfd:")).isZero();
       Awaitility.await().until(() -> server.descriptors("socket:") == sockets + CLIENTS);
+      assertThat(server.descriptors("")).isEqualTo(others + sockets + CLIENTS);
       assertThat(ownSharedFiles()).isEqualTo(ownBefore);
       assertThat(server.metric("pagetide_handoffs_total{outcome=\"passed\"}"))
-          .isEqualTo(passed.get());
+          .isEqualTo(passed.get() + 1);
       assertThat(server.metric("pagetide_handoffs_total{outcome=\"unknown_session\"}"))
           .isEqualTo(tooLate.get());
       assertThat(server.metric("pagetide_resident_bytes")).isZero();
