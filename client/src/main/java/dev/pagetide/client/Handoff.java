@@ -20,6 +20,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -31,6 +32,9 @@ import java.util.concurrent.CompletableFuture;
  * with the descriptor and drop it. Confined to one event loop.
  */
 final class Handoff extends ChannelInboundHandlerAdapter {
+
+  /** Four hand-overs long: whoever was before us is through by then. */
+  private static final Duration RETRY_DELAY = Duration.ofMillis(10);
 
   private final String token;
   private final CompletableFuture<FileDescriptor> result;
@@ -44,8 +48,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
    * Asks for the file of the session that has {@code token}.
    *
    * @return completes with a descriptor that the caller must close, or fails with {@link
-   *     PagetideException}. Whoever completes it from outside gives the fetch up; a descriptor that
-   *     comes later is closed.
+   *     PagetideException}, which has a retry delay where asking again may help. Whoever completes
+   *     it from outside gives the fetch up; a descriptor that comes later is closed.
    */
   static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
     CompletableFuture<FileDescriptor> result = new CompletableFuture<>();
@@ -62,8 +66,9 @@ final class Handoff extends ChannelInboundHandlerAdapter {
     var _ =
         connected.addListener(done -> {
           if (!done.isSuccess()) {
+            // With too many waiting already connect fails, and whoever listens is there yet.
             result.completeExceptionally(
-                failed("cannot connect to " + socket + ": " + done.cause().getMessage()));
+                tryAgain("cannot connect to " + socket + ": " + done.cause().getMessage()));
           }
         });
     var _ =
@@ -108,10 +113,12 @@ final class Handoff extends ChannelInboundHandlerAdapter {
       context.read();
       return;
     }
-    result.completeExceptionally(
-        failed(
-            "the server did not hand over the file: "
-                + status.map(HandoffStatus::name).orElse("status " + code)));
+    String message =
+        "the server did not hand over the file: "
+            + status.map(HandoffStatus::name).orElse("status " + code);
+    boolean passes =
+        status.filter(s -> s == HandoffStatus.BUSY || s == HandoffStatus.FAILED).isPresent();
+    result.completeExceptionally(passes ? tryAgain(message) : failed(message));
   }
 
   @Override
@@ -122,6 +129,11 @@ final class Handoff extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     result.completeExceptionally(failed("the hand-over of the file broke: " + cause.getMessage()));
+  }
+
+  private static PagetideException tryAgain(String message) {
+    return new PagetideException(
+        Status.Code.UNAVAILABLE, null, message, RETRY_DELAY, false, 0, null);
   }
 
   private static PagetideException failed(String message) {

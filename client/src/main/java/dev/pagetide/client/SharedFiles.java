@@ -10,12 +10,16 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,8 +78,9 @@ final class SharedFiles implements AutoCloseable {
     if (name == null) {
       return none("the server named no socket to fetch the file from");
     }
-    CompletableFuture<FileDescriptor> fetched =
-        Handoff.fetch(loops, grpcSocket.resolveSibling(name), opened.getSession());
+    Path socket = grpcSocket.resolveSibling(name);
+    CompletableFuture<FileDescriptor> fetched = new CompletableFuture<>();
+    fetchInto(fetched, () -> Handoff.fetch(loops, socket, opened.getSession()), loops, session);
     long nanos =
         Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
     return fetched
@@ -83,6 +88,43 @@ final class SharedFiles implements AutoCloseable {
         .thenApply(file -> SharedPages.map(file, opened, options.confinedSegments()))
         .thenApply(pages -> adopt(pages, session))
         .exceptionally(SharedFiles::fail);
+  }
+
+  /**
+   * Makes attempts until one succeeds or fails for good, the session ends, or {@code result} was
+   * completed by somebody else.
+   */
+  private static void fetchInto(
+      CompletableFuture<FileDescriptor> result,
+      Supplier<CompletableFuture<FileDescriptor>> attempts,
+      EventLoopGroup loops,
+      SessionStream session) {
+    CompletableFuture<FileDescriptor> attempt = attempts.get();
+    var _ =
+        attempt.whenComplete((file, failure) -> {
+          if (file != null) {
+            if (!result.complete(file)) {
+              Handoff.closeQuietly(file);
+            }
+            return;
+          }
+          Optional<Duration> delay =
+              failure instanceof PagetideException known ? known.retryDelay() : Optional.empty();
+          if (delay.isEmpty() || result.isDone() || session.ended().isDone()) {
+            result.completeExceptionally(failure);
+            return;
+          }
+          try {
+            var _ =
+                loops.schedule(
+                    () -> fetchInto(result, attempts, loops, session),
+                    delay.get().toMillis(),
+                    TimeUnit.MILLISECONDS);
+          } catch (RejectedExecutionException e) {
+            result.completeExceptionally(failure); // the client is closing
+          }
+        });
+    var _ = result.whenComplete((file, failure) -> attempt.cancel(false));
   }
 
   private SharedPages adopt(SharedPages pages, SessionStream session) {
