@@ -123,12 +123,14 @@ final class Handoff extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    result.completeExceptionally(failed("the server ended the hand-over of the file"));
+    // It has gone, or was too busy to let us send our token: then the session lives.
+    result.completeExceptionally(tryAgain("the server ended the hand-over of the file"));
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    result.completeExceptionally(failed("the hand-over of the file broke: " + cause.getMessage()));
+    result.completeExceptionally(
+        tryAgain("the hand-over of the file broke: " + cause.getMessage()));
   }
 
   private static PagetideException tryAgain(String message) {

@@ -133,11 +133,13 @@ final class SharedFiles implements AutoCloseable {
         session
             .ended()
             .thenAccept(end -> {
-              mapped.remove(pages);
               if (end.cause() == SessionEnd.Cause.CLOSED) {
                 pages.close();
               }
             });
+    if (isClosed()) {
+      pages.close(); // close() may have been before us
+    }
     return pages;
   }
 
@@ -166,16 +168,25 @@ final class SharedFiles implements AutoCloseable {
               1, new DefaultThreadFactory("pagetide-files", true), EpollIoHandler.newFactory());
       var _ =
           loops.scheduleAtFixedRate(
-              () -> mapped.forEach(SharedPages::publishCounts),
-              PUBLISH_SECONDS,
-              PUBLISH_SECONDS,
-              TimeUnit.SECONDS);
+              this::publishCounts, PUBLISH_SECONDS, PUBLISH_SECONDS, TimeUnit.SECONDS);
       group = loops;
     }
     return loops;
   }
 
-  /** Fetches no more. What is mapped ends with its range. */
+  private void publishCounts() {
+    mapped.removeIf(pages -> !pages.isMapped());
+    mapped.forEach(SharedPages::publishCounts);
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /**
+   * Fetches no more, and unmaps what is mapped yet: the files of ranges that the server has ended
+   * and their owner has not closed.
+   */
   @Override
   public void close() {
     EventLoopGroup loops;
@@ -186,5 +197,7 @@ final class SharedFiles implements AutoCloseable {
     if (loops != null) {
       var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2_000);
     }
+    mapped.forEach(SharedPages::close);
+    mapped.clear();
   }
 }

@@ -10,6 +10,7 @@ import dev.pagetide.client.ServerProcess;
 import dev.pagetide.client.ShrinkerClient;
 import dev.pagetide.shm.PageWord;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -259,7 +260,7 @@ final class HostileFileTest {
                 .start();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).as("%s %s", how, file).isNotZero();
-        assertThat(new String(process.getInputStream().readAllBytes()))
+        assertThat(new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
             .contains("ermission denied");
       }
     }

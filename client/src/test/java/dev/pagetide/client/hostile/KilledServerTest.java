@@ -14,11 +14,11 @@ import dev.pagetide.client.RangeAccess;
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.client.hostile.StepwiseClient.Step;
 import io.grpc.Status;
-import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -65,38 +65,45 @@ final class KilledServerTest {
   @ParameterizedTest
   @EnumSource
   void server_killedAtAStep_isToldToTheClientAndLeavesNothing(Step step) throws Exception {
+    killAt(step, step.ordinal() % 2 == 0 ? AccessChoice.SHARED : AccessChoice.AUTO);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @Tag("long")
+  void server_killedAtAStepOfTheOtherAccess_isToldToTheClient(Step step) throws Exception {
+    killAt(step, step.ordinal() % 2 == 0 ? AccessChoice.AUTO : AccessChoice.SHARED);
+  }
+
+  private static void killAt(Step step, AccessChoice access) throws Exception {
     Footprint before = Footprint.ofThisProcess();
-    for (AccessChoice access : List.of(AccessChoice.SHARED, AccessChoice.AUTO)) {
-      try (Relay relay =
-              new Relay(server.directory().resolveSibling("relay"), server.directory());
-          PagetideClient client =
-              PagetideClient.connect(
-                  server.directory().resolveSibling("relay"),
-                  ClientOptions.DEFAULT.withAccess(access))) {
-        assertThat(client.shrinker().count(0)).isZero();
-        if (step == Step.CONNECTED) {
-          kill();
-        } else {
-          relay.stopAt(step, KilledServerTest::kill);
-        }
-
-        PagetideException failure = openAndUse(client, step);
-
-        assertThat(failure.code()).isEqualTo(Status.Code.UNAVAILABLE);
+    try (Relay relay = new Relay(server.directory().resolveSibling("relay"), server.directory());
+        PagetideClient client =
+            PagetideClient.connect(
+                server.directory().resolveSibling("relay"),
+                ClientOptions.DEFAULT.withAccess(access))) {
+      assertThat(client.shrinker().count(0)).isZero();
+      if (step == Step.CONNECTED) {
+        kill();
+      } else {
+        relay.stopAt(step, KilledServerTest::kill);
       }
-      await()
-          .untilAsserted(() -> {
-            Footprint now = Footprint.ofThisProcess();
-            assertThat(now.memfds()).isEqualTo(before.memfds());
-            assertThat(now.mappings()).isEqualTo(before.mappings());
-          });
-      server.startAgain();
-      serve();
+
+      PagetideException failure = openAndUse(client, step);
+
+      assertThat(failure.code()).isEqualTo(Status.Code.UNAVAILABLE);
     }
     await()
+        .untilAsserted(() -> {
+          Footprint now = Footprint.ofThisProcess();
+          assertThat(now.memfds()).isEqualTo(before.memfds());
+          assertThat(now.mappings()).isEqualTo(before.mappings());
+        });
+    server.startAgain();
+    serve();
+    await()
         .untilAsserted(() ->
-            assertThat(Footprint.ofThisProcess().sockets())
-                .isLessThanOrEqualTo(before.sockets()));
+            assertThat(Footprint.ofThisProcess().sockets()).isLessThanOrEqualTo(before.sockets()));
   }
 
   /** What the client is told, by open or, where that came through, by what is done next. */
@@ -107,9 +114,7 @@ final class KilledServerTest {
           PageRange range;
           try {
             range =
-                client
-                    .openAsync(OpenOptions.ofSize(1 << 16))
-                    .get(MOST_SECONDS, TimeUnit.SECONDS);
+                client.openAsync(OpenOptions.ofSize(1 << 16)).get(MOST_SECONDS, TimeUnit.SECONDS);
           } catch (ExecutionException e) {
             throw e.getCause();
           }

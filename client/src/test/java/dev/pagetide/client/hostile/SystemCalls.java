@@ -200,7 +200,8 @@ final class SystemCalls {
       control.set(JAVA_INT, 12, SCM_RIGHTS);
       control.set(JAVA_INT, 16, descriptor);
       MemorySegment message = message(arena, control);
-      check(call(() -> (long) SENDMSG.invokeExact(CAPTURED.get(), socket, message, MSG_NOSIGNAL)));
+      return (int)
+          call(() -> (long) SENDMSG.invokeExact(CAPTURED.get(), socket, message, MSG_NOSIGNAL));
     }
   }
 
