@@ -17,6 +17,7 @@ import io.netty.channel.unix.DomainSocketReadMode;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.util.ReferenceCountUtil;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -33,7 +34,8 @@ import java.util.concurrent.CompletableFuture;
  */
 final class Handoff extends ChannelInboundHandlerAdapter {
 
-  private static final Duration RETRY_DELAY = Duration.ofMillis(20);
+  /** Four hand-overs long: whoever was before us is through by then. */
+  private static final Duration RETRY_DELAY = Duration.ofMillis(10);
 
   private final String token;
   private final CompletableFuture<FileDescriptor> result;
@@ -47,7 +49,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
    * Asks for the file of the session that has {@code token}.
    *
    * @return completes with a descriptor that the caller must close, or fails with {@link
-   *     PagetideException}, which has a retry delay if it is worth trying again. Whoever completes
+   *     PagetideException}, which has a retry delay where asking again may help. Whoever completes
    *     it from outside gives the fetch up; a descriptor that comes later is closed.
    */
   static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
@@ -67,8 +69,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
     var _ =
         connected.addListener(done -> {
           if (!done.isSuccess()) {
-            result.completeExceptionally(
-                failed("cannot connect to " + socket + ": " + done.cause().getMessage()));
+            result.completeExceptionally(notConnected(socket, done.cause()));
           }
         });
     var _ =
@@ -76,6 +77,15 @@ final class Handoff extends ChannelInboundHandlerAdapter {
           var _ = connected.channel().close();
         });
     return result;
+  }
+
+  /** With too many waiting already a connect fails, too, though somebody listens. */
+  private static PagetideException notConnected(Path socket, Throwable cause) {
+    boolean nobodyIsThere =
+        cause instanceof FileNotFoundException
+            || String.valueOf(cause.getMessage()).contains("Connection refused");
+    String message = "cannot connect to " + socket + ": " + cause.getMessage();
+    return nobodyIsThere ? failed(message) : tryAgain(message);
   }
 
   @Override
@@ -113,34 +123,29 @@ final class Handoff extends ChannelInboundHandlerAdapter {
       context.read();
       return;
     }
-    String said = status.map(HandoffStatus::name).orElse("status " + code);
-    boolean mayHelpToWait =
-        status
-            .filter(s ->
-                switch (s) {
-                  case BUSY, TOO_LATE, FAILED -> true;
-                  case PASSED, UNKNOWN_SESSION, MALFORMED -> false;
-                })
-            .isPresent();
-    result.completeExceptionally(
-        new PagetideException(
-            Status.Code.UNAVAILABLE,
-            null,
-            "the server did not hand over the file: " + said,
-            mayHelpToWait ? RETRY_DELAY : null,
-            false,
-            0,
-            null));
+    String message =
+        "the server did not hand over the file: "
+            + status.map(HandoffStatus::name).orElse("status " + code);
+    boolean passes =
+        status.filter(s -> s == HandoffStatus.BUSY || s == HandoffStatus.FAILED).isPresent();
+    result.completeExceptionally(passes ? tryAgain(message) : failed(message));
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    result.completeExceptionally(failed("the server ended the hand-over of the file"));
+    // It has gone, or was too busy to let us send our token: then the session lives.
+    result.completeExceptionally(tryAgain("the server ended the hand-over of the file"));
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    result.completeExceptionally(failed("the hand-over of the file broke: " + cause.getMessage()));
+    result.completeExceptionally(
+        tryAgain("the hand-over of the file broke: " + cause.getMessage()));
+  }
+
+  private static PagetideException tryAgain(String message) {
+    return new PagetideException(
+        Status.Code.UNAVAILABLE, null, message, RETRY_DELAY, false, 0, null);
   }
 
   private static PagetideException failed(String message) {

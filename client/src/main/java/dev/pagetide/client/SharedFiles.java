@@ -11,12 +11,15 @@ import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,8 +78,9 @@ final class SharedFiles implements AutoCloseable {
     if (name == null) {
       return none("the server named no socket to fetch the file from");
     }
+    Path socket = grpcSocket.resolveSibling(name);
     CompletableFuture<FileDescriptor> fetched = new CompletableFuture<>();
-    attempt(loops, grpcSocket.resolveSibling(name), opened.getSession(), fetched);
+    fetchInto(fetched, () -> Handoff.fetch(loops, socket, opened.getSession()), loops, session);
     long nanos =
         Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
     return fetched
@@ -87,32 +91,40 @@ final class SharedFiles implements AutoCloseable {
   }
 
   /**
-   * Fetches, and again after a while if the server was busy, until somebody ends {@code result}.
+   * Makes attempts until one succeeds or fails for good, the session ends, or {@code result} was
+   * completed by somebody else.
    */
-  private static void attempt(
-      EventLoopGroup loops, Path socket, String token, CompletableFuture<FileDescriptor> result) {
-    CompletableFuture<FileDescriptor> once = Handoff.fetch(loops, socket, token);
+  private static void fetchInto(
+      CompletableFuture<FileDescriptor> result,
+      Supplier<CompletableFuture<FileDescriptor>> attempts,
+      EventLoopGroup loops,
+      SessionStream session) {
+    CompletableFuture<FileDescriptor> attempt = attempts.get();
     var _ =
-        once.whenComplete((file, failure) -> {
-          Duration delay =
-              failure instanceof PagetideException refused
-                  ? refused.retryDelay().orElse(null)
-                  : null;
+        attempt.whenComplete((file, failure) -> {
           if (file != null) {
             if (!result.complete(file)) {
               Handoff.closeQuietly(file);
             }
-          } else if (delay != null && !result.isDone() && !loops.isShuttingDown()) {
+            return;
+          }
+          Optional<Duration> delay =
+              failure instanceof PagetideException known ? known.retryDelay() : Optional.empty();
+          if (delay.isEmpty() || result.isDone() || session.ended().isDone()) {
+            result.completeExceptionally(failure);
+            return;
+          }
+          try {
             var _ =
                 loops.schedule(
-                    () -> attempt(loops, socket, token, result),
-                    delay.toNanos(),
-                    TimeUnit.NANOSECONDS);
-          } else if (failure != null) {
-            result.completeExceptionally(failure);
+                    () -> fetchInto(result, attempts, loops, session),
+                    delay.get().toMillis(),
+                    TimeUnit.MILLISECONDS);
+          } catch (RejectedExecutionException e) {
+            result.completeExceptionally(failure); // the client is closing
           }
         });
-    var _ = result.whenComplete((file, failure) -> once.cancel(true));
+    var _ = result.whenComplete((file, failure) -> attempt.cancel(false));
   }
 
   private SharedPages adopt(SharedPages pages, SessionStream session) {
@@ -121,11 +133,13 @@ final class SharedFiles implements AutoCloseable {
         session
             .ended()
             .thenAccept(end -> {
-              mapped.remove(pages);
               if (end.cause() == SessionEnd.Cause.CLOSED) {
                 pages.close();
               }
             });
+    if (isClosed()) {
+      pages.close(); // close() may have been before us
+    }
     return pages;
   }
 
@@ -154,16 +168,25 @@ final class SharedFiles implements AutoCloseable {
               1, new DefaultThreadFactory("pagetide-files", true), EpollIoHandler.newFactory());
       var _ =
           loops.scheduleAtFixedRate(
-              () -> mapped.forEach(SharedPages::publishCounts),
-              PUBLISH_SECONDS,
-              PUBLISH_SECONDS,
-              TimeUnit.SECONDS);
+              this::publishCounts, PUBLISH_SECONDS, PUBLISH_SECONDS, TimeUnit.SECONDS);
       group = loops;
     }
     return loops;
   }
 
-  /** Fetches no more. What is mapped ends with its range. */
+  private void publishCounts() {
+    mapped.removeIf(pages -> !pages.isMapped());
+    mapped.forEach(SharedPages::publishCounts);
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /**
+   * Fetches no more, and unmaps what is mapped yet: the files of ranges that the server has ended
+   * and their owner has not closed.
+   */
   @Override
   public void close() {
     EventLoopGroup loops;
@@ -174,5 +197,7 @@ final class SharedFiles implements AutoCloseable {
     if (loops != null) {
       var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2_000);
     }
+    mapped.forEach(SharedPages::close);
+    mapped.clear();
   }
 }

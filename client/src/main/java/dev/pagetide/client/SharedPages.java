@@ -426,8 +426,13 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
+  /** Whether it was not closed yet, or is accessed still. */
+  boolean isMapped() {
+    return arena.scope().isAlive();
+  }
+
   private synchronized boolean tryUnmap() {
-    if (!arena.scope().isAlive()) {
+    if (!isMapped()) {
       return true;
     }
     try {

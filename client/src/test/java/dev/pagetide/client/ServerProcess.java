@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URI;
+import java.net.URLConnection;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,12 +22,14 @@ public final class ServerProcess implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 60;
 
   private final Path root;
-  private final Process process;
-  private String ready = "";
+  private final List<String> command;
+  private Process process;
+  private String httpUrl = "";
 
-  private ServerProcess(Path root, Process process) {
+  private ServerProcess(Path root, List<String> command) throws IOException {
     this.root = root;
-    this.process = process;
+    this.command = command;
+    this.process = launch();
   }
 
   /** Starts a server, with {@code options} besides its directory, and waits until it is ready. */
@@ -39,26 +42,41 @@ public final class ServerProcess implements AutoCloseable {
     if (!command.contains("--http")) {
       command.addAll(List.of("--http", "off"));
     }
-    Process process =
-        new ProcessBuilder(command).redirectError(root.resolve("log").toFile()).start();
-    ServerProcess server = new ServerProcess(root, process);
+    ServerProcess server = new ServerProcess(root, command);
+    server.awaitReady();
+    return server;
+  }
+
+  private Process launch() throws IOException {
+    return new ProcessBuilder(command)
+        .redirectError(ProcessBuilder.Redirect.appendTo(root.resolve("log").toFile()))
+        .start();
+  }
+
+  private void awaitReady() throws IOException {
     BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
     String line = output.readLine();
     if (line == null || !line.startsWith("ready ")) {
-      String log = Files.readString(root.resolve("log"));
-      server.close();
+      String log = log();
+      close();
       throw new IOException("the server said " + line + "; its log:\n" + log);
     }
-    server.ready = line;
+    httpUrl = line.split(" ", -1)[2].substring("http=".length());
+    Process started = process;
     Thread.ofVirtual()
         .start(() -> {
           try {
-            process.getInputStream().transferTo(OutputStream.nullOutputStream());
+            started.getInputStream().transferTo(OutputStream.nullOutputStream());
           } catch (IOException e) {
             // The server has ended.
           }
         });
-    return server;
+  }
+
+  /** Starts the server again, on the same directory, after it has ended. */
+  public void startAgain() throws IOException {
+    process = launch();
+    awaitReady();
   }
 
   /** The command that runs a server; options are to be added. */
@@ -79,27 +97,48 @@ public final class ServerProcess implements AutoCloseable {
     return root.resolve("run");
   }
 
+  /** Its process id. */
+  public long pid() {
+    return process.pid();
+  }
+
+  /** What it has logged so far. */
+  public String log() throws IOException {
+    return Files.readString(root.resolve("log"));
+  }
+
   /** What it serves at /metrics; needs {@code --http}. */
-  String metrics() throws IOException {
-    String http = ready.replaceFirst(".* http=", "").replaceFirst(" .*", "");
-    try (InputStream answer = URI.create(http + "/metrics").toURL().openStream()) {
+  public String metrics() throws IOException {
+    URLConnection connection = URI.create(httpUrl + "/metrics").toURL().openConnection();
+    connection.setRequestProperty("Connection", "close");
+    try (InputStream answer = connection.getInputStream()) {
       return new String(answer.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
+  /** The value of a meter without labels; needs {@code --http}. */
+  public double metric(String name) throws IOException {
+    return metrics()
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+        .findFirst()
+        .orElseThrow(() -> new IOException("no meter " + name));
+  }
+
   /** Sends SIGKILL and waits for the end. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     process.destroyForcibly();
     var _ = process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
   }
 
   /** Sends SIGTERM. */
-  void terminate() {
+  public void terminate() {
     process.destroy();
   }
 
   /** Waits for the end; tells the exit status. */
-  int awaitExit() throws InterruptedException {
+  public int awaitExit() throws InterruptedException {
     if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
       throw new IllegalStateException("the server does not end");
     }

@@ -17,9 +17,14 @@ public final class FileDuplicate implements AutoCloseable {
     this.number = number;
   }
 
-  /** Duplicates a descriptor, which must stay open during the call. */
+  /**
+   * Opens a descriptor's file once more; it must stay open during the call.
+   *
+   * <p>No dup: that would share the open file, and its flags with it. Whoever was passed one could
+   * set O_APPEND, and our writes to its file would go to the end, where the seals refuse them.
+   */
   static FileDuplicate of(int fd) throws SystemCallException {
-    return new FileDuplicate(Libc.fcntl(fd, Libc.F_DUPFD_CLOEXEC, 0));
+    return new FileDuplicate(Libc.open("/proc/self/fd/" + fd, Libc.O_RDWR | Libc.O_CLOEXEC));
   }
 
   /** The descriptor's number; whoever uses it sees to it that this is not closed meanwhile. */

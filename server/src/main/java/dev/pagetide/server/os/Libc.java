@@ -28,7 +28,8 @@ final class Libc {
   /** Linux 6.3 and newer; older kernels say EINVAL. */
   static final int MFD_NOEXEC_SEAL = 0x8;
 
-  static final int F_DUPFD_CLOEXEC = 1030;
+  static final int O_RDWR = 0x2;
+  static final int O_CLOEXEC = 0x80000;
   static final int F_ADD_SEALS = 1033;
   static final int F_SEAL_SEAL = 0x1;
   static final int F_SEAL_SHRINK = 0x2;
@@ -56,6 +57,12 @@ final class Libc {
 
   private static final MethodHandle MEMFD_CREATE =
       bind("memfd_create", JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle OPEN =
+      LINKER.downcallHandle(
+          symbol("open"),
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+          CAPTURE_ERRNO,
+          Linker.Option.firstVariadicArg(2));
   private static final MethodHandle FTRUNCATE = bind("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle FALLOCATE =
       bind("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
@@ -86,6 +93,19 @@ final class Libc {
               () -> (int) MEMFD_CREATE.invokeExact(CAPTURED.get(), cName, flags),
               "memfd_create(%s, %#x)",
               name,
+              flags);
+    }
+  }
+
+  /** Opens a file that exists. */
+  static int open(String path, int flags) throws SystemCallException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment cPath = arena.allocateFrom(path);
+      return (int)
+          call(
+              () -> (int) OPEN.invokeExact(CAPTURED.get(), cPath, flags),
+              "open(%s, %#x)",
+              path,
               flags);
     }
   }

@@ -353,6 +353,21 @@ final class MemfdTest {
   }
 
   @Test
+  void duplicate_flagsOfItsOpenFileChanged_leavesOursAlone() throws IOException {
+    int setFlags = 4;
+    int append = 0x400;
+    file.allocate(0, 1);
+    try (FileDuplicate duplicate = file.duplicate()) {
+      Libc.fcntl(duplicate.number(), setFlags, Libc.O_RDWR | append);
+
+      file.write(0, ByteBuffer.wrap(filled(PAGE, 7)));
+    }
+
+    assertThat(read(0, PAGE)).containsOnly(7);
+    assertThat(file.residentPages()).isEqualTo(LAYOUT.bookkeepingPages() + 1);
+  }
+
+  @Test
   void duplicate_closedTwice_closesNobodyElsesNumber() throws IOException {
     FileDuplicate first = file.duplicate();
     first.close();

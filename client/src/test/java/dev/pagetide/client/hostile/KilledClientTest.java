@@ -1,0 +1,62 @@
+package dev.pagetide.client.hostile;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pagetide.client.OpenOptions;
+import dev.pagetide.client.PageRange;
+import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.RangeAccess;
+import dev.pagetide.client.ServerProcess;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Clients killed with SIGKILL on their way to a mapped file: promise 31. */
+final class KilledClientTest {
+  @Test
+  void client_killedAfterEachStep_leavesNothingAndTheNextIsServed() throws Exception {
+    try (ServerProcess server = ServerProcess.start("--http", "127.0.0.1:0");
+        PagetideClient client = PagetideClient.connect(server.directory())) {
+      serve(client);
+      await().until(() -> server.metric("pagetide_sessions") == 0);
+      Footprint before = Footprint.of(server.pid());
+      List<Child> started = new ArrayList<>();
+      try {
+        for (StepwiseClient.Step _ : StepwiseClient.Step.values()) {
+          started.add(Child.start(StepwiseClient.class, server.directory().toString()));
+        }
+        for (StepwiseClient.Step step : StepwiseClient.Step.values()) {
+          Child child = started.get(step.ordinal());
+          assertThat(child.ask(step.name())).isEqualTo(step.name());
+
+          child.kill();
+
+          serve(client);
+          nothingIsLeft(server, before, step);
+        }
+        assertThat(client.shrinker().listRanges()).isEmpty();
+        assertThat(server.log()).doesNotContain("\tat ").doesNotContain("ERROR");
+      } finally {
+        started.forEach(Child::close);
+      }
+    }
+  }
+
+  private static void nothingIsLeft(
+      ServerProcess server, Footprint before, StepwiseClient.Step after) {
+    await()
+        .untilAsserted(() -> {
+          assertThat(server.metric("pagetide_sessions")).as("after %s", after).isZero();
+          assertThat(server.metric("pagetide_resident_bytes")).as("after %s", after).isZero();
+          assertThat(Footprint.of(server.pid())).as("after %s", after).isEqualTo(before);
+        });
+  }
+
+  private static void serve(PagetideClient client) {
+    try (PageRange range = client.open(OpenOptions.ofSize(1 << 16))) {
+      assertThat(range.access()).as(range.whyRemote().orElse("")).isEqualTo(RangeAccess.SHARED);
+      assertThat(range.useRange(0, 4).pageCount()).isEqualTo(4);
+    }
+  }
+}
