@@ -19,14 +19,15 @@ import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A process that works on its own pages every millisecond, in one of two ways. Honest: it stops
- * them, flips them a few times, and has the server use what was reclaimed. Hostile: it makes as
- * many writes to the table, touches as many pages and makes as many calls, none of them as it may.
+ * A process that works on its own pages every four milliseconds, in one of two ways. Honest: it
+ * stops them, flips them a few times, and has the server use what was reclaimed. Hostile: it makes
+ * as many writes to the table, touches as many pages and makes as many calls, none of them as it
+ * may.
  *
  * <p>{@code go} on standard input has it begin, {@code stop} pause and say how many rounds it made.
  */
 final class Neighbour {
-  private static final long ROUND_NANOS = 1_000_000;
+  private static final long ROUND_NANOS = 4_000_000;
   private static final int FLIPS = 4;
   private static final int PAGES = 256;
   private static final int MOST_TAKEN = PageEdges.MAX_PAGES;

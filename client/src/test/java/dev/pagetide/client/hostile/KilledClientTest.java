@@ -8,8 +8,8 @@ import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.RangeAccess;
 import dev.pagetide.client.ServerProcess;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Clients killed with SIGKILL on their way to a mapped file: promise 31. */
@@ -21,13 +21,14 @@ final class KilledClientTest {
       serve(client);
       await().until(() -> server.metric("pagetide_sessions") == 0);
       Footprint before = Footprint.of(server.pid());
-      List<Child> started = new ArrayList<>();
+      Map<StepwiseClient.Step, Child> started = new LinkedHashMap<>();
       try {
-        for (StepwiseClient.Step _ : StepwiseClient.Step.values()) {
-          started.add(Child.start(StepwiseClient.class, server.directory().toString()));
-        }
         for (StepwiseClient.Step step : StepwiseClient.Step.values()) {
-          Child child = started.get(step.ordinal());
+          started.put(step, Child.start(StepwiseClient.class, server.directory().toString()));
+        }
+        for (Map.Entry<StepwiseClient.Step, Child> next : started.entrySet()) {
+          StepwiseClient.Step step = next.getKey();
+          Child child = next.getValue();
           assertThat(child.ask(step.name())).isEqualTo(step.name());
 
           child.kill();
@@ -38,7 +39,7 @@ final class KilledClientTest {
         assertThat(client.shrinker().listRanges()).isEmpty();
         assertThat(server.log()).doesNotContain("\tat ").doesNotContain("ERROR");
       } finally {
-        started.forEach(Child::close);
+        started.values().forEach(Child::close);
       }
     }
   }
