@@ -245,6 +245,25 @@ final class PageRangeServerTest {
   }
 
   @Test
+  void open_overTcpAndForcedToBeShared_failsAndGivesTheSessionUp() throws IOException {
+    int port;
+    try (var probe = new ServerSocket(0)) {
+      port = probe.getLocalPort();
+    }
+    String address = "127.0.0.1:" + port;
+    ClientOptions shared = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+    try (ServerProcess listening = ServerProcess.start("--listen", address);
+        PagetideClient near = PagetideClient.connect(listening.directory());
+        PagetideClient far = PagetideClient.connectTcp(address, shared)) {
+      assertThatThrownBy(() -> far.open(OpenOptions.ofSize(bytes(1))))
+          .isInstanceOf(PagetideException.class)
+          .hasMessageContaining("Unix socket only");
+
+      await().until(() -> near.shrinker().listRanges().isEmpty());
+    }
+  }
+
+  @Test
   void connectTcp_loopback_servesRangesButNotTheOperator() throws IOException {
     int port;
     try (var probe = new ServerSocket(0)) {
@@ -255,6 +274,8 @@ final class PageRangeServerTest {
         PagetideClient remote = PagetideClient.connectTcp(address);
         PageRange far = remote.open(OpenOptions.ofSize(bytes(1)))) {
       assertThat(listening.directory()).exists();
+      assertThat(far.access()).isEqualTo(RangeAccess.REMOTE);
+      assertThat(far.whyRemote()).hasValue("the server hands files over on its Unix socket only");
       far.useRange(0, 1);
       far.write(0, new byte[] {3});
       assertThat(far.read(0, 1)).containsExactly(3);
