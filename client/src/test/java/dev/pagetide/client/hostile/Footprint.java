@@ -1,5 +1,7 @@
 package dev.pagetide.client.hostile;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -33,6 +35,16 @@ record Footprint(int memfds, int sockets, int mappings) {
       int mappings = (int) maps.filter(line -> line.contains(SHARED_FILE)).count();
       return new Footprint(memfds, sockets, mappings);
     }
+  }
+
+  /**
+   * Fails if there is more than there was. Less is no fault: a connection that somebody else was
+   * through with may have ended since.
+   */
+  void isNoMoreThan(Footprint before) {
+    assertThat(memfds).as("%s, before %s", this, before).isEqualTo(before.memfds);
+    assertThat(mappings).as("%s, before %s", this, before).isEqualTo(before.mappings);
+    assertThat(sockets).as("%s, before %s", this, before).isLessThanOrEqualTo(before.sockets);
   }
 
   static Footprint ofThisProcess() throws IOException {
