@@ -40,6 +40,11 @@ final class WireRange implements RangeUnderTest {
     return core;
   }
 
+  @Override
+  public boolean nextUsesByMapping() {
+    return faces.get(Math.floorMod(turn.get(), faces.size())).access() == RangeAccess.SHARED;
+  }
+
   private PageRange next() {
     return faces.get(Math.floorMod(turn.getAndIncrement(), faces.size()));
   }

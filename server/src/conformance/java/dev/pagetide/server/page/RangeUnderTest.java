@@ -20,6 +20,11 @@ public interface RangeUnderTest extends AutoCloseable {
    */
   BitSet use(int... spans);
 
+  /** Whether the next use asks the server for nothing but what is absent. */
+  default boolean nextUsesByMapping() {
+    return false;
+  }
+
   /**
    * Stops pages, in one call.
    *

@@ -13,6 +13,9 @@ import java.util.Optional;
  * when each page was stopped.
  */
 final class ServerModel {
+  /** Requests a mapped use makes before it asks for everything. */
+  private static final int MAPPED_ROUNDS = 16;
+
   private final int pageSize;
   private final long limit;
   private long charged;
@@ -34,6 +37,7 @@ final class ServerModel {
     final PageState[] states;
     final byte[] bytes;
     final long[] stopped;
+    private final BitSet doubtful = new BitSet();
     private long own;
 
     Range(int pages, int bookkeepingPages) {
@@ -67,6 +71,37 @@ final class ServerModel {
         }
         given.or(absent);
       }
+    }
+
+    /**
+     * As {@link #use}, by a client that has the file mapped: it asks for what is absent, takes the
+     * rest when it has all of that, and after a refusal stops what it was given, to report it as
+     * fresh another time.
+     */
+    Optional<BitSet> useByMapping(BitSet pages) {
+      BitSet fresh = new BitSet();
+      for (int round = 0; round <= MAPPED_ROUNDS; round++) {
+        BitSet asked = (BitSet) pages.clone();
+        if (round < MAPPED_ROUNDS) {
+          asked.stream().filter(page -> states[page] != PageState.FREE).forEach(asked::clear);
+        }
+        Optional<BitSet> given = asked.isEmpty() ? Optional.of(asked) : use(asked);
+        if (given.isEmpty()) {
+          stop(fresh);
+          doubtful.or(fresh);
+          return given;
+        }
+        fresh.or(given.orElseThrow());
+        if (asked.isEmpty()) {
+          break;
+        }
+      }
+      pages.stream().forEach(page -> states[page] = PageState.USED);
+      BitSet told = (BitSet) doubtful.clone();
+      told.and(pages);
+      doubtful.andNot(pages);
+      told.or(fresh);
+      return Optional.of(told);
     }
 
     void stop(BitSet pages) {
