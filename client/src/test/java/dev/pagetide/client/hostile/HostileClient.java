@@ -25,7 +25,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.StringJoiner;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A process that opens a session, maps its file, and then does to it what it is told on standard
@@ -33,6 +32,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 final class HostileClient implements AutoCloseable {
   static final long SIZE_BYTES = 1 << 20;
+
+  private static final int CALLS_BESIDE_WRITES = 300;
 
   private final Path directory;
   private final RawClient client;
@@ -88,25 +89,16 @@ final class HostileClient implements AutoCloseable {
     };
   }
 
-  /** Random bytes over header and table, and calls on the session meanwhile. */
+  /**
+   * Random bytes over header and table for as long as calls on the session are made, and longer.
+   */
   private String scribble(long seed, int writes) throws Exception {
-    AtomicBoolean done = new AtomicBoolean();
-    CompletableFuture<String> calls = new CompletableFuture<>();
-    Thread.ofPlatform()
-        .daemon()
-        .start(() -> {
-          EnumSet<Status.Code> codes = EnumSet.noneOf(Status.Code.class);
-          Random random = new Random(~seed);
-          while (!done.get()) {
-            codes.add(callAtRandom(random));
-          }
-          calls.complete(codes.toString());
-        });
+    CompletableFuture<String> calls =
+        CompletableFuture.supplyAsync(() -> calls(~seed, CALLS_BESIDE_WRITES));
     Random random = new Random(seed);
-    for (int i = 0; i < writes; i++) {
+    for (int i = 0; i < writes || !calls.isDone(); i++) {
       scribbleOnce(random);
     }
-    done.set(true);
     return calls.get();
   }
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 final class HostileFileTest {
   private static final int HOSTILE_PAGES = (int) (HostileClient.SIZE_BYTES / 4096);
   private static final int BOOKKEEPING_PAGES = 2;
-  private static final int FEWEST_ROUNDS = 10;
+  private static final int FEWEST_ROUNDS = 5;
   private static final int MOST_ROUNDS = 1_000_000;
   private static final String NOBODY = "65534";
 
