@@ -40,8 +40,8 @@ public class SharedUseBenchmark {
   private final PageRange range = client.open(OpenOptions.ofSize(PAGES * 4096L));
   private final PageRange remote = client.attach(range.ticket());
 
-  /** Words of nobody's pages. */
-  private final PageTable bare = new PageTable(Arena.global().allocate(PAGES * 8L, 64));
+  /** Words of nobody's pages, in memory that may be unmapped as a range's table may. */
+  private final PageTable bare = new PageTable(Arena.ofShared().allocate(PAGES * 8L, 64));
 
   private final MemorySegment page = Arena.global().allocate(range.pageSize(), 64);
   private final MemorySegment otherPage = Arena.global().allocate(range.pageSize(), 64);
