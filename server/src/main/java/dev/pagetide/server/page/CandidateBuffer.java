@@ -123,8 +123,13 @@ final class CandidateBuffer {
 
   /** Ends the gathering: keeps the smallest, in order. */
   void finish() {
-    keepSmallest();
-    sort(words, places, 0, size);
+    // A few runs are sorted in less time than it takes to select among them, and select would break
+    // them up.
+    if (!mergeRuns(words, places, 0, size)) {
+      keepSmallest();
+      quicksort(words, places, 0, size);
+    }
+    size = Math.min(size, capacity);
   }
 
   int size() {
