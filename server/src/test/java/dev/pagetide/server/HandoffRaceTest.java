@@ -79,8 +79,10 @@ final class HandoffRaceTest {
       assertThat(tooLate.get()).as("hand-overs that lost").isPositive();
       Awaitility.await().until(() -> server.metric("pagetide_sessions") == 0);
       assertThat(server.descriptors("memfd:")).isZero();
-      Awaitility.await().until(() -> server.descriptors("socket:") == sockets + CLIENTS);
-      assertThat(server.descriptors("")).isEqualTo(others + sockets + CLIENTS);
+      // At most: an idle connection to /metrics ends when it likes.
+      Awaitility.await()
+          .untilAsserted(() ->
+              assertThat(server.descriptors("")).isLessThanOrEqualTo(others + sockets + CLIENTS));
       assertThat(ownSharedFiles()).isEqualTo(ownBefore);
       assertThat(server.metric("pagetide_handoffs_total{outcome=\"passed\"}"))
           .isEqualTo(passed.get() + 1);
