@@ -106,7 +106,7 @@ final class ByteCopies {
       }
       pages.lock.lock();
       try {
-        pages.punchWhereClear(page, page + 1);
+        pages.punchIfClear(page);
       } finally {
         pages.lock.unlock();
       }

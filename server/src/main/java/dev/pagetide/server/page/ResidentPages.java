@@ -207,20 +207,13 @@ final class ResidentPages {
     }
   }
 
-  /** Punches, without any change of a bit, the pages of a span whose bit is clear. */
+  /**
+   * Punches, without any change of a bit, a page whose bit is clear; leaves one whose bit is set.
+   */
   @GuardedBy("lock")
-  void punchWhereClear(int startPage, int endPage) throws SystemCallException {
-    int page = startPage;
-    while (page < endPage) {
-      if (bits.getAcquire(page)) {
-        page++;
-        continue;
-      }
-      int runStart = page;
-      while (page < endPage && !bits.getAcquire(page)) {
-        page++;
-      }
-      file.punch(runStart, page);
+  void punchIfClear(int page) throws SystemCallException {
+    if (!bits.getAcquire(page)) {
+      file.punch(page, page + 1);
     }
   }
 }

@@ -66,8 +66,7 @@ final class RunReclaimer {
 
   private boolean tryReclaimUnderOneHold(int[] chosen, long[] words, int from, int to) {
     // LOCKS: never queue behind an allocation, and never barge past one that is queued: tryLock
-    // takes
-    // a lock from under a waiter, which would then wait for as long as we keep coming back.
+    // takes a lock from under a waiter, which would then wait for as long as we keep coming back.
     if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
       return false;
     }
