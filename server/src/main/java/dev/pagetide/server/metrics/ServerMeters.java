@@ -6,6 +6,7 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
@@ -252,7 +253,7 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
   }
 
   @Override
-  public void scanned(ScanResult result, long nanos) {
+  public void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {
     scan.record(nanos, TimeUnit.NANOSECONDS);
     (result.reclaimed() > 0 ? scansReclaimed : scansEmpty).increment();
     result.skipped().forEach((reason, pages) -> add(skips.get(reason), pages));

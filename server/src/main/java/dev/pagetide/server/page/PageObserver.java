@@ -21,7 +21,7 @@ public interface PageObserver {
   default void punched(int pages, long nanos) {}
 
   /** One scan ended. */
-  default void scanned(ScanResult result, long nanos) {}
+  default void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {}
 
   /** One sweep over the page tables ended; its time includes waiting for another one's. */
   default void swept(long nanos) {}

@@ -94,6 +94,15 @@ public final class Shrinker {
 
   /** As {@link #scan(long)}, only in the ranges charged to {@code scope} or below it. */
   public ScanResult scan(long pages, PageBudget scope) {
+    return scan(pages, scope, ReclaimTrigger.REQUEST);
+  }
+
+  /** As {@link #scan(long)}, for a reason that is counted. */
+  public ScanResult scan(long pages, ReclaimTrigger trigger) {
+    return scan(pages, budget, trigger);
+  }
+
+  private ScanResult scan(long pages, PageBudget scope, ReclaimTrigger trigger) {
     if (pages <= 0) {
       return ScanResult.NOTHING;
     }
@@ -122,7 +131,7 @@ public final class Shrinker {
     scan.begin(); // lets go of what it knew of ranges
     spareScan.set(scan);
     audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
-    observer.scanned(result, clock.nanos() - start);
+    observer.scanned(trigger, result, clock.nanos() - start);
     return result;
   }
 
@@ -210,7 +219,7 @@ public final class Shrinker {
       long missing = pages - (reading.limitPages() - reading.chargedPages());
       if (hopeless
           || reclaims == MAX_RECLAIMS
-          || (missing > 0 && scan(missing, full).reclaimed() == 0)) {
+          || (missing > 0 && scan(missing, full, ReclaimTrigger.BUDGET).reclaimed() == 0)) {
         refuse(leaf, pages, hopeless);
         return;
       }

@@ -1,0 +1,17 @@
+package dev.pagetide.server.page;
+
+/**
+ * When memory is taken back ahead of need, and what is spared.
+ *
+ * @param lowWatermarkPages background reclaim ends when the server's charge is at most this
+ * @param highWatermarkPages background reclaim begins when the charge is above this
+ * @param protectNanos pages of sessions within their fair share that were stopped less than this
+ *     long ago are not taken for what lies above another's share: {@code --protect-recent}
+ * @param edge what the host leaves
+ */
+public record ReclaimTerms(
+    long lowWatermarkPages, long highWatermarkPages, long protectNanos, HostEdge edge) {
+  /** No watermarks, nothing spared, no edge. */
+  public static final ReclaimTerms NONE =
+      new ReclaimTerms(Long.MAX_VALUE, Long.MAX_VALUE, 0, HostEdge.NONE);
+}
