@@ -114,11 +114,16 @@ final class EvictionQueue {
 
   /**
    * Takes up to {@code most} of the oldest candidates; leaves the batch empty if there are none.
+   *
+   * @param latestWord the youngest word to take; unsigned, so -1 takes any
    */
-  void take(Batch batch, long most) {
+  void take(Batch batch, long most, long latestWord) {
     lock.lock();
     try {
       int count = (int) Math.min(Math.min(most, batch.words.length), filled.size() - head);
+      while (count > 0 && Long.compareUnsigned(filled.words()[head + count - 1], latestWord) > 0) {
+        count--;
+      }
       System.arraycopy(filled.words(), head, batch.words, 0, count);
       System.arraycopy(filled.places(), head, batch.places, 0, count);
       head += count;
@@ -258,7 +263,8 @@ final class EvictionQueue {
     }
   }
 
-  private int size() {
+  /** How many candidates are there to be taken. */
+  int size() {
     lock.lock();
     try {
       return filled.size() - head;

@@ -25,4 +25,16 @@ public interface PageObserver {
 
   /** One sweep over the page tables ended; its time includes waiting for another one's. */
   default void swept(long nanos) {}
+
+  /** A range ended with so many resident pages, whose memory is back. */
+  default void closed(int pages) {}
+
+  /** An allocation waited that long for its range's lock. */
+  default void lockWaited(long nanos) {}
+
+  /** A wait for memory ended. */
+  default void waited(WaitOutcome outcome, long nanos) {}
+
+  /** {@code pages} pages were refused. */
+  default void refused(PageFailure.NoMemory refusal) {}
 }

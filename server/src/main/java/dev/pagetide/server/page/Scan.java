@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One scan's way through the candidates: grouped by range, cut into runs. Confined to one thread.
@@ -16,7 +17,11 @@ final class Scan {
   /** Candidates taken from a queue at a time. */
   private static final int BATCH = 1024;
 
-  private ScanTally tally = new ScanTally();
+  private ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
+
+  /** If not null, no range is taken below this share. */
+  private @Nullable FairShare share;
+
   private final EvictionQueue.Batch batch = new EvictionQueue.Batch(BATCH);
   private final CandidateBuffer sorter = new CandidateBuffer(1, 1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -32,8 +37,9 @@ final class Scan {
   private final long[] words = new long[BATCH];
 
   /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
-  void begin() {
-    tally = new ScanTally();
+  void begin(ReclaimTrigger trigger) {
+    tally = new ScanTally(trigger);
+    share = null;
     batch.forget();
     busy.clear();
     stubborn.clear();
@@ -55,9 +61,17 @@ final class Scan {
     busy.addAll(stubborn);
   }
 
-  /** Reclaims up to {@code most} of the oldest candidates of a queue; false if it is empty. */
-  boolean takeFrom(EvictionQueue queue, long most) {
-    queue.take(batch, most);
+  /** From now on takes from each range only what it holds beyond a share; null: all there is. */
+  void onlyBeyond(@Nullable FairShare fairShare) {
+    share = fairShare;
+  }
+
+  /**
+   * Reclaims up to {@code most} of the oldest candidates of a queue, none with a word above {@code
+   * latestWord}; false if it has none.
+   */
+  boolean takeFrom(EvictionQueue queue, long most, long latestWord) {
+    queue.take(batch, most, latestWord);
     if (batch.size() == 0) {
       return false;
     }
@@ -92,10 +106,16 @@ final class Scan {
       tally.skipped(SkipReason.LOCKED, count);
       return;
     }
+    if (share != null && share.excess(range) < count) {
+      // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
+      count = (int) share.excess(range);
+      sorter.sortByAge(groupWords, groupPlaces, from, to);
+      sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
+    }
     // Places descend by page; runs are wanted ascending.
     for (int i = 0; i < count; i++) {
-      chosen[i] = CandidateBuffer.page(groupPlaces[to - 1 - i]);
-      words[i] = groupWords[to - 1 - i];
+      chosen[i] = CandidateBuffer.page(groupPlaces[from + count - 1 - i]);
+      words[i] = groupWords[from + count - 1 - i];
     }
     long before = tally.reclaimed();
     if (new RunReclaimer(range, tally).reclaim(chosen, words, 0, count) < count) {
@@ -133,6 +153,7 @@ final class Scan {
   /** Leaves what was skipped for the next scan. */
   void putBackSkipped(EvictionQueue queue) {
     skipped.forEach((generation, kept) -> queue.putBack(kept.batch(generation)));
+    skipped.clear();
   }
 
   /**
