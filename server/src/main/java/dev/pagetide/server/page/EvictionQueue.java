@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -31,11 +32,15 @@ final class EvictionQueue {
   /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */
   private static final int MAX_SPARE_ROOM = 1 << 17;
 
+  private static final Comparator<ShrinkablePageRange> BY_ID =
+      Comparator.comparingLong(ShrinkablePageRange::id);
+
   private final ReentrantLock lock = new ReentrantLock();
   private final ReentrantLock sweepLock = new ReentrantLock();
   private final PageClock clock;
   private final PageObserver observer;
 
+  /** Those that were swept, by id. */
   @GuardedBy("lock")
   private List<ShrinkablePageRange> ranges = List.of();
 
@@ -196,7 +201,7 @@ final class EvictionQueue {
       long cut = clock.nanos();
       List<ShrinkablePageRange> swept = new ArrayList<>(from);
       swept.removeAll(without);
-      swept.sort(Comparator.comparingLong(ShrinkablePageRange::id));
+      swept.sort(BY_ID);
       long resident = 0;
       for (ShrinkablePageRange range : swept) {
         resident += range.pages().count();
@@ -261,6 +266,23 @@ final class EvictionQueue {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Whether the candidates were chosen from all of some ranges, and maybe others. */
+  boolean sweptAll(List<ShrinkablePageRange> wanted) {
+    List<ShrinkablePageRange> swept;
+    lock.lock();
+    try {
+      swept = ranges;
+    } finally {
+      lock.unlock();
+    }
+    for (ShrinkablePageRange range : wanted) {
+      if (Collections.binarySearch(swept, range, BY_ID) < 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** How many candidates are there to be taken. */

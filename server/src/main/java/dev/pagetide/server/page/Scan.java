@@ -22,6 +22,9 @@ final class Scan {
   /** If not null, no range is taken below this share. */
   private @Nullable FairShare share;
 
+  /** Whether candidates were dropped because their range had come down to its share. */
+  private boolean leftShares;
+
   private final EvictionQueue.Batch batch = new EvictionQueue.Batch(BATCH);
   private final CandidateBuffer sorter = new CandidateBuffer(1, 1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -39,7 +42,7 @@ final class Scan {
   /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
   void begin(ReclaimTrigger trigger) {
     tally = new ScanTally(trigger);
-    share = null;
+    onlyBeyond(null);
     batch.forget();
     busy.clear();
     stubborn.clear();
@@ -64,6 +67,12 @@ final class Scan {
   /** From now on takes from each range only what it holds beyond a share; null: all there is. */
   void onlyBeyond(@Nullable FairShare fairShare) {
     share = fairShare;
+    leftShares = false;
+  }
+
+  /** Whether candidates were dropped because their range had come down to its share. */
+  boolean leftShares() {
+    return leftShares;
   }
 
   /**
@@ -108,9 +117,10 @@ final class Scan {
     }
     if (share != null && share.excess(range) < count) {
       // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
-      count = (int) share.excess(range);
       sorter.sortByAge(groupWords, groupPlaces, from, to);
+      count = keepOldest(range, groupWords, groupPlaces, from, to, (int) share.excess(range));
       sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
+      leftShares = true;
     }
     // Places descend by page; runs are wanted ascending.
     for (int i = 0; i < count; i++) {
@@ -123,6 +133,35 @@ final class Scan {
     }
     if (tally.reclaimed() - before < count) {
       stubborn.add(range);
+    }
+  }
+
+  /**
+   * Moves the first {@code most} candidates that are still what they were chosen by to the front,
+   * and tells how many they are: one that is not would stand for another.
+   */
+  private static int keepOldest(
+      ShrinkablePageRange range,
+      long[] groupWords,
+      long[] groupPlaces,
+      int from,
+      int to,
+      int most) {
+    if (!range.entries().tryEnter()) {
+      return 0;
+    }
+    try {
+      int kept = from;
+      for (int i = from; i < to && kept - from < most; i++) {
+        if (range.table().wordAcquire(CandidateBuffer.page(groupPlaces[i])) == groupWords[i]) {
+          groupWords[kept] = groupWords[i];
+          groupPlaces[kept] = groupPlaces[i];
+          kept++;
+        }
+      }
+      return kept - from;
+    } finally {
+      range.entries().leave();
     }
   }
 

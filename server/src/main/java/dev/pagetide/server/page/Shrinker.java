@@ -41,6 +41,14 @@ public final class Shrinker {
    */
   private static final int AUDITED_WITHOUT_SWEEP = 4;
 
+  /**
+   * Where those above their fair share hold no more than this, 40 us of sweeping, their candidates
+   * are looked for anew whenever others have come to be above theirs. Where they hold more, those
+   * others are seen when the candidates are used up: who pays first is right at every page, and
+   * only the order among those who do is as old as the last sweep.
+   */
+  private static final int MAX_RESIDENT_FOR_ORDER = 1 << 14;
+
   /** How many holders a refusal tells of. */
   private static final int NAMED_HOLDERS = 3;
 
@@ -195,15 +203,23 @@ public final class Shrinker {
       excess += share.excess(range);
     }
     long pages = request.pages();
+    long residentAbove = residentPages(above);
+    boolean worthTheOrder = residentAbove <= MAX_RESIDENT_FOR_ORDER;
+    if (worthTheOrder && !excessQueue.sweptAll(above)) {
+      excessQueue.clear();
+    }
     scan.onlyBeyond(share);
     int looks =
         takeOldest(
             Math.min(pages, excess),
             above,
             excessQueue,
-            mostQueued(pages, residentPages(above)),
+            mostQueued(pages, residentAbove),
             ANY_AGE,
             scan);
+    if (worthTheOrder && scan.leftShares()) {
+      excessQueue.clear();
+    }
     scan.onlyBeyond(null);
     int most = mostQueued(pages, residentPages(scanned));
     long spared = PageWord.available(Math.max(0, start - terms.protectNanos()));
