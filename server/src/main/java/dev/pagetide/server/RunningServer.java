@@ -119,7 +119,8 @@ final class RunningServer implements AutoCloseable {
             new RequestLimits(
                 options.maxDataBytes(),
                 options.maxRequestsInFlight(),
-                options.maxRequestBytesInFlight()),
+                options.maxRequestBytesInFlight(),
+                Duration.ofSeconds(1)),
             HostLimits.ownUid(),
             serverInstance,
             served.handoffSocket(),

@@ -42,7 +42,7 @@ public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverIns
       made = true;
       return file;
     } catch (SystemCallException e) {
-      throw new PageFailure.NoMemory(pages, e);
+      throw reservations.kernelRefused(pages, e);
     } finally {
       if (made) {
         reservations.given(pages);

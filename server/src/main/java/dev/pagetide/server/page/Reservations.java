@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,6 +109,13 @@ final class Reservations {
   PageFailure.NoMemory refusalAfter(PageBudget leaf, long pages, long waitedNanos) {
     boolean atEdge = server.limitPages() - server.chargedPages() >= pages && edge.overshoot() > 0;
     return refusal(leaf, pages, new Shortage(server, pages, atEdge), false, waitedNanos);
+  }
+
+  /** The refusal where it was the kernel that had no memory. */
+  PageFailure.NoMemory kernelRefused(long pages, IOException kernel) {
+    PageFailure.NoMemory refusal = new PageFailure.NoMemory(pages, kernel);
+    shrinker.observer().refused(refusal);
+    return refusal;
   }
 
   private @Nullable Shortage reclaimAndCharge(PageBudget leaf, long pages, ReclaimTrigger trigger) {

@@ -406,6 +406,21 @@ public final class Shrinker {
     return clientReports;
   }
 
+  /** Tells {@code told} whenever memory was reserved and the charge is above the high watermark. */
+  public void whenAboveHighWatermark(Runnable told) {
+    reservations.whenAboveHigh(told);
+  }
+
+  /** What is charged to the whole server, in pages. */
+  public long chargedPages() {
+    return budget.chargedPages();
+  }
+
+  /** When memory is taken ahead of need. */
+  public ReclaimTerms terms() {
+    return terms;
+  }
+
   /** Who waits for memory. */
   public WaitingLine waitingLine() {
     return waitingLine;

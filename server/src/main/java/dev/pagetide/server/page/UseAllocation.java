@@ -131,7 +131,7 @@ final class UseAllocation {
       }
       throw new PageFailure.TableCorrupt();
     } catch (SystemCallException e) {
-      throw new PageFailure.NoMemory(spans.pageCount(), e);
+      throw reservations.kernelRefused(spans.pageCount(), e);
     } finally {
       if (!done) {
         takeBack();

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * One use that waits for memory if need be, without keeping a thread: {@link
  * ShrinkablePageRange#useRange} as a future.
  *
- * <p>Cancelling the future takes the use out of the line; what it reserved is given back.
+ * <p>Cancelling the future takes the use out of the line; what it reserved is given back. A use
+ * that is cancelled before it began does nothing.
  */
 /*
  * A use waits outside the range (no entry, no lock, no memory held), so a range that closes need not
@@ -18,43 +19,49 @@ import org.jspecify.annotations.Nullable;
  * first step. If pages of it were reclaimed meanwhile, it may need more than was reserved: then it
  * stands in line again, at the place of its arrival, with nothing in its hands.
  */
-public final class WaitingUse {
+public final class WaitingUse implements Runnable {
   private final ShrinkablePageRange range;
   private final PageSpans spans;
   private final Executor workers;
   private final CompletableFuture<PageSpans> result = new CompletableFuture<>();
   private final AtomicReference<@Nullable Waiter> waiting = new AtomicReference<>();
   private final long sinceNanos;
-  private final long deadlineNanos;
+  private final long maxWaitNanos;
   private long arrival = -1;
 
-  private WaitingUse(
+  /**
+   * A use that has not begun; its time to wait begins now.
+   *
+   * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
+   * @param workers threads that may allocate
+   */
+  public WaitingUse(
       ShrinkablePageRange range, PageSpans spans, long maxWaitNanos, Executor workers) {
     this.range = range;
     this.spans = spans;
     this.workers = workers;
     this.sinceNanos = range.shrinker().clock().nanos();
-    this.deadlineNanos = sinceNanos + maxWaitNanos;
+    this.maxWaitNanos = maxWaitNanos;
+    var _ =
+        result.whenComplete((_, _) -> {
+          if (result.isCancelled()) {
+            leaveLine();
+          }
+        });
   }
 
   /**
-   * Makes pages USED, on this thread if there is memory, else later. The future ends as {@link
-   * ShrinkablePageRange#useRange(PageSpans)} does.
-   *
-   * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
-   * @param workers threads that may allocate, for what is done later
+   * The fresh pages, or why there are none: ends as {@link ShrinkablePageRange#useRange(PageSpans)}
+   * does, on whichever thread it ends.
    */
-  public static CompletableFuture<PageSpans> begin(
-      ShrinkablePageRange range, PageSpans spans, long maxWaitNanos, Executor workers) {
-    WaitingUse use = new WaitingUse(range, spans, maxWaitNanos, workers);
-    use.attempt(0, maxWaitNanos > 0);
-    var _ =
-        use.result.whenComplete((_, _) -> {
-          if (use.result.isCancelled()) {
-            use.leaveLine();
-          }
-        });
-    return use.result;
+  public CompletableFuture<PageSpans> result() {
+    return result;
+  }
+
+  /** Begins, on the calling thread, which may allocate. To be called once. */
+  @Override
+  public void run() {
+    attempt(0);
   }
 
   private void leaveLine() {
@@ -73,12 +80,14 @@ public final class WaitingUse {
   }
 
   /** Tries once, with pages that are reserved already. */
-  private void attempt(long reserved, boolean mayWait) {
+  private void attempt(long reserved) {
     if (result.isDone()) {
-      reservations().giveBack(range.budget(), reserved);
+      if (reserved > 0) {
+        reservations().giveBack(range.budget(), reserved);
+      }
       return;
     }
-    UseAllocation allocation = new UseAllocation(range, spans, reserved, mayWait);
+    UseAllocation allocation = new UseAllocation(range, spans, reserved, maxWaitNanos > 0);
     PageSpans fresh;
     try {
       fresh = allocation.run();
@@ -103,7 +112,7 @@ public final class WaitingUse {
             range,
             pages,
             sinceNanos,
-            deadlineNanos,
+            sinceNanos + maxWaitNanos,
             () -> resume(pages),
             result::completeExceptionally);
     waiting.set(waiter);
@@ -115,7 +124,7 @@ public final class WaitingUse {
 
   private void resume(long reserved) {
     try {
-      workers.execute(() -> attempt(reserved, true));
+      workers.execute(() -> attempt(reserved));
     } catch (RejectedExecutionException e) {
       reservations().giveBack(range.budget(), reserved);
       result.completeExceptionally(new PageFailure.Closed());
