@@ -8,9 +8,13 @@ import dev.pagetide.server.metrics.ServerMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.HostEdge;
 import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.ReclaimTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.pressure.BackgroundReclaim;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
@@ -95,7 +99,15 @@ final class RunningServer implements AutoCloseable {
     ServerMeters meters = new ServerMeters(registry);
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, meters);
+    ShortageLog shortages = new ShortageLog();
+    opened.push(shortages);
+    Shrinker shrinker =
+        new Shrinker(
+            budget,
+            PageClock.MONOTONIC,
+            PageObserver.all(meters, shortages),
+            reclaimTerms(options, edge));
+    opened.push(BackgroundReclaim.start(shrinker));
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
