@@ -38,7 +38,8 @@ final class ArchitectureTest {
           "handoff", Set.of("session", "page", "os"),
           "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"));
 
-  private static final Set<String> BUILT = Set.of("os", "page", "session", "pressure", "rpc", "handoff");
+  private static final Set<String> BUILT =
+      Set.of("os", "page", "session", "pressure", "rpc", "handoff");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

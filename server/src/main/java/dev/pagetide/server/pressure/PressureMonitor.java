@@ -88,7 +88,7 @@ public final class PressureMonitor implements AutoCloseable {
 
   private static Set<StallTrigger> triggers(BitSet numbers) {
     Set<StallTrigger> fired = EnumSet.noneOf(StallTrigger.class);
-    numbers.stream().forEach(number -> fired.add(StallTrigger.values()[number]));
+    numbers.stream().forEach(number -> fired.add(StallTrigger.MILDEST_FIRST.get(number)));
     return fired;
   }
 

@@ -21,7 +21,7 @@ record PressureSources(List<PressureSource> present, Map<PressureKind, String> m
    * Looks for all three.
    *
    * @param terms where, and what is to be kept free
-   * @param events where triggers are armed, each with its ordinal for a number
+   * @param events where triggers are armed; nothing else is
    */
   static PressureSources find(
       PressureTerms terms, KernelEvents events, LongSupplier availablePages) {

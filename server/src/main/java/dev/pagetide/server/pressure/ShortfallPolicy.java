@@ -67,25 +67,23 @@ final class ShortfallPolicy {
    * @return bytes to be taken back now; 0 for none
    */
   long read(long passedBytes) {
-    while (level != PressureLevel.CRITICAL && passedBytes > enteredAbove(above(level))) {
-      level = above(level);
-    }
-    while (level != PressureLevel.NONE && passedBytes <= enteredAbove(level) - slackBytes) {
-      level = PressureLevel.values()[level.ordinal() - 1];
+    PressureLevel entered = levelAt(passedBytes);
+    PressureLevel held = levelAt(passedBytes + slackBytes);
+    if (entered.compareTo(level) > 0) {
+      level = entered;
+    } else if (held.compareTo(level) < 0) {
+      level = held;
     }
     return level == PressureLevel.NONE ? 0 : passedBytes + slackBytes;
   }
 
-  private static PressureLevel above(PressureLevel level) {
-    return PressureLevel.values()[level.ordinal() + 1];
-  }
-
-  private long enteredAbove(PressureLevel entered) {
-    return switch (entered) {
-      case NONE -> throw new IllegalArgumentException("NONE is where one is, not what one enters");
-      case LOW -> 0;
-      case MEDIUM -> mediumFromBytes;
-      case CRITICAL -> criticalFromBytes;
-    };
+  private PressureLevel levelAt(long passedBytes) {
+    if (passedBytes > criticalFromBytes) {
+      return PressureLevel.CRITICAL;
+    }
+    if (passedBytes > mediumFromBytes) {
+      return PressureLevel.MEDIUM;
+    }
+    return passedBytes > 0 ? PressureLevel.LOW : PressureLevel.NONE;
   }
 }

@@ -73,7 +73,7 @@ final class StallPolicy {
       long nowNanos, Set<StallTrigger> fired, LongSupplier availablePages) {
     StallTrigger worst = null;
     int priority = Integer.MAX_VALUE;
-    for (StallTrigger trigger : StallTrigger.values()) {
+    for (StallTrigger trigger : StallTrigger.MILDEST_FIRST) {
       if (fired.contains(trigger) && rises(trigger, nowNanos)) {
         worst = trigger;
         priority = Math.min(priority, episode(trigger).priority);

@@ -5,7 +5,6 @@ import dev.pagetide.server.os.KernelFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +26,8 @@ final class StallSource implements PressureSource {
   }
 
   /**
-   * Arms the triggers on a PSI file; the number of each among {@code events} is its ordinal.
+   * Arms the triggers on a PSI file; their numbers among {@code events} follow {@link
+   * StallTrigger#MILDEST_FIRST}.
    *
    * @throws IOException if the kernel refused; nothing is left then
    */
@@ -40,7 +40,7 @@ final class StallSource implements PressureSource {
       // Read before it is armed: a kernel with PSI switched off opens the file and fails to read
       // it.
       var _ = StallTotals.parse(totals.text());
-      events.armAll(file, Arrays.stream(StallTrigger.values()).map(StallTrigger::text).toList());
+      events.armAll(file, StallTrigger.MILDEST_FIRST.stream().map(StallTrigger::text).toList());
       armed = true;
       return source;
     } finally {

@@ -1,6 +1,7 @@
 package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
+import java.util.List;
 
 /**
  * The three stalls that the kernel is asked to tell of, from the mildest to the worst, and the
@@ -23,6 +24,9 @@ enum StallTrigger {
    * multiple of 2 s, and kernels without those refuse shorter ones to everybody.
    */
   static final long WINDOW_NANOS = 2_000_000_000L;
+
+  /** The order in which they are armed, and so the numbers they have among a kernel's events. */
+  static final List<StallTrigger> MILDEST_FIRST = List.of(SOME_70, SOME_100, FULL_100);
 
   private final String text;
   private final int startPriority;
