@@ -1,5 +1,7 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.pressure.CgroupMemory;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,10 +18,20 @@ import java.util.regex.Pattern;
  * @param uid the user this process runs as
  * @param pageSize bytes in a page
  * @param memoryBytes memory this process may have: its control group's limit, or the machine's
+ * @param groupLimitBytes its control group's limit; {@link Long#MAX_VALUE} where that is not below
+ *     the machine's memory
+ * @param maxHeapBytes the most that this JVM's heap takes of it
  * @param maxOpenFiles how many files it may have open (RLIMIT_NOFILE)
  * @param maxMapCount how many mappings it may have (vm.max_map_count)
  */
-record HostLimits(int uid, int pageSize, long memoryBytes, long maxOpenFiles, long maxMapCount) {
+record HostLimits(
+    int uid,
+    int pageSize,
+    long memoryBytes,
+    long groupLimitBytes,
+    long maxHeapBytes,
+    long maxOpenFiles,
+    long maxMapCount) {
   /** The key of the page size in the auxiliary vector: AT_PAGESZ of {@code getauxval(3)}. */
   private static final long AT_PAGESZ = 6;
 
@@ -37,14 +49,17 @@ record HostLimits(int uid, int pageSize, long memoryBytes, long maxOpenFiles, lo
    */
   static HostLimits read(Path root) throws StartupException {
     Path self = root.resolve("proc/self");
-    try {
+    try (CgroupMemory groups = CgroupMemory.open(root, PageClock.MONOTONIC)) {
       String openFiles = find(OPEN_FILES, self.resolve("limits"));
       long machineBytes =
           Math.multiplyExact(Long.parseLong(find(MEM_TOTAL, root.resolve("proc/meminfo"))), 1024);
+      long groupBytes = groups.limitBytes();
       return new HostLimits(
           uid(self),
           pageSize(self.resolve("auxv")),
-          Math.min(machineBytes, CgroupMemory.limitBytes(root)),
+          Math.min(machineBytes, groupBytes),
+          groupBytes < machineBytes ? groupBytes : Long.MAX_VALUE,
+          Runtime.getRuntime().maxMemory(),
           openFiles.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(openFiles),
           Long.parseLong(firstLine(root.resolve("proc/sys/vm/max_map_count"))));
     } catch (IOException | NumberFormatException | ArithmeticException e) {

@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.pressure.PressureMode;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -8,13 +9,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The notation of option values: sizes, times, counts, modes and addresses.
+ * The notation of option values: sizes, times, counts, modes, switches and addresses.
  *
  * <p>Each function throws an {@link IllegalArgumentException} whose message says what is wrong with
  * the text and how to write it.
  */
 final class OptionNotation {
-  /** The word that turns a listener off. */
+  /** The word that turns something off. */
   static final String OFF = "off";
 
   private static final Pattern NUMBER_AND_UNIT = Pattern.compile("([0-9]+)([A-Za-z]*)");
@@ -84,6 +85,19 @@ final class OptionNotation {
           throw new IllegalArgumentException(
               "not a mode for a socket; give 0600 (own uid), 0660 (a group too) or 0666 (everybody"
                   + " on this host)");
+    };
+  }
+
+  /** What is done about the host's pressure: {@code on}, {@code off}, {@code dry-run}. */
+  static PressureMode pressure(String text) {
+    return switch (text) {
+      case "on" -> PressureMode.ON;
+      case OFF -> PressureMode.OFF;
+      case "dry-run" -> PressureMode.DRY_RUN;
+      default ->
+          throw new IllegalArgumentException(
+              "not one of on, off, dry-run; give on, unless something else answers the host's"
+                  + " pressure");
     };
   }
 

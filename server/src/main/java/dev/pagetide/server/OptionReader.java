@@ -1,6 +1,7 @@
 package dev.pagetide.server;
 
-import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.server.OptionValues.Bound;
+import dev.pagetide.server.pressure.PressureMode;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.FileSystems;
@@ -11,7 +12,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,11 +27,6 @@ final class OptionReader {
 
   /** Some are not: one line for each problem, without the command's name. */
   record Refused(List<String> problems) implements Outcome {}
-
-  /** A bound of a value, and the words that say where it comes from. */
-  private record Bound(long value, String reason) {}
-
-  private record ResidentLimits(long bytes, long bytesPerUid, long bytesPerSession) {}
 
   private record RequestLimits(long calls, long bytes, long dataBytes) {}
 
@@ -57,7 +52,9 @@ final class OptionReader {
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
-  private static final Duration MAX_HANDOFF_WAIT = Duration.ofMinutes(1);
+
+  /** Of everything that somebody waits for: callers give up earlier. */
+  private static final Duration MAX_WAIT = Duration.ofMinutes(1);
 
   /** Open files that are nobody's session: jars, sockets, event loops, the lock. */
   private static final int SPARE_FILES = 64;
@@ -71,7 +68,7 @@ final class OptionReader {
   private final Map<String, String> environment;
   private final HostLimits host;
   private final List<String> problems;
-  private final OptionTexts texts;
+  private final OptionValues values;
 
   private OptionReader(
       Map<ServerOption, String> commandLine,
@@ -81,7 +78,7 @@ final class OptionReader {
     this.environment = environment;
     this.host = host;
     this.problems = problems;
-    this.texts = OptionTexts.gather(commandLine, environment, problems);
+    this.values = new OptionValues(commandLine, environment, problems);
   }
 
   /**
@@ -103,36 +100,26 @@ final class OptionReader {
     return problems.isEmpty() ? new Accepted(options) : new Refused(List.copyOf(problems));
   }
 
-  /*
-   * Parents are read before their children. A value that is refused counts as the largest allowed
-   * one from there on, so that one mistake is named once, and not again at each of its children.
-   */
+  /* Parents are read before their children: see OptionValues for what a refused one counts as. */
   private ServerOptions readOptions() {
     Path directory = directory();
     int socketMode =
-        value(ServerOption.SOCKET_MODE, 0600, OptionNotation::socketMode, /* refused= */ 0666);
+        values.value(
+            ServerOption.SOCKET_MODE, 0600, OptionNotation::socketMode, /* refused= */ 0666);
     String socketGroup = socketGroup(socketMode);
     InetSocketAddress listen = address(ServerOption.LISTEN);
     InetSocketAddress http = address(ServerOption.HTTP);
     checkListeners(listen, http);
 
-    ResidentLimits resident = residentLimits();
-    long range =
-        bytes(
-            ServerOption.MAX_RANGE_BYTES,
-            4 * MIB,
-            new Bound(host.pageSize(), "the size of a page"),
-            new Bound(
-                (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
-                "the most that a shared file can have"));
+    MemoryOptions memory = MemoryOptions.read(values, host);
     long handoffs =
-        count(
+        values.count(
             ServerOption.MAX_HANDOFFS,
             64,
             new Bound(MAX_MAX_HANDOFFS, "the most that this version serves"));
-    long sessions = count(ServerOption.MAX_SESSIONS, 1024, sessionsThatFit(handoffs));
+    long sessions = values.count(ServerOption.MAX_SESSIONS, 1024, sessionsThatFit(handoffs));
     long sessionsPerUid =
-        count(
+        values.count(
             ServerOption.MAX_SESSIONS_PER_UID,
             Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
@@ -143,73 +130,62 @@ final class OptionReader {
         socketGroup,
         listen,
         http,
-        resident.bytes(),
-        range,
+        memory.residentBytes(),
+        memory.rangeBytes(),
         (int) sessions,
         (int) sessionsPerUid,
-        resident.bytesPerUid(),
-        resident.bytesPerSession(),
+        memory.residentBytesPerUid(),
+        memory.residentBytesPerSession(),
+        memory.lowWatermarkBytes(),
+        memory.highWatermarkBytes(),
+        upToAMinute(ServerOption.ALLOCATION_WAIT),
+        upToAMinute(ServerOption.PROTECT_RECENT),
+        memory.reserveBytes(),
+        values.value(
+            ServerOption.PRESSURE,
+            PressureMode.ON,
+            OptionNotation::pressure,
+            /* refused= */ PressureMode.ON),
         (int) requests.dataBytes(),
         (int) requests.calls(),
         requests.bytes(),
         (int) handoffs,
-        time(
+        values.time(
             ServerOption.HANDOFF_WAIT,
             new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
-            new Bound(MAX_HANDOFF_WAIT.toMillis(), "a minute")),
-        time(
+            new Bound(MAX_WAIT.toMillis(), "a minute")),
+        values.time(
             ServerOption.DRAIN_WAIT,
             new Bound(0, "no time at all"),
             new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour")));
   }
 
-  private ResidentLimits residentLimits() {
-    Bound smallestRange =
-        new Bound(
-            SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
-            "what a range of one page takes (header, table, page)");
-    long total =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES,
-            Math.max(smallestRange.value(), host.memoryBytes() / 4),
-            smallestRange,
-            new Bound(host.memoryBytes(), "the memory this process may have"));
-    long perUid =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES_PER_UID,
-            Math.max(smallestRange.value(), total / 2),
-            smallestRange,
-            new Bound(total, "which is --max-resident-bytes"));
-    long perSession =
-        bytes(
-            ServerOption.MAX_RESIDENT_BYTES_PER_SESSION,
-            perUid,
-            smallestRange,
-            new Bound(perUid, "which is --max-resident-bytes-per-uid"));
-    return new ResidentLimits(total, perUid, perSession);
+  private Duration upToAMinute(ServerOption option) {
+    return values.time(
+        option, new Bound(0, "no time at all"), new Bound(MAX_WAIT.toMillis(), "a minute"));
   }
 
   private RequestLimits requestLimits() {
     long calls =
-        count(
+        values.count(
             ServerOption.MAX_REQUESTS_IN_FLIGHT,
             1024,
             new Bound(MAX_REQUESTS, "the most this version counts"));
     long bytes =
-        bytes(
+        values.bytes(
             ServerOption.MAX_REQUEST_BYTES_IN_FLIGHT,
             64 * MIB,
             new Bound(MESSAGE_OVERHEAD_BYTES + host.pageSize(), "what one Write of a page takes"),
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
-        bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
+        values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
     return new RequestLimits(calls, bytes, dataBytes);
   }
 
   private Path directory() {
     Path defaultPath = ServerDirectory.defaultPath(environment, host.uid());
     Path directory =
-        value(
+        values.value(
             ServerOption.DIR,
             defaultPath,
             text -> {
@@ -226,13 +202,13 @@ final class OptionReader {
             Path.of("/"));
     String tooLong = ServerDirectory.lengthProblem(directory);
     if (tooLong != null) {
-      problems.add(shown(ServerOption.DIR, directory) + ": " + tooLong);
+      problems.add(values.shown(ServerOption.DIR, directory) + ": " + tooLong);
     }
     return directory;
   }
 
   private @Nullable String socketGroup(int socketMode) {
-    OptionTexts.Given given = texts.given(ServerOption.SOCKET_GROUP);
+    OptionTexts.Given given = values.given(ServerOption.SOCKET_GROUP);
     if (given == null) {
       return null;
     }
@@ -260,7 +236,7 @@ final class OptionReader {
   }
 
   private @Nullable InetSocketAddress address(ServerOption option) {
-    OptionTexts.Given given = texts.given(option);
+    OptionTexts.Given given = values.given(option);
     String text = given == null ? option.defaultText() : given.text();
     if (text.equals(OptionNotation.OFF)) {
       return null;
@@ -268,7 +244,7 @@ final class OptionReader {
     try {
       return OptionNotation.address(text);
     } catch (IllegalArgumentException e) {
-      problems.add(shown(option, text) + ": " + e.getMessage());
+      problems.add(values.shown(option, text) + ": " + e.getMessage());
       return null;
     }
   }
@@ -278,7 +254,7 @@ final class OptionReader {
     if (listen == null) {
       return;
     }
-    String shown = shown(ServerOption.LISTEN, OptionNotation.OFF);
+    String shown = values.shown(ServerOption.LISTEN, OptionNotation.OFF);
     if (!listen.getAddress().isLoopbackAddress()) {
       problems.add(
           shown
@@ -303,7 +279,7 @@ final class OptionReader {
                   host.maxOpenFiles(),
                   FILES_PER_SESSION,
                   FILES_PER_HANDOFF,
-                  shown(ServerOption.MAX_HANDOFFS, handoffs),
+                  values.shown(ServerOption.MAX_HANDOFFS, handoffs),
                   SPARE_FILES));
     }
     return new Bound(
@@ -320,85 +296,5 @@ final class OptionReader {
             "which is --max-request-bytes-in-flight less %d for the rest of a message"
                 .formatted(MESSAGE_OVERHEAD_BYTES))
         : new Bound(MAX_MAX_DATA_BYTES, "because gRPC clients refuse messages over 4 MiB");
-  }
-
-  /** A time between two bounds, which are in milliseconds. */
-  private Duration time(ServerOption option, Bound least, Bound most) {
-    Duration wait =
-        value(
-            option,
-            OptionNotation.time(option.defaultText()),
-            OptionNotation::time,
-            Duration.ofMillis(most.value()));
-    boolean over = wait.toMillis() > most.value();
-    if (over || wait.toMillis() < least.value()) {
-      Bound bound = over ? most : least;
-      problems.add(
-          "%s: %d ms is %s %d, %s; give at %s %s"
-              .formatted(
-                  shown(option, ""),
-                  wait.toMillis(),
-                  over ? "above" : "below",
-                  bound.value(),
-                  bound.reason(),
-                  over ? "most" : "least",
-                  bound.value() % 1000 == 0 ? bound.value() / 1000 + "s" : bound.value() + "ms"));
-    }
-    return wait;
-  }
-
-  private long bytes(ServerOption option, long defaultValue, Bound least, Bound most) {
-    return number(option, defaultValue, OptionNotation::sizeBytes, least, most);
-  }
-
-  private long count(ServerOption option, long defaultValue, Bound most) {
-    return number(
-        option, defaultValue, OptionNotation::count, new Bound(1, "the least there is"), most);
-  }
-
-  private long number(
-      ServerOption option,
-      long defaultValue,
-      Function<String, Long> notation,
-      Bound least,
-      Bound most) {
-    long value = value(option, defaultValue, notation, most.value());
-    String shown = shown(option, defaultValue);
-    if (most.value() < least.value()) {
-      problems.add(
-          "%s: nothing fits: at least %d, %s; at most %d, %s; raise what bounds it"
-              .formatted(shown, least.value(), least.reason(), most.value(), most.reason()));
-    } else if (value > most.value()) {
-      problems.add(
-          "%s: %d is above %d, %s; give at most %d"
-              .formatted(shown, value, most.value(), most.reason(), most.value()));
-    } else if (value < least.value()) {
-      problems.add(
-          "%s: %d is below %d, %s; give at least %d"
-              .formatted(shown, value, least.value(), least.reason(), least.value()));
-    } else {
-      return value;
-    }
-    return Math.max(least.value(), most.value());
-  }
-
-  /** An option's value by its notation; {@code refused} where the text is not in that notation. */
-  private <T> T value(
-      ServerOption option, T defaultValue, Function<String, T> notation, T refused) {
-    OptionTexts.Given given = texts.given(option);
-    if (given == null) {
-      return defaultValue;
-    }
-    try {
-      return notation.apply(given.text());
-    } catch (IllegalArgumentException e) {
-      problems.add(given.shown() + ": " + e.getMessage());
-      return refused;
-    }
-  }
-
-  private String shown(ServerOption option, Object defaultValue) {
-    OptionTexts.Given given = texts.given(option);
-    return given != null ? given.shown() : option.flag() + "=" + defaultValue + " (default)";
   }
 }

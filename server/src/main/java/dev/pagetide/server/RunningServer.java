@@ -3,18 +3,27 @@ package dev.pagetide.server;
 import dev.pagetide.server.handoff.HandoffLimits;
 import dev.pagetide.server.handoff.HandoffServer;
 import dev.pagetide.server.metrics.MetricsEndpoint;
+import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.ServerMeters;
 import dev.pagetide.server.os.Memfd;
+import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.server.page.HostEdge;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
-import dev.pagetide.server.page.HostEdge;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ReclaimTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.pressure.BackgroundReclaim;
+import dev.pagetide.server.pressure.CgroupEdge;
+import dev.pagetide.server.pressure.CgroupMemory;
+import dev.pagetide.server.pressure.PressureMode;
+import dev.pagetide.server.pressure.PressureMonitor;
+import dev.pagetide.server.pressure.PressureObserver;
+import dev.pagetide.server.pressure.PressureTerms;
+import dev.pagetide.server.pressure.ReclaimablePages;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
@@ -43,6 +52,9 @@ import org.slf4j.LoggerFactory;
  */
 final class RunningServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunningServer.class);
+
+  /** Where this host's {@code proc} and {@code sys} are mounted. */
+  private static final Path HOST_ROOT = Path.of("/");
 
   private final Duration drainWait;
   private final CountDownLatch ended = new CountDownLatch(1);
@@ -97,6 +109,7 @@ final class RunningServer implements AutoCloseable {
     PrometheusMeterRegistry registry = Registries.prometheus();
     opened.push(registry::close);
     ServerMeters meters = new ServerMeters(registry);
+    CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
     ShortageLog shortages = new ShortageLog();
@@ -106,7 +119,7 @@ final class RunningServer implements AutoCloseable {
             budget,
             PageClock.MONOTONIC,
             PageObserver.all(meters, shortages),
-            reclaimTerms(options, edge));
+            reclaimTerms(options, edge(options, groups)));
     opened.push(BackgroundReclaim.start(shrinker));
     long serverInstance = newInstance();
     SessionRegistry sessions =
@@ -121,6 +134,9 @@ final class RunningServer implements AutoCloseable {
             shrinker,
             InstantSource.system());
     core = new Core(budget, shrinker, sessions);
+    if (options.pressure() != PressureMode.OFF) {
+      startPressure(options, groups, shrinker, registry);
+    }
     meters.bind(shrinker, budget, sessions, pageSize);
 
     GrpcEndpoint endpoint =
@@ -132,7 +148,7 @@ final class RunningServer implements AutoCloseable {
                 options.maxDataBytes(),
                 options.maxRequestsInFlight(),
                 options.maxRequestBytesInFlight(),
-                Duration.ofSeconds(1)),
+                options.allocationWait()),
             HostLimits.ownUid(),
             serverInstance,
             served.handoffSocket(),
@@ -145,6 +161,67 @@ final class RunningServer implements AutoCloseable {
     opened.push(handoffs);
     listen(options, endpoint, handoffs, served, registry, meters);
     endpoint.declareServing();
+  }
+
+  private CgroupMemory openGroups() throws StartupException {
+    try {
+      CgroupMemory groups = CgroupMemory.open(HOST_ROOT, PageClock.MONOTONIC);
+      opened.push(groups);
+      return groups;
+    } catch (IOException e) {
+      throw new StartupException(
+          "the memory of this process's control groups cannot be read (%s); mount /sys/fs/cgroup"
+              .formatted(e.getMessage()),
+          e);
+    }
+  }
+
+  /** When memory is taken back ahead of need, and what the control group leaves. */
+  static ReclaimTerms reclaimTerms(ServerOptions options, HostEdge edge) {
+    int pageSize = Memfd.systemPageSize();
+    return new ReclaimTerms(
+        options.lowWatermarkBytes() / pageSize,
+        options.highWatermarkBytes() / pageSize,
+        options.protectRecent().toNanos(),
+        edge);
+  }
+
+  /** The edge that the control groups' limits are. */
+  static HostEdge edge(ServerOptions options, CgroupMemory groups) {
+    return new CgroupEdge(
+        groups, options.memoryReserveBytes(), Memfd.systemPageSize(), options.maxRangeBytes());
+  }
+
+  private void startPressure(
+      ServerOptions options,
+      CgroupMemory groups,
+      Shrinker shrinker,
+      PrometheusMeterRegistry registry)
+      throws StartupException {
+    PressureMeters meters = new PressureMeters(registry);
+    PressureTerms terms =
+        new PressureTerms(
+            HOST_ROOT,
+            groups,
+            options.memoryReserveBytes(),
+            Memfd.systemPageSize(),
+            options.pressure() == PressureMode.DRY_RUN);
+    try {
+      PressureMonitor monitor =
+          PressureMonitor.start(
+              terms,
+              ReclaimablePages.of(shrinker),
+              PageClock.MONOTONIC,
+              PressureObserver.both(meters, new PressureLog()));
+      opened.push(monitor);
+      meters.bind(monitor.missing().keySet());
+      PressureLog.tellMissing(monitor.missing());
+    } catch (SystemCallException e) {
+      throw new StartupException(
+          "the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give --pressure=off"
+              .formatted(e.getMessage()),
+          e);
+    }
   }
 
   private void listen(

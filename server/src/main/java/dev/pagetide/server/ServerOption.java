@@ -48,6 +48,30 @@ enum ServerOption {
       "SIZE", "half of --max-resident-bytes", "Memory that the ranges of one uid may hold."),
   MAX_RESIDENT_BYTES_PER_SESSION(
       "SIZE", "--max-resident-bytes-per-uid", "Memory that the range of one session may hold."),
+  LOW_WATERMARK(
+      "SIZE",
+      "7/8 of --max-resident-bytes",
+      "Resident memory at which background reclaim ends; below --high-watermark."),
+  HIGH_WATERMARK(
+      "SIZE",
+      "15/16 of --max-resident-bytes",
+      "Resident memory above which background reclaim begins."),
+  ALLOCATION_WAIT(
+      "TIME", "1s", "How long a use waits for memory at most, if others hold all of it."),
+  PROTECT_RECENT(
+      "TIME",
+      "500ms",
+      "Pages that a session within its fair share stopped using less than this ago are not taken"
+          + " for what lies above another's share."),
+  MEMORY_RESERVE(
+      "SIZE",
+      "a sixteenth of the memory this process may have",
+      "What is kept free below the control group's limit, and of the machine's available memory."),
+  PRESSURE(
+      "on|off|dry-run",
+      "on",
+      "Whether pages that nobody uses are taken when the host runs short of memory; dry-run tells"
+          + " in log and meters what would be taken, and takes nothing."),
   MAX_DATA_BYTES(
       "SIZE",
       "1MiB",

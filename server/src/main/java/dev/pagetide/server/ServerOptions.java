@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.pressure.PressureMode;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,6 +24,16 @@ import org.jspecify.annotations.Nullable;
  *     maxResidentBytes}
  * @param maxResidentBytesPerSession most bytes that one range may hold; at most {@code
  *     maxResidentBytesPerUid}
+ * @param lowWatermarkBytes resident memory at which background reclaim ends; less than {@code
+ *     highWatermarkBytes}
+ * @param highWatermarkBytes resident memory above which background reclaim begins; at most {@code
+ *     maxResidentBytes}
+ * @param allocationWait how long a use waits for memory at most
+ * @param protectRecent how long ago a page must have been stopped to be taken for what lies above
+ *     another session's fair share
+ * @param memoryReserveBytes what is kept free below the control group's limit, and of the machine's
+ *     available memory
+ * @param pressure what is done about the host's pressure
  * @param maxDataBytes most bytes of data in one Read or Write
  * @param maxRequestsInFlight most calls at once that are not yet closed on the wire, session
  *     streams not counted
@@ -43,6 +54,12 @@ public record ServerOptions(
     int maxSessionsPerUid,
     long maxResidentBytesPerUid,
     long maxResidentBytesPerSession,
+    long lowWatermarkBytes,
+    long highWatermarkBytes,
+    Duration allocationWait,
+    Duration protectRecent,
+    long memoryReserveBytes,
+    PressureMode pressure,
     int maxDataBytes,
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,

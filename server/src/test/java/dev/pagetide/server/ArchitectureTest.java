@@ -38,7 +38,8 @@ final class ArchitectureTest {
           "handoff", Set.of("session", "page", "os"),
           "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"));
 
-  private static final Set<String> BUILT = Set.of("os", "page", "session", "rpc", "handoff");
+  private static final Set<String> BUILT =
+      Set.of("os", "page", "session", "pressure", "rpc", "handoff");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -97,7 +98,10 @@ final class ArchitectureTest {
             "rpc -> session",
             "rpc -> page",
             "handoff -> session",
-            "handoff -> os");
+            "handoff -> os",
+            "pressure -> page",
+            "pressure -> os",
+            "metrics -> pressure");
   }
 
   @Test

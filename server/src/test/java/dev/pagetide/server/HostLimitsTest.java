@@ -19,9 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 final class HostLimitsTest {
   private static final long MIB = 1L << 20;
   private static final String V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 c rw\n";
-  private static final String V1_MOUNT =
-      "32 31 0:29 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
-
   @TempDir Path root;
 
   @BeforeEach
@@ -55,7 +52,16 @@ final class HostLimitsTest {
   void read_noControlGroups_isTheMachinesMemory() throws StartupException {
     HostLimits limits = HostLimits.read(root);
 
-    assertThat(limits).isEqualTo(new HostLimits(HostLimits.ownUid(), 16384, 1024 * MIB, 10, 65530));
+    assertThat(limits)
+        .isEqualTo(
+            new HostLimits(
+                HostLimits.ownUid(),
+                16384,
+                1024 * MIB,
+                Long.MAX_VALUE,
+                Runtime.getRuntime().maxMemory(),
+                10,
+                65530));
   }
 
   @Test
@@ -66,40 +72,31 @@ final class HostLimitsTest {
   }
 
   @Test
-  void read_version2_isTheLowestLimitOfTheAncestors() throws Exception {
-    write("proc/self/cgroup", "0::/system.slice/pagetide.service\n");
+  void read_groupBelowTheMachine_isTheGroupsLimit() throws Exception {
+    writeGroup(512 * MIB);
+
+    HostLimits limits = HostLimits.read(root);
+
+    assertThat(limits.memoryBytes()).isEqualTo(512 * MIB);
+    assertThat(limits.groupLimitBytes()).isEqualTo(512 * MIB);
+  }
+
+  @Test
+  void read_groupAboveTheMachine_isTheMachinesMemory() throws Exception {
+    writeGroup(1024 * MIB);
+
+    HostLimits limits = HostLimits.read(root);
+
+    assertThat(limits.memoryBytes()).isEqualTo(1024 * MIB);
+    assertThat(limits.groupLimitBytes()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  private void writeGroup(long limitBytes) throws IOException {
+    write("proc/self/cgroup", "0::/pagetide.service\n");
     write("proc/self/mountinfo", V2_MOUNT);
-    write("sys/fs/cgroup/system.slice/pagetide.service/memory.max", "max\n");
-    write("sys/fs/cgroup/system.slice/memory.max", 512 * MIB + "\n");
-
-    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(512 * MIB);
-  }
-
-  @Test
-  void read_version2Unlimited_isTheMachinesMemory() throws Exception {
-    write("proc/self/cgroup", "0::/\n");
-    write("proc/self/mountinfo", V2_MOUNT);
-
-    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(1024 * MIB);
-  }
-
-  @Test
-  void read_version1BesideVersion2_isVersion1sLimit() throws Exception {
-    write("proc/self/cgroup", "5:devices:/\n4:memory:/a/b\n0::/\n");
-    write("proc/self/mountinfo", V1_MOUNT + V2_MOUNT.replace("cgroup rw", "cgroup/unified rw"));
-    write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", 300 * MIB + "\n");
-    write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
-
-    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(300 * MIB);
-  }
-
-  @Test
-  void read_containerThatMountsItsOwnGroup_isThatGroupsLimit() throws Exception {
-    write("proc/self/cgroup", "4:memory:/docker/abc\n");
-    write("proc/self/mountinfo", V1_MOUNT.replace(" / /sys", " /docker/abc /sys"));
-    write("sys/fs/cgroup/memory/memory.limit_in_bytes", 200 * MIB + "\n");
-
-    assertThat(HostLimits.read(root).memoryBytes()).isEqualTo(200 * MIB);
+    write("sys/fs/cgroup/pagetide.service/memory.max", limitBytes + "\n");
+    write("sys/fs/cgroup/pagetide.service/memory.current", "4096\n");
+    write("sys/fs/cgroup/pagetide.service/memory.stat", "inactive_file 0\n");
   }
 
   @Test

@@ -107,7 +107,8 @@ final class MetricsTest {
     assertThat(closed).isEqualTo(7);
     assertThat(value(metrics, "pagetide_sessions")).isEqualTo(1);
     assertThat(value(metrics, "pagetide_sessions_opened_total")).isEqualTo(2);
-    assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\",trigger=\"request\"}")).isEqualTo(2);
+    assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\",trigger=\"request\"}"))
+        .isEqualTo(2);
     assertThat(value(metrics, "pagetide_scans_pages_total{trigger=\"request\"}")).isEqualTo(10);
     assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\",trigger=\"close\"}"))
         .isEqualTo(1);

@@ -1,21 +1,23 @@
 package dev.pagetide.server;
 
+import static dev.pagetide.server.OptionReading.GIB;
+import static dev.pagetide.server.OptionReading.HOST;
+import static dev.pagetide.server.OptionReading.accepted;
+import static dev.pagetide.server.OptionReading.host;
+import static dev.pagetide.server.OptionReading.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.pressure.PressureMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class OptionReaderTest {
-  private static final long GIB = 1L << 30;
-  private static final HostLimits HOST = new HostLimits(1000, 4096, 8 * GIB, 1 << 20, 65530);
-
   @Test
   void read_nothingGiven_isTheDefaults() {
     ServerOptions options = accepted();
@@ -34,6 +36,12 @@ final class OptionReaderTest {
                 512,
                 GIB,
                 GIB,
+                2 * GIB - 2 * GIB / 8,
+                2 * GIB - 2 * GIB / 16,
+                Duration.ofSeconds(1),
+                Duration.ofMillis(500),
+                GIB / 2,
+                PressureMode.ON,
                 1 << 20,
                 1024,
                 64 << 20,
@@ -57,6 +65,12 @@ final class OptionReaderTest {
             "--max-sessions-per-uid=10",
             "--max-resident-bytes-per-uid=512MiB",
             "--max-resident-bytes-per-session=1MiB",
+            "--low-watermark=0",
+            "--high-watermark=1GiB",
+            "--allocation-wait=0ms",
+            "--protect-recent=60s",
+            "--memory-reserve=1KiB",
+            "--pressure=dry-run",
             "--max-data-bytes=3MiB",
             "--max-requests-in-flight=1",
             "--max-request-bytes-in-flight=4MiB",
@@ -78,6 +92,12 @@ final class OptionReaderTest {
                 10,
                 GIB / 2,
                 1 << 20,
+                0,
+                GIB,
+                Duration.ZERO,
+                Duration.ofMinutes(1),
+                1024,
+                PressureMode.DRY_RUN,
                 3 << 20,
                 1,
                 4 << 20,
@@ -267,53 +287,6 @@ final class OptionReaderTest {
   }
 
   @Test
-  void read_budgetUnderTheSmallestRange_isRefused() {
-    assertThat(accepted("--max-resident-bytes=12288").maxResidentBytesPerUid()).isEqualTo(12288);
-    assertThat(refused("--max-resident-bytes=12287"))
-        .containsExactly(
-            "--max-resident-bytes=12287: 12287 is below 12288, what a range of one page takes"
-                + " (header, table, page); give at least 12288");
-  }
-
-  @Test
-  void read_budgetOverTheMemory_isRefused() {
-    assertThat(refused("--max-resident-bytes=9GiB"))
-        .containsExactly(
-            "--max-resident-bytes=9GiB: 9663676416 is above 8589934592, the memory this process"
-                + " may have; give at most 8589934592");
-  }
-
-  @Test
-  void read_limitOfUidOverTheBudget_isRefused() {
-    assertThat(refused("--max-resident-bytes=1GiB", "--max-resident-bytes-per-uid=2GiB"))
-        .containsExactly(
-            "--max-resident-bytes-per-uid=2GiB: 2147483648 is above 1073741824, which is"
-                + " --max-resident-bytes; give at most 1073741824");
-  }
-
-  @Test
-  void read_limitOfSessionOverTheUids_isRefused() {
-    assertThat(
-            refused("--max-resident-bytes-per-session=1GiB", "--max-resident-bytes-per-uid=1MiB"))
-        .containsExactly(
-            "--max-resident-bytes-per-session=1GiB: 1073741824 is above 1048576, which is"
-                + " --max-resident-bytes-per-uid; give at most 1048576");
-  }
-
-  @Test
-  void read_rangeUnderAPage_isRefused() {
-    assertThat(refused("--max-range-bytes=4095")).singleElement().asString().contains("below 4096");
-  }
-
-  @Test
-  void read_rangeOverTheLayout_isRefused() {
-    assertThat(refused("--max-range-bytes=1TiB"))
-        .singleElement()
-        .asString()
-        .contains("above 549755813888");
-  }
-
-  @Test
   void read_sessionsOfUidOverAllSessions_isRefused() {
     assertThat(refused("--max-sessions=5", "--max-sessions-per-uid=6"))
         .containsExactly(
@@ -322,7 +295,7 @@ final class OptionReaderTest {
 
   @Test
   void read_sessionsOverTheOpenFiles_isRefused() {
-    HostLimits few = new HostLimits(1000, 4096, 8 * GIB, 1024, 65530);
+    HostLimits few = host(1024, 65530);
 
     assertThat(refused(few, Map.of()))
         .containsExactly(
@@ -333,7 +306,7 @@ final class OptionReaderTest {
 
   @Test
   void read_handoffsThatLeaveNoFilesToSessions_isRefused() {
-    HostLimits few = new HostLimits(1000, 4096, 8 * GIB, 1024, 65530);
+    HostLimits few = host(1024, 65530);
 
     assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=319"))
         .containsExactly(
@@ -347,7 +320,7 @@ final class OptionReaderTest {
 
   @Test
   void read_sessionsOverTheMappings_isRefused() {
-    HostLimits few = new HostLimits(1000, 4096, 8 * GIB, 1 << 20, 3000);
+    HostLimits few = host(1 << 20, 3000);
 
     assertThat(refused(few, Map.of(), "--max-sessions=953"))
         .containsExactly(
@@ -357,7 +330,7 @@ final class OptionReaderTest {
 
   @Test
   void read_hostThatAllowsNoSession_isRefused() {
-    HostLimits none = new HostLimits(1000, 4096, 8 * GIB, 65, 65530);
+    HostLimits none = host(65, 65530);
 
     assertThat(refused(none, Map.of())).singleElement().asString().contains("nothing fits");
   }
@@ -415,45 +388,5 @@ final class OptionReaderTest {
     assertThat(refused("--drain-wait=3601s"))
         .containsExactly(
             "--drain-wait=3601s: 3601000 ms is above 3600000, an hour; give at most 3600s");
-  }
-
-  private static ServerOptions accepted(String... arguments) {
-    return accepted(Map.of(), arguments);
-  }
-
-  private static ServerOptions accepted(Map<String, String> environment, String... arguments) {
-    OptionReader.Outcome outcome = read(HOST, environment, arguments);
-    assertThat(outcome).isInstanceOf(OptionReader.Accepted.class);
-    return ((OptionReader.Accepted) outcome).options();
-  }
-
-  private static List<String> refused(String... arguments) {
-    return refused(HOST, Map.of(), arguments);
-  }
-
-  private static List<String> refused(Map<String, String> environment, String... arguments) {
-    return refused(HOST, environment, arguments);
-  }
-
-  private static List<String> refused(
-      HostLimits host, Map<String, String> environment, String... arguments) {
-    OptionReader.Outcome outcome = read(host, environment, arguments);
-    assertThat(outcome).isInstanceOf(OptionReader.Refused.class);
-    return ((OptionReader.Refused) outcome).problems();
-  }
-
-  private static OptionReader.Outcome read(
-      HostLimits host, Map<String, String> environment, String... arguments) {
-    Map<ServerOption, String> given = new EnumMap<>(ServerOption.class);
-    for (String argument : arguments) {
-      int equals = argument.indexOf('=');
-      for (ServerOption option : ServerOption.values()) {
-        if (option.flag().equals(argument.substring(0, equals))) {
-          given.put(option, argument.substring(equals + 1));
-        }
-      }
-    }
-    assertThat(given).hasSize(arguments.length);
-    return OptionReader.read(given, List.of(), environment, host);
   }
 }

@@ -58,11 +58,16 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
   /** The limits on memory, by the option that sets each. */
   private static final Map<String, String> LIMITS =
       Map.of(
-          "--max-resident-bytes", "server",
-          "--max-resident-bytes-per-uid", "uid",
-          "--max-resident-bytes-per-session", "session",
-          PageFailure.NoMemory.EDGE, "host",
-          PageFailure.NoMemory.KERNEL, "kernel");
+          "--max-resident-bytes",
+          "server",
+          "--max-resident-bytes-per-uid",
+          "uid",
+          "--max-resident-bytes-per-session",
+          "session",
+          PageFailure.NoMemory.EDGE,
+          "host",
+          PageFailure.NoMemory.KERNEL,
+          "kernel");
 
   private final MeterRegistry registry;
   private final Timer allocate;

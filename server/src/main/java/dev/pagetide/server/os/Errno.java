@@ -11,6 +11,7 @@ final class Errno {
   private static final Map<Integer, String> NAMES =
       Map.ofEntries(
           Map.entry(1, "EPERM"),
+          Map.entry(2, "ENOENT"),
           Map.entry(EINTR, "EINTR"),
           Map.entry(5, "EIO"),
           Map.entry(9, "EBADF"),

@@ -28,7 +28,9 @@ final class Libc {
   /** Linux 6.3 and newer; older kernels say EINVAL. */
   static final int MFD_NOEXEC_SEAL = 0x8;
 
+  static final int O_RDONLY = 0x0;
   static final int O_RDWR = 0x2;
+  static final int O_NONBLOCK = 0x800;
   static final int O_CLOEXEC = 0x80000;
   static final int F_ADD_SEALS = 1033;
   static final int F_SEAL_SEAL = 0x1;
@@ -39,6 +41,17 @@ final class Libc {
   static final int PROT_READ = 0x1;
   static final int PROT_WRITE = 0x2;
   static final int MAP_SHARED = 0x1;
+  static final int EFD_NONBLOCK = O_NONBLOCK;
+  static final int EFD_CLOEXEC = O_CLOEXEC;
+  static final short POLLIN = 0x1;
+  static final short POLLPRI = 0x2;
+  static final short POLLERR = 0x8;
+
+  /** Bytes of {@code struct pollfd}: the descriptor (4), what is asked (2), what is so (2). */
+  static final long POLLFD_BYTES = 8;
+
+  static final long POLLFD_EVENTS_OFFSET = 4;
+  static final long POLLFD_REVENTS_OFFSET = 6;
 
   /** Bytes of {@code struct stat} on x86-64 (144) and aarch64 (128), whichever is more. */
   static final long STAT_BYTES = 144;
@@ -77,6 +90,9 @@ final class Libc {
       bind("pread", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle PWRITE =
       bind("pwrite", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
+  private static final MethodHandle WRITE = bind("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle POLL = bind("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle EVENTFD = bind("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle MMAP =
       bind("mmap", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle MUNMAP = bind("munmap", JAVA_INT, ADDRESS, JAVA_LONG);
@@ -160,6 +176,37 @@ final class Libc {
         fd,
         count,
         offset);
+  }
+
+  static long write(int fd, MemorySegment buffer, long count) throws SystemCallException {
+    return call(
+        () -> (long) WRITE.invokeExact(CAPTURED.get(), fd, buffer, count),
+        "write(%d, %d bytes)",
+        fd,
+        count);
+  }
+
+  /**
+   * Waits for events of {@code count} structs at {@code pollFds}. A signal begins the time anew.
+   *
+   * @return how many of them have events; 0 if the time was up first
+   */
+  static int poll(MemorySegment pollFds, long count, int timeoutMillis) throws SystemCallException {
+    return (int)
+        call(
+            () -> (int) POLL.invokeExact(CAPTURED.get(), pollFds, count, timeoutMillis),
+            "poll(%d descriptors, %d)",
+            count,
+            timeoutMillis);
+  }
+
+  static int eventfd(int initial, int flags) throws SystemCallException {
+    return (int)
+        call(
+            () -> (int) EVENTFD.invokeExact(CAPTURED.get(), initial, flags),
+            "eventfd(%d, %#x)",
+            initial,
+            flags);
   }
 
   /** Maps a file shared, readable and writable, and returns its address. */

@@ -1,6 +1,6 @@
 /**
- * The shared file as the kernel gives it. The only package of Pagetide that makes native calls; it
- * knows nothing of ranges, states or budgets.
+ * The shared file, and the kernel's own files and events. The only package of Pagetide that makes
+ * native calls; it knows nothing of ranges, states or budgets.
  */
 @NullMarked
 package dev.pagetide.server.os;

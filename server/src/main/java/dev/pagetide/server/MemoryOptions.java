@@ -1,0 +1,159 @@
+package dev.pagetide.server;
+
+import dev.pagetide.server.OptionValues.Bound;
+import dev.pagetide.shm.SharedFileLayout;
+
+/**
+ * The options that share out memory, checked against each other and against what the host grants.
+ *
+ * @param residentBytes {@code --max-resident-bytes}
+ * @param residentBytesPerUid {@code --max-resident-bytes-per-uid}
+ * @param residentBytesPerSession {@code --max-resident-bytes-per-session}
+ * @param rangeBytes {@code --max-range-bytes}
+ * @param lowWatermarkBytes {@code --low-watermark}
+ * @param highWatermarkBytes {@code --high-watermark}
+ * @param reserveBytes {@code --memory-reserve}
+ */
+record MemoryOptions(
+    long residentBytes,
+    long residentBytesPerUid,
+    long residentBytesPerSession,
+    long rangeBytes,
+    long lowWatermarkBytes,
+    long highWatermarkBytes,
+    long reserveBytes) {
+  private static final long DEFAULT_RANGE_BYTES = 4L << 20;
+
+  /** As kswapd's: the distance is a sixteenth, so that each round is worth its walk. */
+  private static final int LOW_EIGHTH = 8;
+
+  private static final int HIGH_SIXTEENTH = 16;
+  private static final int RESERVE_SIXTEENTH = 16;
+
+  /** Reads them; parents before their children, and what compares them last. */
+  static MemoryOptions read(OptionValues values, HostLimits host) {
+    Bound smallestRange =
+        new Bound(
+            SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
+            "what a range of one page takes (header, table, page)");
+    Bound memory = new Bound(host.memoryBytes(), "the memory this process may have");
+    int before = values.problemCount();
+    long total =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES,
+            Math.max(smallestRange.value(), host.memoryBytes() / 4),
+            smallestRange,
+            memory);
+    Bound budget = new Bound(total, "which is --max-resident-bytes");
+    long perUid =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_UID,
+            Math.max(smallestRange.value(), total / 2),
+            smallestRange,
+            budget);
+    long perSession =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_SESSION,
+            perUid,
+            smallestRange,
+            new Bound(perUid, "which is --max-resident-bytes-per-uid"));
+    long range =
+        values.bytes(
+            ServerOption.MAX_RANGE_BYTES,
+            DEFAULT_RANGE_BYTES,
+            new Bound(host.pageSize(), "the size of a page"),
+            new Bound(
+                (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
+                "the most that a shared file can have"));
+    long low =
+        values.bytes(
+            ServerOption.LOW_WATERMARK,
+            total - total / LOW_EIGHTH,
+            new Bound(0, "nothing at all"),
+            budget);
+    long high =
+        values.bytes(
+            ServerOption.HIGH_WATERMARK,
+            total - total / HIGH_SIXTEENTH,
+            new Bound(1, "a byte"),
+            budget);
+    long reserve =
+        values.bytes(
+            ServerOption.MEMORY_RESERVE,
+            host.memoryBytes() / RESERVE_SIXTEENTH,
+            new Bound(0, "nothing at all"),
+            memory);
+    MemoryOptions options = new MemoryOptions(total, perUid, perSession, range, low, high, reserve);
+    if (values.problemCount() == before) {
+      // Only values that are good by themselves are worth comparing: the others are named already.
+      options.checkWatermarks(values);
+      options.checkRange(values, host);
+      options.checkGroup(values, host);
+    }
+    return options;
+  }
+
+  private void checkWatermarks(OptionValues values) {
+    if (lowWatermarkBytes >= highWatermarkBytes) {
+      values.refuse(
+          ServerOption.LOW_WATERMARK,
+          lowWatermarkBytes,
+          "watermarks crossed: %d is not below %d, which is %s; give --low-watermark less than"
+              + " --high-watermark, and that at most --max-resident-bytes (%d)",
+          lowWatermarkBytes,
+          highWatermarkBytes,
+          values.shown(ServerOption.HIGH_WATERMARK, highWatermarkBytes),
+          residentBytes);
+    }
+  }
+
+  /** Whoever names a size of ranges wants one of that size to fit; the default is only a limit. */
+  private void checkRange(OptionValues values, HostLimits host) {
+    if (values.given(ServerOption.MAX_RANGE_BYTES) == null) {
+      return;
+    }
+    int pages = Math.toIntExact(rangeBytes / host.pageSize());
+    long wholeBytes = SharedFileLayout.of(host.pageSize(), pages).sizeBytes();
+    ServerOption tooSmall;
+    long limit;
+    if (wholeBytes > residentBytes) {
+      tooSmall = ServerOption.MAX_RESIDENT_BYTES;
+      limit = residentBytes;
+    } else if (wholeBytes > residentBytesPerUid) {
+      tooSmall = ServerOption.MAX_RESIDENT_BYTES_PER_UID;
+      limit = residentBytesPerUid;
+    } else if (wholeBytes > residentBytesPerSession) {
+      tooSmall = ServerOption.MAX_RESIDENT_BYTES_PER_SESSION;
+      limit = residentBytesPerSession;
+    } else {
+      return;
+    }
+    values.refuse(
+        tooSmall,
+        limit,
+        "budget under one range: %d is below %d, what a range of %s takes (header, table, pages);"
+            + " give at least %d, or a smaller range",
+        limit,
+        wholeBytes,
+        values.shown(ServerOption.MAX_RANGE_BYTES, rangeBytes),
+        wholeBytes);
+  }
+
+  /** At a group's limit nothing is refused, somebody is killed: so it must not be reachable. */
+  private void checkGroup(OptionValues values, HostLimits host) {
+    long limit = host.groupLimitBytes();
+    if (limit != Long.MAX_VALUE && residentBytes > limit - reserveBytes - host.maxHeapBytes()) {
+      values.refuse(
+          ServerOption.MAX_RESIDENT_BYTES,
+          residentBytes,
+          "budget %d + maximum heap %d + reserve %d (%s) are above the control group's limit of %d,"
+              + " where the kernel kills; lower the budget, the heap (PAGETIDE_JAVA_OPTS=-Xmx...)"
+              + " or the reserve, or raise the limit",
+          residentBytes,
+          host.maxHeapBytes(),
+          reserveBytes,
+          values.shown(ServerOption.MEMORY_RESERVE, reserveBytes),
+          limit);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package dev.pagetide.server.os;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+
+/**
+ * The urgent events of kernel files that one thread waits for, each armed by writing a trigger into
+ * its file: see {@code Documentation/accounting/psi.rst} of the kernel.
+ *
+ * <p>For one thread that arms and waits; {@link #wake} may be called by any other. {@link #close}
+ * only after the waiting thread has left.
+ */
+public final class KernelEvents implements AutoCloseable {
+  /** Triggers and the one descriptor that wakes. */
+  private static final int MOST = 16;
+
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment pollFds = arena.allocate(MOST * Libc.POLLFD_BYTES, Long.BYTES);
+  private final List<Integer> triggers = new ArrayList<>();
+  private final int wakeFd;
+
+  private KernelEvents(int wakeFd) {
+    this.wakeFd = wakeFd;
+    ask(0, wakeFd, Libc.POLLIN);
+  }
+
+  /** Events of nothing yet. */
+  public static KernelEvents open() throws SystemCallException {
+    return new KernelEvents(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK));
+  }
+
+  /**
+   * Arms triggers on one file: all, or none. Their numbers in {@link #await}'s answer follow on
+   * those armed before.
+   *
+   * @throws SystemCallException if the kernel refused one: ENOENT or EOPNOTSUPP where it has no
+   *     such events, EPERM, EACCES or EINVAL where this process may not have them
+   */
+  public void armAll(Path file, List<String> texts) throws SystemCallException {
+    if (1 + triggers.size() + texts.size() > MOST) {
+      throw new IllegalArgumentException(
+          "%d triggers beside %d; at most %d fit"
+              .formatted(texts.size(), triggers.size(), MOST - 1));
+    }
+    List<Integer> armed = new ArrayList<>();
+    try {
+      for (String text : texts) {
+        armed.add(arm(file, text));
+      }
+    } catch (SystemCallException e) {
+      armed.forEach(KernelEvents::close);
+      throw e;
+    }
+    for (int fd : armed) {
+      triggers.add(fd);
+      ask(triggers.size(), fd, Libc.POLLPRI);
+    }
+  }
+
+  private static int arm(Path file, String text) throws SystemCallException {
+    int fd = Libc.open(file.toString(), Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+    try (Arena written = Arena.ofConfined()) {
+      MemorySegment trigger = written.allocateFrom(text); // with its NUL, which the kernel expects
+      var _ = Libc.write(fd, trigger, trigger.byteSize());
+      return fd;
+    } catch (SystemCallException e) {
+      close(fd);
+      throw e;
+    }
+  }
+
+  private void ask(int index, int fd, short events) {
+    long at = index * Libc.POLLFD_BYTES;
+    pollFds.set(ValueLayout.JAVA_INT, at, fd);
+    pollFds.set(ValueLayout.JAVA_SHORT, at + Libc.POLLFD_EVENTS_OFFSET, events);
+    pollFds.set(ValueLayout.JAVA_SHORT, at + Libc.POLLFD_REVENTS_OFFSET, (short) 0);
+  }
+
+  /**
+   * Waits until a trigger fires, the time is up, or somebody woke the waiter.
+   *
+   * @return the triggers that fired since the last call, by their numbers: the first armed is 0
+   */
+  public BitSet await(int timeoutMillis) throws SystemCallException {
+    BitSet fired = new BitSet();
+    if (Libc.poll(pollFds, 1L + triggers.size(), timeoutMillis) == 0) {
+      return fired;
+    }
+    for (int i = 0; i < triggers.size(); i++) {
+      long at = (i + 1) * Libc.POLLFD_BYTES;
+      short events = pollFds.get(ValueLayout.JAVA_SHORT, at + Libc.POLLFD_REVENTS_OFFSET);
+      if ((events & Libc.POLLERR) != 0) {
+        // The file is gone (a control group that was removed): to be asked no more, or every wait
+        // would end at once. A negative descriptor is passed over; this one is closed with the
+        // rest.
+        pollFds.set(ValueLayout.JAVA_INT, at, -1);
+      } else if ((events & Libc.POLLPRI) != 0) {
+        fired.set(i);
+      }
+    }
+    return fired;
+  }
+
+  /** Ends the wait under way, and every later one at once. */
+  public void wake() {
+    try (Arena written = Arena.ofConfined()) {
+      var _ = Libc.write(wakeFd, written.allocateFrom(ValueLayout.JAVA_LONG, 1L), Long.BYTES);
+    } catch (SystemCallException e) {
+      throw new AssertionError("an eventfd refused to count to " + Long.MAX_VALUE, e);
+    }
+  }
+
+  /** Disarms all; only the first call does anything. */
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+      triggers.forEach(KernelEvents::close);
+      close(wakeFd);
+    }
+  }
+
+  private static void close(int fd) {
+    try {
+      Libc.close(fd);
+    } catch (SystemCallException e) {
+      throw new AssertionError("somebody else closed descriptor " + fd, e);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+package dev.pagetide.server.os;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * A small file that the kernel writes anew at each reading ({@code /proc/meminfo}, {@code
+ * memory.current}): opened once, read as often as one likes, one system call a reading.
+ *
+ * <p>Thread-safe. Readers wait for each other: the kernel, which keeps one text per open file,
+ * would make them wait, too. A reading after {@link #close} throws, it never hits another file.
+ */
+public final class KernelFile implements AutoCloseable {
+  /** What a number file says where there is no limit. */
+  private static final String MAX = "max";
+
+  /** {@code memory.stat}, the longest of those read here, has 2 KiB. */
+  private static final int MOST_BYTES = 16 * 1024;
+
+  private final Path path;
+  private final int fd;
+  private final MemorySegment buffer = Arena.ofAuto().allocate(MOST_BYTES);
+  private boolean closed;
+
+  private KernelFile(Path path, int fd) {
+    this.path = path;
+    this.fd = fd;
+  }
+
+  /**
+   * Opens a file for reading.
+   *
+   * @throws SystemCallException if the kernel refused; ENOENT where there is no such file
+   */
+  public static KernelFile open(Path path) throws SystemCallException {
+    return new KernelFile(path, Libc.open(path.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC));
+  }
+
+  /**
+   * The number that is all this file has; {@link Long#MAX_VALUE} for {@code max}. Allocates nothing
+   * where it is a number.
+   *
+   * @throws IOException if the file cannot be read, or is no number
+   */
+  public synchronized long number() throws IOException {
+    int length = fill();
+    long number = 0;
+    int at = 0;
+    while (at < length) {
+      int digit = buffer.get(ValueLayout.JAVA_BYTE, at) - '0';
+      if (digit < 0 || digit > 9 || number > (Long.MAX_VALUE - digit) / 10) {
+        break;
+      }
+      number = number * 10 + digit;
+      at++;
+    }
+    if (at > 0 && (at == length || buffer.get(ValueLayout.JAVA_BYTE, at) == '\n')) {
+      return number;
+    }
+    String text = text(length);
+    if (text.strip().equals(MAX)) {
+      return Long.MAX_VALUE;
+    }
+    throw new IOException(path + " has no number but '" + text.strip() + "'");
+  }
+
+  /**
+   * The whole text, as of now.
+   *
+   * @throws IOException if the file cannot be read, or is no small file
+   */
+  public synchronized String text() throws IOException {
+    return text(fill());
+  }
+
+  private String text(int length) {
+    byte[] bytes = buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
+    return new String(bytes, StandardCharsets.US_ASCII);
+  }
+
+  private int fill() throws IOException {
+    if (closed) {
+      throw new IOException(path + " was closed");
+    }
+    // One read: the kernel gives such a file whole, as it was at one moment, if the buffer holds
+    // it.
+    int length = (int) Libc.pread(fd, buffer, MOST_BYTES, 0);
+    if (length == MOST_BYTES) {
+      throw new IOException(path + " has " + MOST_BYTES + " bytes or more: not a file of numbers");
+    }
+    return length;
+  }
+
+  /** Where the file is. */
+  public Path path() {
+    return path;
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      Libc.close(fd);
+    } catch (SystemCallException e) {
+      throw new AssertionError("somebody else closed " + path, e);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "KernelFile[" + path + "]";
+  }
+}

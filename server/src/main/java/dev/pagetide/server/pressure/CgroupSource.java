@@ -1,0 +1,79 @@
+package dev.pagetide.server.pressure;
+
+import dev.pagetide.server.page.ReclaimTrigger;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The working sets of this process's control groups against their marks; the group that is furthest
+ * beyond its own is what counts.
+ */
+final class CgroupSource implements PressureSource {
+  /**
+   * With a limit there is a killer: something that eats 50 MiB a second is seen 1.25 MiB later. A
+   * reading costs a system call a group.
+   */
+  private static final Duration LIMITED_PERIOD = Duration.ofMillis(25);
+
+  /** Without one there is nothing but to see whether one was set. */
+  private static final Duration UNLIMITED_PERIOD = Duration.ofMillis(250);
+
+  private final CgroupMemory memory;
+  private final long reserveBytes;
+  private final int pageSize;
+  private final ShortfallPolicy policy;
+
+  /** A source over groups that somebody else closes. */
+  CgroupSource(CgroupMemory memory, long reserveBytes, int pageSize) {
+    this.memory = memory;
+    this.reserveBytes = reserveBytes;
+    this.pageSize = pageSize;
+    this.policy = ShortfallPolicy.ofGroup(reserveBytes);
+  }
+
+  @Override
+  public PressureKind kind() {
+    return PressureKind.CGROUP;
+  }
+
+  @Override
+  public long periodNanos() {
+    return (memory.isLimited() ? LIMITED_PERIOD : UNLIMITED_PERIOD).toNanos();
+  }
+
+  @Override
+  public @Nullable PressureDecision ask(long nowNanos, Set<StallTrigger> fired) throws IOException {
+    memory.refreshLimits();
+    long furthest = Long.MIN_VALUE;
+    for (GroupMemory group : memory.groups()) {
+      furthest = Math.max(furthest, passedBytes(group));
+    }
+    long missing = policy.read(furthest);
+    return missing == 0
+        ? null
+        : new PressureDecision(
+            ReclaimTrigger.CGROUP, policy.level(), Math.ceilDiv(missing, (long) pageSize));
+  }
+
+  private long passedBytes(GroupMemory group) throws IOException {
+    long mark = ShortfallPolicy.groupMarkBytes(group.limitBytes(), group.highBytes(), reserveBytes);
+    if (mark == Long.MAX_VALUE) {
+      return Long.MIN_VALUE;
+    }
+    long used = group.useBytes();
+    // The working set is never more, so where the use does not matter, neither does what it is.
+    return used - mark <= policy.endsAtBytes() ? used - mark : group.workingSetBytes(used) - mark;
+  }
+
+  @Override
+  public PressureLevel level() {
+    return policy.level();
+  }
+
+  @Override
+  public void close() {
+    // The groups are the opener's.
+  }
+}

@@ -1,0 +1,32 @@
+package dev.pagetide.server.pressure;
+
+import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.page.Shrinker;
+
+/** The pages that can be taken back when the host is short of memory. Thread-safe. */
+public interface ReclaimablePages {
+  /** How many there are. Dear: it looks at every page. */
+  long count();
+
+  /**
+   * Takes back the oldest.
+   *
+   * @return how many were taken, at most {@code pages}
+   */
+  long reclaim(long pages, ReclaimTrigger trigger);
+
+  /** The AVAILABLE pages of a whole server. */
+  static ReclaimablePages of(Shrinker shrinker) {
+    return new ReclaimablePages() {
+      @Override
+      public long count() {
+        return shrinker.count();
+      }
+
+      @Override
+      public long reclaim(long pages, ReclaimTrigger trigger) {
+        return shrinker.scan(pages, trigger).reclaimed();
+      }
+    };
+  }
+}

@@ -1,0 +1,26 @@
+package dev.pagetide.server.pressure;
+
+import java.io.IOException;
+
+/**
+ * How long tasks stalled for want of memory since the machine started.
+ *
+ * @param someMicros microseconds in which at least one task did
+ * @param fullMicros microseconds in which no task did anything else
+ */
+record StallTotals(long someMicros, long fullMicros) {
+  /**
+   * Reads the kernel's text, which has a line {@code some} and, but for some older kernels' groups,
+   * a line {@code full}.
+   */
+  static StallTotals parse(String text) throws IOException {
+    long some = KernelText.numberIn(text, "some", "total=");
+    boolean hasFull = text.startsWith("full ") || text.contains("\nfull ");
+    return new StallTotals(some, hasFull ? KernelText.numberIn(text, "full", "total=") : 0);
+  }
+
+  /** The total that a trigger looks at. */
+  long of(StallTrigger trigger) {
+    return trigger == StallTrigger.FULL_100 ? fullMicros : someMicros;
+  }
+}
