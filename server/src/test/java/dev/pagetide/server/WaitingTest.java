@@ -155,7 +155,11 @@ final class WaitingTest {
     Refusal refusal =
         refusal(holder.useLater(16, 17, WaitMode.WAIT_MODE_NEVER, LONG_SECONDS * 1000));
 
-    refusal.is(Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory for 1 page: resident 34 of 36");
+    refusal.is(
+        Code.RESOURCE_EXHAUSTED,
+        "NO_MEMORY",
+        "no memory for 1 page: resident 34 of 36",
+        "; 1 use waits and goes first; stop using pages");
     assertThat(refusal.retryMayHelp()).isTrue();
     assertThat(waiting.isDone()).isFalse();
     holder.stop(0, 2);

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param pageSize bytes in a page
  * @param hopeless whether the limit could never give as much
  * @param waitedNanos how long was waited
+ * @param waitingFirst how many wait who go before one that may not wait
  * @param fairSharePages the share that the asker would exceed, for which others' recent pages are
  *     spared; -1 if that is not why
  * @param edge the host's use and limit, if the host is why
@@ -31,6 +32,7 @@ record RefusalFacts(
     int pageSize,
     boolean hopeless,
     long waitedNanos,
+    int waitingFirst,
     long fairSharePages,
     @Nullable String edge) {
 
@@ -63,6 +65,11 @@ record RefusalFacts(
           .append(" ranges, the largest hold ")
           .append(holders.largest.stream().map(String::valueOf).collect(Collectors.joining(", ")))
           .append(')');
+    }
+    if (waitingFirst > 0) {
+      text.append("; ")
+          .append(waitingFirst)
+          .append(waitingFirst == 1 ? " use waits and goes first" : " uses wait and go first");
     }
     if (fairSharePages >= 0 && availablePages > 0) {
       text.append("; beyond a range's fair share of ")

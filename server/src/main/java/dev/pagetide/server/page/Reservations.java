@@ -42,7 +42,11 @@ final class Reservations {
    * @param missing how many pages too few there are
    * @param atEdge whether it is the host that has none
    */
-  private record Shortage(PageBudget limit, long missing, boolean atEdge) {}
+  private record Shortage(PageBudget limit, long missing, boolean atEdge) {
+    static Shortage of(PageBudget limit) {
+      return new Shortage(limit, 0, false);
+    }
+  }
 
   void whenAboveHigh(Runnable told) {
     aboveHigh = told;
@@ -69,14 +73,14 @@ final class Reservations {
   boolean tryReserve(PageBudget leaf, long pages, boolean mayWait) {
     PageBudget tooNarrow = leaf.narrowerThan(pages);
     if (tooNarrow != null) {
-      throw refusal(leaf, pages, new Shortage(tooNarrow, pages, false), true, 0);
+      throw refusal(leaf, pages, Shortage.of(tooNarrow), true, 0, 0);
     }
     WaitingLine line = shrinker.waitingLine();
     if (line.goesFirst(leaf, pages) && leaf.hasRoomBelowRoot(pages)) {
       if (mayWait) {
         return false;
       }
-      throw refusal(leaf, pages, new Shortage(server, 0, false), false, 0);
+      throw refusal(leaf, pages, Shortage.of(server), false, 0, line.size());
     }
     Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET);
     if (shortage == null) {
@@ -85,7 +89,7 @@ final class Reservations {
     if (mayWait && shortage.limit == server) {
       return false;
     }
-    throw refusal(leaf, pages, shortage, false, 0);
+    throw refusal(leaf, pages, shortage, false, 0, 0);
   }
 
   /**
@@ -102,13 +106,13 @@ final class Reservations {
     if (shortage.limit == server) {
       return false;
     }
-    throw refusal(leaf, pages, shortage, false, 0);
+    throw refusal(leaf, pages, shortage, false, 0, 0);
   }
 
   /** The refusal of who has waited too long. */
   PageFailure.NoMemory refusalAfter(PageBudget leaf, long pages, long waitedNanos) {
     boolean atEdge = server.limitPages() - server.chargedPages() >= pages && edge.overshoot() > 0;
-    return refusal(leaf, pages, new Shortage(server, pages, atEdge), false, waitedNanos);
+    return refusal(leaf, pages, new Shortage(server, 0, atEdge), false, waitedNanos, 0);
   }
 
   /** The refusal where it was the kernel that had no memory. */
@@ -173,7 +177,12 @@ final class Reservations {
   }
 
   private PageFailure.NoMemory refusal(
-      PageBudget leaf, long pages, Shortage shortage, boolean hopeless, long waitedNanos) {
+      PageBudget leaf,
+      long pages,
+      Shortage shortage,
+      boolean hopeless,
+      long waitedNanos,
+      int waitingFirst) {
     PageBudget limit = shortage.limit;
     boolean spared =
         limit == server && terms.protectNanos() > 0 && !shrinker.fairShare().covers(leaf, pages);
@@ -189,6 +198,7 @@ final class Reservations {
                 shrinker.pageSize(),
                 hopeless,
                 waitedNanos,
+                waitingFirst,
                 spared ? shrinker.fairShare().pages() : -1,
                 shortage.atEdge ? edge.describe() : null));
     shrinker.observer().refused(refusal);
