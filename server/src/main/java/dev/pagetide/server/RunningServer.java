@@ -120,7 +120,9 @@ final class RunningServer implements AutoCloseable {
             PageClock.MONOTONIC,
             PageObserver.all(meters, shortages),
             reclaimTerms(options, edge(options, groups)));
-    opened.push(BackgroundReclaim.start(shrinker));
+    opened.push(
+        BackgroundReclaim.start(
+            shrinker, e -> LOG.error("reclaiming in the background failed", e)));
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(

@@ -5,6 +5,7 @@ import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
  * The two threads that see to memory while nobody asks for it: one reclaims between the watermarks,
@@ -22,7 +23,11 @@ public final class BackgroundReclaim implements AutoCloseable {
   /** A sweep of ten million pages takes 25 ms: a hundredth of the time at the most. */
   private static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
+  /** How long to leave it after a bug, that its report does not fill the log. */
+  private static final long AFTER_FAILURE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final Shrinker shrinker;
+  private final Consumer<Throwable> failed;
   private final long low;
   private final long high;
   private final Thread reclaiming;
@@ -33,22 +38,39 @@ public final class BackgroundReclaim implements AutoCloseable {
 
   private volatile boolean open = true;
 
-  private BackgroundReclaim(Shrinker shrinker) {
+  private BackgroundReclaim(Shrinker shrinker, Consumer<Throwable> failed) {
     this.shrinker = shrinker;
+    this.failed = failed;
     ReclaimTerms terms = shrinker.terms();
     this.low = terms.lowWatermarkPages();
     this.high = terms.highWatermarkPages();
-    this.reclaiming = Thread.ofPlatform().daemon().name("pagetide-reclaim").unstarted(this::run);
-    this.serving =
-        Thread.ofPlatform()
-            .daemon()
-            .name("pagetide-waiters")
-            .unstarted(() -> shrinker.waitingLine().serveWhile(() -> open));
+    this.reclaiming = thread("pagetide-reclaim", this::reclaim);
+    this.serving = thread("pagetide-waiters", () -> shrinker.waitingLine().serveWhile(() -> open));
   }
 
-  /** Starts both threads. */
-  public static BackgroundReclaim start(Shrinker shrinker) {
-    BackgroundReclaim background = new BackgroundReclaim(shrinker);
+  private Thread thread(String name, Runnable work) {
+    return Thread.ofPlatform().daemon().name(name).unstarted(() -> goOn(work));
+  }
+
+  /** Works until the end, whatever happens: without these threads uses would wait for ever. */
+  private void goOn(Runnable work) {
+    while (open) {
+      try {
+        work.run();
+      } catch (RuntimeException | Error e) {
+        failed.accept(e);
+        LockSupport.parkNanos(this, AFTER_FAILURE_NANOS);
+      }
+    }
+  }
+
+  /**
+   * Starts both threads.
+   *
+   * @param failed told of a bug in one of them; it goes on
+   */
+  public static BackgroundReclaim start(Shrinker shrinker, Consumer<Throwable> failed) {
+    BackgroundReclaim background = new BackgroundReclaim(shrinker, failed);
     shrinker.whenAboveHighWatermark(background::wake);
     background.reclaiming.start();
     background.serving.start();
@@ -62,7 +84,7 @@ public final class BackgroundReclaim implements AutoCloseable {
     }
   }
 
-  private void run() {
+  private void reclaim() {
     long pause = MIN_PAUSE_NANOS;
     while (open) {
       sleepWhileLow();
