@@ -3,6 +3,7 @@ package dev.pagetide.server.pressure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,6 +90,15 @@ final class KernelTextTest {
   void parse_stallsWithoutFull_haveNoneOfIt() throws IOException {
     assertThat(StallTotals.parse(STALLS.lines().findFirst().orElseThrow()))
         .isEqualTo(new StallTotals(1234567, 0));
+  }
+
+  @Test
+  void of_triggers_areThoseOfTheSourcesAndNoOther() {
+    assertThat(PressureKind.of(ReclaimTrigger.PSI_FULL)).isEqualTo(PressureKind.PSI);
+    assertThat(PressureKind.of(ReclaimTrigger.CGROUP)).isEqualTo(PressureKind.CGROUP);
+    assertThatThrownBy(() -> PressureKind.of(ReclaimTrigger.WAITER))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("WAITER is no pressure of the host");
   }
 
   @ParameterizedTest

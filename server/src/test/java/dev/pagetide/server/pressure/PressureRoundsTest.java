@@ -162,7 +162,7 @@ final class PressureRoundsTest {
     PressureRounds rounds = rounds(true, stalls);
 
     rounds.run(0, NONE);
-    rounds.run(PERIOD, NONE);
+    rounds.run(PressureRounds.EMPTY_PAUSE_NANOS, NONE);
 
     assertThat(pages.asked).isEmpty();
     assertThat(pages.available).isEqualTo(500);
@@ -182,7 +182,7 @@ final class PressureRoundsTest {
     for (long wanted : new long[] {400, 400, 450, 300, 2000}) {
       group.press(PressureLevel.LOW, wanted);
       rounds.run(now, NONE);
-      now += PERIOD;
+      now += PressureRounds.EMPTY_PAUSE_NANOS;
     }
     group.press(PressureLevel.NONE, 0);
     rounds.run(now, NONE);

@@ -3,13 +3,17 @@ package dev.pagetide.server.pressure;
 import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.pagetide.server.Requires;
+import dev.pagetide.server.os.KernelEvents;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -34,6 +38,7 @@ final class RealGroupTest {
   @TempDir Path folder;
 
   private final AtomicLong nanos = new AtomicLong();
+  private final List<Path> links = new ArrayList<>();
   private @Nullable ControlGroup group;
   private @Nullable Process holder;
 
@@ -67,7 +72,7 @@ final class RealGroupTest {
   private void recordHostOf(ControlGroup below) throws IOException {
     Path groups = below.folder();
     Path top = groups.getRoot().resolve(groups.getName(0));
-    Files.createSymbolicLink(folder.resolve(top.getFileName()), top);
+    links.add(Files.createSymbolicLink(folder.resolve(top.getFileName()), top));
     boolean unified = below.version() == ControlGroup.Version.V2;
     Path mounted = groups.getParent();
     RecordedHost host = new RecordedHost(folder);
@@ -85,6 +90,9 @@ final class RealGroupTest {
     if (running != null) {
       running.destroyForcibly();
       assertThat(running.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    }
+    for (Path file : links) {
+      Files.deleteIfExists(file); // whoever clears the folder is not to follow it
     }
     ControlGroup made = group;
     if (made != null) {
@@ -155,6 +163,33 @@ final class RealGroupTest {
       CgroupEdge exact = new CgroupEdge(memory, RESERVE, PAGE, /* enoughBytes= */ LIMIT);
       CgroupEdge quick = new CgroupEdge(memory, RESERVE, PAGE, /* enoughBytes= */ 0);
       assertThat(exact.roomPages() - quick.roomPages()).isGreaterThan(FILE_MIB * MIB / 2 / PAGE);
+    }
+  }
+
+  @Test
+  void triggerOfAGroup_thatIsRemoved_endsTheWaitAndFiresNothing() throws Exception {
+    ControlGroup own =
+        ControlGroup.ofThisProcess(Path.of("/")).stream()
+            .filter(each -> each.version() == ControlGroup.Version.V2)
+            .findFirst()
+            .orElse(null);
+    if (own == null || !Files.exists(own.pressureFile())) {
+      abort("this kernel has no stalls by control group");
+    }
+    Path made =
+        Files.createDirectory(
+            own.folder().resolve("pagetide-test-psi-" + ProcessHandle.current().pid()));
+    try (KernelEvents events = KernelEvents.open()) {
+      events.armAll(
+          new ControlGroup(own.version(), made).pressureFile(),
+          List.of(StallTrigger.FULL_100.text()));
+
+      Files.delete(made);
+
+      assertThat(events.await(Integer.MAX_VALUE).isEmpty()).isTrue();
+      assertThat(events.await(1).isEmpty()).isTrue();
+    } finally {
+      Files.deleteIfExists(made);
     }
   }
 
