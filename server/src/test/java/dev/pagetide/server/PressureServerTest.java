@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 final class PressureServerTest {
   @Test
   void serve_machineBelowTheReserve_takesWhatNobodyUsesAndTellsIt() throws Exception {
-    try (TestServer server = TestServer.start("--memory-reserve=" + everything(), "--pressure=on")) {
+    try (TestServer server =
+        TestServer.start("--memory-reserve=" + everything(), "--pressure=on")) {
       RawSession session = RawSession.open(server.connect(), "s", 16 * RawSession.PAGE);
       assertThat(session.use(0, 10)).hasSize(1);
       session.stop(2, 10);
@@ -46,7 +47,8 @@ final class PressureServerTest {
 
       assertThat(session.map()).isEqualTo("UUaaaaaaaa......");
       assertThat(server.metric(pages("reclaimed"))).isZero();
-      server.closeWithoutStackTrace();
+      assertThat(server.stopWithoutStackTrace())
+          .containsOnlyOnce("memory pressure: source=memavailable level=");
     }
   }
 
