@@ -47,46 +47,22 @@ public final class InsideServer implements AutoCloseable {
       values.put(ServerOption.MAX_RESIDENT_BYTES, budget);
       values.put(ServerOption.MAX_RESIDENT_BYTES_PER_UID, budget);
       values.put(ServerOption.MAX_RESIDENT_BYTES_PER_SESSION, budget);
+      values.put(ServerOption.LOW_WATERMARK, "0");
+      values.put(ServerOption.HIGH_WATERMARK, budget);
+      values.put(ServerOption.ALLOCATION_WAIT, "0ms");
+      values.put(ServerOption.PROTECT_RECENT, "0ms");
+      if (terms.maxRangeBytes() != ServerTerms.DEFAULT_RANGE_BYTES) {
+        values.put(ServerOption.MAX_RANGE_BYTES, Long.toString(terms.maxRangeBytes()));
+      }
       return switch (OptionReader.read(
           values, List.of(), Map.of(), HostLimits.read(Path.of("/")))) {
         case OptionReader.Accepted accepted ->
-            new InsideServer(
-                parent,
-                RunningServer.start(
-                    withRangesOf(terms.maxRangeBytes(), accepted.options()), terms.files()));
+            new InsideServer(parent, RunningServer.start(accepted.options(), terms.files()));
         case OptionReader.Refused refused -> throw new AssertionError(refused.problems());
       };
     } catch (IOException | StartupException e) {
       throw new AssertionError(e);
     }
-  }
-
-  /** Options that the command refuses where the budget cannot hold one such range. */
-  private static ServerOptions withRangesOf(long maxRangeBytes, ServerOptions read) {
-    return new ServerOptions(
-        read.directory(),
-        read.socketMode(),
-        read.socketGroup(),
-        read.listen(),
-        read.http(),
-        read.maxResidentBytes(),
-        maxRangeBytes,
-        read.maxSessions(),
-        read.maxSessionsPerUid(),
-        read.maxResidentBytesPerUid(),
-        read.maxResidentBytesPerSession(),
-        read.lowWatermarkBytes(),
-        read.highWatermarkBytes(),
-        read.allocationWait(),
-        read.protectRecent(),
-        read.memoryReserveBytes(),
-        read.pressure(),
-        read.maxDataBytes(),
-        read.maxRequestsInFlight(),
-        read.maxRequestBytesInFlight(),
-        read.maxHandoffs(),
-        read.handoffWait(),
-        read.drainWait());
   }
 
   /** Where its sockets are. */

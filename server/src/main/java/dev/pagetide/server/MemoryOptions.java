@@ -114,26 +114,15 @@ record MemoryOptions(
     }
     int pages = Math.toIntExact(rangeBytes / host.pageSize());
     long wholeBytes = SharedFileLayout.of(host.pageSize(), pages).sizeBytes();
-    ServerOption tooSmall;
-    long limit;
-    if (wholeBytes > residentBytes) {
-      tooSmall = ServerOption.MAX_RESIDENT_BYTES;
-      limit = residentBytes;
-    } else if (wholeBytes > residentBytesPerUid) {
-      tooSmall = ServerOption.MAX_RESIDENT_BYTES_PER_UID;
-      limit = residentBytesPerUid;
-    } else if (wholeBytes > residentBytesPerSession) {
-      tooSmall = ServerOption.MAX_RESIDENT_BYTES_PER_SESSION;
-      limit = residentBytesPerSession;
-    } else {
+    if (wholeBytes <= residentBytes) {
       return;
     }
     values.refuse(
-        tooSmall,
-        limit,
+        ServerOption.MAX_RESIDENT_BYTES,
+        residentBytes,
         "budget under one range: %d is below %d, what a range of %s takes (header, table, pages);"
             + " give at least %d, or a smaller range",
-        limit,
+        residentBytes,
         wholeBytes,
         values.shown(ServerOption.MAX_RANGE_BYTES, rangeBytes),
         wholeBytes);

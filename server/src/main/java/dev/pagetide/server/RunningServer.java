@@ -12,9 +12,11 @@ import dev.pagetide.server.page.HostEdge;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ReclaimTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.pressure.BackgroundReclaim;
 import dev.pagetide.server.pressure.CgroupEdge;
 import dev.pagetide.server.pressure.CgroupMemory;
 import dev.pagetide.server.pressure.PressureMode;
@@ -110,7 +112,15 @@ final class RunningServer implements AutoCloseable {
     CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, meters);
+    ShortageLog shortages = new ShortageLog();
+    opened.push(shortages);
+    Shrinker shrinker =
+        new Shrinker(
+            budget,
+            PageClock.MONOTONIC,
+            PageObserver.all(meters, shortages),
+            reclaimTerms(options, edge(options, groups)));
+    opened.push(BackgroundReclaim.start(shrinker));
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
@@ -137,7 +147,8 @@ final class RunningServer implements AutoCloseable {
             new RequestLimits(
                 options.maxDataBytes(),
                 options.maxRequestsInFlight(),
-                options.maxRequestBytesInFlight()),
+                options.maxRequestBytesInFlight(),
+                options.allocationWait()),
             HostLimits.ownUid(),
             serverInstance,
             served.handoffSocket(),

@@ -70,7 +70,10 @@ final class LimitsTest {
       "--max-range-bytes=64KiB",
       "--max-resident-bytes=128KiB",
       "--max-resident-bytes-per-uid=128KiB",
-      "--max-resident-bytes-per-session=128KiB"
+      "--max-resident-bytes-per-session=128KiB",
+      "--high-watermark=128KiB", // nothing is reclaimed ahead of need
+      "--allocation-wait=0ms",
+      "--protect-recent=0ms"
     };
     try (TestServer server = TestServer.start(options)) {
       ManagedChannel channel = server.connect();
@@ -84,8 +87,8 @@ final class LimitsTest {
       refusal.is(
           Code.RESOURCE_EXHAUSTED,
           "NO_MEMORY",
-          "no memory for 6 pages: resident 30 of 32 pages, available 0; stop using pages, or raise"
-              + " --max-resident-bytes (now 131072 bytes)");
+          "no memory for 6 pages: resident 30 of 32 pages, available 0 (2 ranges, the largest hold"
+              + " 18, 12); stop using pages, or raise --max-resident-bytes (now 131072 bytes)");
       assertThat(refusal.retryMayHelp()).isTrue();
       assertThat(second.map()).isEqualTo("UUUUUUUUUU......");
       assertThat(first.map()).isEqualTo("UUUUUUUUUUUUUUUU");

@@ -107,7 +107,14 @@ final class MetricsTest {
     assertThat(closed).isEqualTo(7);
     assertThat(value(metrics, "pagetide_sessions")).isEqualTo(1);
     assertThat(value(metrics, "pagetide_sessions_opened_total")).isEqualTo(2);
-    assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\"}")).isEqualTo(2);
+    assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\",trigger=\"request\"}"))
+        .isEqualTo(2);
+    assertThat(value(metrics, "pagetide_scans_pages_total{trigger=\"request\"}")).isEqualTo(10);
+    assertThat(value(metrics, "pagetide_scans_total{outcome=\"reclaimed\",trigger=\"close\"}"))
+        .isEqualTo(1);
+    assertThat(value(metrics, "pagetide_pages_refaulted_total{age=\"within_10s\"}"))
+        .as("pages 3 and 4 of both, if the machine is not that slow")
+        .isBetween(0.0, 4.0);
     assertThat(value(metrics, "pagetide_scan_seconds_count")).isEqualTo(2);
     assertThat(value(metrics, "pagetide_punch_seconds_count")).isPositive();
     assertThat(value(metrics, "pagetide_allocate_seconds_count")).isPositive();

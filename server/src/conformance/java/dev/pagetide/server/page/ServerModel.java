@@ -129,12 +129,26 @@ final class ServerModel {
     while (range.own + pages > limit || charged + pages > limit) {
       boolean ofItsOwn = range.own + pages > limit;
       long missing = pages - (limit - (ofItsOwn ? range.own : charged));
-      if (pages > limit || scan(missing, ofItsOwn ? List.of(range) : ranges) == 0) {
+      if (pages > limit || (ofItsOwn ? scan(missing, List.of(range)) : scanFairly(missing)) == 0) {
         return false;
       }
     }
     range.charge(pages);
     return true;
+  }
+
+  /** Those above their share pay first, oldest first, down to it; then all. */
+  private long scanFairly(long pages) {
+    long share = limit / ranges.size();
+    long taken = 0;
+    while (taken < pages) {
+      List<Range> above = ranges.stream().filter(range -> range.own > share).toList();
+      if (scan(1, above) == 0) {
+        break;
+      }
+      taken++;
+    }
+    return taken + scan(pages - taken, ranges);
   }
 
   private record Place(int range, int page, long stopped) {}

@@ -10,8 +10,12 @@ import dev.pagetide.server.os.Memfd;
  * @param files where the ranges' files come from
  */
 public record ServerTerms(long budgetPages, long maxRangeBytes, PageFileMaker files) {
+  /** The server's own: it may be more than the budget. */
+  public static final long DEFAULT_RANGE_BYTES = 4L << 20;
+
   /** The server's own defaults, with more memory than any test asks for. */
-  static final ServerTerms PLENTY = new ServerTerms(1L << 16, 4L << 20, PageFileMaker.MEMFD);
+  static final ServerTerms PLENTY =
+      new ServerTerms(1L << 16, DEFAULT_RANGE_BYTES, PageFileMaker.MEMFD);
 
   /** The same terms with another budget. */
   public static ServerTerms ofBudget(long pages) {

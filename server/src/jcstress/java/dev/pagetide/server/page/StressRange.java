@@ -245,7 +245,7 @@ final class StressRange {
 
   /** Reclaims a page that was chosen by {@code word}, as a scan does: "took" or "left". */
   String reclaim(int page, long word) {
-    ScanTally tally = new ScanTally();
+    ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
     new RunReclaimer(range, tally).reclaim(new int[] {page}, new long[] {word}, 0, 1);
     return tally.reclaimed() == 1 ? "took" : "left";
   }

@@ -25,6 +25,7 @@ import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerIntercept
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -42,7 +43,8 @@ public final class WarmCallComparison {
   private static final int WARM_UP_PAIRS = 20_000;
   private static final int MEASURED_PAIRS = 20_000;
   private static final long RANGE_BYTES = 1 << 20;
-  private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 1024, 64L << 20);
+  private static final RequestLimits LIMITS =
+      new RequestLimits(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1));
 
   private WarmCallComparison() {}
 
@@ -94,6 +96,7 @@ public final class WarmCallComparison {
         new SessionStreams(sessions, workers),
         workers,
         LIMITS.maxDataBytes(),
+        LIMITS.allocationWait().toNanos(),
         1,
         Path.of("unused"));
   }

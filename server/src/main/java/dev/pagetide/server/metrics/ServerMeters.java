@@ -5,11 +5,15 @@ import dev.pagetide.server.handoff.HandoffOutcome;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
+import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.page.RefaultAge;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
+import dev.pagetide.server.page.WaitOutcome;
+import dev.pagetide.server.page.WaitingLine;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.shm.ClientCounts;
 import io.micrometer.core.instrument.Counter;
@@ -19,6 +23,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -50,13 +55,30 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
     Duration.ofSeconds(1)
   };
 
+  /** The limits on memory, by the option that sets each. */
+  private static final Map<String, String> LIMITS =
+      Map.of(
+          "--max-resident-bytes",
+          "server",
+          "--max-resident-bytes-per-uid",
+          "uid",
+          "--max-resident-bytes-per-session",
+          "session",
+          PageFailure.NoMemory.EDGE,
+          "host",
+          PageFailure.NoMemory.KERNEL,
+          "kernel");
+
   private final MeterRegistry registry;
   private final Timer allocate;
   private final Timer punch;
   private final Timer sweep;
   private final Timer scan;
-  private final Counter scansReclaimed;
-  private final Counter scansEmpty;
+  private final Timer lockWait;
+  private final Map<ReclaimTrigger, Counter> scansReclaimed = new EnumMap<>(ReclaimTrigger.class);
+  private final Map<ReclaimTrigger, Counter> scansEmpty = new EnumMap<>(ReclaimTrigger.class);
+  private final Map<WaitOutcome, Timer> waits = new EnumMap<>(WaitOutcome.class);
+  private final Map<String, Counter> refusals = new HashMap<>();
   private final Map<SkipReason, Counter> skips = new EnumMap<>(SkipReason.class);
   private final Map<HandoffOutcome, Counter> handoffs = new EnumMap<>(HandoffOutcome.class);
 
@@ -77,14 +99,28 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         timer("pagetide.punch", "Time of taking the memory of at most 256 pages of one range.");
     this.sweep = timer("pagetide.sweep", "Time of one sweep over all page tables.");
     this.scan = timer("pagetide.scan", "Time of one scan of the shrinker.");
-    this.scansReclaimed = scans("reclaimed");
-    this.scansEmpty = scans("nothing");
+    this.lockWait =
+        timer("pagetide.lock.wait", "Time that an allocation waited for the lock of its range.");
+    for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
+      scansReclaimed.put(trigger, scans(trigger, "reclaimed"));
+      scansEmpty.put(trigger, scans(trigger, "nothing"));
+    }
+    for (WaitOutcome outcome : WaitOutcome.values()) {
+      waits.put(
+          outcome,
+          Timer.builder("pagetide.wait")
+              .description("Time that a use waited for memory of the whole server, by its outcome.")
+              .tag("outcome", tag(outcome))
+              .serviceLevelObjectives(BUCKETS)
+              .register(registry));
+    }
+    LIMITS.forEach((option, limit) -> refusals.put(option, refusals(limit)));
     for (SkipReason reason : SkipReason.values()) {
       skips.put(
           reason,
           Counter.builder("pagetide.pages.skipped")
               .description("Pages that a scan had chosen and passed over, by reason.")
-              .tag("reason", reason.name().toLowerCase(Locale.ROOT))
+              .tag("reason", tag(reason))
               .register(registry));
     }
     for (HandoffOutcome outcome : HandoffOutcome.values()) {
@@ -93,7 +129,7 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
           Counter.builder("pagetide.handoffs")
               .description(
                   "Connections to the hand-over socket that were answered or broke, by outcome.")
-              .tag("outcome", outcome.name().toLowerCase(Locale.ROOT))
+              .tag("outcome", tag(outcome))
               .register(registry));
     }
   }
@@ -105,11 +141,25 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         .register(registry);
   }
 
-  private Counter scans(String outcome) {
+  private Counter scans(ReclaimTrigger trigger, String outcome) {
     return Counter.builder("pagetide.scans")
-        .description("Scans of the shrinker, by whether they reclaimed anything.")
+        .description(
+            "Scans of the shrinker, and sessions that closed, by what made them and whether any"
+                + " memory came back.")
+        .tag("trigger", tag(trigger))
         .tag("outcome", outcome)
         .register(registry);
+  }
+
+  private Counter refusals(String limit) {
+    return Counter.builder("pagetide.refusals")
+        .description("Uses and openings for which there was no memory, by the limit in their way.")
+        .tag("limit", limit)
+        .register(registry);
+  }
+
+  private static String tag(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 
   /**
@@ -164,6 +214,12 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         "AVAILABLE pages that the shrinker made FREE.",
         counters,
         PageCounters::reclaimed);
+    bindByTrigger(counters);
+    gauge(
+        "pagetide.waiting",
+        "Uses that wait for memory of the whole server now.",
+        shrinker.waitingLine(),
+        WaitingLine::size);
     counter(
         "pagetide.pages.closed",
         "Pages whose memory came back because their session ended.",
@@ -181,6 +237,25 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         meters -> meters.counts.contradictions());
     bindClientCounts();
     this.shrinker = shrinker;
+  }
+
+  private void bindByTrigger(PageCounters counters) {
+    for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
+      if (trigger != ReclaimTrigger.CLOSE) { // those pages are closed ones
+        FunctionCounter.builder("pagetide.scans.pages", counters, c -> c.reclaimed(trigger))
+            .description("Pages that scans reclaimed, by what made them scan.")
+            .tag("trigger", tag(trigger))
+            .register(registry);
+      }
+    }
+    for (RefaultAge age : RefaultAge.values()) {
+      FunctionCounter.builder("pagetide.pages.refaulted", counters, c -> c.refaulted(age))
+          .description(
+              "Pages that were given memory again after they had been reclaimed, by how soon: many"
+                  + " soon ones say that the budget is too small.")
+          .tag("age", tag(age))
+          .register(registry);
+    }
   }
 
   /** What clients say: no counter of these is ever added to one of the server's own. */
@@ -255,8 +330,31 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
   @Override
   public void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {
     scan.record(nanos, TimeUnit.NANOSECONDS);
-    (result.reclaimed() > 0 ? scansReclaimed : scansEmpty).increment();
+    add((result.reclaimed() > 0 ? scansReclaimed : scansEmpty).get(trigger), 1);
     result.skipped().forEach((reason, pages) -> add(skips.get(reason), pages));
+  }
+
+  @Override
+  public void closed(int pages) {
+    add((pages > 0 ? scansReclaimed : scansEmpty).get(ReclaimTrigger.CLOSE), 1);
+  }
+
+  @Override
+  public void lockWaited(long nanos) {
+    lockWait.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  @Override
+  public void waited(WaitOutcome outcome, long nanos) {
+    Timer wait = waits.get(outcome);
+    if (wait != null) {
+      wait.record(nanos, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  @Override
+  public void refused(PageFailure.NoMemory refusal) {
+    add(refusals.get(refusal.limit()), 1);
   }
 
   @Override

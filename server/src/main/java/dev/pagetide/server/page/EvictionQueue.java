@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -31,11 +32,15 @@ final class EvictionQueue {
   /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */
   private static final int MAX_SPARE_ROOM = 1 << 17;
 
+  private static final Comparator<ShrinkablePageRange> BY_ID =
+      Comparator.comparingLong(ShrinkablePageRange::id);
+
   private final ReentrantLock lock = new ReentrantLock();
   private final ReentrantLock sweepLock = new ReentrantLock();
   private final PageClock clock;
   private final PageObserver observer;
 
+  /** Those that were swept, by id. */
   @GuardedBy("lock")
   private List<ShrinkablePageRange> ranges = List.of();
 
@@ -114,11 +119,16 @@ final class EvictionQueue {
 
   /**
    * Takes up to {@code most} of the oldest candidates; leaves the batch empty if there are none.
+   *
+   * @param latestWord the youngest word to take; unsigned, so -1 takes any
    */
-  void take(Batch batch, long most) {
+  void take(Batch batch, long most, long latestWord) {
     lock.lock();
     try {
       int count = (int) Math.min(Math.min(most, batch.words.length), filled.size() - head);
+      while (count > 0 && Long.compareUnsigned(filled.words()[head + count - 1], latestWord) > 0) {
+        count--;
+      }
       System.arraycopy(filled.words(), head, batch.words, 0, count);
       System.arraycopy(filled.places(), head, batch.places, 0, count);
       head += count;
@@ -191,7 +201,7 @@ final class EvictionQueue {
       long cut = clock.nanos();
       List<ShrinkablePageRange> swept = new ArrayList<>(from);
       swept.removeAll(without);
-      swept.sort(Comparator.comparingLong(ShrinkablePageRange::id));
+      swept.sort(BY_ID);
       long resident = 0;
       for (ShrinkablePageRange range : swept) {
         resident += range.pages().count();
@@ -258,7 +268,25 @@ final class EvictionQueue {
     }
   }
 
-  private int size() {
+  /** Whether the candidates were chosen from all of some ranges, and maybe others. */
+  boolean sweptAll(List<ShrinkablePageRange> wanted) {
+    List<ShrinkablePageRange> swept;
+    lock.lock();
+    try {
+      swept = ranges;
+    } finally {
+      lock.unlock();
+    }
+    for (ShrinkablePageRange range : wanted) {
+      if (Collections.binarySearch(swept, range, BY_ID) < 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** How many candidates are there to be taken. */
+  int size() {
     lock.lock();
     try {
       return filled.size() - head;

@@ -134,11 +134,29 @@ public final class PageBudget {
     return limitPages;
   }
 
-  /** One look at a budget, for a message. */
-  record Reading(String name, long chargedPages, long limitPages) {}
+  /** The option that sets the limit. */
+  String name() {
+    return name;
+  }
 
-  Reading reading() {
-    return new Reading(name, charged, limitPages);
+  /** The first budget from here up whose limit is below {@code pages}; null if there is none. */
+  @Nullable PageBudget narrowerThan(long pages) {
+    for (PageBudget node = this; node != null; node = node.parent) {
+      if (node.limitPages < pages) {
+        return node;
+      }
+    }
+    return null;
+  }
+
+  /** Whether all budgets from here up but the root have room for {@code pages} now. */
+  boolean hasRoomBelowRoot(long pages) {
+    for (PageBudget node = this; node.parent != null; node = node.parent) {
+      if (pages > node.limitPages - node.charged) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @Override

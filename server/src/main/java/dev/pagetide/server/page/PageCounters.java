@@ -1,6 +1,10 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.shm.ThreadCounts;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -13,7 +17,10 @@ import java.util.concurrent.atomic.LongAdder;
 public final class PageCounters {
   private final LongAdder allocated = new LongAdder();
   private final ThreadCounts warm = new ThreadCounts();
-  private final LongAdder reclaimed = new LongAdder();
+  private final Map<ReclaimTrigger, LongAdder> reclaimed =
+      adders(ReclaimTrigger.class, ReclaimTrigger.values());
+  private final Map<RefaultAge, LongAdder> refaulted =
+      adders(RefaultAge.class, RefaultAge.values());
   private final LongAdder closed = new LongAdder();
   private final LongAdder strays = new LongAdder();
 
@@ -29,8 +36,25 @@ public final class PageCounters {
     return warm.own();
   }
 
-  void reclaimed(int pages) {
-    reclaimed.add(pages);
+  private static <K extends Enum<K>> Map<K, LongAdder> adders(Class<K> type, K[] keys) {
+    Map<K, LongAdder> adders = new EnumMap<>(type);
+    for (K key : keys) {
+      adders.put(key, new LongAdder());
+    }
+    return Collections.unmodifiableMap(adders);
+  }
+
+  private static <K> LongAdder of(Map<K, LongAdder> adders, K key) {
+    return Objects.requireNonNull(adders.get(key));
+  }
+
+  void reclaimed(ReclaimTrigger trigger, int pages) {
+    of(reclaimed, trigger).add(pages);
+  }
+
+  /** A page was given memory {@code ageNanos} after it had been reclaimed, as its word says. */
+  void refaulted(long ageNanos) {
+    of(refaulted, RefaultAge.of(ageNanos)).increment();
   }
 
   void closed(int pages) {
@@ -58,7 +82,20 @@ public final class PageCounters {
 
   /** AVAILABLE pages that the shrinker made FREE. */
   public long reclaimed() {
-    return reclaimed.sum();
+    return reclaimed.values().stream().mapToLong(LongAdder::sum).sum();
+  }
+
+  /** Those of them that were reclaimed for one reason. */
+  public long reclaimed(ReclaimTrigger trigger) {
+    return of(reclaimed, trigger).sum();
+  }
+
+  /**
+   * FREE pages that got memory again so soon after they were reclaimed. The stamps are the clients'
+   * to write: one that lies blurs this signal, and nothing else.
+   */
+  public long refaulted(RefaultAge age) {
+    return of(refaulted, age).sum();
   }
 
   /** Pages that were resident when their range closed. */

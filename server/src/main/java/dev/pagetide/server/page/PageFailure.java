@@ -72,21 +72,21 @@ public abstract sealed class PageFailure extends RuntimeException {
   public static final class NoMemory extends PageFailure {
     private static final long serialVersionUID = 1L;
 
-    private final boolean hopeless;
+    /** The {@link #limit} that is the host's edge. */
+    public static final String EDGE = "--memory-reserve";
 
-    NoMemory(long pages, PageBudget.Reading limit, long available, int pageSize, boolean hopeless) {
-      super(
-          "no memory for %d %s: resident %d of %d pages, available %d; %s, or raise %s (now %d bytes)"
-              .formatted(
-                  pages,
-                  pages == 1 ? "page" : "pages",
-                  limit.chargedPages(),
-                  limit.limitPages(),
-                  available,
-                  hopeless ? "ask for fewer pages at once" : "stop using pages",
-                  limit.name(),
-                  limit.limitPages() * pageSize));
-      this.hopeless = hopeless;
+    /** The {@link #limit} where the kernel itself refused. */
+    public static final String KERNEL = "kernel";
+
+    private final boolean hopeless;
+    private final long pages;
+    private final String limit;
+
+    NoMemory(RefusalFacts facts) {
+      super(facts.message());
+      this.hopeless = facts.hopeless();
+      this.pages = facts.pages();
+      this.limit = facts.edge() == null ? facts.limit() : EDGE;
     }
 
     NoMemory(long pages, IOException kernel) {
@@ -94,6 +94,21 @@ public abstract sealed class PageFailure extends RuntimeException {
           "no memory for %d %s: the kernel refused (%s); free memory on the host, or lower --max-resident-bytes"
               .formatted(pages, pages == 1 ? "page" : "pages", kernel.getMessage()));
       this.hopeless = false;
+      this.pages = pages;
+      this.limit = KERNEL;
+    }
+
+    /** How many pages were asked for. */
+    public long pages() {
+      return pages;
+    }
+
+    /**
+     * The option that sets the limit: {@code --max-resident-bytes}, one of its narrower kind, or
+     * {@link #EDGE}; {@link #KERNEL} where the kernel refused.
+     */
+    public String limit() {
+      return limit;
     }
 
     /** Whether the request exceeds what the limit can ever give, so that trying again is no use. */

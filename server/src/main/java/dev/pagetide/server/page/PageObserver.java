@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import java.util.List;
+
 /**
  * What hears how long the costly steps took. Called on the thread that took the step, holding no
  * lock of a range; must be quick, thread-safe, and throw nothing.
@@ -7,6 +9,11 @@ package dev.pagetide.server.page;
 public interface PageObserver {
   /** Hears nothing. */
   PageObserver NONE = new PageObserver() {};
+
+  /** Tells several, in their order. */
+  static PageObserver all(PageObserver... told) {
+    return new PageObservers(List.of(told));
+  }
 
   /**
    * Memory was given to {@code pages} pages of one range under one hold of its lock: at most 256,
@@ -25,4 +32,16 @@ public interface PageObserver {
 
   /** One sweep over the page tables ended; its time includes waiting for another one's. */
   default void swept(long nanos) {}
+
+  /** A range ended with so many resident pages, whose memory is back. */
+  default void closed(int pages) {}
+
+  /** An allocation waited that long for its range's lock. */
+  default void lockWaited(long nanos) {}
+
+  /** A wait for memory ended. */
+  default void waited(WaitOutcome outcome, long nanos) {}
+
+  /** {@code pages} pages were refused. */
+  default void refused(PageFailure.NoMemory refusal) {}
 }

@@ -28,21 +28,26 @@ public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverIns
   }
 
   /**
-   * Makes a range's file, whose bookkeeping pages are reserved already.
+   * Makes a range's file, and charges its bookkeeping pages.
    *
-   * @throws PageFailure.NoMemory if the kernel refused; then the reservation is given back
+   * @throws PageFailure.NoMemory if a limit or the kernel refused; then nothing is charged
    */
-  PageFile makeFile(long id, SharedFileLayout layout, PageBudget budget) {
+  PageFile makeFile(
+      long id, SharedFileLayout layout, PageBudget budget, Reservations reservations) {
+    int pages = layout.bookkeepingPages();
+    reservations.reserve(budget, pages);
     boolean made = false;
     try {
       PageFile file = files.make("pagetide-range-" + id, layout);
       made = true;
       return file;
     } catch (SystemCallException e) {
-      throw new PageFailure.NoMemory(layout.bookkeepingPages(), e);
+      throw reservations.kernelRefused(pages, e);
     } finally {
-      if (!made) {
-        budget.release(layout.bookkeepingPages());
+      if (made) {
+        reservations.given(pages);
+      } else {
+        reservations.giveBack(budget, pages);
       }
     }
   }

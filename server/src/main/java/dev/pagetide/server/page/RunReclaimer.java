@@ -94,7 +94,7 @@ final class RunReclaimer {
     if (reclaimed > 0) {
       range.shrinker().observer().punched(reclaimed, nanos);
     }
-    range.shrinker().counters().reclaimed(reclaimed);
+    range.shrinker().counters().reclaimed(tally.trigger(), reclaimed);
     tally.reclaimed(reclaimed);
     return true;
   }

@@ -8,6 +8,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One scan's way through the candidates: grouped by range, cut into runs. Confined to one thread.
@@ -16,7 +17,14 @@ final class Scan {
   /** Candidates taken from a queue at a time. */
   private static final int BATCH = 1024;
 
-  private ScanTally tally = new ScanTally();
+  private ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
+
+  /** If not null, no range is taken below this share. */
+  private @Nullable FairShare share;
+
+  /** Whether candidates were dropped because their range had come down to its share. */
+  private boolean leftShares;
+
   private final EvictionQueue.Batch batch = new EvictionQueue.Batch(BATCH);
   private final CandidateBuffer sorter = new CandidateBuffer(1, 1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -32,8 +40,9 @@ final class Scan {
   private final long[] words = new long[BATCH];
 
   /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
-  void begin() {
-    tally = new ScanTally();
+  void begin(ReclaimTrigger trigger) {
+    tally = new ScanTally(trigger);
+    onlyBeyond(null);
     batch.forget();
     busy.clear();
     stubborn.clear();
@@ -55,9 +64,23 @@ final class Scan {
     busy.addAll(stubborn);
   }
 
-  /** Reclaims up to {@code most} of the oldest candidates of a queue; false if it is empty. */
-  boolean takeFrom(EvictionQueue queue, long most) {
-    queue.take(batch, most);
+  /** From now on takes from each range only what it holds beyond a share; null: all there is. */
+  void onlyBeyond(@Nullable FairShare fairShare) {
+    share = fairShare;
+    leftShares = false;
+  }
+
+  /** Whether candidates were dropped because their range had come down to its share. */
+  boolean leftShares() {
+    return leftShares;
+  }
+
+  /**
+   * Reclaims up to {@code most} of the oldest candidates of a queue, none with a word above {@code
+   * latestWord}; false if it has none.
+   */
+  boolean takeFrom(EvictionQueue queue, long most, long latestWord) {
+    queue.take(batch, most, latestWord);
     if (batch.size() == 0) {
       return false;
     }
@@ -92,10 +115,17 @@ final class Scan {
       tally.skipped(SkipReason.LOCKED, count);
       return;
     }
+    if (share != null && share.excess(range) < count) {
+      // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
+      sorter.sortByAge(groupWords, groupPlaces, from, to);
+      count = keepOldest(range, groupWords, groupPlaces, from, to, (int) share.excess(range));
+      sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
+      leftShares = true;
+    }
     // Places descend by page; runs are wanted ascending.
     for (int i = 0; i < count; i++) {
-      chosen[i] = CandidateBuffer.page(groupPlaces[to - 1 - i]);
-      words[i] = groupWords[to - 1 - i];
+      chosen[i] = CandidateBuffer.page(groupPlaces[from + count - 1 - i]);
+      words[i] = groupWords[from + count - 1 - i];
     }
     long before = tally.reclaimed();
     if (new RunReclaimer(range, tally).reclaim(chosen, words, 0, count) < count) {
@@ -103,6 +133,35 @@ final class Scan {
     }
     if (tally.reclaimed() - before < count) {
       stubborn.add(range);
+    }
+  }
+
+  /**
+   * Moves the first {@code most} candidates that are still what they were chosen by to the front,
+   * and tells how many they are: one that is not would stand for another.
+   */
+  private static int keepOldest(
+      ShrinkablePageRange range,
+      long[] groupWords,
+      long[] groupPlaces,
+      int from,
+      int to,
+      int most) {
+    if (!range.entries().tryEnter()) {
+      return 0;
+    }
+    try {
+      int kept = from;
+      for (int i = from; i < to && kept - from < most; i++) {
+        if (range.table().wordAcquire(CandidateBuffer.page(groupPlaces[i])) == groupWords[i]) {
+          groupWords[kept] = groupWords[i];
+          groupPlaces[kept] = groupPlaces[i];
+          kept++;
+        }
+      }
+      return kept - from;
+    } finally {
+      range.entries().leave();
     }
   }
 
@@ -133,6 +192,7 @@ final class Scan {
   /** Leaves what was skipped for the next scan. */
   void putBackSkipped(EvictionQueue queue) {
     skipped.forEach((generation, kept) -> queue.putBack(kept.batch(generation)));
+    skipped.clear();
   }
 
   /**

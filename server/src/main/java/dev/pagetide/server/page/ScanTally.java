@@ -5,8 +5,18 @@ import java.util.Map;
 
 /** The running counts of one scan; confined to its thread. */
 final class ScanTally {
+  private final ReclaimTrigger trigger;
   private long reclaimed;
   private final Map<SkipReason, Long> skipped = new EnumMap<>(SkipReason.class);
+
+  ScanTally(ReclaimTrigger trigger) {
+    this.trigger = trigger;
+  }
+
+  /** Why the scan runs. */
+  ReclaimTrigger trigger() {
+    return trigger;
+  }
 
   void reclaimed(long pages) {
     reclaimed += pages;

@@ -103,8 +103,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   public static ShrinkablePageRange register(
       long id, long sizeBytes, RangeTerms terms, PageBudget budget, Shrinker shrinker) {
     SharedFileLayout layout = terms.grant(sizeBytes);
-    shrinker.reserve(budget, layout.bookkeepingPages());
-    PageFile file = terms.makeFile(id, layout, budget);
+    PageFile file = terms.makeFile(id, layout, budget, shrinker.reservations());
     new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
     ShrinkablePageRange range =
         new ShrinkablePageRange(id, file, new PageTable(file.table()), budget, shrinker);
@@ -241,12 +240,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   private PageSpans allocateSlow(PageSpans spans) {
-    entries.enter();
-    try {
-      return new UseAllocation(this, spans).run();
-    } finally {
-      entries.leave();
+    PageSpans fresh = new UseAllocation(this, spans, 0, false).run();
+    if (fresh == null) {
+      throw new AssertionError("who may not wait was told to");
     }
+    return fresh;
   }
 
   /**
@@ -448,7 +446,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     int resident = pages.count();
     file.close(punch);
     budget.release((long) resident + file.layout().bookkeepingPages());
-    counters.closed(resident);
+    shrinker.ended(resident);
   }
 
   private void checkSpan(int startPage, int endPage) {

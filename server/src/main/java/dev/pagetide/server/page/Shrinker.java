@@ -1,6 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -39,8 +41,19 @@ public final class Shrinker {
    */
   private static final int AUDITED_WITHOUT_SWEEP = 4;
 
-  /** How often one reservation reclaims before it gives up to those who are quicker. */
-  private static final int MAX_RECLAIMS = 64;
+  /**
+   * Where those above their fair share hold no more than this, 40 us of sweeping, their candidates
+   * are looked for anew whenever others have come to be above theirs. Where they hold more, those
+   * others are seen when the candidates are used up: who pays first is right at every page, and
+   * only the order among those who do is as old as the last sweep.
+   */
+  private static final int MAX_RESIDENT_FOR_ORDER = 1 << 14;
+
+  /** How many holders a refusal tells of. */
+  private static final int NAMED_HOLDERS = 3;
+
+  /** For {@link EvictionQueue#take}: no word is above it. */
+  private static final long ANY_AGE = -1;
 
   private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
   private final PageBudget budget;
@@ -48,7 +61,14 @@ public final class Shrinker {
   private final PageObserver observer;
   private final PageCounters counters = new PageCounters();
   private final ClientReports clientReports;
+  private final ReclaimTerms terms;
   private final EvictionQueue queue;
+
+  /** Candidates of ranges above their fair share, who pay first while the budget is short. */
+  private final EvictionQueue excessQueue;
+
+  private final Reservations reservations;
+  private final WaitingLine waitingLine;
 
   /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
   private final AtomicInteger nextAudit = new AtomicInteger();
@@ -62,11 +82,20 @@ public final class Shrinker {
    * @param budget the whole server's budget: the root
    */
   public Shrinker(PageBudget budget, PageClock clock, PageObserver observer) {
+    this(budget, clock, observer, ReclaimTerms.NONE);
+  }
+
+  /** As above, with terms of when memory is taken ahead of need. */
+  public Shrinker(PageBudget budget, PageClock clock, PageObserver observer, ReclaimTerms terms) {
     this.budget = budget;
     this.clock = clock;
     this.observer = observer;
+    this.terms = terms;
     this.clientReports = new ClientReports(clock);
     this.queue = new EvictionQueue(clock, observer);
+    this.excessQueue = new EvictionQueue(clock, observer);
+    this.reservations = new Reservations(this, budget, terms);
+    this.waitingLine = new WaitingLine(this, reservations);
   }
 
   /** How many pages are AVAILABLE in all ranges: what a scan could reclaim. */
@@ -103,41 +132,129 @@ public final class Shrinker {
   }
 
   private ScanResult scan(long pages, PageBudget scope, ReclaimTrigger trigger) {
-    if (pages <= 0) {
+    return scan(ReclaimRequest.oldest(pages, scope, trigger));
+  }
+
+  /**
+   * Reclaims pages because the budget is short: oldest first, but ranges above their fair share pay
+   * first, down to it, and what the others stopped within {@code --protect-recent} is spared.
+   */
+  public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
+    return scan(ReclaimRequest.fair(pages, budget, trigger, 0));
+  }
+
+  ScanResult scan(ReclaimRequest request) {
+    if (request.pages() <= 0) {
       return ScanResult.NOTHING;
     }
     long start = clock.nanos();
-    List<ShrinkablePageRange> scanned = rangesWithin(scope);
-    long resident = 0;
-    for (ShrinkablePageRange range : scanned) {
-      resident += range.pages().count();
-    }
+    List<ShrinkablePageRange> scanned = rangesWithin(request.scope());
     Scan lent = spareScan.getAndSet(null);
     Scan scan = lent == null ? new Scan() : lent;
-    scan.begin();
-    boolean swept = true;
-    // What takeAll leaves is stamped after the scan began: that needs the order again.
-    if (pages < resident || scan.takeAll(scanned, pages, start) > 0) {
-      boolean whole = scope == budget;
-      int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
-      if (whole) {
-        most = (int) Math.min(MAX_QUEUED, Math.max(most, resident / QUEUED_SHARE));
-        most = Math.max(most, MIN_QUEUED);
-      }
-      EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
-      swept = takeOldest(pages, scanned, from, most, scan) > 0;
-    }
+    scan.begin(request.trigger());
+    FairShare share = FairShare.of(budget, scanned.size());
+    List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
+    boolean swept =
+        above.isEmpty()
+            ? takeOldestOrAll(request, scanned, start, scan)
+            : takeFairly(request, scanned, above, share, start, scan);
     ScanResult result = scan.tally().result();
-    scan.begin(); // lets go of what it knew of ranges
+    scan.begin(request.trigger()); // lets go of what it knew of ranges
     spareScan.set(scan);
     audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
-    observer.scanned(trigger, result, clock.nanos() - start);
+    observer.scanned(request.trigger(), result, clock.nanos() - start);
+    if (result.reclaimed() > 0) {
+      waitingLine.memoryCameBack();
+    }
     return result;
   }
 
-  /** Takes the oldest pages, and tells how often it had to look for candidates. */
+  /** Takes the oldest pages of some ranges, and tells whether it walked through their tables. */
+  private boolean takeOldestOrAll(
+      ReclaimRequest request, List<ShrinkablePageRange> scanned, long start, Scan scan) {
+    long pages = request.pages();
+    long resident = residentPages(scanned);
+    // What takeAll leaves is stamped after the scan began: that needs the order again.
+    if (pages >= resident && scan.takeAll(scanned, pages, start) == 0) {
+      return true;
+    }
+    boolean whole = request.scope() == budget;
+    int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
+    if (whole) {
+      most = mostQueued(pages, resident);
+    }
+    EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
+    return takeOldest(pages, scanned, from, most, ANY_AGE, scan) > 0;
+  }
+
+  /**
+   * Takes what ranges hold above their fair share; then, of all, what has not been used for a
+   * while; and then, for who is entitled to it, the oldest there is.
+   */
+  private boolean takeFairly(
+      ReclaimRequest request,
+      List<ShrinkablePageRange> scanned,
+      List<ShrinkablePageRange> above,
+      FairShare share,
+      long start,
+      Scan scan) {
+    long excess = 0;
+    for (ShrinkablePageRange range : above) {
+      excess += share.excess(range);
+    }
+    long pages = request.pages();
+    long residentAbove = residentPages(above);
+    boolean worthTheOrder = residentAbove <= MAX_RESIDENT_FOR_ORDER;
+    if (worthTheOrder && !excessQueue.sweptAll(above)) {
+      excessQueue.clear();
+    }
+    scan.onlyBeyond(share);
+    int looks =
+        takeOldest(
+            Math.min(pages, excess),
+            above,
+            excessQueue,
+            mostQueued(pages, residentAbove),
+            ANY_AGE,
+            scan);
+    if (worthTheOrder && scan.leftShares()) {
+      excessQueue.clear();
+    }
+    scan.onlyBeyond(null);
+    int most = mostQueued(pages, residentPages(scanned));
+    long spared = PageWord.available(Math.max(0, start - terms.protectNanos()));
+    looks += takeOldest(pages, scanned, queue, most, spared, scan);
+    long left = pages - scan.tally().reclaimed();
+    if (left > 0 && left <= request.entitled()) {
+      looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
+    }
+    return looks > 0;
+  }
+
+  private static long residentPages(List<ShrinkablePageRange> ranges) {
+    long resident = 0;
+    for (ShrinkablePageRange range : ranges) {
+      resident += range.pages().count();
+    }
+    return resident;
+  }
+
+  private static int mostQueued(long pages, long resident) {
+    long most = Math.max(pages, resident / QUEUED_SHARE);
+    return Math.clamp(most, MIN_QUEUED, MAX_QUEUED);
+  }
+
+  /**
+   * Takes oldest pages until the scan has {@code pages}, none younger than a word, and tells how
+   * often it had to look for candidates.
+   */
   private static int takeOldest(
-      long pages, List<ShrinkablePageRange> scanned, EvictionQueue from, int most, Scan scan) {
+      long pages,
+      List<ShrinkablePageRange> scanned,
+      EvictionQueue from,
+      int most,
+      long latestWord,
+      Scan scan) {
     ScanTally tally = scan.tally();
     int looks = 0;
     int sweeps = 0;
@@ -146,8 +263,11 @@ public final class Shrinker {
     boolean leftSomeOut = false;
     long reclaimedBefore = 0;
     while (tally.reclaimed() < pages) {
-      if (scan.takeFrom(from, pages - tally.reclaimed())) {
+      if (scan.takeFrom(from, pages - tally.reclaimed(), latestWord)) {
         continue;
+      }
+      if (latestWord != ANY_AGE && from.size() > 0) {
+        break; // what is queued is too young, and nothing else is older
       }
       if (full && tally.reclaimed() - reclaimedBefore < most / 2) {
         // A full queue gave little: a client that changes its words all the time, or a file that
@@ -177,9 +297,8 @@ public final class Shrinker {
     if (leftSomeOut) {
       // What is queued was chosen without the ranges that we left out, which may hold older pages.
       from.clear();
-    } else {
-      scan.putBackSkipped(from);
     }
+    scan.putBackSkipped(from); // those of a queue that was cleared are dropped
     return looks;
   }
 
@@ -203,45 +322,6 @@ public final class Shrinker {
     StrayAudit.run(range);
   }
 
-  /**
-   * Reserves budget for pages, reclaiming what is missing right then. Called holding no lock.
-   *
-   * @throws PageFailure.NoMemory if a limit stands in the way; nothing is reserved then
-   */
-  void reserve(PageBudget leaf, long pages) {
-    for (int reclaims = 0; ; reclaims++) {
-      PageBudget full = leaf.tryReserve(pages);
-      if (full == null) {
-        return;
-      }
-      PageBudget.Reading reading = full.reading();
-      boolean hopeless = pages > reading.limitPages();
-      long missing = pages - (reading.limitPages() - reading.chargedPages());
-      if (hopeless
-          || reclaims == MAX_RECLAIMS
-          || (missing > 0 && scan(missing, full, ReclaimTrigger.BUDGET).reclaimed() == 0)) {
-        refuse(leaf, pages, hopeless);
-        return;
-      }
-    }
-  }
-
-  /** Refuses, unless there is room after all: others may have freed what we found no page for. */
-  private void refuse(PageBudget leaf, long pages, boolean hopeless) {
-    PageBudget full = leaf.tryReserve(pages);
-    if (full != null) {
-      throw new PageFailure.NoMemory(
-          pages, full.reading(), count(full), pageSizeForMessages(), hopeless);
-    }
-  }
-
-  private int pageSizeForMessages() {
-    for (ShrinkablePageRange range : ranges.values()) {
-      return range.pageSize();
-    }
-    return PageFileMaker.MEMFD.pageSize();
-  }
-
   void add(ShrinkablePageRange range) {
     if (ranges.putIfAbsent(range.id(), range) != null) {
       throw new IllegalStateException("range id " + range.id() + " was used before");
@@ -255,10 +335,19 @@ public final class Shrinker {
     ranges.remove(range.id(), range);
     if (ranges.isEmpty()) {
       queue.clear();
+      excessQueue.clear();
     }
+    waitingLine.end(range);
   }
 
-  private List<ShrinkablePageRange> rangesWithin(PageBudget scope) {
+  /** A range has ended, and given back all it held. */
+  void ended(int residentPages) {
+    counters.closed(residentPages);
+    observer.closed(residentPages);
+    waitingLine.memoryCameBack();
+  }
+
+  List<ShrinkablePageRange> rangesWithin(PageBudget scope) {
     if (scope == budget) {
       return new ArrayList<>(ranges.values());
     }
@@ -269,6 +358,26 @@ public final class Shrinker {
       }
     }
     return within;
+  }
+
+  /** Who holds what is charged to a budget. */
+  RefusalFacts.Holders largestHolders(PageBudget scope) {
+    List<ShrinkablePageRange> within = rangesWithin(scope);
+    List<Long> largest =
+        within.stream()
+            .map(range -> range.budget().chargedPages())
+            .sorted(Comparator.reverseOrder())
+            .limit(NAMED_HOLDERS)
+            .toList();
+    return new RefusalFacts.Holders(within.size(), largest);
+  }
+
+  /** Bytes in a page, for messages. */
+  int pageSize() {
+    for (ShrinkablePageRange range : ranges.values()) {
+      return range.pageSize();
+    }
+    return PageFileMaker.MEMFD.pageSize();
   }
 
   /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
@@ -295,6 +404,36 @@ public final class Shrinker {
   /** What clients say they did themselves, as far as it can be believed. */
   public ClientReports clientReports() {
     return clientReports;
+  }
+
+  /** Tells {@code told} whenever memory was reserved and the charge is above the high watermark. */
+  public void whenAboveHighWatermark(Runnable told) {
+    reservations.whenAboveHigh(told);
+  }
+
+  /** What is charged to the whole server, in pages. */
+  public long chargedPages() {
+    return budget.chargedPages();
+  }
+
+  /** When memory is taken ahead of need. */
+  public ReclaimTerms terms() {
+    return terms;
+  }
+
+  /** Who waits for memory. */
+  public WaitingLine waitingLine() {
+    return waitingLine;
+  }
+
+  /** The way to memory: nothing is given that was not reserved. */
+  Reservations reservations() {
+    return reservations;
+  }
+
+  /** What each range may hold now before it pays first. */
+  FairShare fairShare() {
+    return FairShare.of(budget, ranges.size());
   }
 
   PageClock clock() {

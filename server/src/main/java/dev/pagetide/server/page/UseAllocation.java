@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * </ol>
  *
  * <p>If the first or the second step fails, no word has changed, and what this call allocated is
- * punched again. Confined to one thread, inside an entry of the range.
+ * punched again. Confined to one thread.
  */
 /*
  * Why it ends: a page this call allocated keeps a FREE word until the third step, and the shrinker
@@ -44,11 +44,16 @@ final class UseAllocation {
   private final PageClock clock;
   private final PageSpans spans;
   private final ShrinkablePageRange range;
+  private final Reservations reservations;
+  private final boolean mayWait;
 
   /** Pages this call gave memory to. */
   private final BitSet given = new BitSet();
 
   private long reserved;
+
+  /** How many pages it has to wait for. */
+  private long missingPages;
 
   /** Whether the file held more than the server gave. */
   private boolean sawStrays;
@@ -56,7 +61,15 @@ final class UseAllocation {
   /** How often a page was given memory and kept it: counted as allocated in the end. */
   private int allocated;
 
-  UseAllocation(ShrinkablePageRange range, PageSpans spans) {
+  /**
+   * A use that has not begun.
+   *
+   * @param reserved pages charged in its name already; they are its own to give or give back
+   * @param mayWait whether it may be told to wait for memory
+   */
+  UseAllocation(ShrinkablePageRange range, PageSpans spans, long reserved, boolean mayWait) {
+    this.reserved = reserved;
+    this.mayWait = mayWait;
     this.range = range;
     this.pages = range.pages();
     this.table = range.table();
@@ -64,16 +77,32 @@ final class UseAllocation {
     this.shrinker = range.shrinker();
     this.counters = shrinker.counters();
     this.clock = shrinker.clock();
+    this.reservations = shrinker.reservations();
     this.spans = spans;
   }
 
   /**
    * Makes every page USED.
    *
-   * @return the pages that had no memory
-   * @throws PageFailure if there is no memory for all of them; then no word has changed
+   * @return the pages that had no memory; null if it has to wait for {@link #missingPages}, and
+   *     then no word has changed
+   * @throws PageFailure if there is no memory for all of them, or the range is closing; then no
+   *     word has changed
    */
-  PageSpans run() {
+  @Nullable PageSpans run() {
+    try {
+      range.entries().enter();
+      try {
+        return runInside();
+      } finally {
+        range.entries().leave();
+      }
+    } finally {
+      giveBackReserve();
+    }
+  }
+
+  private @Nullable PageSpans runInside() {
     boolean done = false;
     pages.beginAllocation();
     try {
@@ -81,8 +110,15 @@ final class UseAllocation {
       while (rounds-- > 0) {
         int absent = countAbsent();
         if (absent > 0) {
-          if (!tryReserve(absent)) {
-            continue;
+          switch (reserve(absent)) {
+            case COUNT_AGAIN -> {
+              continue;
+            }
+            case WAIT -> {
+              missingPages = (long) absent + given.cardinality(); // what we gave is taken back
+              return null;
+            }
+            case DONE -> {}
           }
           allocateAbsent();
           giveBackReserve();
@@ -95,9 +131,8 @@ final class UseAllocation {
       }
       throw new PageFailure.TableCorrupt();
     } catch (SystemCallException e) {
-      throw new PageFailure.NoMemory(spans.pageCount(), e);
+      throw reservations.kernelRefused(spans.pageCount(), e);
     } finally {
-      giveBackReserve();
       if (!done) {
         takeBack();
       }
@@ -109,18 +144,36 @@ final class UseAllocation {
     }
   }
 
-  /** Reserves budget; false if somebody gave memory to some of the pages meanwhile: count again. */
-  private boolean tryReserve(int absent) {
+  /** How many pages were absent when it had to wait: all that it needs memory for. */
+  long missingPages() {
+    return missingPages;
+  }
+
+  private enum Reserved {
+    DONE,
+    /** Somebody gave memory to some of the pages meanwhile. */
+    COUNT_AGAIN,
+    WAIT
+  }
+
+  /** Reserves budget for absent pages, beside what is reserved already. */
+  private Reserved reserve(int absent) {
+    long more = absent - reserved;
+    if (more <= 0) {
+      return Reserved.DONE;
+    }
     try {
-      shrinker.reserve(budget, absent);
+      if (!reservations.tryReserve(budget, more, mayWait)) {
+        return countAbsent() < absent ? Reserved.COUNT_AGAIN : Reserved.WAIT;
+      }
     } catch (PageFailure.NoMemory e) {
       if (countAbsent() < absent) {
-        return false;
+        return Reserved.COUNT_AGAIN;
       }
       throw e;
     }
-    reserved += absent;
-    return true;
+    reserved += more;
+    return Reserved.DONE;
   }
 
   private int countAbsent() {
@@ -135,9 +188,10 @@ final class UseAllocation {
     return absent;
   }
 
+  /** Gives back what is reserved and was not given. */
   private void giveBackReserve() {
     if (reserved > 0) {
-      budget.release(reserved);
+      reservations.giveBack(budget, reserved);
       reserved = 0;
     }
   }
@@ -156,9 +210,12 @@ final class UseAllocation {
     int left = (int) Math.min(reserved, ResidentPages.MAX_PAGES_PER_HOLD);
     int gave = 0;
     long nanos;
+    long waited;
+    long queued = clock.nanos();
     pages.lock.lock();
     try {
       long start = clock.nanos();
+      waited = start - queued;
       while (page < endPage && left > 0) {
         if (pages.isResident(page)) {
           page++;
@@ -183,6 +240,8 @@ final class UseAllocation {
       pages.lock.unlock();
     }
     if (gave > 0) {
+      reservations.given(gave);
+      shrinker.observer().lockWaited(waited);
       shrinker.observer().allocated(gave, nanos);
     }
     return page;
@@ -197,12 +256,16 @@ final class UseAllocation {
       }
       PageSpans.Builder fresh = new PageSpans.Builder(table.pageCount());
       int reused = 0;
+      long now = clock.nanos();
       for (int span = 0; span < spans.size(); span++) {
         int freshStart = spans.startPage(span);
         for (int page = spans.startPage(span); page < spans.endPage(span); page++) {
-          int before = makeUsed(page);
+          long word = makeUsed(page);
+          int before = PageWord.state(word);
           if (before == PageWord.AVAILABLE) {
             reused++;
+          } else if (before == PageWord.FREE && PageWord.stampNanos(word) > 0) {
+            counters.refaulted(now - PageWord.stampNanos(word));
           }
           if (before != PageWord.FREE && !given.get(page)) {
             fresh.add(freshStart, page);
@@ -218,15 +281,15 @@ final class UseAllocation {
     }
   }
 
-  /** Makes a resident page USED, and tells the state its word was in. */
+  /** Makes a resident page USED, and tells what its word was. */
   @GuardedBy("pages.lock")
-  private int makeUsed(int page) {
+  private long makeUsed(int page) {
     while (true) {
       long word = table.wordAcquire(page);
       int state = PageWord.state(word);
       // We hold the lock, so the word cannot become FREE; a client may flip it, so we may go round.
       if (state == PageWord.USED || table.casWord(page, word, PageWord.USED_WORD)) {
-        return state;
+        return word;
       }
     }
   }

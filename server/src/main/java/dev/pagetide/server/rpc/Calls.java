@@ -2,6 +2,8 @@ package dev.pagetide.server.rpc;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** How a unary call is answered: once, with a message or a status, and never with a surprise. */
@@ -40,6 +42,26 @@ final class Calls {
       return;
     }
     answer(observer, answer);
+  }
+
+  /**
+   * Answers when a future ends, on whichever thread it does; a call that the client cancels cancels
+   * the future. Called before the service method returns.
+   */
+  static <T, A> void follow(
+      StreamObserver<A> observer, CompletableFuture<T> result, Function<T, A> answer) {
+    ((ServerCallStreamObserver<A>) observer).setOnCancelHandler(() -> result.cancel(false));
+    var _ =
+        result.whenComplete((value, failure) -> {
+          if (result.isCancelled()) {
+            return; // there is nobody to answer
+          }
+          if (failure != null) {
+            observer.onError(Statuses.of(failure));
+          } else {
+            answer(observer, answer.apply(value));
+          }
+        });
   }
 
   static <A> void answer(StreamObserver<A> observer, A answer) {

@@ -59,6 +59,7 @@ public final class GrpcEndpoint implements AutoCloseable {
                     streams,
                     workers,
                     limits.maxDataBytes(),
+                    limits.allocationWait().toNanos(),
                     serverInstance,
                     handoffSocket),
                 new ShrinkerRpc(sessions, shrinker, budget, workers, ownUid),

@@ -5,6 +5,7 @@ import com.google.protobuf.UnsafeByteOperations;
 import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.WaitingUse;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
@@ -57,6 +58,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private final SessionStreams streams;
   private final Workers workers;
   private final int maxDataBytes;
+  private final long allocationWaitNanos;
   private final long serverInstance;
   private final String handoffSocket;
 
@@ -65,12 +67,14 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       SessionStreams streams,
       Workers workers,
       int maxDataBytes,
+      long allocationWaitNanos,
       long serverInstance,
       Path handoffSocket) {
     this.sessions = sessions;
     this.streams = streams;
     this.workers = workers;
     this.maxDataBytes = maxDataBytes;
+    this.allocationWaitNanos = allocationWaitNanos;
     this.serverInstance = serverInstance;
     this.handoffSocket = handoffSocket.toString();
   }
@@ -137,13 +141,15 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   @Override
   public void useRange(UseRangeRequest request, StreamObserver<UseRangeResponse> observer) {
-    Calls.begin(observer);
     PageSpans pages;
     ShrinkablePageRange range;
+    long waitNanos;
     try {
+      waitNanos = Waits.nanos(request.getWait(), allocationWaitNanos);
       range = range(request.getSession());
       pages = Wire.spans(range, request.getPagesList());
       if (range.tryUseRange(pages)) {
+        Calls.begin(observer);
         Calls.answer(observer, NOTHING_FRESH);
         return;
       }
@@ -151,9 +157,12 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       observer.onError(Statuses.of(e));
       return;
     }
-    later(
+    WaitingUse use = new WaitingUse(range, pages, waitNanos, workers.requests());
+    Calls.follow(
         observer,
-        () -> UseRangeResponse.newBuilder().addAllFresh(Wire.spans(range.useRange(pages))).build());
+        use.result(),
+        fresh -> UseRangeResponse.newBuilder().addAllFresh(Wire.spans(fresh)).build());
+    workers.requests().execute(use);
   }
 
   @Override

@@ -1,14 +1,20 @@
 package dev.pagetide.server.rpc;
 
+import java.time.Duration;
+
 /**
  * What one request, and all of them together, may cost the server.
  *
  * @param maxDataBytes most bytes of data in one Read or Write: {@code --max-data-bytes}
  * @param maxRequestsInFlight {@code --max-requests-in-flight}
  * @param maxRequestBytesInFlight {@code --max-request-bytes-in-flight}
+ * @param allocationWait how long a UseRange waits for memory at most: {@code --allocation-wait}
  */
 public record RequestLimits(
-    int maxDataBytes, int maxRequestsInFlight, long maxRequestBytesInFlight) {
+    int maxDataBytes,
+    int maxRequestsInFlight,
+    long maxRequestBytesInFlight,
+    Duration allocationWait) {
   /** Most spans in one request. A constant of the contract. */
   static final int MAX_SPANS = 4096;
 

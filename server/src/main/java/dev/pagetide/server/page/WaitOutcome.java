@@ -1,0 +1,13 @@
+package dev.pagetide.server.page;
+
+/** How a wait for memory ended. */
+public enum WaitOutcome {
+  /** The memory was had. */
+  GRANTED,
+  /** The time was up, or a limit of its own stood in the way. */
+  REFUSED,
+  /** Nobody wants it any more. */
+  CANCELLED,
+  /** The session ended. */
+  ENDED
+}
