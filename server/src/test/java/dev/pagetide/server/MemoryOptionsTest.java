@@ -59,22 +59,24 @@ final class MemoryOptionsTest {
   }
 
   @Test
-  void read_namedRangeOverABudget_isRefusedWithTheBudgetThatIsTooSmall() {
+  void read_namedRangeOverABudget_isRefused() {
     assertThat(refused("--max-range-bytes=1GiB", "--max-resident-bytes=1GiB"))
         .containsExactly(
             "--max-resident-bytes=1GiB: budget under one range: 1073741824 is below 1075843072,"
                 + " what a range of --max-range-bytes=1GiB takes (header, table, pages); give at"
                 + " least 1075843072, or a smaller range");
-    assertThat(refused("--max-range-bytes=1GiB"))
+    assertThat(refused("--max-range-bytes=2GiB"))
         .singleElement()
         .asString()
-        .startsWith(
-            "--max-resident-bytes-per-uid=1073741824 (default): budget under one range: 1073741824"
-                + " is below 1075843072");
-    assertThat(refused("--max-range-bytes=1MiB", "--max-resident-bytes-per-session=1MiB"))
-        .singleElement()
-        .asString()
-        .startsWith("--max-resident-bytes-per-session=1MiB: budget under one range: 1048576");
+        .startsWith("--max-resident-bytes=2147483648 (default): budget under one range: ");
+  }
+
+  @Test
+  void read_namedRangeOverTheLimitOfASession_isAccepted() {
+    ServerOptions options =
+        accepted("--max-range-bytes=1MiB", "--max-resident-bytes-per-session=1MiB");
+
+    assertThat(options.maxResidentBytesPerSession()).isEqualTo(1 << 20);
   }
 
   @Test

@@ -94,7 +94,7 @@ final class PressureLogTest {
 
     assertThat(messages())
         .containsExactly(
-            "memory pressure: this host has not psi (there is no file), cgroup (no group)");
+            "memory pressure: this host lacks psi (there is no file), cgroup (no group)");
   }
 
   private List<String> messages() {
