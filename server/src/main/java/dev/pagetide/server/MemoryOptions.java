@@ -68,17 +68,15 @@ record MemoryOptions(
             budget);
     long high =
         values.bytes(
-            ServerOption.HIGH_WATERMARK,
-            total - total / SIXTEENTH,
-            new Bound(1, "a byte"),
-            budget);
+            ServerOption.HIGH_WATERMARK, total - total / SIXTEENTH, new Bound(1, "a byte"), budget);
     long reserve =
         values.bytes(
             ServerOption.MEMORY_RESERVE,
             host.memoryBytes() / SIXTEENTH,
             new Bound(0, "nothing at all"),
             memory);
-    MemoryOptions options = new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
+    MemoryOptions options =
+        new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
     if (values.problemCount() == before) {
       // Only values that are good by themselves are worth comparing: the others are named already.
       options.checkWatermarks(values);

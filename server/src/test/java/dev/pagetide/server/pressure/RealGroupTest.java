@@ -56,12 +56,10 @@ final class RealGroupTest {
     }
     // Version 2 passes no memory controller on from a group that has processes, as ours has: there
     // it is made beside our own.
-    Path above = own.folder().getParent();
-    boolean beside =
-        own.version() == ControlGroup.Version.V2 && Files.exists(above.resolve("cgroup.procs"));
-    Path made =
-        (beside ? above : own.folder())
-            .resolve("pagetide-test-" + ProcessHandle.current().pid());
+    Path above = own.folder().resolveSibling("cgroup.procs");
+    boolean beside = own.version() == ControlGroup.Version.V2 && Files.exists(above);
+    String name = "pagetide-test-" + ProcessHandle.current().pid();
+    Path made = beside ? own.folder().resolveSibling(name) : own.folder().resolve(name);
     try {
       Files.createDirectory(made);
     } catch (FileSystemException e) {
