@@ -10,12 +10,16 @@ import java.time.Duration;
  * @param access what lies beneath the ranges this client opens
  * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
  *     scope is closed, for finding code that keeps it; costs a system call or two a scope
+ * @param waitsForMemory whether a use for which the server has no memory waits in line for it, for
+ *     nine tenths of the call timeout and the server's {@code --allocation-wait} at the most; else
+ *     it is refused at once
  */
-public record ClientOptions(Duration callTimeout, AccessChoice access, boolean confinedSegments) {
+public record ClientOptions(
+    Duration callTimeout, AccessChoice access, boolean confinedSegments, boolean waitsForMemory) {
 
-  /** Operations end within 30 s; ranges are shared where they can be. */
+  /** Operations end within 30 s; ranges are shared where they can be; uses wait for memory. */
   public static final ClientOptions DEFAULT =
-      new ClientOptions(Duration.ofSeconds(30), AccessChoice.AUTO, false);
+      new ClientOptions(Duration.ofSeconds(30), AccessChoice.AUTO, false, true);
 
   /**
    * Checks the timeout.
@@ -30,16 +34,21 @@ public record ClientOptions(Duration callTimeout, AccessChoice access, boolean c
 
   /** These options with another {@link #callTimeout}. */
   public ClientOptions withCallTimeout(Duration timeout) {
-    return new ClientOptions(timeout, access, confinedSegments);
+    return new ClientOptions(timeout, access, confinedSegments, waitsForMemory);
   }
 
   /** These options with another {@link #access}. */
   public ClientOptions withAccess(AccessChoice choice) {
-    return new ClientOptions(callTimeout, choice, confinedSegments);
+    return new ClientOptions(callTimeout, choice, confinedSegments, waitsForMemory);
   }
 
   /** These options with or without {@link #confinedSegments}. */
   public ClientOptions withConfinedSegments(boolean confined) {
-    return new ClientOptions(callTimeout, access, confined);
+    return new ClientOptions(callTimeout, access, confined, waitsForMemory);
+  }
+
+  /** These options with or without {@link #waitsForMemory}. */
+  public ClientOptions withWaitsForMemory(boolean waits) {
+    return new ClientOptions(callTimeout, access, confinedSegments, waits);
   }
 }

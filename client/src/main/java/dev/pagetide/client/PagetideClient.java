@@ -81,7 +81,7 @@ public final class PagetideClient implements AutoCloseable {
   private PagetideClient(ManagedChannel channel, @Nullable Path socket, ClientOptions options) {
     this.channel = channel;
     this.options = options;
-    this.calls = new UnaryCalls(channel, options.callTimeout());
+    this.calls = new UnaryCalls(channel, options);
     this.files = new SharedFiles(socket, options);
   }
 

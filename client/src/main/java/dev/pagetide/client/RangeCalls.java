@@ -10,6 +10,7 @@ import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.StopUsingRangeRequest;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
+import dev.pagetide.v1.WaitMode;
 import dev.pagetide.v1.WriteRequest;
 import io.grpc.Deadline;
 import io.grpc.Status;
@@ -29,11 +30,16 @@ final class RangeCalls {
   private final UnaryCalls calls;
   private final String token;
   private final int pieceBytes;
+  private final WaitMode wait;
 
   RangeCalls(UnaryCalls calls, SessionTicket ticket) {
     this.calls = calls;
     this.token = ticket.token();
     this.pieceBytes = Math.min(ticket.maxDataBytes(), LARGEST_PIECE_BYTES);
+    this.wait =
+        calls.options().waitsForMemory()
+            ? WaitMode.WAIT_MODE_UNTIL_DEADLINE
+            : WaitMode.WAIT_MODE_NEVER;
   }
 
   static PageInterval interval(PageSpan wire) {
@@ -50,7 +56,7 @@ final class RangeCalls {
   }
 
   CompletableFuture<List<PageInterval>> use(List<PageInterval> pages) {
-    UseRangeRequest.Builder request = UseRangeRequest.newBuilder().setSession(token);
+    UseRangeRequest.Builder request = UseRangeRequest.newBuilder().setSession(token).setWait(wait);
     pages.forEach(interval -> request.addPages(span(interval)));
     return calls.call(
         PageRangeServiceGrpc.getUseRangeMethod(),

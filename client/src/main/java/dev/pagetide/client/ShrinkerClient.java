@@ -48,6 +48,20 @@ public final class ShrinkerClient {
         answer -> WireNumbers.count("pages", answer.getPages()));
   }
 
+  /** How the whole server's memory stands, and what made it take pages back so far. */
+  public MemoryStatus memory() {
+    return Blocking.await(this::memoryAsync);
+  }
+
+  /** {@link #memory} without waiting. */
+  public CompletableFuture<MemoryStatus> memoryAsync() {
+    return calls.call(
+        ShrinkerServiceGrpc.getCountMethod(),
+        CountRequest.getDefaultInstance(),
+        calls.deadline(),
+        MemoryStatus::of);
+  }
+
   /**
    * Reclaims up to {@code pages} AVAILABLE pages, those first that became AVAILABLE first. USED
    * pages are never taken.

@@ -8,7 +8,6 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
-import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -21,16 +20,21 @@ import org.jspecify.annotations.Nullable;
 final class UnaryCalls {
 
   private final Channel channel;
-  private final Duration timeout;
+  private final ClientOptions options;
 
-  UnaryCalls(Channel channel, Duration timeout) {
+  UnaryCalls(Channel channel, ClientOptions options) {
     this.channel = channel;
-    this.timeout = timeout;
+    this.options = options;
+  }
+
+  /** How its client behaves. */
+  ClientOptions options() {
+    return options;
   }
 
   /** A deadline that starts now: for one operation, of one or several calls. */
   Deadline deadline() {
-    return Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    return Deadline.after(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /** Sends {@code request}; the answer goes through {@code convert} before the future has it. */

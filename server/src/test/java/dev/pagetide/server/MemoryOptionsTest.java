@@ -72,10 +72,11 @@ final class MemoryOptionsTest {
   }
 
   @Test
-  void read_namedRangeOverTheLimitOfASession_isAccepted() {
+  void read_namedRangeOverTheLimitOfASession_isAccepted() { // it may use its range in parts
     ServerOptions options =
         accepted("--max-range-bytes=1MiB", "--max-resident-bytes-per-session=1MiB");
 
+    assertThat(options.maxRangeBytes()).isEqualTo(1 << 20);
     assertThat(options.maxResidentBytesPerSession()).isEqualTo(1 << 20);
   }
 

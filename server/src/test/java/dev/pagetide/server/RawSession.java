@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.ByteString;
 import dev.pagetide.v1.Draining;
 import dev.pagetide.v1.FillZeroRequest;
@@ -16,6 +17,8 @@ import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.StateRun;
 import dev.pagetide.v1.StopUsingRangeRequest;
 import dev.pagetide.v1.UseRangeRequest;
+import dev.pagetide.v1.UseRangeResponse;
+import dev.pagetide.v1.WaitMode;
 import dev.pagetide.v1.WriteRequest;
 import io.grpc.Channel;
 import io.grpc.Status;
@@ -167,6 +170,23 @@ public final class RawSession
 
   List<PageSpan> use(int startPage, int endPage) {
     return use(span(startPage, endPage));
+  }
+
+  /** Sends a use that may have to wait, and returns without its answer. */
+  ListenableFuture<UseRangeResponse> useLater(int startPage, int endPage) {
+    return useLater(startPage, endPage, WaitMode.WAIT_MODE_UNSPECIFIED, WAIT_SECONDS * 1000);
+  }
+
+  ListenableFuture<UseRangeResponse> useLater(
+      int startPage, int endPage, WaitMode wait, long deadlineMillis) {
+    return PageRangeServiceGrpc.newFutureStub(channel)
+        .withDeadlineAfter(deadlineMillis, TimeUnit.MILLISECONDS)
+        .useRange(
+            UseRangeRequest.newBuilder()
+                .setSession(token())
+                .addPages(span(startPage, endPage))
+                .setWait(wait)
+                .build());
   }
 
   void stop(PageSpan... pages) {

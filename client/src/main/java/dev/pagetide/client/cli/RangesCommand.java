@@ -6,7 +6,9 @@ import dev.pagetide.v1.Transport;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** {@code pagetide ranges}: a table of the live ranges. */
 @Command(name = "ranges", description = "List the live ranges.")
@@ -26,9 +28,23 @@ final class RangesCommand extends OperatorCommand {
           "OPENED",
           "NAME");
 
+  @Option(
+      names = "--range",
+      paramLabel = "ID",
+      description = "Only the range of that id (default: all ranges).")
+  private @Nullable Long rangeId;
+
   @Override
   void run(ShrinkerClient shrinker, CommandIo io) {
-    table(shrinker.listRanges()).forEach(io.out()::println);
+    List<RangeStatus> ranges = shrinker.listRanges();
+    if (rangeId != null) {
+      long only = rangeId;
+      ranges = ranges.stream().filter(range -> range.rangeId() == only).toList();
+      if (ranges.isEmpty()) {
+        throw new CommandFailure("there is no range " + only + "; 'pagetide ranges' lists them");
+      }
+    }
+    table(ranges).forEach(io.out()::println);
   }
 
   /** The table's lines; numbers to the right, the name last, since a client chose its length. */

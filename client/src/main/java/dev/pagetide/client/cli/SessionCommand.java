@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli;
 
+import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
 import java.io.IOException;
@@ -25,13 +26,18 @@ abstract class SessionCommand implements Callable<Integer> {
               + " pagetide.session in the server's directory).")
   private @Nullable Path sessionFile;
 
+  /** How the command's client behaves. */
+  ClientOptions options() {
+    return ClientOptions.DEFAULT;
+  }
+
   /** Does the command's work on {@code range}. */
   abstract void run(PageRange range, CommandIo io) throws IOException;
 
   @Override
   public final Integer call() throws IOException {
     var ticket = SessionFile.read(pagetide.sessionFile(sessionFile));
-    try (PagetideClient client = pagetide.connect();
+    try (PagetideClient client = pagetide.connect(options());
         PageRange range = client.attach(ticket)) {
       run(range, pagetide.io());
     }

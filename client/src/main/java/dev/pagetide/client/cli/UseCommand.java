@@ -1,11 +1,13 @@
 package dev.pagetide.client.cli;
 
+import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.FreshPages;
 import dev.pagetide.client.PageInterval;
 import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideException;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code pagetide use}: makes pages USED and says which of them are fresh. */
@@ -18,6 +20,18 @@ final class UseCommand extends SessionCommand {
       converter = PagesConverter.class,
       description = "Pages to use, all or none: 7, 0..4.")
   private List<PageInterval> pages = List.of();
+
+  @Option(
+      names = "--no-wait",
+      description =
+          "Where there is no memory, fail at once (default: wait in line for as long as the server"
+              + " allows).")
+  private boolean noWait;
+
+  @Override
+  ClientOptions options() {
+    return ClientOptions.DEFAULT.withWaitsForMemory(!noWait);
+  }
 
   @Override
   void run(PageRange range, CommandIo io) {

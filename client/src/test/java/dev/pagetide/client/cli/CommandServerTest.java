@@ -57,6 +57,16 @@ final class CommandServerTest {
       assertThat(run(environment, NOTHING, "shrink", "1").out()).contains("reclaimed 1");
       assertThat(run(environment, NOTHING, "range").out()).contains("a.UU");
       assertThat(run(environment, NOTHING, "ranges").out()).containsPattern("\\d .* me\n");
+      assertThat(run(environment, NOTHING, "ranges", "--range", "1").out().lines()).hasSize(2);
+      assertThat(run(environment, NOTHING, "count", "--all").out().lines())
+          .satisfiesExactly(
+              line -> assertThat(line).isEqualTo("1"),
+              line -> assertThat(line).matches("resident 5 of \\d+ pages, available 1, waiting 0"),
+              line -> assertThat(line).isEqualTo("reclaimed 1 for request"));
+      CommandRun unknown = CommandRun.of(environment, NOTHING, "ranges", "--range", "7");
+      assertThat(unknown.status()).isEqualTo(1);
+      assertThat(unknown.err())
+          .isEqualTo("pagetide: there is no range 7; 'pagetide ranges' lists them\n");
       CommandRun refused = CommandRun.of(environment, NOTHING, "read", "0", "1");
       assertThat(refused.status()).isEqualTo(1);
       assertThat(refused.err().lines()).hasSize(1);

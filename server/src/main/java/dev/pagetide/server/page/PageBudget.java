@@ -28,6 +28,9 @@ public final class PageBudget {
   private final long limitPages;
   private final @Nullable PageBudget parent;
 
+  /** The nearest budget from here up that is narrower than all above it: whose limit is met. */
+  private final PageBudget binding;
+
   @SuppressWarnings("UnusedVariable") // through CHARGED
   private volatile long charged;
 
@@ -38,6 +41,7 @@ public final class PageBudget {
     this.name = name;
     this.limitPages = limitPages;
     this.parent = parent;
+    this.binding = parent == null || limitPages < parent.binding.limitPages ? this : parent.binding;
   }
 
   /**
@@ -58,7 +62,8 @@ public final class PageBudget {
   /**
    * Charges {@code pages} to this budget and all above it, if none of them would exceed its limit.
    *
-   * @return {@code null} if charged; else the budget that has no room, and nothing is charged
+   * @return {@code null} if charged; else the budget that has no room, and nothing is charged. A
+   *     limit that is no narrower than one above it is never in the way: that one is
    */
   @Nullable PageBudget tryReserve(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
@@ -66,7 +71,7 @@ public final class PageBudget {
         for (PageBudget below = this; below != node; below = below.parentOf()) {
           below.discharge(pages);
         }
-        return node;
+        return node.binding;
       }
     }
     return null;
@@ -143,7 +148,7 @@ public final class PageBudget {
   @Nullable PageBudget narrowerThan(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
       if (node.limitPages < pages) {
-        return node;
+        return node.binding;
       }
     }
     return null;
@@ -152,7 +157,7 @@ public final class PageBudget {
   /** Whether all budgets from here up but the root have room for {@code pages} now. */
   boolean hasRoomBelowRoot(long pages) {
     for (PageBudget node = this; node.parent != null; node = node.parent) {
-      if (pages > node.limitPages - node.charged) {
+      if (node.binding == node && pages > node.limitPages - node.charged) {
         return false;
       }
     }

@@ -3,7 +3,9 @@ package dev.pagetide.server.rpc;
 import com.google.protobuf.Timestamp;
 import com.google.rpc.Code;
 import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
+import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
@@ -17,6 +19,7 @@ import dev.pagetide.v1.ListRangesRequest;
 import dev.pagetide.v1.ListRangesResponse;
 import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.RangeSummary;
+import dev.pagetide.v1.ReclaimCount;
 import dev.pagetide.v1.ScanRequest;
 import dev.pagetide.v1.ScanResponse;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
@@ -50,12 +53,40 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
 
   @Override
   public void count(CountRequest request, StreamObserver<CountResponse> observer) {
-    forOperator(
-        observer,
-        () ->
-            CountResponse.newBuilder()
-                .setPages(shrinker.count(scope(request.getRangeId())))
-                .build());
+    forOperator(observer, () -> count(scope(request.getRangeId())));
+  }
+
+  private CountResponse count(PageBudget scope) {
+    CountResponse.Builder response =
+        CountResponse.newBuilder()
+            .setPages(shrinker.count(scope))
+            .setResidentPages(budget.chargedPages())
+            .setBudgetPages(budget.limitPages())
+            .setWaiting(shrinker.waitingLine().size());
+    PageCounters counters = shrinker.counters();
+    for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
+      long pages =
+          trigger == ReclaimTrigger.CLOSE ? counters.closed() : counters.reclaimed(trigger);
+      if (pages > 0) {
+        response.addReclaimed(
+            ReclaimCount.newBuilder().setTrigger(trigger(trigger)).setPages(pages));
+      }
+    }
+    return response.build();
+  }
+
+  private static dev.pagetide.v1.ReclaimTrigger trigger(ReclaimTrigger trigger) {
+    return switch (trigger) {
+      case BUDGET -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_BUDGET;
+      case WATERMARK -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_WATERMARK;
+      case PSI_SOME -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_PSI_SOME;
+      case PSI_FULL -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_PSI_FULL;
+      case CGROUP -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_CGROUP;
+      case MEMAVAILABLE -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_MEMAVAILABLE;
+      case REQUEST -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_REQUEST;
+      case WAITER -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_WAITER;
+      case CLOSE -> dev.pagetide.v1.ReclaimTrigger.RECLAIM_TRIGGER_CLOSE;
+    };
   }
 
   @Override

@@ -50,10 +50,24 @@ final class PageBudgetTest {
 
   @Test
   void tryReserve_noRoomHere_namesThisBudgetAndChargesNothing() {
-    assertThat(session.tryReserve(81)).isSameAs(session);
-    assertThat(session.tryReserve(Long.MAX_VALUE)).isSameAs(session);
+    PageBudget narrow = uid.child("--max-resident-bytes-per-session", 59);
+
+    assertThat(narrow.tryReserve(60)).isSameAs(narrow);
+    assertThat(narrow.tryReserve(Long.MAX_VALUE)).isSameAs(narrow);
 
     assertThat(root.chargedPages()).isZero();
+  }
+
+  @Test
+  void tryReserve_limitNoNarrowerThanOneAbove_namesTheOneAbove() {
+    PageBudget asWide = root.child("as wide", 100);
+    PageBudget wider = asWide.child("wider", 200);
+
+    assertThat(wider.tryReserve(101)).isSameAs(root);
+    assertThat(session.tryReserve(81)).isSameAs(uid);
+
+    assertThat(root.chargedPages()).isZero();
+    assertThat(wider.chargedPages()).isZero();
   }
 
   @Test
