@@ -24,11 +24,14 @@ record MemoryOptions(
     long reserveBytes) {
   private static final long DEFAULT_RANGE_BYTES = 4L << 20;
 
-  /** As kswapd's: the distance is a sixteenth, so that each round is worth its walk. */
-  private static final int LOW_EIGHTH = 8;
+  /** The low watermark lies an eighth of the budget below it. */
+  private static final int EIGHTH = 8;
 
-  private static final int HIGH_SIXTEENTH = 16;
-  private static final int RESERVE_SIXTEENTH = 16;
+  /**
+   * The high watermark lies a sixteenth below the budget, so that a round of background reclaim
+   * takes a sixteenth, which is worth its walk; the reserve is a sixteenth of the memory.
+   */
+  private static final int SIXTEENTH = 16;
 
   /** Reads them; parents before their children, and what compares them last. */
   static MemoryOptions read(OptionValues values, HostLimits host) {
@@ -57,33 +60,23 @@ record MemoryOptions(
             perUid,
             smallestRange,
             new Bound(perUid, "which is --max-resident-bytes-per-uid"));
-    long range =
-        values.bytes(
-            ServerOption.MAX_RANGE_BYTES,
-            DEFAULT_RANGE_BYTES,
-            new Bound(host.pageSize(), "the size of a page"),
-            new Bound(
-                (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
-                "the most that a shared file can have"));
     long low =
         values.bytes(
             ServerOption.LOW_WATERMARK,
-            total - total / LOW_EIGHTH,
+            total - total / EIGHTH,
             new Bound(0, "nothing at all"),
             budget);
     long high =
         values.bytes(
-            ServerOption.HIGH_WATERMARK,
-            total - total / HIGH_SIXTEENTH,
-            new Bound(1, "a byte"),
-            budget);
+            ServerOption.HIGH_WATERMARK, total - total / SIXTEENTH, new Bound(1, "a byte"), budget);
     long reserve =
         values.bytes(
             ServerOption.MEMORY_RESERVE,
-            host.memoryBytes() / RESERVE_SIXTEENTH,
+            host.memoryBytes() / SIXTEENTH,
             new Bound(0, "nothing at all"),
             memory);
-    MemoryOptions options = new MemoryOptions(total, perUid, perSession, range, low, high, reserve);
+    MemoryOptions options =
+        new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
     if (values.problemCount() == before) {
       // Only values that are good by themselves are worth comparing: the others are named already.
       options.checkWatermarks(values);
@@ -91,6 +84,16 @@ record MemoryOptions(
       options.checkGroup(values, host);
     }
     return options;
+  }
+
+  private static long rangeBytes(OptionValues values, HostLimits host) {
+    return values.bytes(
+        ServerOption.MAX_RANGE_BYTES,
+        DEFAULT_RANGE_BYTES,
+        new Bound(host.pageSize(), "the size of a page"),
+        new Bound(
+            (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
+            "the most that a shared file can have"));
   }
 
   private void checkWatermarks(OptionValues values) {

@@ -56,8 +56,11 @@ final class OptionReader {
   /** Of everything that somebody waits for: callers give up earlier. */
   private static final Duration MAX_WAIT = Duration.ofMinutes(1);
 
-  /** Open files that are nobody's session: jars, sockets, event loops, the lock. */
-  private static final int SPARE_FILES = 64;
+  /**
+   * Open files that are nobody's session: jars, sockets, event loops, the lock (some 35), and those
+   * of control groups, at most 4 of each.
+   */
+  private static final int SPARE_FILES = 96;
 
   /** Mappings that are nobody's session: heap, libraries, the stacks of threads. */
   private static final int SPARE_MAPPINGS = 2048;

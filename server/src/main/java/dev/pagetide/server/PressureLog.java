@@ -35,7 +35,7 @@ final class PressureLog implements PressureObserver {
   /** Tells once what this host does not have: one line, or none where it has everything. */
   static void tellMissing(Map<PressureKind, String> missing) {
     if (!missing.isEmpty()) {
-      LOG.info("memory pressure: this host has not {}", missing(missing));
+      LOG.info("memory pressure: this host lacks {}", missing(missing));
     }
   }
 

@@ -59,12 +59,16 @@ final class MemoryOptionsTest {
   }
 
   @Test
-  void read_namedRangeOverABudget_isRefusedWithTheBudgetThatIsTooSmall() {
+  void read_namedRangeOverABudget_isRefused() {
     assertThat(refused("--max-range-bytes=1GiB", "--max-resident-bytes=1GiB"))
         .containsExactly(
             "--max-resident-bytes=1GiB: budget under one range: 1073741824 is below 1075843072,"
                 + " what a range of --max-range-bytes=1GiB takes (header, table, pages); give at"
                 + " least 1075843072, or a smaller range");
+    assertThat(refused("--max-range-bytes=2GiB"))
+        .singleElement()
+        .asString()
+        .startsWith("--max-resident-bytes=2147483648 (default): budget under one range: ");
   }
 
   @Test

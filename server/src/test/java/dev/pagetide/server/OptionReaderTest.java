@@ -299,20 +299,20 @@ final class OptionReaderTest {
 
     assertThat(refused(few, Map.of()))
         .containsExactly(
-            "--max-sessions=1024 (default): 1024 is above 384, which is what 1024 open files allow"
-                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 64 spare);"
-                + " give at most 384");
+            "--max-sessions=1024 (default): 1024 is above 368, which is what 1024 open files allow"
+                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 96 spare);"
+                + " give at most 368");
   }
 
   @Test
   void read_handoffsThatLeaveNoFilesToSessions_isRefused() {
     HostLimits few = host(1024, 65530);
 
-    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=319"))
+    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=308"))
         .containsExactly(
-            "--max-sessions=10: 10 is above 1, which is what 1024 open files allow (ulimit -n; 2 a"
-                + " session, 3 for each of --max-handoffs=319, 64 spare); give at most 1");
-    assertThat(refused(few, Map.of(), "--max-handoffs=320"))
+            "--max-sessions=10: 10 is above 2, which is what 1024 open files allow (ulimit -n; 2 a"
+                + " session, 3 for each of --max-handoffs=308, 96 spare); give at most 2");
+    assertThat(refused(few, Map.of(), "--max-handoffs=309"))
         .singleElement()
         .asString()
         .startsWith("--max-sessions=1024 (default): nothing fits");
@@ -330,7 +330,7 @@ final class OptionReaderTest {
 
   @Test
   void read_hostThatAllowsNoSession_isRefused() {
-    HostLimits none = host(65, 65530);
+    HostLimits none = host(97, 65530);
 
     assertThat(refused(none, Map.of())).singleElement().asString().contains("nothing fits");
   }

@@ -8,11 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** What a test needs of the machine: without it the test is skipped, or fails where none may be. */
-final class Requires {
+public final class Requires {
   private Requires() {}
 
   /** Goes on for root only. */
-  static void root(String why) throws StartupException {
+  public static void root(String why) throws StartupException {
     if (HostLimits.ownUid() != 0) {
       missing("needs root: " + why);
     }
@@ -26,6 +26,13 @@ final class Requires {
       }
     }
     missing("needs the command " + name + ": " + why);
+  }
+
+  /** Goes on where this machine has something. */
+  public static void that(boolean present, String what) {
+    if (!present) {
+      missing("needs " + what);
+    }
   }
 
   private static void missing(String sentence) {

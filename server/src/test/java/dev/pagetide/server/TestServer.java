@@ -51,6 +51,10 @@ public final class TestServer implements AutoCloseable {
     List<String> arguments =
         new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
     arguments.addAll(Arrays.asList(options));
+    if (Arrays.stream(options).noneMatch(option -> option.startsWith("--pressure="))) {
+      // Nothing is taken but what the test asks for, however short of memory this machine is.
+      arguments.add("--pressure=dry-run");
+    }
     return new TestServer(parent, arguments.toArray(String[]::new));
   }
 

@@ -68,7 +68,8 @@ public final class PressureMeters implements PressureObserver {
     pages =
         counters(
             "pagetide.pressure.pages",
-            "Pages taken for such decisions; not taken: wanted in vain, or told in a dry run.");
+            "Pages of such decisions: reclaimed, wanted where there was nothing, or told in a dry"
+                + " run.");
   }
 
   private Map<Outcome, Counter> counters(String name, String description) {

@@ -22,7 +22,8 @@ final class PressureRounds {
 
   /**
    * How long a source that found nothing to take is left alone: a scan that finds nothing walks all
-   * page tables, and what is stopped meanwhile is still answered within 100 ms.
+   * page tables, as does the count of a dry run, and what is stopped meanwhile is still answered
+   * within 100 ms.
    */
   static final long EMPTY_PAUSE_NANOS = Duration.ofMillis(75).toNanos();
 
@@ -112,7 +113,8 @@ final class PressureRounds {
     if (decision != null) {
       if (dryRun) {
         pretend(turn, decision);
-      } else if (reclaim(decision) == 0) {
+      }
+      if (dryRun || reclaim(decision) == 0) {
         turn.dueNanos = nowNanos + Math.max(EMPTY_PAUSE_NANOS, turn.source.periodNanos());
       }
     }

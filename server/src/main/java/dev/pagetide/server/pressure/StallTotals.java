@@ -10,8 +10,8 @@ import java.io.IOException;
  */
 record StallTotals(long someMicros, long fullMicros) {
   /**
-   * Reads the kernel's text, which has a line {@code some} and, but for some older kernels' groups,
-   * a line {@code full}.
+   * Reads the kernel's text, which has a line {@code some} and, where the kernel tells it, a line
+   * {@code full}.
    */
   static StallTotals parse(String text) throws IOException {
     long some = KernelText.numberIn(text, "some", "total=");

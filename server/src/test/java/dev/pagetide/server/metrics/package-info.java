@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.metrics;
+
+import org.jspecify.annotations.NullMarked;

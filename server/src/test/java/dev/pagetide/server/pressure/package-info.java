@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.pressure;
+
+import org.jspecify.annotations.NullMarked;
