@@ -24,12 +24,10 @@ record MemoryOptions(
     long reserveBytes) {
   private static final long DEFAULT_RANGE_BYTES = 4L << 20;
 
-  /** The low watermark lies an eighth of the budget below it. */
-  private static final int EIGHTH = 8;
-
   /**
-   * The high watermark lies a sixteenth below the budget, so that a round of background reclaim
-   * takes a sixteenth, which is worth its walk; the reserve is a sixteenth of the memory.
+   * The high watermark lies a sixteenth of the budget below it, and the low one a sixteenth below
+   * the high, so that a round of background reclaim takes what is worth its walk; the reserve is a
+   * sixteenth of the memory.
    */
   private static final int SIXTEENTH = 16;
 
@@ -41,10 +39,16 @@ record MemoryOptions(
             "what a range of one page takes (header, table, page)");
     Bound memory = new Bound(host.memoryBytes(), "the memory this process may have");
     int before = values.problemCount();
+    long reserve =
+        values.bytes(
+            ServerOption.MEMORY_RESERVE,
+            host.memoryBytes() / SIXTEENTH,
+            new Bound(0, "nothing at all"),
+            memory);
     long total =
         values.bytes(
             ServerOption.MAX_RESIDENT_BYTES,
-            Math.max(smallestRange.value(), host.memoryBytes() / 4),
+            Math.max(smallestRange.value(), defaultBudget(host, reserve)),
             smallestRange,
             memory);
     Bound budget = new Bound(total, "which is --max-resident-bytes");
@@ -60,21 +64,15 @@ record MemoryOptions(
             perUid,
             smallestRange,
             new Bound(perUid, "which is --max-resident-bytes-per-uid"));
-    long low =
-        values.bytes(
-            ServerOption.LOW_WATERMARK,
-            total - total / EIGHTH,
-            new Bound(0, "nothing at all"),
-            budget);
     long high =
         values.bytes(
             ServerOption.HIGH_WATERMARK, total - total / SIXTEENTH, new Bound(1, "a byte"), budget);
-    long reserve =
+    long low =
         values.bytes(
-            ServerOption.MEMORY_RESERVE,
-            host.memoryBytes() / SIXTEENTH,
+            ServerOption.LOW_WATERMARK,
+            Math.max(0, high - total / SIXTEENTH),
             new Bound(0, "nothing at all"),
-            memory);
+            budget);
     MemoryOptions options =
         new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
     if (values.problemCount() == before) {
@@ -94,6 +92,14 @@ record MemoryOptions(
         new Bound(
             (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
             "the most that a shared file can have"));
+  }
+
+  /** A quarter of the memory; less in a control group where heap and reserve leave less. */
+  private static long defaultBudget(HostLimits host, long reserveBytes) {
+    long quarter = host.memoryBytes() / 4;
+    return host.groupLimitBytes() == Long.MAX_VALUE
+        ? quarter
+        : Math.min(quarter, host.groupLimitBytes() - host.maxHeapBytes() - reserveBytes);
   }
 
   private void checkWatermarks(OptionValues values) {

@@ -35,7 +35,7 @@ enum ServerOption {
           + " client."),
   MAX_RESIDENT_BYTES(
       "SIZE",
-      "a quarter of the memory this process may have",
+      "a quarter of the memory this process may have, or what heap and reserve leave",
       "The budget: memory that all ranges together may hold."),
   MAX_RANGE_BYTES("SIZE", "4MiB", "Pages that one session is granted at most."),
   MAX_SESSIONS(
@@ -50,7 +50,7 @@ enum ServerOption {
       "SIZE", "--max-resident-bytes-per-uid", "Memory that the range of one session may hold."),
   LOW_WATERMARK(
       "SIZE",
-      "7/8 of --max-resident-bytes",
+      "1/16 of --max-resident-bytes below --high-watermark",
       "Resident memory at which background reclaim ends; below --high-watermark."),
   HIGH_WATERMARK(
       "SIZE",

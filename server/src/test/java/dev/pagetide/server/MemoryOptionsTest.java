@@ -102,12 +102,18 @@ final class MemoryOptionsTest {
             "--low-watermark=1GiB: watermarks crossed: 1073741824 is not below 1073741824, which is"
                 + " --high-watermark=1GiB; give --low-watermark less than --high-watermark, and"
                 + " that at most --max-resident-bytes (2147483648)");
-    assertThat(refused("--high-watermark=1GiB"))
+    assertThat(refused("--low-watermark=2GiB"))
         .singleElement()
         .asString()
-        .startsWith(
-            "--low-watermark=1879048192 (default): watermarks crossed: 1879048192 is not below"
-                + " 1073741824, which is --high-watermark=1GiB;");
+        .startsWith("--low-watermark=2GiB: watermarks crossed: 2147483648 is not below 2013265920");
+  }
+
+  @Test
+  void read_highWatermarkAlone_takesTheLowOneWithIt() {
+    ServerOptions options = accepted("--high-watermark=1GiB"); // of a budget of 2 GiB
+
+    assertThat(options.lowWatermarkBytes()).isEqualTo((1L << 30) - (128 << 20));
+    assertThat(accepted("--high-watermark=1MiB").lowWatermarkBytes()).isZero();
   }
 
   @Test
@@ -173,7 +179,14 @@ final class MemoryOptionsTest {
     assertThat(refused(group, Map.of()))
         .singleElement()
         .asString()
-        .startsWith("--max-resident-bytes=268435456 (default): budget 268435456 + maximum heap");
+        .startsWith("--max-resident-bytes=12288 (default): budget 12288 + maximum heap 1073741824");
+  }
+
+  @Test
+  void read_budgetNotGivenInASmallGroup_isWhatHeapAndReserveLeave() {
+    HostLimits group = new HostLimits(1000, 4096, GIB, GIB, GIB - GIB / 8, 1 << 20, 65530);
+
+    assertThat(accepted(group, Map.of()).maxResidentBytes()).isEqualTo(GIB / 16);
   }
 
   @Test
