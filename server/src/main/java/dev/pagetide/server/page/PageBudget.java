@@ -58,7 +58,8 @@ public final class PageBudget {
   /**
    * Charges {@code pages} to this budget and all above it, if none of them would exceed its limit.
    *
-   * @return {@code null} if charged; else the budget that has no room, and nothing is charged
+   * @return {@code null} if charged; else the budget that has no room, and nothing is charged: the
+   *     whole server's where it is as narrow
    */
   @Nullable PageBudget tryReserve(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
@@ -66,7 +67,7 @@ public final class PageBudget {
         for (PageBudget below = this; below != node; below = below.parentOf()) {
           below.discharge(pages);
         }
-        return node;
+        return node.isNarrowerThanRoot() ? node : root();
       }
     }
     return null;
@@ -152,11 +153,16 @@ public final class PageBudget {
   /** Whether all budgets from here up but the root have room for {@code pages} now. */
   boolean hasRoomBelowRoot(long pages) {
     for (PageBudget node = this; node.parent != null; node = node.parent) {
-      if (pages > node.limitPages - node.charged) {
+      if (node.isNarrowerThanRoot() && pages > node.limitPages - node.charged) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Whether this can be full while the server is not. */
+  private boolean isNarrowerThanRoot() {
+    return limitPages < root().limitPages;
   }
 
   @Override
