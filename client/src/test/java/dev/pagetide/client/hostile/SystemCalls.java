@@ -33,11 +33,14 @@ final class SystemCalls {
   static final int FALLOC_KEEP_SIZE = 0x1;
   static final int FALLOC_PUNCH_HOLE = 0x2;
   static final int MADV_COLLAPSE = 25;
+  static final int SIGCONT = 18;
+  static final int SIGSTOP = 19;
   static final int EPERM = 1;
   static final int EINTR = 4;
   static final int EACCES = 13;
   static final int EINVAL = 22;
 
+  private static final int O_PATH_CLOEXEC = 0x28_0000;
   private static final int AF_UNIX = 1;
   private static final int SOCK_STREAM_CLOEXEC = 0x80001;
   private static final int SOL_SOCKET = 1;
@@ -47,6 +50,7 @@ final class SystemCalls {
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_SHARED = 1;
   private static final int STAT_BYTES = 144;
+  private static final int ST_INO_AT = 8;
   private static final int ST_SIZE_AT = 48;
   private static final int ST_BLOCKS_AT = 64;
   private static final int SOCKADDR_BYTES = 110;
@@ -89,6 +93,13 @@ final class SystemCalls {
           FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT),
           CAPTURE_ERRNO,
           Linker.Option.firstVariadicArg(2));
+  private static final MethodHandle OPEN =
+      LINKER.downcallHandle(
+          LINKER.defaultLookup().findOrThrow("open"),
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+          CAPTURE_ERRNO,
+          Linker.Option.firstVariadicArg(2));
+  private static final MethodHandle KILL = bind("kill", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle FSTAT = bind("fstat", JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle PWRITE =
       bind("pwrite", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
@@ -241,6 +252,25 @@ final class SystemCalls {
           call(() ->
               (long) PWRITE.invokeExact(CAPTURED.get(), descriptor, data, data.byteSize(), offset));
     }
+  }
+
+  /** Opens a file for looking at it alone: nothing of it can be read or written. */
+  static int openPath(Path path) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment name = arena.allocateFrom(path.toString());
+      return (int) call(() -> (int) OPEN.invokeExact(CAPTURED.get(), name, O_PATH_CLOEXEC));
+    }
+  }
+
+  /** Sends a signal to a process. */
+  static int kill(long pid, int signal) {
+    int process = Math.toIntExact(pid);
+    return (int) call(() -> (int) KILL.invokeExact(CAPTURED.get(), process, signal));
+  }
+
+  /** What tells one file from another, however often it is open. */
+  static long inode(int descriptor) {
+    return stat(descriptor, ST_INO_AT);
   }
 
   static long sizeBytes(int descriptor) {

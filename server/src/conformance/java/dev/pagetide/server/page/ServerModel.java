@@ -124,12 +124,10 @@ final class ServerModel {
     }
   }
 
-  /** Reclaims what is missing: of the range's own where its own limit is in the way. */
+  /** Reclaims what is missing; a range's own limit is no narrower, so it is never in the way. */
   private boolean reserve(Range range, int pages) {
-    while (range.own + pages > limit || charged + pages > limit) {
-      boolean ofItsOwn = range.own + pages > limit;
-      long missing = pages - (limit - (ofItsOwn ? range.own : charged));
-      if (pages > limit || (ofItsOwn ? scan(missing, List.of(range)) : scanFairly(missing)) == 0) {
+    while (charged + pages > limit) {
+      if (pages > limit || scanFairly(pages - (limit - charged)) == 0) {
         return false;
       }
     }

@@ -58,6 +58,10 @@ final class EvictionQueue {
   @GuardedBy("lock")
   private long generation;
 
+  /** When the sweep that found the candidates began: those stamped later are lies. */
+  @GuardedBy("lock")
+  private long cutNanos;
+
   EvictionQueue(PageClock clock, PageObserver observer) {
     this.clock = clock;
     this.observer = observer;
@@ -214,7 +218,7 @@ final class EvictionQueue {
         later += gather(range, index, cut, withLater, buffer);
       }
       buffer.finish();
-      spare = fill(swept, buffer);
+      spare = fill(swept, buffer, cut);
       return new Sweep(buffer.size(), later);
     } finally {
       sweepLock.unlock();
@@ -254,7 +258,7 @@ final class EvictionQueue {
   }
 
   /** Makes a buffer the queue's, and returns the one that was. */
-  private CandidateBuffer fill(List<ShrinkablePageRange> swept, CandidateBuffer buffer) {
+  private CandidateBuffer fill(List<ShrinkablePageRange> swept, CandidateBuffer buffer, long cut) {
     lock.lock();
     try {
       CandidateBuffer before = filled;
@@ -262,6 +266,7 @@ final class EvictionQueue {
       filled = buffer;
       head = 0;
       generation++;
+      cutNanos = cut;
       return before.room() <= MAX_SPARE_ROOM ? before : new CandidateBuffer(1, 0);
     } finally {
       lock.unlock();
@@ -283,6 +288,19 @@ final class EvictionQueue {
       }
     }
     return true;
+  }
+
+  /**
+   * Whether all that is left was stamped in the future when it was found. Honest pages that were
+   * stopped since then are older than those stamps, and not here.
+   */
+  boolean onlyLaterIsLeft() {
+    lock.lock();
+    try {
+      return head < filled.size() && PageWord.stampNanos(filled.words()[head]) > cutNanos;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** How many candidates are there to be taken. */

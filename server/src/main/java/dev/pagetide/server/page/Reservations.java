@@ -156,11 +156,13 @@ final class Reservations {
   private long reclaim(PageBudget leaf, long pages, Shortage shortage, ReclaimTrigger trigger) {
     ReclaimRequest request =
         shortage.limit == server
-            ? ReclaimRequest.fair(
+            ? ReclaimRequest.fairFor(
+                leaf,
+                pages,
                 shortage.missing,
+                shrinker.fairShare(),
                 server,
-                shortage.atEdge ? ReclaimTrigger.CGROUP : trigger,
-                shrinker.fairShare().entitled(leaf, pages))
+                shortage.atEdge ? ReclaimTrigger.CGROUP : trigger)
             : ReclaimRequest.oldest(shortage.missing, shortage.limit, trigger);
     return shrinker.scan(request).reclaimed();
   }

@@ -140,7 +140,7 @@ public final class Shrinker {
    * first, down to it, and what the others stopped within {@code --protect-recent} is spared.
    */
   public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
-    return scan(ReclaimRequest.fair(pages, budget, trigger, 0));
+    return scan(ReclaimRequest.fair(pages, budget, trigger));
   }
 
   ScanResult scan(ReclaimRequest request) {
@@ -154,8 +154,9 @@ public final class Shrinker {
     scan.begin(request.trigger());
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
+    boolean sparesRecent = request.beyond() && terms.protectNanos() > 0;
     boolean swept =
-        above.isEmpty()
+        (above.isEmpty() && !sparesRecent)
             ? takeOldestOrAll(request, scanned, start, scan)
             : takeFairly(request, scanned, above, share, start, scan);
     ScanResult result = scan.tally().result();
@@ -179,17 +180,21 @@ public final class Shrinker {
       return true;
     }
     boolean whole = request.scope() == budget;
-    int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
     if (whole) {
-      most = mostQueued(pages, resident);
+      return takeOldest(pages, scanned, queue, mostQueued(pages, resident), ANY_AGE, scan) > 0;
     }
-    EvictionQueue from = whole ? queue : new EvictionQueue(clock, observer);
-    return takeOldest(pages, scanned, from, most, ANY_AGE, scan) > 0;
+    return takeOldestOfPart(pages, scanned, scan) > 0;
+  }
+
+  private int takeOldestOfPart(long pages, List<ShrinkablePageRange> part, Scan scan) {
+    int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
+    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, ANY_AGE, scan);
   }
 
   /**
    * Takes what ranges hold above their fair share; then, of all, what has not been used for a
-   * while; and then, for who is entitled to it, the oldest there is.
+   * while; then, for what lies above the asker's share, its own pages; and then, for what it is
+   * entitled to, the oldest there is.
    */
   private boolean takeFairly(
       ReclaimRequest request,
@@ -222,13 +227,23 @@ public final class Shrinker {
     }
     scan.onlyBeyond(null);
     int most = mostQueued(pages, residentPages(scanned));
-    long spared = PageWord.available(Math.max(0, start - terms.protectNanos()));
-    looks += takeOldest(pages, scanned, queue, most, spared, scan);
+    looks += takeOldest(pages, scanned, queue, most, youngestUnprotected(start), scan);
+    long ownToTake = pages - scan.tally().reclaimed() - request.entitled();
+    if (ownToTake > 0 && request.asker() != null) {
+      long withOwn = scan.tally().reclaimed() + ownToTake;
+      looks += takeOldestOfPart(withOwn, rangesWithin(request.asker()), scan);
+    }
     long left = pages - scan.tally().reclaimed();
     if (left > 0 && left <= request.entitled()) {
       looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
     }
     return looks > 0;
+  }
+
+  /** The word of a page whose stop is just no longer recent. */
+  private long youngestUnprotected(long nowNanos) {
+    long protectNanos = terms.protectNanos();
+    return protectNanos == 0 ? ANY_AGE : PageWord.available(Math.max(0, nowNanos - protectNanos));
   }
 
   private static long residentPages(List<ShrinkablePageRange> ranges) {
@@ -267,7 +282,10 @@ public final class Shrinker {
         continue;
       }
       if (latestWord != ANY_AGE && from.size() > 0) {
-        break; // what is queued is too young, and nothing else is older
+        if (!from.onlyLaterIsLeft()) {
+          break; // what is queued is too young, and nothing else is older
+        }
+        from.clear(); // a liar's pages, behind which others may have grown old
       }
       if (full && tally.reclaimed() - reclaimedBefore < most / 2) {
         // A full queue gave little: a client that changes its words all the time, or a file that
@@ -278,7 +296,8 @@ public final class Shrinker {
       if (sweeps >= MAX_SWEEPS) {
         break;
       }
-      boolean withLater = onlyLater || sweeps == MAX_SWEEPS - 1;
+      boolean anyAge = latestWord == ANY_AGE; // else what is stamped in the future is too young
+      boolean withLater = anyAge && (onlyLater || sweeps == MAX_SWEEPS - 1);
       leftSomeOut |= !scan.busyRanges().isEmpty();
       reclaimedBefore = tally.reclaimed();
       looks++;
@@ -288,7 +307,7 @@ public final class Shrinker {
         sweeps++; // one that filled the queue has left some behind, and is none of the three
       }
       if (sweep.queued() == 0) {
-        if (withLater || sweep.later() == 0) {
+        if (withLater || !anyAge || sweep.later() == 0) {
           break;
         }
         onlyLater = true;

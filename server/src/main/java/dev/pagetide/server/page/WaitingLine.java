@@ -80,10 +80,12 @@ public final class WaitingLine {
   }
 
   private boolean leave(Waiter waiter, WaitOutcome outcome) {
-    if (!waiter.tryEnd()) {
+    boolean ended = waiter.tryEnd();
+    // RACE: one that was cancelled on its way here ended before it stood in line; out it goes now.
+    waiters.remove(waiter.arrival(), waiter);
+    if (!ended) {
       return false;
     }
-    waiters.remove(waiter.arrival(), waiter);
     shrinker.observer().waited(outcome, shrinker.clock().nanos() - waiter.sinceNanos());
     return true;
   }

@@ -71,6 +71,19 @@ final class PageBudgetTest {
   }
 
   @Test
+  void tryReserve_noRoomBelowALimitAsWideAsTheRoots_namesTheRoot() {
+    PageBudget asWide = root.child("as wide", root.limitPages());
+    PageBudget leaf = asWide.child("wider", 2 * root.limitPages());
+    assertThat(leaf.tryReserve(70)).isNull();
+
+    assertThat(leaf.tryReserve(31)).isSameAs(root);
+    assertThat(leaf.hasRoomBelowRoot(31)).isTrue();
+
+    assertThat(leaf.chargedPages()).isEqualTo(70);
+    assertThat(root.chargedPages()).isEqualTo(70);
+  }
+
+  @Test
   void release_whatWasReserved_givesBackTheWholePath() {
     assertThat(session.tryReserve(10)).isNull();
 

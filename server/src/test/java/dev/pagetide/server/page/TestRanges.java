@@ -16,8 +16,17 @@ final class TestRanges implements AutoCloseable {
   private long nextId = 1;
 
   TestRanges(long budgetPages, PageClock clock, PageFileMaker files) {
+    this(budgetPages, clock, files, PageObserver.NONE, ReclaimTerms.NONE);
+  }
+
+  TestRanges(
+      long budgetPages,
+      PageClock clock,
+      PageFileMaker files,
+      PageObserver observer,
+      ReclaimTerms terms) {
     this.budget = PageBudget.root("--max-resident-bytes", budgetPages);
-    this.shrinker = new Shrinker(budget, clock, PageObserver.NONE);
+    this.shrinker = new Shrinker(budget, clock, observer, terms);
     this.files = files;
   }
 
@@ -32,6 +41,11 @@ final class TestRanges implements AutoCloseable {
   /** Registers a range of {@code pages} pages. */
   ShrinkablePageRange open(int pages) {
     return open(pages, budget);
+  }
+
+  /** As {@link #open(int)}, charged to a budget of its own, as each session's range is. */
+  ShrinkablePageRange openSession(int pages) {
+    return open(pages, budget.child("--max-resident-bytes-per-session", UNLIMITED_PAGES));
   }
 
   ShrinkablePageRange open(int pages, PageBudget charged) {
