@@ -28,6 +28,13 @@ final class Requires {
     missing("needs the command " + name + ": " + why);
   }
 
+  /** Goes on where what is needed is there only. */
+  static void that(boolean there, String needed) {
+    if (!there) {
+      missing("needs " + needed);
+    }
+  }
+
   private static void missing(String sentence) {
     if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
       fail(sentence);
