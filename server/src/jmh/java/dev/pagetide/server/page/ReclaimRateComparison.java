@@ -7,7 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.function.Supplier;
 
 /**
@@ -63,13 +65,17 @@ public final class ReclaimRateComparison {
   /** One way to take all pages, and what it took in each round. */
   private static final class Way {
     private final String name;
+    private final Work filling;
+    private final Work taking;
     private final long[] nanos = new long[ROUNDS];
     private final long[] punchNanos = new long[ROUNDS];
     private final long[] sweepNanos = new long[ROUNDS];
     private int sweeps;
 
-    Way(String name) {
+    Way(String name, Work filling, Work taking) {
       this.name = name;
+      this.filling = filling;
+      this.taking = taking;
     }
   }
 
@@ -104,7 +110,7 @@ public final class ReclaimRateComparison {
   }
 
   /** Gives memory to pages, or takes it from them; tells how many may be, or were, taken. */
-  private interface Taking {
+  private interface Work {
     long pages() throws SystemCallException;
   }
 
@@ -126,19 +132,18 @@ public final class ReclaimRateComparison {
   }
 
   private void compare(boolean mapped) throws SystemCallException {
-    Way bareWay = new Way("bare punches");
-    Way whole = new Way("one scan");
-    Way pressure = new Way("scans of " + PRESSURE_BATCH);
-    Way watermark = new Way("fair scans of " + WATERMARK_BATCH);
+    Way bareWay = new Way("bare punches", this::fillBare, this::punchBare);
+    Way whole = new Way("one scan", this::fillScanned, this::scanOnce);
+    Way pressure = new Way("scans of " + PRESSURE_BATCH, this::fillScanned, this::scanForPressure);
+    Way watermark =
+        new Way("fair scans of " + WATERMARK_BATCH, this::fillScanned, this::scanFairly);
+    List<Way> ways = new ArrayList<>(List.of(bareWay, whole, pressure, watermark));
+    Random random = new Random(1);
     for (int round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
-      // Who is first alternates: the kernel frees what it gave last from warm caches.
-      for (int turn = 0; turn < 4; turn++) {
-        switch (Math.floorMod(turn + round, 4)) {
-          case 0 -> measure(bareWay, round, this::fillBare, this::punchBare);
-          case 1 -> measure(whole, round, this::fillScanned, this::scanOnce);
-          case 2 -> measure(pressure, round, this::fillScanned, this::scanForPressure);
-          default -> measure(watermark, round, this::fillScanned, this::scanFairly);
-        }
+      // Who comes after whom matters: the kernel gives what it was given back last.
+      Collections.shuffle(ways, random);
+      for (Way way : ways) {
+        measure(way, Math.max(0, round));
       }
     }
     String kind =
@@ -151,15 +156,13 @@ public final class ReclaimRateComparison {
     bare.ranges.forEach(ShrinkablePageRange::close);
   }
 
-  private void measure(Way way, int round, Taking filling, Taking taking)
-      throws SystemCallException {
-    long _ = filling.pages();
+  private void measure(Way way, int slot) throws SystemCallException {
+    long _ = way.filling.pages();
     steps.punchNanos = 0;
     steps.sweepNanos = 0;
     steps.sweeps = 0;
     long start = System.nanoTime();
-    long pages = taking.pages();
-    int slot = Math.max(0, round);
+    long pages = way.taking.pages();
     way.nanos[slot] = System.nanoTime() - start;
     way.punchNanos[slot] = steps.punchNanos;
     way.sweepNanos[slot] = steps.sweepNanos;
