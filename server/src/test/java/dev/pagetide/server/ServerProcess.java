@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,17 +25,35 @@ final class ServerProcess implements AutoCloseable {
 
   /** Starts a main class of this test's class path, in an environment without our variables. */
   static ServerProcess start(Class<?> main, String... arguments) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                main.getName()));
+    return start(Launch.PLAIN, main, arguments);
+  }
+
+  /**
+   * How a JVM is started.
+   *
+   * @param prefix a command that runs the one that follows it in its own place
+   * @param javaOptions options of the JVM, after those that all have
+   */
+  record Launch(List<String> prefix, List<String> javaOptions) {
+    static final Launch PLAIN = new Launch(List.of(), List.of());
+  }
+
+  /** As {@link #start(Class, String...)}, in another way. */
+  static ServerProcess start(Launch launch, Class<?> main, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>(launch.prefix());
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-Xmx256m"));
+    command.addAll(launch.javaOptions());
+    command.addAll(
+        List.of(
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            main.getName()));
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(name -> name.startsWith("PAGETIDE_"));
@@ -45,9 +64,20 @@ final class ServerProcess implements AutoCloseable {
     return process.pid();
   }
 
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
   /** The next line of its standard output, or null at its end. */
   @Nullable String readLine() throws IOException {
     return output.readLine();
+  }
+
+  /** Sends a line to its standard input. */
+  void writeLine(String line) throws IOException {
+    Writer input = process.outputWriter();
+    input.write(line + "\n");
+    input.flush();
   }
 
   /** Sends TERM and returns the exit code. */

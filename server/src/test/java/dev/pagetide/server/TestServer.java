@@ -33,20 +33,28 @@ import java.util.stream.Stream;
 /** A real server process on a directory of its own, and what tests ask of it. */
 public final class TestServer implements AutoCloseable {
   private final Path parent;
+  private final ServerProcess.Launch launch;
   private final String[] arguments;
   private final List<ManagedChannel> channels = new ArrayList<>();
   private ServerProcess process;
   private String target = "";
   private String httpUrl = "";
 
-  private TestServer(Path parent, String[] arguments) throws IOException {
+  private TestServer(Path parent, ServerProcess.Launch launch, String[] arguments)
+      throws IOException {
     this.parent = parent;
+    this.launch = launch;
     this.arguments = arguments;
     this.process = start();
   }
 
   /** Starts a server with some options beside its directory and a free port for its meters. */
   public static TestServer start(String... options) throws IOException {
+    return start(ServerProcess.Launch.PLAIN, options);
+  }
+
+  /** As {@link #start(String...)}, with a JVM that is started in another way. */
+  static TestServer start(ServerProcess.Launch launch, String... options) throws IOException {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     List<String> arguments =
         new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
@@ -55,11 +63,11 @@ public final class TestServer implements AutoCloseable {
       // Nothing is taken but what the test asks for, however short of memory this machine is.
       arguments.add("--pressure=dry-run");
     }
-    return new TestServer(parent, arguments.toArray(String[]::new));
+    return new TestServer(parent, launch, arguments.toArray(String[]::new));
   }
 
   private ServerProcess start() throws IOException {
-    ServerProcess started = ServerProcess.start(PagetideServer.class, arguments);
+    ServerProcess started = ServerProcess.start(launch, PagetideServer.class, arguments);
     String ready = started.readLine();
     if (ready == null) {
       throw new AssertionError("no ready line: " + started.errors());

@@ -12,19 +12,28 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The data of this process's ranges, mapped as a client maps what it was handed. */
 final class ClientMappings {
+  private static final Pattern FILE = Pattern.compile("/memfd:pagetide-range-(\\d+)");
   private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
   private ClientMappings() {}
 
   /** The data of every range that is open in this process, for as long as the process lives. */
   static List<MemorySegment> ofAllRanges() throws IOException {
+    return ofRanges(0, Long.MAX_VALUE);
+  }
+
+  /** As above, of those ranges alone with an id of at least one number and below another. */
+  static List<MemorySegment> ofRanges(long firstId, long endId) throws IOException {
     List<MemorySegment> mappings = new ArrayList<>();
     try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(DESCRIPTORS)) {
       for (Path descriptor : descriptors) {
-        if (isRange(descriptor)) {
+        long id = rangeId(descriptor);
+        if (id >= firstId && id < endId) {
           mappings.add(map(descriptor));
         }
       }
@@ -32,11 +41,13 @@ final class ClientMappings {
     return mappings;
   }
 
-  private static boolean isRange(Path descriptor) throws IOException {
+  /** The id of the range whose file it is, or -1. */
+  private static long rangeId(Path descriptor) throws IOException {
     try {
-      return Files.readSymbolicLink(descriptor).toString().startsWith("/memfd:pagetide-range-");
+      Matcher name = FILE.matcher(Files.readSymbolicLink(descriptor).toString());
+      return name.lookingAt() ? Long.parseLong(name.group(1)) : -1;
     } catch (NoSuchFileException e) {
-      return false; // the listing's own
+      return -1; // the listing's own
     }
   }
 

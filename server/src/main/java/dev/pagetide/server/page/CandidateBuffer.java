@@ -108,7 +108,16 @@ final class CandidateBuffer {
   }
 
   private void keepSmallest() {
-    if (size > capacity) {
+    if (size <= capacity) {
+      return;
+    }
+    // Pages that were stopped in the order of their numbers come as a few runs: those are ordered
+    // in
+    // less time than it takes to select among them, and stay so for finish.
+    if (mergeRuns(words, places, 0, size)) {
+      size = capacity;
+      threshold = words[size - 1];
+    } else {
       select(words, places, 0, size, capacity);
       size = capacity;
       long largest = 0;

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.pressure.BackgroundReclaim;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -71,7 +73,8 @@ final class WaitingStressTest {
       open.set(i, ranges.openSession(RANGE_PAGES));
     }
     ExecutorService workers = Executors.newFixedThreadPool(WORKERS);
-    try (BackgroundReclaim _ = BackgroundReclaim.start(ranges.shrinker)) {
+    List<Throwable> bugs = new CopyOnWriteArrayList<>();
+    try (BackgroundReclaim _ = BackgroundReclaim.start(ranges.shrinker, bugs::add)) {
       Crowd.run(
           THREADS,
           index -> {
@@ -90,6 +93,7 @@ final class WaitingStressTest {
     assertThat(workers.awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
 
     System.out.println("WaitingStressTest: " + ends);
+    assertThat(bugs).isEmpty();
     assertThat(ended).hasValue(begun.get());
     assertThat(ends.values().stream().mapToLong(Long::longValue).sum()).isEqualTo(begun.get());
     ranges.checkInvariants();
