@@ -89,8 +89,7 @@ final class CrowdMember {
 
   /** Uses pages, checks what they hold, and writes something else. */
   private boolean take(int start, int end) {
-    FreshPages fresh =
-        CrowdClient.useOrBeRefused(range, firstPage + start, firstPage + end);
+    FreshPages fresh = CrowdClient.useOrBeRefused(range, firstPage + start, firstPage + end);
     if (fresh == null) {
       refused++;
       return false;

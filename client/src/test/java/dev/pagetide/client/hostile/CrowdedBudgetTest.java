@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
  * Promise 2 for a whole server: 32 threads in 4 processes, half of them on mapped ranges, use and
  * stop at random four times the memory that the budget allows.
  *
- * <p>FORBIDDEN: a charge above the budget at any moment; more memory in the files than the budget at
- * any moment, seen with the server stopped; a use that never ends, or ends with anything but its
+ * <p>FORBIDDEN: a charge above the budget at any moment; more memory in the files than the budget
+ * at any moment, seen with the server stopped; a use that never ends, or ends with anything but its
  * pages or the refusal of memory; a byte that is neither the last one written nor a fresh page's 0.
  */
 final class CrowdedBudgetTest {
@@ -52,8 +52,7 @@ final class CrowdedBudgetTest {
       try {
         for (int i = 0; i < PROCESSES; i++) {
           String clientSeed = Long.toString(seed + (long) i * CrowdClient.THREADS);
-          clients.add(
-              Child.start(CrowdClient.class, server.directory().toString(), clientSeed));
+          clients.add(Child.start(CrowdClient.class, server.directory().toString(), clientSeed));
         }
         for (Child client : clients) {
           assertThat(client.readLine()).isEqualTo("open");
@@ -78,7 +77,7 @@ final class CrowdedBudgetTest {
       } finally {
         clients.forEach(Child::close);
       }
-      await().until(() -> server.metric("pagetide_resident_bytes") == 0);
+      await().until(() -> chargedBytes(server) == 0);
     }
   }
 
@@ -90,7 +89,7 @@ final class CrowdedBudgetTest {
     CompletableFuture<Void> done =
         CompletableFuture.allOf(answers.toArray(CompletableFuture<?>[]::new));
     do {
-      assertThat(server.metric("pagetide_resident_bytes")).isLessThanOrEqualTo(BUDGET_BYTES);
+      assertThat(chargedBytes(server)).isLessThanOrEqualTo(BUDGET_BYTES);
       assertThat(residentBytes(server)).isLessThanOrEqualTo(BUDGET_BYTES);
     } while (!done.isDone());
     CrowdClient.Tally sum = CrowdClient.Tally.NONE;
@@ -104,9 +103,13 @@ final class CrowdedBudgetTest {
   private void restsExactly(ServerProcess server) {
     await()
         .untilAsserted(() ->
-            assertThat(server.metric("pagetide_resident_bytes"))
+            assertThat(chargedBytes(server))
                 .isEqualTo(residentBytes(server))
                 .isLessThanOrEqualTo(BUDGET_BYTES));
+  }
+
+  private static long chargedBytes(ServerProcess server) throws IOException {
+    return (long) server.metric("pagetide_resident_bytes");
   }
 
   /** What the kernel says that all files of ranges hold at one moment: the server is stopped. */
