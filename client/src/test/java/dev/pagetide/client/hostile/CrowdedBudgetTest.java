@@ -35,6 +35,9 @@ final class CrowdedBudgetTest {
       (long) PROCESSES * CrowdClient.RANGES * CrowdClient.PAGES_PER_RANGE;
   private static final long BUDGET_BYTES = (WANTED_PAGES / 4 + BOOKKEEPING_PAGES) * PAGE_BYTES;
 
+  /** While the server is stopped nobody gets on: most of the time it must not be. */
+  private static final int CHARGES_READ_BETWEEN_SAMPLES = 8;
+
   private long samples;
   private long mostResidentBytes;
 
@@ -44,7 +47,8 @@ final class CrowdedBudgetTest {
     List<Child> clients = new ArrayList<>();
     try (ServerProcess server =
         ServerProcess.start(
-            "--http=127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
             "--pressure=off", // this machine's other memory is no part of the test
             "--max-resident-bytes=" + budget,
             "--max-resident-bytes-per-uid=" + budget,
@@ -89,7 +93,9 @@ final class CrowdedBudgetTest {
     CompletableFuture<Void> done =
         CompletableFuture.allOf(answers.toArray(CompletableFuture<?>[]::new));
     do {
-      assertThat(chargedBytes(server)).isLessThanOrEqualTo(BUDGET_BYTES);
+      for (int i = 0; i < CHARGES_READ_BETWEEN_SAMPLES; i++) {
+        assertThat(chargedBytes(server)).isLessThanOrEqualTo(BUDGET_BYTES);
+      }
       assertThat(residentBytes(server)).isLessThanOrEqualTo(BUDGET_BYTES);
     } while (!done.isDone());
     CrowdClient.Tally sum = CrowdClient.Tally.NONE;
@@ -161,7 +167,7 @@ final class CrowdedBudgetTest {
 
   @Test
   void charge_crowdWantsFourTimesTheBudget_neverExceedsItNorDoesTheMemory() throws Exception {
-    run(100);
+    run(70);
   }
 
   @Tag("long")
