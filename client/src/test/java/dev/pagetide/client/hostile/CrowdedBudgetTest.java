@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -70,8 +71,9 @@ final class CrowdedBudgetTest {
         restsExactly(server);
 
         System.out.println(
-            "CrowdedBudgetTest: at random %s, hoarding %s; %d samples, most memory %d of %d bytes"
-                .formatted(random, hoarded, samples, mostResidentBytes, BUDGET_BYTES));
+            "CrowdedBudgetTest: at random %s, hoarding %s, waits %s; %d samples, most memory %d of %d bytes"
+                .formatted(
+                    random, hoarded, waits(server), samples, mostResidentBytes, BUDGET_BYTES));
         assertThat(random.used()).isPositive();
         assertThat(hoarded.used()).isPositive();
         assertThat(hoarded.refused()).as("all want four times what there is").isPositive();
@@ -106,12 +108,22 @@ final class CrowdedBudgetTest {
   }
 
   /** The background's reclaim, and the end of what was cancelled, may still be on their way. */
-  private void restsExactly(ServerProcess server) {
+  private void restsExactly(ServerProcess server) throws IOException {
     await()
         .untilAsserted(() ->
             assertThat(chargedBytes(server))
                 .isEqualTo(residentBytes(server))
                 .isLessThanOrEqualTo(BUDGET_BYTES));
+    assertThat(server.metric("pagetide_waiting")).isZero();
+  }
+
+  private static String waits(ServerProcess server) throws IOException {
+    return server
+        .metrics()
+        .lines()
+        .filter(line -> line.startsWith("pagetide_wait_seconds_count"))
+        .map(line -> line.substring(line.indexOf('{')))
+        .collect(Collectors.joining(", "));
   }
 
   private static long chargedBytes(ServerProcess server) throws IOException {
