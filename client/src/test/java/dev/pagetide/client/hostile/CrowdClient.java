@@ -152,8 +152,7 @@ final class CrowdClient {
    *
    * @return the fresh pages; null if refused. Anything else is thrown
    */
-  static @Nullable FreshPages useOrBeRefused(
-      PageRange range, int startPage, int endPage) {
+  static @Nullable FreshPages useOrBeRefused(PageRange range, int startPage, int endPage) {
     try {
       return range.useRange(startPage, endPage);
     } catch (PagetideException e) {

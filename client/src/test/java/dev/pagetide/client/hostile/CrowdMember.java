@@ -13,7 +13,7 @@ import java.util.Random;
  * uses them, and knows what each of them must hold. Confined to one thread at a time.
  */
 final class CrowdMember {
-  private static final int MAX_SPAN = 12;
+  private static final int MAX_SPAN = 20;
   private static final int MOST_HELD = 3;
 
   private final PageRange range;
@@ -89,8 +89,7 @@ final class CrowdMember {
 
   /** Uses pages, checks what they hold, and writes something else. */
   private boolean take(int start, int end) {
-    FreshPages fresh =
-        CrowdClient.useOrBeRefused(range, firstPage + start, firstPage + end);
+    FreshPages fresh = CrowdClient.useOrBeRefused(range, firstPage + start, firstPage + end);
     if (fresh == null) {
       refused++;
       return false;

@@ -28,13 +28,10 @@ record FairShare(long pages) {
     return above;
   }
 
-  /** How many of {@code wanted} further pages lie within the share of whom {@code leaf} charges. */
-  long entitled(PageBudget leaf, long wanted) {
-    return Math.clamp(pages - leaf.chargedPages(), 0, wanted);
-  }
-
-  /** Whether all of {@code wanted} further pages do. */
+  /**
+   * Whether all of {@code wanted} further pages lie within the share of whom {@code leaf} charges.
+   */
   boolean covers(PageBudget leaf, long wanted) {
-    return entitled(leaf, wanted) == wanted;
+    return wanted <= pages - leaf.chargedPages();
   }
 }

@@ -10,9 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param trigger why, for the counts
  * @param fair whether ranges above their fair share pay first; only where the scope is the server
  * @param asker what is charged for the range that the pages are for; null if they are for nobody
- * @param entitled how many of the pages it needs to come up to its own fair share: for those
+ * @param withinShare whether that range stays within its fair share with all it asks for: then
  *     nothing is spared
- * @param beyond whether it wants more than that: for the rest, what others stopped lately is spared
  */
 record ReclaimRequest(
     long pages,
@@ -20,28 +19,25 @@ record ReclaimRequest(
     ReclaimTrigger trigger,
     boolean fair,
     @Nullable PageBudget asker,
-    long entitled,
-    boolean beyond) {
+    boolean withinShare) {
 
   /** Strictly the oldest pages. */
   static ReclaimRequest oldest(long pages, PageBudget scope, ReclaimTrigger trigger) {
-    return new ReclaimRequest(pages, scope, trigger, false, null, 0, false);
+    return new ReclaimRequest(pages, scope, trigger, false, null, false);
   }
 
   /** The oldest pages, those above their fair share first. */
   static ReclaimRequest fair(long pages, PageBudget server, ReclaimTrigger trigger) {
-    return new ReclaimRequest(pages, server, trigger, true, null, 0, false);
+    return new ReclaimRequest(pages, server, trigger, true, null, false);
   }
 
-  /** As {@link #fair}, what is missing of {@code wanted} pages for one range. */
+  /** As {@link #fair}, for one range. */
   static ReclaimRequest fairFor(
       PageBudget asker,
-      long wanted,
-      long missing,
-      FairShare share,
+      boolean withinShare,
+      long pages,
       PageBudget server,
       ReclaimTrigger trigger) {
-    long entitled = share.entitled(asker, wanted);
-    return new ReclaimRequest(missing, server, trigger, true, asker, entitled, entitled < wanted);
+    return new ReclaimRequest(pages, server, trigger, true, asker, withinShare);
   }
 }

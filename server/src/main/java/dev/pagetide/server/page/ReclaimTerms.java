@@ -6,7 +6,8 @@ package dev.pagetide.server.page;
  * @param lowWatermarkPages background reclaim ends when the server's charge is at most this
  * @param highWatermarkPages background reclaim begins when the charge is above this
  * @param protectNanos pages of sessions within their fair share that were stopped less than this
- *     long ago are not taken for what lies above another's share: {@code --protect-recent}
+ *     long ago are not taken for what lies above another's share, nor ahead of need: {@code
+ *     --protect-recent}
  * @param edge what the host leaves
  */
 public record ReclaimTerms(

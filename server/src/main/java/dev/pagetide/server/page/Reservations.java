@@ -158,9 +158,8 @@ final class Reservations {
         shortage.limit == server
             ? ReclaimRequest.fairFor(
                 leaf,
-                pages,
+                shrinker.fairShare().covers(leaf, pages),
                 shortage.missing,
-                shrinker.fairShare(),
                 server,
                 shortage.atEdge ? ReclaimTrigger.CGROUP : trigger)
             : ReclaimRequest.oldest(shortage.missing, shortage.limit, trigger);

@@ -136,8 +136,10 @@ public final class Shrinker {
   }
 
   /**
-   * Reclaims pages because the budget is short: oldest first, but ranges above their fair share pay
-   * first, down to it, and what the others stopped within {@code --protect-recent} is spared.
+   * Reclaims pages ahead of need because the budget is short: oldest first, but ranges above their
+   * fair share pay first, down to it, and what the others stopped within {@code --protect-recent}
+   * is spared. (Where nobody is above, too: else whoever takes what was set free could drive the
+   * others below their share.)
    */
   public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
     return scan(ReclaimRequest.fair(pages, budget, trigger));
@@ -154,7 +156,7 @@ public final class Shrinker {
     scan.begin(request.trigger());
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
-    boolean sparesRecent = request.beyond() && terms.protectNanos() > 0;
+    boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
     boolean swept =
         (above.isEmpty() && !sparesRecent)
             ? takeOldestOrAll(request, scanned, start, scan)
@@ -193,8 +195,8 @@ public final class Shrinker {
 
   /**
    * Takes what ranges hold above their fair share; then, of all, what has not been used for a
-   * while; then, for what lies above the asker's share, its own pages; and then, for what it is
-   * entitled to, the oldest there is.
+   * while; and then, for who stays within its share, the oldest there is, and for who does not, its
+   * own pages.
    */
   private boolean takeFairly(
       ReclaimRequest request,
@@ -228,13 +230,10 @@ public final class Shrinker {
     scan.onlyBeyond(null);
     int most = mostQueued(pages, residentPages(scanned));
     looks += takeOldest(pages, scanned, queue, most, youngestUnprotected(start), scan);
-    long ownToTake = pages - scan.tally().reclaimed() - request.entitled();
-    if (ownToTake > 0 && request.asker() != null) {
-      long withOwn = scan.tally().reclaimed() + ownToTake;
-      looks += takeOldestOfPart(withOwn, rangesWithin(request.asker()), scan);
-    }
-    long left = pages - scan.tally().reclaimed();
-    if (left > 0 && left <= request.entitled()) {
+    PageBudget asker = request.asker();
+    if (asker != null && !request.withinShare()) {
+      looks += takeOldestOfPart(pages, rangesWithin(asker), scan);
+    } else if (asker != null) {
       looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
     }
     return looks > 0;

@@ -204,32 +204,18 @@ final class FairShareTest {
     hold(SHARE + 20, SHARE - 10, SHARE - 10);
   }
 
+  /** Else one large use would come above its share with pages taken for what lies within it. */
   @Test
-  void useRange_partlyBeyondItsShare_takesOldPagesForThatAndYoungOnesForItsShare() {
-    a.useRange(0, SHARE + 20);
-    fillIdle(b, 4);
-    protectionEnds();
-    b.useRange(4, SHARE - 10);
-    b.stopUsingRange(4, SHARE - 10);
+  void useRange_partlyBeyondItsShareAndSomeRoom_refusedWhereItsShareAloneIsGiven() {
+    a.useRange(0, SHARE + 16);
+    fillIdle(b, SHARE - 10);
     c.useRange(0, SHARE - 10);
 
-    c.useRange(SHARE - 10, SHARE + 4);
+    refusedToSpareOthers(c, SHARE - 10, SHARE + 4);
+    hold(SHARE + 16, SHARE - 10, SHARE - 10);
+    c.useRange(SHARE - 10, SHARE);
 
-    hold(SHARE + 20, SHARE - 24, SHARE + 4);
-    assertThat(TestRanges.map(b)).startsWith("FFFF");
-  }
-
-  @Test
-  void useRange_partlyBeyondItsShare_takesItsOwnForThatAndYoungOnesOfOthersForItsShare() {
-    a.useRange(0, SHARE + 20);
-    fillIdle(b, SHARE - 10);
-    fillIdle(c, SHARE - 10);
-    c.useRange(4, SHARE - 10);
-
-    c.useRange(SHARE - 10, SHARE + 4);
-
-    hold(SHARE + 20, SHARE - 20, SHARE);
-    assertThat(TestRanges.map(c)).startsWith("FFFFU");
+    hold(SHARE + 16, SHARE - 16, SHARE);
   }
 
   @Test
@@ -286,12 +272,16 @@ final class FairShareTest {
   }
 
   @Test
-  void scanFairly_nobodyAboveTheShare_takesTheOldestThoughYoung() {
+  void scanFairly_nobodyAboveTheShare_takesTheOldestAndSparesWhatWasStoppedLately() {
     fillIdle(b, 10);
+    protectionEnds();
     fillIdle(a, SHARE);
 
-    assertThat(ranges.shrinker.scanFairly(12, ReclaimTrigger.WATERMARK).reclaimed()).isEqualTo(12);
+    assertThat(ranges.shrinker.scanFairly(12, ReclaimTrigger.WATERMARK).reclaimed()).isEqualTo(10);
 
+    hold(SHARE, 0, 0);
+    protectionEnds();
+    assertThat(ranges.shrinker.scanFairly(2, ReclaimTrigger.WATERMARK).reclaimed()).isEqualTo(2);
     hold(SHARE - 2, 0, 0);
   }
 
