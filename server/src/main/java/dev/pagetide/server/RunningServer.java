@@ -112,17 +112,7 @@ final class RunningServer implements AutoCloseable {
     CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    ShortageLog shortages = new ShortageLog();
-    opened.push(shortages);
-    Shrinker shrinker =
-        new Shrinker(
-            budget,
-            PageClock.MONOTONIC,
-            PageObserver.all(meters, shortages),
-            reclaimTerms(options, edge(options, groups)));
-    opened.push(
-        BackgroundReclaim.start(
-            shrinker, e -> LOG.error("reclaiming in the background failed", e)));
+    Shrinker shrinker = startShrinker(options, groups, budget, meters);
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
@@ -163,6 +153,22 @@ final class RunningServer implements AutoCloseable {
     opened.push(handoffs);
     listen(options, endpoint, handoffs, served, registry, meters);
     endpoint.declareServing();
+  }
+
+  private Shrinker startShrinker(
+      ServerOptions options, CgroupMemory groups, PageBudget budget, ServerMeters meters) {
+    ShortageLog shortages = new ShortageLog();
+    opened.push(shortages);
+    Shrinker shrinker =
+        new Shrinker(
+            budget,
+            PageClock.MONOTONIC,
+            PageObserver.all(meters, shortages),
+            reclaimTerms(options, edge(options, groups)));
+    opened.push(
+        BackgroundReclaim.start(
+            shrinker, e -> LOG.error("reclaiming in the background failed", e)));
+    return shrinker;
   }
 
   private CgroupMemory openGroups() throws StartupException {

@@ -169,19 +169,9 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
    * @param pageSize bytes in a page
    */
   public void bind(Shrinker shrinker, PageBudget budget, SessionRegistry sessions, int pageSize) {
-    pages("free", PageCounts::free);
-    pages("available", PageCounts::available);
-    pages("used", PageCounts::used);
-    gauge(
-        "pagetide.resident.bytes",
-        "Memory charged to the budget: pages that hold memory, and each file's header and table.",
-        budget,
-        b -> (double) b.chargedPages() * pageSize);
-    gauge(
-        "pagetide.budget.bytes",
-        "The most memory that may be resident: --max-resident-bytes, in whole pages.",
-        budget,
-        b -> (double) b.limitPages() * pageSize);
+    bindMemory(shrinker, budget, pageSize);
+    bindPages(shrinker.counters());
+    bindByTrigger(shrinker.counters());
     gauge("pagetide.sessions", "Sessions that are live.", sessions, SessionRegistry::size);
     counter(
         "pagetide.sessions.opened",
@@ -193,7 +183,37 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         "Sessions ended since the server started.",
         sessions,
         SessionRegistry::ended);
-    PageCounters counters = shrinker.counters();
+    bindClientCounts();
+    this.shrinker = shrinker;
+  }
+
+  private void bindMemory(Shrinker bound, PageBudget budget, int pageSize) {
+    pages("free", PageCounts::free);
+    pages("available", PageCounts::available);
+    pages("used", PageCounts::used);
+    gauge(
+        "pagetide.contradictions",
+        "Pages with memory whose word says what no client may write.",
+        this,
+        meters -> meters.counts.contradictions());
+    gauge(
+        "pagetide.resident.bytes",
+        "Memory charged to the budget: pages that hold memory, and each file's header and table.",
+        budget,
+        b -> (double) b.chargedPages() * pageSize);
+    gauge(
+        "pagetide.budget.bytes",
+        "The most memory that may be resident: --max-resident-bytes, in whole pages.",
+        budget,
+        b -> (double) b.limitPages() * pageSize);
+    gauge(
+        "pagetide.waiting",
+        "Uses that wait for memory of the whole server now.",
+        bound.waitingLine(),
+        WaitingLine::size);
+  }
+
+  private void bindPages(PageCounters counters) {
     counter(
         "pagetide.pages.allocated",
         "FREE pages that were given memory and became USED.",
@@ -214,12 +234,6 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         "AVAILABLE pages that the shrinker made FREE.",
         counters,
         PageCounters::reclaimed);
-    bindByTrigger(counters);
-    gauge(
-        "pagetide.waiting",
-        "Uses that wait for memory of the whole server now.",
-        shrinker.waitingLine(),
-        WaitingLine::size);
     counter(
         "pagetide.pages.closed",
         "Pages whose memory came back because their session ended.",
@@ -230,13 +244,6 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         "Pages of memory found, and taken, that the server had not given: clients touched them.",
         counters,
         PageCounters::strays);
-    gauge(
-        "pagetide.contradictions",
-        "Pages with memory whose word says what no client may write.",
-        this,
-        meters -> meters.counts.contradictions());
-    bindClientCounts();
-    this.shrinker = shrinker;
   }
 
   private void bindByTrigger(PageCounters counters) {
