@@ -41,7 +41,7 @@ final class CrowdClient {
   /** A mapped member takes that many steps in the time of one over the wire. */
   private static final int MAPPED_STEPS = 4;
 
-  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(30);
 
   /** What this process was told to do. */
   enum Command {

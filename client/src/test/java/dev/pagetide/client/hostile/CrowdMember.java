@@ -59,10 +59,14 @@ final class CrowdMember {
 
   /** Stops everything. */
   CrowdClient.Tally release() {
+    stopAll();
+    return tally();
+  }
+
+  private void stopAll() {
     while (!held.isEmpty()) {
       stopOldest();
     }
-    return tally();
   }
 
   private CrowdClient.Tally tally() {
@@ -83,7 +87,7 @@ final class CrowdMember {
     if (take(start, end)) {
       held.addLast(new PageInterval(start, end));
     } else {
-      release(); // others wait for what it has
+      stopAll(); // others wait for what it has
     }
   }
 

@@ -179,7 +179,7 @@ final class CrowdedBudgetTest {
 
   @Test
   void charge_crowdWantsFourTimesTheBudget_neverExceedsItNorDoesTheMemory() throws Exception {
-    run(70);
+    run(35);
   }
 
   @Tag("long")
