@@ -27,7 +27,10 @@ import java.util.concurrent.locks.LockSupport;
  * use that found them, too; so no pause and no rpc has cooled the caches of one load's uses and not
  * of the other's. <em>All</em> has every use, also the first after each pause, which under reclaim
  * has nearly always lost its pages: through a mapping that compares an rpc and an allocation with
- * some compare-and-sets. How many lost pages is told.
+ * some compare-and-sets. How many lost pages is told. <em>CPU</em> is the thread's CPU time of warm
+ * uses: what they cost without the waiting for a processor, which a reclaimer that wakes four
+ * threads a scan, and all the rpcs for lost pages, make more of than one loop does, where there are
+ * few processors.
  *
  * <p>Sketch: a scan reads a page's word, which costs a client's next compare-and-set a cache miss,
  * and a punch of mapped pages interrupts the other CPU; 100 ns and some us, for one use in
@@ -173,6 +176,9 @@ public final class ReclaimLatencyComparison {
     String name = String.format("%-7s %-6s %3d pages", priority, reclaim.way(), reclaim.pages());
     boolean shared = reclaim.way().equals("shared");
     print(name + " warm", reclaim.warm(), loop.warm(), shared ? WARM_LIMIT : 0);
+    if (shared) {
+      print(name + " CPU ", reclaim.cpu(), loop.cpu(), 0);
+    }
     print(name + " all ", reclaim.all(), loop.all(), shared ? 0 : RPC_LIMIT);
     System.out.printf(
         "%s      lost pages: %d of %d under reclaim, %d of %d beside the loop%n",

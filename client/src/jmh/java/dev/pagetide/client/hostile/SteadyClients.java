@@ -8,6 +8,8 @@ import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.hostile.Latencies.Summary;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,6 +32,13 @@ final class SteadyClients {
   private static final int NO_LOAD = -1;
   private static final int PAGE_BYTES = 4096;
 
+  /**
+   * Which operation of a tick may be warm: the first one found cold caches, the next warms them.
+   */
+  private static final int FIRST_WARM = 2;
+
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
   private volatile int load = NO_LOAD;
   private volatile boolean open = true;
 
@@ -43,9 +52,11 @@ final class SteadyClients {
    * @param load 0 or 1
    * @param lost operations that found some pages without memory
    * @param warm operations that found all pages, at once after another one that did
+   * @param cpu CPU of a warm operation, the average of those after one pause; a clock read in it
    * @param all operations
    */
-  record Measured(String way, int pages, int load, long lost, Summary warm, Summary all) {
+  record Measured(
+      String way, int pages, int load, long lost, Summary warm, Summary cpu, Summary all) {
     private String toLine() {
       return String.join(
           ",",
@@ -54,6 +65,7 @@ final class SteadyClients {
           String.valueOf(load),
           String.valueOf(lost),
           warm.toLine(),
+          cpu.toLine(),
           all.toLine());
     }
 
@@ -69,7 +81,8 @@ final class SteadyClients {
                 Integer.parseInt(fields[2]),
                 Long.parseLong(fields[3]),
                 Summary.parse(fields[4]),
-                Summary.parse(fields[5])));
+                Summary.parse(fields[5]),
+                Summary.parse(fields[6])));
       }
       return measured;
     }
@@ -124,6 +137,7 @@ final class SteadyClients {
     private final long periodNanos;
     private final int again;
     private final Latencies[] warm = {new Latencies(), new Latencies()};
+    private final Latencies[] cpu = {new Latencies(), new Latencies()};
     private final Latencies[] all = {new Latencies(), new Latencies()};
     private final long[] lost = new long[LOADS];
 
@@ -142,14 +156,25 @@ final class SteadyClients {
       long next = System.nanoTime();
       while (open) {
         boolean isWarm = false;
+        int warmOnes = 0;
+        int atStart = load;
+        long cpuBefore = 0;
         for (int i = 0; i <= again; i++) {
+          if (i == FIRST_WARM) {
+            cpuBefore = THREADS.getCurrentThreadCpuTime();
+          }
           int before = load;
-          boolean afterWarm = isWarm && i > 1; // the first of a tick finds cold caches
+          boolean afterWarm = isWarm && i >= FIRST_WARM;
           long took = useAndStop();
           isWarm = !lastLost;
           if (before == load && before != NO_LOAD) {
             count(before, took, isWarm && afterWarm);
+            warmOnes += isWarm && afterWarm ? 1 : 0;
           }
+        }
+        boolean oneLoad = atStart == load && atStart != NO_LOAD;
+        if (oneLoad && warmOnes == again + 1 - FIRST_WARM) {
+          cpu[atStart].add((THREADS.getCurrentThreadCpuTime() - cpuBefore) / warmOnes);
         }
         next = Math.max(next + periodNanos, System.nanoTime());
         while (System.nanoTime() < next) {
@@ -191,7 +216,15 @@ final class SteadyClients {
     List<Measured> measured() {
       List<Measured> measured = new ArrayList<>();
       for (int at = 0; at < LOADS; at++) {
-        measured.add(new Measured(way, pages, at, lost[at], warm[at].summary(), all[at].summary()));
+        measured.add(
+            new Measured(
+                way,
+                pages,
+                at,
+                lost[at],
+                warm[at].summary(),
+                cpu[at].summary(),
+                all[at].summary()));
       }
       return measured;
     }
