@@ -61,8 +61,8 @@ enum ServerOption {
   PROTECT_RECENT(
       "TIME",
       "500ms",
-      "Pages that a session within its fair share stopped using less than this ago are not taken"
-          + " for what lies above another's share."),
+      "Pages that were stopped less than this ago are taken only for a use of a session that stays"
+          + " within its fair share, the budget divided by the live sessions."),
   MEMORY_RESERVE(
       "SIZE",
       "a sixteenth of the memory this process may have",

@@ -33,7 +33,7 @@ public final class ReclaimRateComparison {
   private static final int ROUNDS = 7;
 
   /** As {@code BackgroundReclaim} takes them between the watermarks. */
-  private static final int WATERMARK_BATCH = 256;
+  private static final int WATERMARK_BATCH = 1024;
 
   /** As {@code PressureRounds} takes them while the host is short of memory. */
   private static final int PRESSURE_BATCH = 1024;
