@@ -111,9 +111,8 @@ final class CandidateBuffer {
     if (size <= capacity) {
       return;
     }
-    // Pages that were stopped in the order of their numbers come as a few runs: those are ordered
-    // in
-    // less time than it takes to select among them, and stay so for finish.
+    // Pages that were stopped in the order of their numbers come as a few runs: to order those
+    // takes less time than to select among them, and in order they stay for finish.
     if (mergeRuns(words, places, 0, size)) {
       size = capacity;
       threshold = words[size - 1];
