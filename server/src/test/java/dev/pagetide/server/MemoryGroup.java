@@ -72,7 +72,7 @@ final class MemoryGroup implements AutoCloseable {
     try {
       Files.createDirectory(group.folder);
     } catch (IOException e) {
-      Requires.that(false, "a memory controller that root may make groups in: " + e);
+      Requires.ofKernel(false, "a memory controller that root may make groups in: " + e);
     }
     boolean complete = false;
     try {
@@ -107,7 +107,7 @@ final class MemoryGroup implements AutoCloseable {
         }
       }
     }
-    Requires.that(false, "a memory controller in the test's control group or one above it");
+    Requires.ofKernel(false, "a memory controller in the test's control group or one above it");
     throw new AssertionError("skipped");
   }
 
@@ -130,7 +130,7 @@ final class MemoryGroup implements AutoCloseable {
         }
       }
     }
-    Requires.that(!groups.isEmpty(), "a mounted " + type + " file system with " + CONTROLLER);
+    Requires.ofKernel(!groups.isEmpty(), "a mounted " + type + " file system with " + CONTROLLER);
     return groups;
   }
 

@@ -107,7 +107,7 @@ final class PressureServerTest {
   /** As many bytes as this process may have. */
   private static long everything() throws StartupException {
     HostLimits host = HostLimits.read(Path.of("/"));
-    Requires.that(
+    Requires.ofKernel(
         host.groupLimitBytes() == Long.MAX_VALUE,
         "a machine without a control group's limit, whose check a reserve of everything would not"
             + " pass");

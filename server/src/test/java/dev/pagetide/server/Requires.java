@@ -28,10 +28,13 @@ public final class Requires {
     missing("needs the command " + name + ": " + why);
   }
 
-  /** Goes on where this machine has something. */
-  public static void that(boolean present, String what) {
+  /**
+   * Goes on where this host's kernel lets the test have something; else it is skipped everywhere,
+   * since nobody can install that.
+   */
+  public static void ofKernel(boolean present, String what) {
     if (!present) {
-      missing("needs " + what);
+      abort("needs " + what);
     }
   }
 

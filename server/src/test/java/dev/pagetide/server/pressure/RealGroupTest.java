@@ -50,7 +50,8 @@ final class RealGroupTest {
             .filter(each -> Files.exists(each.limitFile()))
             .findFirst()
             .orElse(null);
-    Requires.that(own != null, "a control group with a memory controller, to make one below it");
+    Requires.ofKernel(
+        own != null, "a control group with a memory controller, to make one below it");
     if (own == null) {
       throw new AssertionError("checked above");
     }
@@ -63,11 +64,11 @@ final class RealGroupTest {
     try {
       Files.createDirectory(made);
     } catch (FileSystemException e) {
-      Requires.that(false, "control groups that can be made here: " + e.getMessage());
+      Requires.ofKernel(false, "control groups that can be made here: " + e.getMessage());
     }
     ControlGroup below = new ControlGroup(own.version(), made);
     group = below;
-    Requires.that(
+    Requires.ofKernel(
         Files.exists(below.limitFile()), "a memory controller that is passed on to groups below");
     Files.writeString(below.limitFile(), Long.toString(LIMIT));
     recordHostOf(below);
@@ -155,7 +156,7 @@ final class RealGroupTest {
   @Test
   void pageCacheOfAGroup_thatNobodyUses_isNotInItsWorkingSet() throws Exception {
     Path file = folder.resolve("cached");
-    Requires.that(
+    Requires.ofKernel(
         !Files.getFileStore(folder).type().equals("tmpfs"), "a folder of tests that is on a disk");
     start("dd if=/dev/zero of=" + file + " bs=1M count=" + FILE_MIB + " conv=fsync; cat");
 
