@@ -20,8 +20,8 @@ import java.util.concurrent.locks.LockSupport;
  * clients of mixed sizes and priorities send steadily. Here they use and stop 1, 16 and 256 pages,
  * through a mapping and by rpc, in a process of nice 0 and one of nice 10. The two loads take turns
  * of half a second; the loop's share is set, turn by turn, to what the reclaimer was seen to take:
- * its own process, and the server's worker threads without their allocations, which are the
- * clients'.
+ * its own process, the server's worker threads without their allocations, which are the clients',
+ * and of the server's event loops what its calls are among all calls.
  *
  * <p>What is <em>warm</em>: a use that finds all its pages, at once after a stop, and after another
  * use that found them, too; so no pause and no rpc has cooled the caches of one load's uses and not
@@ -54,10 +54,11 @@ public final class ReclaimLatencyComparison {
   private static final class Cpu {
     private double process;
     private double workers;
+    private double loops;
     private double wall;
 
     private double total() {
-      return process + workers;
+      return process + workers + loops;
     }
   }
 
@@ -116,12 +117,18 @@ public final class ReclaimLatencyComparison {
     pause(SETTLE_NANOS);
     tellClients(measured ? String.valueOf(load) : "rest");
     double workersBefore = workerSeconds();
+    double loopsBefore = ThreadTimes.seconds(server.pid(), "multiThreadIoEv");
+    double scansBefore = calls("method=\"Scan\"");
+    double callsBefore = calls("");
     double processBefore = ThreadTimes.seconds(reclaimer.pid(), "");
     long start = System.nanoTime();
     pause(TURN_NANOS);
     cpu[load].wall += (System.nanoTime() - start) / 1e9;
     cpu[load].process += ThreadTimes.seconds(reclaimer.pid(), "") - processBefore;
     cpu[load].workers += workerSeconds() - workersBefore;
+    double loops = ThreadTimes.seconds(server.pid(), "multiThreadIoEv") - loopsBefore;
+    double scans = calls("method=\"Scan\"") - scansBefore;
+    cpu[load].loops += loops * scans / (calls("") - callsBefore);
     tellClients("rest");
     reclaimedPages += Long.parseLong(reclaimer.ask("rest")) - pages;
   }
@@ -145,14 +152,26 @@ public final class ReclaimLatencyComparison {
         - server.metric("pagetide_allocate_seconds_sum");
   }
 
+  /** Calls that the server has received, of those whose tags say something. */
+  private double calls(String tag) throws IOException {
+    return server
+        .metrics()
+        .lines()
+        .filter(line -> line.startsWith("grpc_server_requests_received_messages_total{"))
+        .filter(line -> line.contains(tag))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
   private void report() throws IOException {
     double wall = cpu[RECLAIM].wall;
     System.out.printf(
         "reclaimed %.0f pages a second; CPU a second: the operator %.2f s, the server's scans %.2f"
-            + " s; the loop in their place %.2f s%n",
+            + " s and their calls %.2f s; the loop in their place %.2f s%n",
         reclaimedPages / wall,
         cpu[RECLAIM].process / wall,
         cpu[RECLAIM].workers / wall,
+        cpu[RECLAIM].loops / wall,
         cpu[LOOP].process / cpu[LOOP].wall);
     System.out.println("use + stop, us: average, p99 and maximum under reclaim, beside the loop");
     for (Map.Entry<String, Child> client : clients.entrySet()) {
