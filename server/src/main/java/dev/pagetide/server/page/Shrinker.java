@@ -1,6 +1,5 @@
 package dev.pagetide.server.page;
 
-import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -18,42 +17,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Shrinker {
   /**
-   * How often one scan looks for candidates: once for what is there, once for what others changed
-   * under it, once for words stamped in the future.
-   */
-  private static final int MAX_SWEEPS = 3;
-
-  /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
-  private static final int MIN_QUEUED = 1024;
-
-  /** The fewest a sweep of a part of the server queues: enough to tell bad luck from sabotage. */
-  private static final int MIN_QUEUED_IN_PART = 64;
-
-  /** And this share of what is resident. */
-  private static final int QUEUED_SHARE = 16;
-
-  /** The most candidates one sweep queues: 64 MiB of longs at the most while it gathers. */
-  private static final int MAX_QUEUED = 1 << 21;
-
-  /**
    * How many ranges a scan audits that found its candidates queued: some microseconds beside its
    * punches, and all ranges are seen in turn while one sweep's queue lasts.
    */
   private static final int AUDITED_WITHOUT_SWEEP = 4;
 
-  /**
-   * Where those above their fair share hold no more than this, 40 us of sweeping, their candidates
-   * are looked for anew whenever others have come to be above theirs. Where they hold more, those
-   * others are seen when the candidates are used up: who pays first is right at every page, and
-   * only the order among those who do is as old as the last sweep.
-   */
-  private static final int MAX_RESIDENT_FOR_ORDER = 1 << 14;
-
   /** How many holders a refusal tells of. */
   private static final int NAMED_HOLDERS = 3;
-
-  /** For {@link EvictionQueue#take}: no word is above it. */
-  private static final long ANY_AGE = -1;
 
   private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
   private final PageBudget budget;
@@ -62,11 +32,7 @@ public final class Shrinker {
   private final PageCounters counters = new PageCounters();
   private final ClientReports clientReports;
   private final ReclaimTerms terms;
-  private final EvictionQueue queue;
-
-  /** Candidates of ranges above their fair share, who pay first while the budget is short. */
-  private final EvictionQueue excessQueue;
-
+  private final ReclaimOrder order;
   private final Reservations reservations;
   private final WaitingLine waitingLine;
 
@@ -92,8 +58,7 @@ public final class Shrinker {
     this.observer = observer;
     this.terms = terms;
     this.clientReports = new ClientReports(clock);
-    this.queue = new EvictionQueue(clock, observer);
-    this.excessQueue = new EvictionQueue(clock, observer);
+    this.order = new ReclaimOrder(budget, clock, observer, terms);
     this.reservations = new Reservations(this, budget, terms);
     this.waitingLine = new WaitingLine(this, reservations);
   }
@@ -154,13 +119,7 @@ public final class Shrinker {
     Scan lent = spareScan.getAndSet(null);
     Scan scan = lent == null ? new Scan() : lent;
     scan.begin(request.trigger());
-    FairShare share = FairShare.of(budget, scanned.size());
-    List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
-    boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
-    boolean swept =
-        (above.isEmpty() && !sparesRecent)
-            ? takeOldestOrAll(request, scanned, start, scan)
-            : takeFairly(request, scanned, above, share, start, scan);
+    boolean swept = order.take(request, scanned, start, scan);
     ScanResult result = scan.tally().result();
     scan.begin(request.trigger()); // lets go of what it knew of ranges
     spareScan.set(scan);
@@ -170,154 +129,6 @@ public final class Shrinker {
       waitingLine.memoryCameBack();
     }
     return result;
-  }
-
-  /** Takes the oldest pages of some ranges, and tells whether it walked through their tables. */
-  private boolean takeOldestOrAll(
-      ReclaimRequest request, List<ShrinkablePageRange> scanned, long start, Scan scan) {
-    long pages = request.pages();
-    long resident = residentPages(scanned);
-    // What takeAll leaves is stamped after the scan began: that needs the order again.
-    if (pages >= resident && scan.takeAll(scanned, pages, start) == 0) {
-      return true;
-    }
-    boolean whole = request.scope() == budget;
-    if (whole) {
-      return takeOldest(pages, scanned, queue, mostQueued(pages, resident), ANY_AGE, scan) > 0;
-    }
-    return takeOldestOfPart(pages, scanned, scan) > 0;
-  }
-
-  private int takeOldestOfPart(long pages, List<ShrinkablePageRange> part, Scan scan) {
-    int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
-    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, ANY_AGE, scan);
-  }
-
-  /**
-   * Takes what ranges hold above their fair share; then, of all, what has not been used for a
-   * while; and then, for who stays within its share, the oldest there is, and for who does not, its
-   * own pages.
-   */
-  private boolean takeFairly(
-      ReclaimRequest request,
-      List<ShrinkablePageRange> scanned,
-      List<ShrinkablePageRange> above,
-      FairShare share,
-      long start,
-      Scan scan) {
-    long excess = 0;
-    for (ShrinkablePageRange range : above) {
-      excess += share.excess(range);
-    }
-    long pages = request.pages();
-    long residentAbove = residentPages(above);
-    boolean worthTheOrder = residentAbove <= MAX_RESIDENT_FOR_ORDER;
-    if (worthTheOrder && !excessQueue.sweptAll(above)) {
-      excessQueue.clear();
-    }
-    scan.onlyBeyond(share);
-    int looks =
-        takeOldest(
-            Math.min(pages, excess),
-            above,
-            excessQueue,
-            mostQueued(pages, residentAbove),
-            ANY_AGE,
-            scan);
-    if (worthTheOrder && scan.leftShares()) {
-      excessQueue.clear();
-    }
-    scan.onlyBeyond(null);
-    int most = mostQueued(pages, residentPages(scanned));
-    looks += takeOldest(pages, scanned, queue, most, youngestUnprotected(start), scan);
-    PageBudget asker = request.asker();
-    if (asker != null && !request.withinShare()) {
-      looks += takeOldestOfPart(pages, rangesWithin(asker), scan);
-    } else if (asker != null) {
-      looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
-    }
-    return looks > 0;
-  }
-
-  /** The word of a page whose stop is just no longer recent. */
-  private long youngestUnprotected(long nowNanos) {
-    long protectNanos = terms.protectNanos();
-    return protectNanos == 0 ? ANY_AGE : PageWord.available(Math.max(0, nowNanos - protectNanos));
-  }
-
-  private static long residentPages(List<ShrinkablePageRange> ranges) {
-    long resident = 0;
-    for (ShrinkablePageRange range : ranges) {
-      resident += range.pages().count();
-    }
-    return resident;
-  }
-
-  private static int mostQueued(long pages, long resident) {
-    long most = Math.max(pages, resident / QUEUED_SHARE);
-    return Math.clamp(most, MIN_QUEUED, MAX_QUEUED);
-  }
-
-  /**
-   * Takes oldest pages until the scan has {@code pages}, none younger than a word, and tells how
-   * often it had to look for candidates.
-   */
-  private static int takeOldest(
-      long pages,
-      List<ShrinkablePageRange> scanned,
-      EvictionQueue from,
-      int most,
-      long latestWord,
-      Scan scan) {
-    ScanTally tally = scan.tally();
-    int looks = 0;
-    int sweeps = 0;
-    boolean onlyLater = false;
-    boolean full = false;
-    boolean leftSomeOut = false;
-    long reclaimedBefore = 0;
-    while (tally.reclaimed() < pages) {
-      if (scan.takeFrom(from, pages - tally.reclaimed(), latestWord)) {
-        continue;
-      }
-      if (latestWord != ANY_AGE && from.size() > 0) {
-        if (!from.onlyLaterIsLeft()) {
-          break; // what is queued is too young, and nothing else is older
-        }
-        from.clear(); // a liar's pages, behind which others may have grown old
-      }
-      if (full && tally.reclaimed() - reclaimedBefore < most / 2) {
-        // A full queue gave little: a client that changes its words all the time, or a file that
-        // cannot be punched, stands at the head. Look behind it, and not for ever.
-        scan.leaveOutStubborn();
-        sweeps++;
-      }
-      if (sweeps >= MAX_SWEEPS) {
-        break;
-      }
-      boolean anyAge = latestWord == ANY_AGE; // else what is stamped in the future is too young
-      boolean withLater = anyAge && (onlyLater || sweeps == MAX_SWEEPS - 1);
-      leftSomeOut |= !scan.busyRanges().isEmpty();
-      reclaimedBefore = tally.reclaimed();
-      looks++;
-      EvictionQueue.Sweep sweep = from.sweep(scanned, scan.busyRanges(), most, withLater);
-      full = sweep.queued() >= most;
-      if (!full) {
-        sweeps++; // one that filled the queue has left some behind, and is none of the three
-      }
-      if (sweep.queued() == 0) {
-        if (withLater || !anyAge || sweep.later() == 0) {
-          break;
-        }
-        onlyLater = true;
-      }
-    }
-    if (leftSomeOut) {
-      // What is queued was chosen without the ranges that we left out, which may hold older pages.
-      from.clear();
-    }
-    scan.putBackSkipped(from); // those of a queue that was cleared are dropped
-    return looks;
   }
 
   /**
@@ -352,8 +163,7 @@ public final class Shrinker {
     clientReports.end(range);
     ranges.remove(range.id(), range);
     if (ranges.isEmpty()) {
-      queue.clear();
-      excessQueue.clear();
+      order.clear();
     }
     waitingLine.end(range);
   }
@@ -366,16 +176,9 @@ public final class Shrinker {
   }
 
   List<ShrinkablePageRange> rangesWithin(PageBudget scope) {
-    if (scope == budget) {
-      return new ArrayList<>(ranges.values());
-    }
-    List<ShrinkablePageRange> within = new ArrayList<>();
-    for (ShrinkablePageRange range : ranges.values()) {
-      if (range.budget().isWithin(scope)) {
-        within.add(range);
-      }
-    }
-    return within;
+    return scope == budget
+        ? new ArrayList<>(ranges.values())
+        : ReclaimOrder.within(scope, ranges.values());
   }
 
   /** Who holds what is charged to a budget. */
