@@ -11,10 +11,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe, without locks. The host is asked at most once a millisecond while it has room.
  */
 /*
- * A reservation adds itself to `pending` first, then to the charge, and only then asks. So whatever
- * reading it is compared with, fresh or up to a millisecond old, every page that was reserved before
- * is in it: as use, as pending, or in the charge's rise since. Two that overshoot together may both
- * see it, and both step back; never neither.
+ * A reservation is added to `pending`, then to `reservedEver`, and only then compared with a reading,
+ * fresh or up to a millisecond old. A reading takes reservedEver, then pending, then the host's
+ * figures. So a page that was reserved before the reading is in it as pending or, if it was given
+ * memory meanwhile, in the host's use; and one reserved since is in the rise of reservedEver. It may
+ * count twice, never not at all; and of two that overshoot together the later one sees both.
+ *
+ * What was taken back since the reading is not in it, and must not be: a page is punched before its
+ * charge falls, so the host's figures may show already what the charge does not, and to add the fall
+ * of the charge to them would count that page twice. Who finds too little room asks the host anew.
  *
  * RACE: others in the same control group may use more in that millisecond. The reserve is for them.
  */
@@ -22,26 +27,28 @@ final class EdgeGuard {
   private static final long GOOD_FOR_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final HostEdge edge;
-  private final PageBudget server;
   private final PageClock clock;
 
   /** Pages reserved that have not been given memory yet. */
   private final AtomicLong pending = new AtomicLong();
 
+  /** Pages reserved since the start, those given back included: it only rises. */
+  private final AtomicLong reservedEver = new AtomicLong();
+
   private volatile @Nullable Reading last;
 
-  /** The room there was, all reservations of that moment taken off, and the charge then. */
-  private record Reading(long roomPages, long chargedPages, long atNanos) {}
+  /** The room there was, all reservations of that moment taken off. */
+  private record Reading(long roomPages, long reservedEver, long atNanos) {}
 
-  EdgeGuard(HostEdge edge, PageBudget server, PageClock clock) {
+  EdgeGuard(HostEdge edge, PageClock clock) {
     this.edge = edge;
-    this.server = server;
     this.clock = clock;
   }
 
   /** Pages are about to be charged. */
   void reserving(long pages) {
-    pending.addAndGet(pages);
+    pending.addAndGet(pages); // before the other: see above
+    reservedEver.addAndGet(pages);
   }
 
   /**
@@ -58,18 +65,16 @@ final class EdgeGuard {
     }
     Reading reading = last;
     long now = clock.nanos();
-    if (reading != null && now - reading.atNanos < GOOD_FOR_NANOS) {
-      long room = reading.roomPages - (server.chargedPages() - reading.chargedPages);
-      if (room >= 0) {
-        return 0;
-      }
+    if (reading != null
+        && now - reading.atNanos < GOOD_FOR_NANOS
+        && reading.roomPages >= reservedEver.get() - reading.reservedEver) {
+      return 0;
     }
-    // The charge before the host's figures: what rises between counts twice, not never.
-    long charged = server.chargedPages();
+    long ever = reservedEver.get();
     long reserved = pending.get();
     long host = edge.roomPages();
     long room = host == Long.MAX_VALUE ? Long.MAX_VALUE / 2 : host - reserved;
-    last = new Reading(room, charged, now);
+    last = new Reading(room, ever, now);
     return Math.max(0, -room);
   }
 

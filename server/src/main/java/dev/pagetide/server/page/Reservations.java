@@ -32,7 +32,7 @@ final class Reservations {
     this.shrinker = shrinker;
     this.server = server;
     this.terms = terms;
-    this.edge = new EdgeGuard(terms.edge(), server, shrinker.clock());
+    this.edge = new EdgeGuard(terms.edge(), shrinker.clock());
   }
 
   /**

@@ -238,9 +238,9 @@ final class UseAllocation {
       nanos = clock.nanos() - start;
     } finally {
       pages.lock.unlock();
+      reservations.given(gave); // also where the kernel refused a later run
     }
     if (gave > 0) {
-      reservations.given(gave);
       shrinker.observer().lockWaited(waited);
       shrinker.observer().allocated(gave, nanos);
     }
