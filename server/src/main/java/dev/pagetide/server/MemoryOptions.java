@@ -38,7 +38,6 @@ record MemoryOptions(
             SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
             "what a range of one page takes (header, table, page)");
     Bound memory = new Bound(host.memoryBytes(), "the memory this process may have");
-    int before = values.problemCount();
     long reserve =
         values.bytes(
             ServerOption.MEMORY_RESERVE,
@@ -75,13 +74,26 @@ record MemoryOptions(
             budget);
     MemoryOptions options =
         new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
-    if (values.problemCount() == before) {
-      // Only values that are good by themselves are worth comparing: the others are named already.
-      options.checkWatermarks(values);
-      options.checkRange(values, host);
-      options.checkGroup(values, host);
-    }
+    options.compare(values, host);
     return options;
+  }
+
+  /** Only values that are good by themselves are worth comparing: the others are named already. */
+  private void compare(OptionValues values, HostLimits host) {
+    boolean budgetIsGood = values.areGood(ServerOption.MAX_RESIDENT_BYTES);
+    boolean bothMarksGiven =
+        values.given(ServerOption.LOW_WATERMARK) != null
+            && values.given(ServerOption.HIGH_WATERMARK) != null;
+    if (values.areGood(ServerOption.LOW_WATERMARK, ServerOption.HIGH_WATERMARK)
+        && (budgetIsGood || bothMarksGiven)) {
+      checkWatermarks(values);
+    }
+    if (budgetIsGood && values.areGood(ServerOption.MAX_RANGE_BYTES)) {
+      checkRange(values, host);
+    }
+    if (budgetIsGood && values.areGood(ServerOption.MEMORY_RESERVE)) {
+      checkGroup(values, host);
+    }
   }
 
   private static long rangeBytes(OptionValues values, HostLimits host) {

@@ -3,8 +3,11 @@ package dev.pagetide.server;
 import com.google.errorprone.annotations.FormatMethod;
 import com.google.errorprone.annotations.FormatString;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +25,9 @@ final class OptionValues {
   private final OptionTexts texts;
   private final List<String> problems;
 
+  /** Options whose own value is bad. */
+  private final Set<ServerOption> bad = EnumSet.noneOf(ServerOption.class);
+
   /** The values of what was given at the places where options are given. */
   OptionValues(
       Map<ServerOption, String> commandLine,
@@ -36,9 +42,9 @@ final class OptionValues {
     return texts.given(option);
   }
 
-  /** How many problems there are by now. */
-  int problemCount() {
-    return problems.size();
+  /** Whether the values of some options are good by themselves, and so worth comparing. */
+  boolean areGood(ServerOption... options) {
+    return Collections.disjoint(bad, List.of(options));
   }
 
   /**
@@ -112,6 +118,7 @@ final class OptionValues {
     } else {
       return value;
     }
+    bad.add(option);
     return Math.max(least.value(), most.value());
   }
 
@@ -125,6 +132,7 @@ final class OptionValues {
       return notation.apply(given.text());
     } catch (IllegalArgumentException e) {
       problems.add(given.shown() + ": " + e.getMessage());
+      bad.add(option);
       return refused;
     }
   }

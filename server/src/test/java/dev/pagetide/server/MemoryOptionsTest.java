@@ -190,6 +190,32 @@ final class MemoryOptionsTest {
   }
 
   @Test
+  void read_mistakesThatDoNotHangTogether_namesAllAtOnce() {
+    HostLimits group = new HostLimits(1000, 4096, GIB, GIB, GIB, 1 << 20, 65530);
+
+    assertThat(
+            refused(
+                group,
+                Map.of(),
+                "--max-resident-bytes=512MiB",
+                "--max-resident-bytes-per-uid=1GiB",
+                "--max-range-bytes=512MiB",
+                "--low-watermark=2MiB",
+                "--high-watermark=1MiB",
+                "--protect-recent=5"))
+        .anySatisfy(problem -> assertThat(problem).contains("per-uid=1GiB: 1073741824 is above"))
+        .anySatisfy(problem -> assertThat(problem).contains("budget under one range"))
+        .anySatisfy(problem -> assertThat(problem).contains("watermarks crossed"))
+        .anySatisfy(problem -> assertThat(problem).contains("above the control group's limit"))
+        .anySatisfy(problem -> assertThat(problem).contains("unit missing"))
+        .hasSize(5);
+    assertThat(
+            refused("--max-resident-bytes=1KiB", "--low-watermark=2GiB", "--high-watermark=1GiB"))
+        .anySatisfy(problem -> assertThat(problem).contains("watermarks crossed"))
+        .hasSize(2);
+  }
+
+  @Test
   void read_severalMistakes_namesEachOnceAndNothingThatFollowsFromThem() {
     HostLimits group = new HostLimits(1000, 4096, GIB, GIB, GIB, 1 << 20, 65530);
 

@@ -186,7 +186,10 @@ final class Reservations {
       int waitingFirst) {
     PageBudget limit = shortage.limit;
     boolean spared =
-        limit == server && terms.protectNanos() > 0 && !shrinker.fairShare().covers(leaf, pages);
+        limit == server
+            && !hopeless
+            && terms.protectNanos() > 0
+            && !shrinker.fairShare().covers(leaf, pages);
     PageFailure.NoMemory refusal =
         new PageFailure.NoMemory(
             new RefusalFacts(
