@@ -7,9 +7,12 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.UseRangeResponse;
+import dev.pagetide.v1.WaitMode;
 import io.grpc.Context;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -225,5 +228,22 @@ final class SessionTest {
     assertThat(failure.code()).isEqualTo(Status.Code.CANCELLED);
     assertThat(failure.outcomeUnknown()).isTrue();
     assertThat(range.useRange(0, 1).pageCount()).isEqualTo(1);
+  }
+
+  @Test
+  void use_memoryMayBeWaitedForOrNot_serverIsTold() {
+    List<WaitMode> asked = new ArrayList<>();
+    for (boolean waits : new boolean[] {true, false}) {
+      server.uses.add(request -> {
+        asked.add(request.getWait());
+        return UseRangeResponse.getDefaultInstance();
+      });
+      try (PagetideClient client = server.client(ClientOptions.DEFAULT.withWaitsForMemory(waits));
+          PageRange range = client.open(OpenOptions.ofSize(1024))) {
+        range.useRange(0, 1);
+      }
+    }
+
+    assertThat(asked).containsExactly(WaitMode.WAIT_MODE_UNTIL_DEADLINE, WaitMode.WAIT_MODE_NEVER);
   }
 }

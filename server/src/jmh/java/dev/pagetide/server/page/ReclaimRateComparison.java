@@ -24,7 +24,7 @@ import java.util.function.Supplier;
  *
  * <p>Sketch: contiguous, a punch costs 0.7 us a page, scattered 1.4; a batch finds its candidates
  * queued by a sweep of a sixteenth of all, so that taking all of them, a quarter of a million
- * pages, takes some 45 sweeps, each of the words of those ranges that still hold pages.
+ * pages, takes some 60 sweeps, each of the words of those ranges that still hold pages.
  */
 public final class ReclaimRateComparison {
   private static final int PAGES = 1024;

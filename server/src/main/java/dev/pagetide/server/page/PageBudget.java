@@ -154,7 +154,9 @@ public final class PageBudget {
     return null;
   }
 
-  /** Whether all budgets from here up but the root have room for {@code pages} now. */
+  /**
+   * Whether all budgets from here up that are narrower than the root have room for {@code pages}.
+   */
   boolean hasRoomBelowRoot(long pages) {
     for (PageBudget node = this; node.parent != null; node = node.parent) {
       if (node.binding == node && pages > node.limitPages - node.charged) {

@@ -3,8 +3,8 @@ package dev.pagetide.server.page;
 import java.util.List;
 
 /**
- * What hears how long the costly steps took. Called on the thread that took the step, holding no
- * lock of a range; must be quick, thread-safe, and throw nothing.
+ * What hears how long the costly steps took, and what was refused. Called on the thread that took
+ * the step, holding no lock of a range; must be quick, thread-safe, and throw nothing.
  */
 public interface PageObserver {
   /** Hears nothing. */
@@ -42,6 +42,6 @@ public interface PageObserver {
   /** A wait for memory ended. */
   default void waited(WaitOutcome outcome, long nanos) {}
 
-  /** {@code pages} pages were refused. */
+  /** There was no memory for a use or an opening. */
   default void refused(PageFailure.NoMemory refusal) {}
 }

@@ -98,8 +98,7 @@ final class ReclaimOrder {
     if (pages >= resident && scan.takeAll(scanned, pages, start) == 0) {
       return true;
     }
-    boolean whole = request.scope() == budget;
-    if (whole) {
+    if (request.scope() == budget) {
       return takeOldest(pages, scanned, queue, mostQueued(pages, resident), ANY_AGE, scan) > 0;
     }
     return takeOldestOfPart(pages, scanned, scan) > 0;

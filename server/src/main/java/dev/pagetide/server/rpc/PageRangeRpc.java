@@ -28,6 +28,7 @@ import dev.pagetide.v1.StopUsingRangeRequest;
 import dev.pagetide.v1.StopUsingRangeResponse;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
+import dev.pagetide.v1.WaitMode;
 import dev.pagetide.v1.WriteRequest;
 import dev.pagetide.v1.WriteResponse;
 import io.grpc.Context;
@@ -143,9 +144,9 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   public void useRange(UseRangeRequest request, StreamObserver<UseRangeResponse> observer) {
     PageSpans pages;
     ShrinkablePageRange range;
-    long waitNanos;
+    WaitMode wait;
     try {
-      waitNanos = Waits.nanos(request.getWait(), allocationWaitNanos);
+      wait = Waits.known(request.getWait());
       range = range(request.getSession());
       pages = Wire.spans(range, request.getPagesList());
       if (range.tryUseRange(pages)) {
@@ -157,6 +158,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       observer.onError(Statuses.of(e));
       return;
     }
+    long waitNanos = Waits.nanos(wait, allocationWaitNanos);
     WaitingUse use = new WaitingUse(range, pages, waitNanos, workers.requests());
     Calls.follow(
         observer,

@@ -11,27 +11,31 @@ import java.util.concurrent.TimeUnit;
 final class Waits {
   private Waits() {}
 
+  /** Refuses a mode that this server does not know. */
+  static WaitMode known(WaitMode mode) {
+    if (mode == WaitMode.UNRECOGNIZED) {
+      throw Statuses.status(
+          Code.INVALID_ARGUMENT,
+          ErrorReason.ERROR_REASON_MODE_INVALID,
+          "wait is none of the WaitModes; ask for WAIT_MODE_NEVER or WAIT_MODE_UNTIL_DEADLINE");
+    }
+    return mode;
+  }
+
   /**
    * The time that the current call may wait, counted from now: nine tenths of what is left until
    * its deadline, so that the refusal, which says more than a deadline does, still arrives; and at
    * most what the server allows.
    */
   static long nanos(WaitMode mode, long mostNanos) {
-    return switch (mode) {
-      case WAIT_MODE_NEVER -> 0;
-      case WAIT_MODE_UNSPECIFIED, WAIT_MODE_UNTIL_DEADLINE -> {
-        Deadline deadline = Context.current().getDeadline();
-        if (deadline == null) {
-          yield mostNanos;
-        }
-        long left = deadline.timeRemaining(TimeUnit.NANOSECONDS);
-        yield Math.clamp(left - left / 10, 0, mostNanos);
-      }
-      case UNRECOGNIZED ->
-          throw Statuses.status(
-              Code.INVALID_ARGUMENT,
-              ErrorReason.ERROR_REASON_MODE_INVALID,
-              "wait is none of the WaitModes; ask for WAIT_MODE_NEVER or WAIT_MODE_UNTIL_DEADLINE");
-    };
+    if (mode == WaitMode.WAIT_MODE_NEVER) {
+      return 0;
+    }
+    Deadline deadline = Context.current().getDeadline();
+    if (deadline == null) {
+      return mostNanos;
+    }
+    long left = deadline.timeRemaining(TimeUnit.NANOSECONDS);
+    return Math.clamp(left - left / 10, 0, mostNanos);
   }
 }
