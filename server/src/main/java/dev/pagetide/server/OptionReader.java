@@ -65,6 +65,9 @@ final class OptionReader {
   /** Mappings that are nobody's session: heap, libraries, the stacks of threads. */
   private static final int SPARE_MAPPINGS = 2048;
 
+  /** Header and table, and the data of a range that transactions are copied into. */
+  private static final int MAPPINGS_PER_SESSION = 2;
+
   private static final long MAX_REQUESTS = 1_000_000;
   private static final Duration MAX_DRAIN_WAIT = Duration.ofHours(1);
 
@@ -273,7 +276,7 @@ final class OptionReader {
   private Bound sessionsThatFit(long handoffs) {
     long byFiles =
         (host.maxOpenFiles() - SPARE_FILES - handoffs * FILES_PER_HANDOFF) / FILES_PER_SESSION;
-    long byMappings = host.maxMapCount() - SPARE_MAPPINGS;
+    long byMappings = (host.maxMapCount() - SPARE_MAPPINGS) / MAPPINGS_PER_SESSION;
     if (byFiles <= byMappings) {
       return new Bound(
           Math.min(byFiles, Integer.MAX_VALUE),
@@ -287,8 +290,8 @@ final class OptionReader {
     }
     return new Bound(
         Math.min(byMappings, Integer.MAX_VALUE),
-        "which is what vm.max_map_count=%d allows (one mapping a session, %d spare)"
-            .formatted(host.maxMapCount(), SPARE_MAPPINGS));
+        "which is what vm.max_map_count=%d allows (%d mappings a session, %d spare)"
+            .formatted(host.maxMapCount(), MAPPINGS_PER_SESSION, SPARE_MAPPINGS));
   }
 
   private static Bound dataThatFits(long requestBytes) {

@@ -132,22 +132,27 @@ final class BadOpeningsTest {
   }
 
   @Test
-  void openRange_modeNotServed_isRefused() {
-    OpenRangeRequest request =
+  void openRange_unknownMode_isRefused() {
+    OpenRangeRequest unknown =
+        OpenRangeRequest.newBuilder().setSizeBytes(RawSession.PAGE).setModeValue(77).build();
+
+    Refusal.of(() -> RawSession.start(channel, unknown).opened())
+        .is(
+            Code.INVALID_ARGUMENT,
+            "MODE_INVALID",
+            "ask for RANGE_MODE_PAGES or RANGE_MODE_BUFFERS");
+  }
+
+  @Test
+  void openRange_buffersWithoutName_isRefused() {
+    OpenRangeRequest nameless =
         OpenRangeRequest.newBuilder()
             .setSizeBytes(RawSession.PAGE)
             .setMode(RangeMode.RANGE_MODE_BUFFERS)
             .build();
-    OpenRangeRequest unknown = request.toBuilder().setModeValue(77).build();
 
-    Refusal.of(() -> RawSession.start(channel, request).opened())
-        .is(
-            Code.INVALID_ARGUMENT,
-            "MODE_INVALID",
-            "RANGE_MODE_BUFFERS",
-            "ask for RANGE_MODE_PAGES");
-    Refusal.of(() -> RawSession.start(channel, unknown).opened())
-        .is(Code.INVALID_ARGUMENT, "MODE_INVALID", "ask for RANGE_MODE_PAGES");
+    Refusal.of(() -> RawSession.start(channel, nameless).opened())
+        .is(Code.INVALID_ARGUMENT, "NAME_INVALID", "RANGE_MODE_BUFFERS needs a name");
   }
 
   @Test

@@ -56,7 +56,9 @@ final class StressRange {
       budget = PageBudget.root("--max-resident-bytes", layout.bookkeepingPages() + budgetDataPages);
       shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
       RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, layout.dataBytes(), 1);
-      range = ShrinkablePageRange.register(id, layout.dataBytes(), terms, budget, shrinker);
+      range =
+          ShrinkablePageRange.register(
+              id, RangeMode.PAGES, layout.dataBytes(), terms, budget, shrinker);
       client = mapped ? new Client(new ClientView(range)) : null;
     }
   }

@@ -100,7 +100,8 @@ public final class ReclaimRateComparison {
       long sizeBytes = (long) PAGES * PageFileMaker.MEMFD.pageSize();
       List<ShrinkablePageRange> ranges = new ArrayList<>();
       for (long id = firstId; id < firstId + count; id++) {
-        ranges.add(ShrinkablePageRange.register(id, sizeBytes, terms, budget, shrinker));
+        ranges.add(
+            ShrinkablePageRange.register(id, RangeMode.PAGES, sizeBytes, terms, budget, shrinker));
       }
       return new Side(
           ranges, mapped ? ClientMappings.ofRanges(firstId, firstId + count) : List.of());

@@ -56,7 +56,8 @@ public final class ScanComparison {
     RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1);
     for (int i = 0; i < RANGES; i++) {
       scanned.add(
-          ShrinkablePageRange.register(i + 1, others.bytes(PAGES), terms, budget, shrinker));
+          ShrinkablePageRange.register(
+              i + 1, RangeMode.PAGES, others.bytes(PAGES), terms, budget, shrinker));
       bare.add(others.open(PAGES));
     }
     this.mappings = mapped ? ClientMappings.ofAllRanges() : List.of();

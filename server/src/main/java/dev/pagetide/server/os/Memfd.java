@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link PageFile} over a memfd: memory with a descriptor and no name, sealed against any change
@@ -16,12 +17,6 @@ import java.util.Objects;
  * refuses hole punching to its creator too. See memfd_create(2), fcntl(2) and fallocate(2).
  */
 public final class Memfd implements PageFile {
-  /**
-   * Bytes copied by one pread or pwrite: large enough to hide the call (0.2 us in 5 us), small
-   * enough to stay in the second-level cache on its way to the heap.
-   */
-  private static final int COPY_BYTES = 64 * 1024;
-
   private static final ThreadLocal<MemorySegment> COPY_BUFFER =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(COPY_BYTES));
 
@@ -37,6 +32,9 @@ public final class Memfd implements PageFile {
   private final Arena arena;
   private final MemorySegment header;
   private final MemorySegment table;
+
+  /** The data, mapped: of a file that was copied into. */
+  private volatile @Nullable MemorySegment data;
 
   private Memfd(int fd, SharedFileLayout layout, Arena arena, MemorySegment mapping) {
     this.fd = fd;
@@ -82,16 +80,39 @@ public final class Memfd implements PageFile {
     }
   }
 
-  @SuppressWarnings("restricted")
   private static Memfd map(int fd, SharedFileLayout layout) throws SystemCallException {
-    long length = layout.dataOffset();
-    long address = Libc.mmap(fd, length, 0);
     Arena arena = Arena.ofShared();
+    try {
+      return new Memfd(fd, layout, arena, map(fd, 0, layout.dataOffset(), arena));
+    } catch (SystemCallException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  @SuppressWarnings("restricted")
+  private static MemorySegment map(int fd, long offset, long length, Arena arena)
+      throws SystemCallException {
+    long address = Libc.mmap(fd, length, offset);
     // SAFETY: the mapping is `length` bytes and ends with the arena, which ends with this file.
-    MemorySegment mapping =
-        MemorySegment.ofAddress(address)
-            .reinterpret(length, arena, segment -> unmap(segment, length));
-    return new Memfd(fd, layout, arena, mapping);
+    return MemorySegment.ofAddress(address)
+        .reinterpret(length, arena, segment -> unmap(segment, length));
+  }
+
+  /** Mapped when it is needed first: most files are never copied into. */
+  private MemorySegment data() throws SystemCallException {
+    MemorySegment mapped = data;
+    if (mapped != null) {
+      return mapped;
+    }
+    synchronized (arena) {
+      mapped = data;
+      if (mapped == null) {
+        mapped = map(fd, layout.dataOffset(), layout.dataBytes(), arena);
+        data = mapped;
+      }
+      return mapped;
+    }
   }
 
   @Override
@@ -153,6 +174,32 @@ public final class Memfd implements PageFile {
       int written = (int) Libc.pwrite(fd, copy, count, position);
       source.position(source.position() + written);
       position += written;
+    }
+  }
+
+  /**
+   * One copy: the kernel reads the other file straight into this one's mapping. A hole there gives
+   * zeros and gains no memory; a page here that cannot be had is an error of the call, where a copy
+   * by the processor would end in SIGBUS.
+   */
+  @Override
+  public void copyFrom(PageFile source, long sourceOffset, long offset, long length)
+      throws SystemCallException {
+    if (!(source instanceof Memfd from)) {
+      PageFile.super.copyFrom(source, sourceOffset, offset, length);
+      return;
+    }
+    Objects.checkFromIndexSize(sourceOffset, length, from.layout.dataBytes());
+    Objects.checkFromIndexSize(offset, length, layout.dataBytes());
+    MemorySegment target = data().asSlice(offset, length);
+    long position = from.layout.dataOffset() + sourceOffset;
+    long copied = 0;
+    while (copied < length) {
+      long read = Libc.pread(from.fd, target.asSlice(copied), length - copied, position + copied);
+      if (read == 0) {
+        throw new AssertionError("a file sealed against shrinking ended at " + position);
+      }
+      copied += read;
     }
   }
 

@@ -16,6 +16,12 @@ import java.nio.ByteBuffer;
  * access after the close throws {@link IllegalStateException}.)
  */
 public interface PageFile {
+  /**
+   * Bytes that are copied by one system call, where they pass through a buffer: large enough to
+   * hide the call (0.2 us in 5 us), small enough to stay in the second-level cache.
+   */
+  int COPY_BYTES = 64 * 1024;
+
   /** Where things lie in the file. */
   SharedFileLayout layout();
 
@@ -54,6 +60,26 @@ public interface PageFile {
    * @throws SystemCallException if the kernel refused; some bytes may have been written
    */
   void write(long offset, ByteBuffer source) throws SystemCallException;
+
+  /**
+   * Copies bytes of another file's data into this one's. A page without memory gains it here, and
+   * gives zeros there.
+   *
+   * @throws SystemCallException if the kernel refused; some bytes may have been written
+   */
+  default void copyFrom(PageFile source, long sourceOffset, long offset, long length)
+      throws SystemCallException {
+    ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(length, COPY_BYTES));
+    long copied = 0;
+    while (copied < length) {
+      bytes.clear().limit((int) Math.min(length - copied, bytes.capacity()));
+      source.read(sourceOffset + copied, bytes);
+      bytes.flip();
+      int count = bytes.remaining();
+      write(offset + copied, bytes);
+      copied += count;
+    }
+  }
 
   /**
    * Writes zeros into the data. A page without memory gains it.

@@ -49,6 +49,17 @@ final class ByteCopies {
     copyIn("FillZero", offset, length, () -> file.writeZeros(offset, length));
   }
 
+  /** See {@link RangeCopy#copy}. */
+  void copyTo(long offset, ByteCopies target, long targetOffset, long length) {
+    if (checkBytes("the transaction", offset, length)) {
+      target.copyIn(
+          "the transaction",
+          targetOffset,
+          length,
+          () -> target.file.copyFrom(file, offset, targetOffset, length));
+    }
+  }
+
   @FunctionalInterface
   private interface CopyIn {
     void run() throws SystemCallException;

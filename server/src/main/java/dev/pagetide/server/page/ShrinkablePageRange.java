@@ -10,7 +10,9 @@ import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.shm.ThreadCounts;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pages one session may use, backed by one shared file.
@@ -48,7 +50,7 @@ import java.nio.ByteBuffer;
  *   set    USED, FREE, 3   USED; FREE and 3 are contradictions
  *
  * The word lies in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
- * anything. The bit lies in ResidentPages, in our own memory. Every word is read once, into a local,
+ * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in ResidentPages, in our own memory. Every word is read once, into a local,
  * before anything is decided.
  *
  * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but the
@@ -76,11 +78,19 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /** The counts of the thread that came last: most often that of the next. */
   private ThreadCounts.Cell lastCounts;
 
+  /** Where the words of a BUFFERS range lie; null: in the shared file. */
+  private final @Nullable Arena ownWords;
+
   private ShrinkablePageRange(
-      long id, PageFile file, PageTable table, PageBudget budget, Shrinker shrinker) {
+      long id, PageFile file, @Nullable Arena ownWords, PageBudget budget, Shrinker shrinker) {
     this.id = id;
     this.file = file;
-    this.table = table;
+    this.ownWords = ownWords;
+    this.table =
+        new PageTable(
+            ownWords == null
+                ? file.table()
+                : ownWords.allocate(file.table().byteSize(), Long.BYTES));
     this.budget = budget;
     this.shrinker = shrinker;
     this.counters = shrinker.counters();
@@ -101,12 +111,17 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.NoMemory if the bookkeeping pages cannot be had
    */
   public static ShrinkablePageRange register(
-      long id, long sizeBytes, RangeTerms terms, PageBudget budget, Shrinker shrinker) {
+      long id,
+      RangeMode mode,
+      long sizeBytes,
+      RangeTerms terms,
+      PageBudget budget,
+      Shrinker shrinker) {
     SharedFileLayout layout = terms.grant(sizeBytes);
     PageFile file = terms.makeFile(id, layout, budget, shrinker.reservations());
     new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
-    ShrinkablePageRange range =
-        new ShrinkablePageRange(id, file, new PageTable(file.table()), budget, shrinker);
+    Arena ownWords = mode == RangeMode.BUFFERS ? Arena.ofShared() : null;
+    ShrinkablePageRange range = new ShrinkablePageRange(id, file, ownWords, budget, shrinker);
     shrinker.add(range);
     return range;
   }
@@ -394,6 +409,11 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return id;
   }
 
+  /** Where its page words lie. */
+  public RangeMode mode() {
+    return ownWords == null ? RangeMode.PAGES : RangeMode.BUFFERS;
+  }
+
   /** How many pages were granted. */
   public int pageCount() {
     return pageCount;
@@ -445,6 +465,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
     new SharedFileHeader(file.header()).closeRelease();
     int resident = pages.count();
     file.close(punch);
+    if (ownWords != null) {
+      ownWords.close();
+    }
     budget.release((long) resident + file.layout().bookkeepingPages());
     shrinker.ended(resident);
   }
@@ -454,6 +477,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (startPage < 0 || endPage > pageCount) {
       throw PageFailure.PastEnd.ofPages(startPage, endPage, pageCount);
     }
+  }
+
+  ByteCopies copies() {
+    return copies;
   }
 
   ResidentPages pages() {

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
+import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.WaitingUse;
 import dev.pagetide.server.session.Peer;
@@ -20,7 +21,6 @@ import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.PageRangeServiceGrpc;
-import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.ReadResponse;
 import dev.pagetide.v1.SharedFile;
@@ -90,7 +90,6 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
             "OpenRange with a deadline: the stream is the session, and the deadline would end it;"
                 + " leave it out, and cancel the stream to end the session");
       }
-      checkMode(request.getMode());
       InFlight.Ticket ticket = InFlight.ticket();
       streams.open(
           request,
@@ -102,15 +101,6 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
           });
     } catch (RuntimeException | Error e) {
       observer.onError(Statuses.of(e));
-    }
-  }
-
-  private static void checkMode(RangeMode mode) {
-    if (mode != RangeMode.RANGE_MODE_UNSPECIFIED && mode != RangeMode.RANGE_MODE_PAGES) {
-      throw Statuses.status(
-          Code.INVALID_ARGUMENT,
-          ErrorReason.ERROR_REASON_MODE_INVALID,
-          "mode " + mode + " is not served; ask for RANGE_MODE_PAGES");
     }
   }
 
@@ -147,7 +137,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     WaitMode wait;
     try {
       wait = Waits.known(request.getWait());
-      range = range(request.getSession());
+      range = pagesRange(request.getSession());
       pages = Wire.spans(range, request.getPagesList());
       if (range.tryUseRange(pages)) {
         Calls.begin(observer);
@@ -173,7 +163,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     Calls.now(
         observer,
         () -> {
-          ShrinkablePageRange range = range(request.getSession());
+          ShrinkablePageRange range = pagesRange(request.getSession());
           range.stopUsingRange(Wire.spans(range, request.getPagesList()));
           return STOPPED;
         });
@@ -261,6 +251,19 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       response.addAllRuns(Wire.runs(states, asked.startPage(0), asked.endPage(0)));
     }
     return response.build();
+  }
+
+  /** A range whose pages its client uses and stops. */
+  private ShrinkablePageRange pagesRange(String token) {
+    ShrinkablePageRange range = range(token);
+    if (range.mode() != RangeMode.PAGES) {
+      throw Statuses.status(
+          Code.FAILED_PRECONDITION,
+          ErrorReason.ERROR_REASON_WRONG_MODE,
+          "the session has mode RANGE_MODE_BUFFERS: its pages follow its buffers;"
+              + " call TransactionService.Exchange to allocate and free those");
+    }
+    return range;
   }
 
   private ShrinkablePageRange range(String token) {

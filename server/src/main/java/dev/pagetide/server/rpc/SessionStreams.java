@@ -116,7 +116,9 @@ final class SessionStreams {
             return;
           }
         }
-        born = sessions.open(peer, request.getName(), request.getSizeBytes());
+        born =
+            sessions.open(
+                peer, request.getName(), Wire.mode(request.getMode()), request.getSizeBytes());
       } catch (RuntimeException | Error e) {
         refuse(Statuses.of(e));
         return;

@@ -175,7 +175,11 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
         .setName(session.name())
         .setPid(peer.pid())
         .setUid(peer.uid() == Peer.NO_UID ? 0 : peer.uid())
-        .setMode(RangeMode.RANGE_MODE_PAGES)
+        .setMode(
+            switch (session.range().mode()) {
+              case PAGES -> RangeMode.RANGE_MODE_PAGES;
+              case BUFFERS -> RangeMode.RANGE_MODE_BUFFERS;
+            })
         .setOpenTime(
             Timestamp.newBuilder().setSeconds(opened.getEpochSecond()).setNanos(opened.getNano()))
         .setFreePages(Math.toIntExact(counts.free()))

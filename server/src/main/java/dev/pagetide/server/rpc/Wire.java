@@ -2,6 +2,7 @@ package dev.pagetide.server.rpc;
 
 import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
+import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.v1.ErrorReason;
@@ -33,6 +34,19 @@ final class Wire {
           Integer.toUnsignedLong(span.getStartPage()), Integer.toUnsignedLong(span.getEndPage()));
     }
     return pages.build();
+  }
+
+  /** What a range is to be for. */
+  static RangeMode mode(dev.pagetide.v1.RangeMode mode) {
+    return switch (mode) {
+      case RANGE_MODE_UNSPECIFIED, RANGE_MODE_PAGES -> RangeMode.PAGES;
+      case RANGE_MODE_BUFFERS -> RangeMode.BUFFERS;
+      case UNRECOGNIZED ->
+          throw Statuses.status(
+              Code.INVALID_ARGUMENT,
+              ErrorReason.ERROR_REASON_MODE_INVALID,
+              "mode is none of the RangeModes; ask for RANGE_MODE_PAGES or RANGE_MODE_BUFFERS");
+    };
   }
 
   static List<PageSpan> spans(PageSpans pages) {

@@ -3,8 +3,9 @@ package dev.pagetide.server.session;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
 
-/** One client's hold on one range, from its opening to its end. Immutable and thread-safe. */
+/** One client's hold on one range, from its opening to its end. Thread-safe. */
 public final class Session {
   private final String token;
   private final String name;
@@ -12,6 +13,7 @@ public final class Session {
   private final Instant openTime;
   private final ShrinkablePageRange range;
   private final PageBudget budget;
+  private final CompletableFuture<Void> ending = new CompletableFuture<>();
 
   Session(
       String token,
@@ -61,6 +63,18 @@ public final class Session {
   /** What its memory is charged to. */
   public PageBudget budget() {
     return budget;
+  }
+
+  /**
+   * Runs something when the session ends, before its range closes, on the thread that ends it; at
+   * once if that has begun.
+   */
+  public void whenEnding(Runnable action) {
+    var _ = ending.thenRun(action);
+  }
+
+  void tellEnding() {
+    ending.complete(null);
   }
 
   /** Leaves the token out. */

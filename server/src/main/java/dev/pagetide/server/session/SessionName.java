@@ -1,5 +1,6 @@
 package dev.pagetide.server.session;
 
+import dev.pagetide.server.page.RangeMode;
 import java.nio.charset.StandardCharsets;
 
 /** The rule for a session's name: what operators can read, and no terminal or log stumbles over. */
@@ -11,10 +12,14 @@ final class SessionName {
   /**
    * Checks a name; the empty one means none.
    *
-   * @throws SessionFailure.NameInvalid if it is too long, or holds a control, format or surrogate
-   *     character
+   * @throws SessionFailure.NameInvalid if it is too long, holds a control, format or surrogate
+   *     character, or is empty where others address the session by it
    */
-  static void check(String name) {
+  static void check(String name, RangeMode mode) {
+    if (name.isEmpty() && mode == RangeMode.BUFFERS) {
+      throw new SessionFailure.NameInvalid(
+          "a session with mode RANGE_MODE_BUFFERS needs a name: others know it by that; give one");
+    }
     int bytes = name.getBytes(StandardCharsets.UTF_8).length;
     if (bytes > MAX_BYTES) {
       throw new SessionFailure.NameInvalid(

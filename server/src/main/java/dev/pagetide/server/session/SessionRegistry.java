@@ -2,6 +2,7 @@ package dev.pagetide.server.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.Shrinker;
@@ -87,13 +88,13 @@ public final class SessionRegistry {
   /**
    * Opens a session with a range of its own.
    *
-   * @param name empty for none
+   * @param name empty for none, which a BUFFERS range may not have
    * @param sizeBytes unsigned; rounded down to pages and to the most that is granted
    * @throws SessionFailure if a limit or the name stands in the way
    * @throws dev.pagetide.server.page.PageFailure if the size or the budget does
    */
-  public Session open(Peer peer, String name, long sizeBytes) {
-    SessionName.check(name);
+  public Session open(Peer peer, String name, RangeMode mode, long sizeBytes) {
+    SessionName.check(name, mode);
     Account account = admit(peer, name);
     boolean done = false;
     try {
@@ -102,7 +103,7 @@ public final class SessionRegistry {
               "--max-resident-bytes-per-session", limits.maxResidentPagesPerSession());
       ShrinkablePageRange range =
           ShrinkablePageRange.register(
-              nextRangeId.getAndIncrement(), sizeBytes, terms, own, shrinker);
+              nextRangeId.getAndIncrement(), mode, sizeBytes, terms, own, shrinker);
       Instant now = wallClock.instant();
       Session session = new Session(newToken(), name, peer, now, range, own);
       byToken.put(session.token(), session);
@@ -226,6 +227,7 @@ public final class SessionRegistry {
     if (!byToken.remove(session.token(), session)) {
       return;
     }
+    session.tellEnding();
     if (keepBytes) {
       session.range().closeKeepingBytes();
     } else {

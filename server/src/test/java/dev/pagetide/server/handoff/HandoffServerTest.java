@@ -10,6 +10,7 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.Peer;
@@ -111,7 +112,7 @@ final class HandoffServerTest {
   }
 
   private Session open(Peer peer) {
-    return sessions.open(peer, "", 4096);
+    return sessions.open(peer, "", RangeMode.PAGES, 4096);
   }
 
   private void assertStatus(Session session, HandoffStatus status) throws IOException {

@@ -28,7 +28,7 @@ final class InProcess implements ServerInside {
     ShrinkablePageRange range =
         Refused.told(() ->
             ShrinkablePageRange.register(
-                nextId.getAndIncrement(), sizeBytes, terms, own, shrinker));
+                nextId.getAndIncrement(), RangeMode.PAGES, sizeBytes, terms, own, shrinker));
     cores.add(range);
     return new InProcessRange(range);
   }

@@ -51,7 +51,8 @@ final class TestRanges implements AutoCloseable {
   ShrinkablePageRange open(int pages, PageBudget charged) {
     RangeTerms terms = new RangeTerms(files, Math.max(MAX_RANGE_BYTES, bytes(pages)), 1);
     ShrinkablePageRange range =
-        ShrinkablePageRange.register(nextId++, bytes(pages), terms, charged, shrinker);
+        ShrinkablePageRange.register(
+            nextId++, RangeMode.PAGES, bytes(pages), terms, charged, shrinker);
     ranges.add(range);
     return range;
   }
