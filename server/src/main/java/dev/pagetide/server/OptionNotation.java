@@ -1,10 +1,13 @@
 package dev.pagetide.server;
 
 import dev.pagetide.server.pressure.PressureMode;
+import dev.pagetide.server.transaction.TransactRule;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -99,6 +102,35 @@ final class OptionNotation {
               "not one of on, off, dry-run; give on, unless something else answers the host's"
                   + " pressure");
     };
+  }
+
+  /** Who may transact to whom: {@code own}, or pairs of uids: {@code 1000:0,any:1001}. */
+  static TransactRule transactRule(String text) {
+    if (text.equals("own")) {
+      return TransactRule.OWN;
+    }
+    Set<TransactRule.Pair> pairs = new HashSet<>();
+    for (String pair : text.split(",", -1)) {
+      String[] ends = pair.split(":", -1);
+      if (ends.length != 2) {
+        throw new IllegalArgumentException(
+            "'" + pair + "' is no pair; write own, or FROM:TO,... as 1000:0,any:1001");
+      }
+      pairs.add(new TransactRule.Pair(uid(ends[0]), uid(ends[1])));
+    }
+    return new TransactRule(pairs);
+  }
+
+  private static long uid(String text) {
+    if (text.equals("any")) {
+      return TransactRule.ANY;
+    }
+    // The last number is nobody's: the kernel takes it for "no user".
+    if (!text.matches("[0-9]{1,10}") || Long.parseLong(text) >= 0xFFFF_FFFFL) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is no uid; write a number as 1000, or the word any");
+    }
+    return Long.parseLong(text);
   }
 
   /** A resolved address: {@code 127.0.0.1:9464}, {@code localhost:0}, {@code [::1]:9464}. */

@@ -2,6 +2,8 @@ package dev.pagetide.server;
 
 import dev.pagetide.server.OptionValues.Bound;
 import dev.pagetide.server.pressure.PressureMode;
+import dev.pagetide.server.transaction.TransactRule;
+import dev.pagetide.server.transaction.TransactionTerms;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.FileSystems;
@@ -69,6 +71,8 @@ final class OptionReader {
   private static final int MAPPINGS_PER_SESSION = 2;
 
   private static final long MAX_REQUESTS = 1_000_000;
+  private static final int MAX_MAX_BUFFERS = 1 << 20;
+  private static final int MAX_MAX_TRANSACTIONS = 1 << 20;
   private static final Duration MAX_DRAIN_WAIT = Duration.ofHours(1);
 
   private final Map<String, String> environment;
@@ -130,6 +134,7 @@ final class OptionReader {
             Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
     RequestLimits requests = requestLimits();
+    Duration allocationWait = upToAMinute(ServerOption.ALLOCATION_WAIT);
     return new ServerOptions(
         directory,
         socketMode,
@@ -144,7 +149,7 @@ final class OptionReader {
         memory.residentBytesPerSession(),
         memory.lowWatermarkBytes(),
         memory.highWatermarkBytes(),
-        upToAMinute(ServerOption.ALLOCATION_WAIT),
+        allocationWait,
         upToAMinute(ServerOption.PROTECT_RECENT),
         memory.reserveBytes(),
         values.value(
@@ -155,6 +160,7 @@ final class OptionReader {
         (int) requests.dataBytes(),
         (int) requests.calls(),
         requests.bytes(),
+        transactions(allocationWait),
         (int) handoffs,
         values.time(
             ServerOption.HANDOFF_WAIT,
@@ -164,6 +170,24 @@ final class OptionReader {
             ServerOption.DRAIN_WAIT,
             new Bound(0, "no time at all"),
             new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour")));
+  }
+
+  private TransactionTerms transactions(Duration allocationWait) {
+    return new TransactionTerms(
+        (int)
+            values.count(
+                ServerOption.MAX_BUFFERS, 4096, new Bound(MAX_MAX_BUFFERS, "the most served")),
+        (int)
+            values.count(
+                ServerOption.MAX_TRANSACTIONS,
+                1024,
+                new Bound(MAX_MAX_TRANSACTIONS, "the most served")),
+        allocationWait.toNanos(),
+        values.value(
+            ServerOption.ALLOW_TRANSACTIONS,
+            TransactRule.OWN,
+            OptionNotation::transactRule,
+            /* refused= */ TransactRule.OWN));
   }
 
   private Duration upToAMinute(ServerOption option) {

@@ -6,6 +6,7 @@ import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.ServerMeters;
+import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.HostEdge;
@@ -24,6 +25,7 @@ import dev.pagetide.server.pressure.PressureMonitor;
 import dev.pagetide.server.pressure.PressureObserver;
 import dev.pagetide.server.pressure.PressureTerms;
 import dev.pagetide.server.pressure.ReclaimablePages;
+import dev.pagetide.server.rpc.EndpointTerms;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
@@ -131,28 +133,43 @@ final class RunningServer implements AutoCloseable {
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
+    TransactionMeters transactions = new TransactionMeters(registry);
     GrpcEndpoint endpoint =
         new GrpcEndpoint(
             sessions,
             shrinker,
             budget,
-            new RequestLimits(
-                options.maxDataBytes(),
-                options.maxRequestsInFlight(),
-                options.maxRequestBytesInFlight(),
-                options.allocationWait()),
-            HostLimits.ownUid(),
-            serverInstance,
-            served.handoffSocket(),
+            endpointTerms(options, serverInstance, served.handoffSocket()),
+            transactions,
             List.of(new MetricCollectingServerInterceptor(registry)));
     grpc = endpoint;
     opened.push(endpoint);
+    transactions.bind(endpoint.parties());
     HandoffServer handoffs =
         new HandoffServer(
             sessions, new HandoffLimits(options.maxHandoffs(), options.handoffWait()), meters);
     opened.push(handoffs);
-    listen(options, endpoint, handoffs, served, registry, meters);
+    Runnable beforeScrape =
+        () -> {
+          meters.refresh();
+          transactions.refresh();
+        };
+    listen(options, endpoint, handoffs, served, registry, beforeScrape);
     endpoint.declareServing();
+  }
+
+  private static EndpointTerms endpointTerms(
+      ServerOptions options, long serverInstance, Path handoffSocket) throws StartupException {
+    return new EndpointTerms(
+        new RequestLimits(
+            options.maxDataBytes(),
+            options.maxRequestsInFlight(),
+            options.maxRequestBytesInFlight(),
+            options.allocationWait()),
+        options.transactions(),
+        HostLimits.ownUid(),
+        serverInstance,
+        handoffSocket);
   }
 
   private Shrinker startShrinker(
@@ -238,12 +255,12 @@ final class RunningServer implements AutoCloseable {
       HandoffServer handoffs,
       ServerDirectory served,
       PrometheusMeterRegistry registry,
-      ServerMeters meters)
+      Runnable beforeScrape)
       throws StartupException {
     InetSocketAddress http = options.http();
     if (http != null) {
       try {
-        MetricsEndpoint metrics = MetricsEndpoint.start(http, registry, meters::refresh);
+        MetricsEndpoint metrics = MetricsEndpoint.start(http, registry, beforeScrape);
         opened.push(metrics);
         httpUrl = "http://" + hostAndPort(metrics.address());
       } catch (IOException e) {

@@ -41,7 +41,7 @@ enum ServerOption {
   MAX_SESSIONS(
       "N",
       "1024",
-      "Sessions alive at once. Each takes 2 open files and a mapping: checked against ulimit -n"
+      "Sessions alive at once. Each takes 2 open files and 2 mappings: checked against ulimit -n"
           + " and vm.max_map_count."),
   MAX_SESSIONS_PER_UID("N", "half of --max-sessions", "Sessions alive at once of one uid."),
   MAX_RESIDENT_BYTES_PER_UID(
@@ -82,6 +82,13 @@ enum ServerOption {
       "Calls at once, counted until their answer is on the wire; further are refused."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
       "SIZE", "64MiB", "Bytes of requests and answers of those calls; further are refused."),
+  MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
+  MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
+  ALLOW_TRANSACTIONS(
+      "own|FROM:TO,...",
+      "own",
+      "Which users may transact to which, besides to their own sessions: pairs of uids, or of the"
+          + " word any, such as 1000:0,any:1001."),
   MAX_HANDOFFS(
       "N",
       "64",

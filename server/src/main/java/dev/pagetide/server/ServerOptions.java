@@ -1,6 +1,7 @@
 package dev.pagetide.server;
 
 import dev.pagetide.server.pressure.PressureMode;
+import dev.pagetide.server.transaction.TransactionTerms;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxRequestsInFlight most calls at once that are not yet closed on the wire, session
  *     streams not counted
  * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
+ * @param transactions what transactions may cost, and who may transact to whom
  * @param maxHandoffs most connections to the hand-over socket that are served at once
  * @param handoffWait how long such a connection may last
  * @param drainWait how long a stopping server waits for its sessions to end
@@ -63,6 +65,7 @@ public record ServerOptions(
     int maxDataBytes,
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,
+    TransactionTerms transactions,
     int maxHandoffs,
     Duration handoffWait,
     Duration drainWait) {}

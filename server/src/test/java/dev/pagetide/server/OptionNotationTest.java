@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -117,5 +118,15 @@ final class OptionNotationTest {
     assertThatThrownBy(() -> OptionNotation.address("no such host:1"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageStartingWith("host 'no such host' is unknown here");
+  }
+
+  @Test
+  void transactRule_noPairs_areRefused() {
+    for (String bad : List.of("", "own,1:2", "1", "1:2:3", "1:", "x:1", "4294967295:1", "-1:0")) {
+      assertThatThrownBy(() -> OptionNotation.transactRule(bad))
+          .as(bad)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageMatching("'.*' is no (pair|uid); write .*");
+    }
   }
 }

@@ -8,12 +8,15 @@ import static dev.pagetide.server.OptionReading.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.pressure.PressureMode;
+import dev.pagetide.server.transaction.TransactRule;
+import dev.pagetide.server.transaction.TransactionTerms;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,6 +48,7 @@ final class OptionReaderTest {
                 1 << 20,
                 1024,
                 64 << 20,
+                new TransactionTerms(4096, 1024, 1_000_000_000, TransactRule.OWN),
                 64,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5)));
@@ -74,6 +78,9 @@ final class OptionReaderTest {
             "--max-data-bytes=3MiB",
             "--max-requests-in-flight=1",
             "--max-request-bytes-in-flight=4MiB",
+            "--max-buffers=7",
+            "--max-transactions=8",
+            "--allow-transactions=1000:0,any:1001",
             "--max-handoffs=1",
             "--handoff-wait=100ms",
             "--drain-wait=0s");
@@ -101,6 +108,14 @@ final class OptionReaderTest {
                 3 << 20,
                 1,
                 4 << 20,
+                new TransactionTerms(
+                    7,
+                    8,
+                    0,
+                    new TransactRule(
+                        Set.of(
+                            new TransactRule.Pair(1000, 0),
+                            new TransactRule.Pair(TransactRule.ANY, 1001)))),
                 1,
                 Duration.ofMillis(100),
                 Duration.ZERO));

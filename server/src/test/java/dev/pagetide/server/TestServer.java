@@ -29,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 
 /** A real server process on a directory of its own, and what tests ask of it. */
 public final class TestServer implements AutoCloseable {
@@ -164,6 +165,11 @@ public final class TestServer implements AutoCloseable {
 
   List<RangeSummary> ranges() {
     return shrinker().listRanges(ListRangesRequest.getDefaultInstance()).getRangesList();
+  }
+
+  /** Waits until every session has ended. */
+  void awaitNoSessions() {
+    Awaitility.await().until(() -> ranges().isEmpty());
   }
 
   ScanResponse scanAll() {

@@ -10,17 +10,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Threads that start together, run to their end, and fail the test if one of them fails. */
-final class Crowd {
+public final class Crowd {
   private Crowd() {}
 
   /** What one thread of several does. */
   @FunctionalInterface
-  interface Member {
+  public interface Member {
     void run(int index) throws Exception;
   }
 
   /** Runs {@code threads} threads of the same kind. */
-  static void run(int threads, Member member) throws InterruptedException {
+  public static void run(int threads, Member member) throws InterruptedException {
     List<Member> members = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
       members.add(member);
@@ -29,7 +29,7 @@ final class Crowd {
   }
 
   /** Runs one thread for each member. */
-  static void run(List<Member> members) throws InterruptedException {
+  public static void run(List<Member> members) throws InterruptedException {
     CyclicBarrier start = new CyclicBarrier(members.size());
     try (ExecutorService threads = Executors.newFixedThreadPool(members.size())) {
       List<Callable<Boolean>> tasks = new ArrayList<>();

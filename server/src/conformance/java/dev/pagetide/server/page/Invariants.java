@@ -10,11 +10,11 @@ import java.util.List;
  * Promise 2, and what else must hold of ranges, budget and counters whenever nothing runs: every
  * page is counted once, and bits, budget, counters and the kernel tell of the same memory.
  */
-final class Invariants {
+public final class Invariants {
   private Invariants() {}
 
   /** Checks all open ranges, on the assumption that no client brought strays. */
-  static void check(PageBudget budget, Shrinker shrinker, List<ShrinkablePageRange> ranges) {
+  public static void check(PageBudget budget, Shrinker shrinker, List<ShrinkablePageRange> ranges) {
     long dataPages = 0;
     long available = 0;
     List<ShrinkablePageRange> open = new ArrayList<>();

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ServerMeters implements PageObserver, HandoffObserver {
   /** From one page in the cache to a scan of everything. */
-  private static final Duration[] BUCKETS = {
+  static final Duration[] BUCKETS = {
     Duration.ofNanos(1_000),
     Duration.ofNanos(2_500),
     Duration.ofNanos(5_000),

@@ -121,7 +121,8 @@ public abstract sealed class PageFailure extends RuntimeException {
   public static final class Closed extends PageFailure {
     private static final long serialVersionUID = 1L;
 
-    Closed() {
+    /** For whoever finds the range ended by other means than its refusal. */
+    public Closed() {
       super("the session has ended; open a new range");
     }
   }

@@ -257,7 +257,7 @@ public final class Shrinker {
     return FairShare.of(budget, ranges.size());
   }
 
-  PageClock clock() {
+  public PageClock clock() {
     return clock;
   }
 

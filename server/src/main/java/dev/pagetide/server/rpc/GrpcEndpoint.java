@@ -4,9 +4,12 @@ import com.google.rpc.Code;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.server.transaction.Parties;
+import dev.pagetide.server.transaction.TransactionObserver;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
+import dev.pagetide.v1.TransactionServiceGrpc;
 import io.grpc.ServerInterceptor;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.protobuf.services.HealthStatusManager;
@@ -26,29 +29,34 @@ public final class GrpcEndpoint implements AutoCloseable {
   private final HealthStatusManager health = new HealthStatusManager();
   private final SessionRegistry sessions;
   private final SessionStreams streams;
+  private final Parties parties;
   private final Listeners listeners;
 
   /**
    * An endpoint that does not listen yet.
    *
    * @param budget the whole server's budget
-   * @param ownUid the server's own user, who may ask for ShrinkerService beside root
-   * @param serverInstance this run of the server
-   * @param handoffSocket where sessions on the Unix socket fetch their file
+   * @param transactions told of what happens to transactions
    * @param observers interceptors that look at every call: meters
    */
   public GrpcEndpoint(
       SessionRegistry sessions,
       Shrinker shrinker,
       PageBudget budget,
-      RequestLimits limits,
-      int ownUid,
-      long serverInstance,
-      Path handoffSocket,
+      EndpointTerms terms,
+      TransactionObserver transactions,
       List<ServerInterceptor> observers) {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
     this.streams = new SessionStreams(sessions, workers);
+    this.parties =
+        new Parties(
+            terms.transactions(),
+            shrinker.clock(),
+            workers.requests(),
+            workers.timer(),
+            transactions);
+    RequestLimits limits = terms.requests();
     this.listeners =
         new Listeners(
             limits,
@@ -60,11 +68,17 @@ public final class GrpcEndpoint implements AutoCloseable {
                     workers,
                     limits.maxDataBytes(),
                     limits.allocationWait().toNanos(),
-                    serverInstance,
-                    handoffSocket),
-                new ShrinkerRpc(sessions, shrinker, budget, workers, ownUid),
+                    terms.serverInstance(),
+                    terms.handoffSocket()),
+                new TransactionRpc(sessions, parties, limits.maxDataBytes()),
+                new ShrinkerRpc(sessions, shrinker, budget, workers, terms.ownUid()),
                 health.getHealthService(),
                 ProtoReflectionServiceV1.newInstance()));
+  }
+
+  /** The parties of the sessions served, for meters. */
+  public Parties parties() {
+    return parties;
   }
 
   /**
@@ -94,6 +108,7 @@ public final class GrpcEndpoint implements AutoCloseable {
   private void setHealth(ServingStatus status) {
     health.setStatus(HealthStatusManager.SERVICE_NAME_ALL_SERVICES, status);
     health.setStatus(PageRangeServiceGrpc.SERVICE_NAME, status);
+    health.setStatus(TransactionServiceGrpc.SERVICE_NAME, status);
     health.setStatus(ShrinkerServiceGrpc.SERVICE_NAME, status);
   }
 
@@ -109,6 +124,7 @@ public final class GrpcEndpoint implements AutoCloseable {
     sessions.stopAdmitting();
     streams.announceDraining(wait);
     streams.awaitNone(wait);
+    parties.endAll();
     streams.endAll(
         Statuses.status(
             Code.UNAVAILABLE,

@@ -162,6 +162,10 @@ final class InFlight extends ServerStreamTracer.Factory {
     private boolean counts;
 
     private long bytes;
+
+    /** Bytes that {@link #hold} counts. */
+    private long held;
+
     private long wireBytes;
     private long uncompressedBytes;
     private long expectedBytes;
@@ -231,6 +235,31 @@ final class InFlight extends ServerStreamTracer.Factory {
       expectedBytes += size;
     }
 
+    /**
+     * Counts bytes of a stream that is in flight no longer as such, until {@link #release}.
+     *
+     * @throws StatusRuntimeException if that is too much; then they are not to be kept
+     */
+    synchronized void hold(long size) {
+      held += size;
+      addToShares(size);
+      Share share = connection;
+      if (whole.hasTooManyBytes(held)) {
+        release(size);
+        throw refusal(whole);
+      }
+      if (share != null && share.hasTooManyBytes(held)) {
+        release(size);
+        throw refusal(share);
+      }
+    }
+
+    /** Counts bytes no longer that {@link #hold} counted. */
+    synchronized void release(long size) {
+      held -= size;
+      addToShares(-size);
+    }
+
     /** Counts the call no longer: it is a session's stream from now on. */
     synchronized void becomeSession() {
       letGo();
@@ -260,10 +289,14 @@ final class InFlight extends ServerStreamTracer.Factory {
     private synchronized void add(long size) {
       if (counts) {
         bytes += size;
-        whole.bytes.addAndGet(size);
-        if (connection != null) {
-          connection.bytes.addAndGet(size);
-        }
+        addToShares(size);
+      }
+    }
+
+    private synchronized void addToShares(long size) {
+      whole.bytes.addAndGet(size);
+      if (connection != null) {
+        connection.bytes.addAndGet(size);
       }
     }
 
@@ -277,10 +310,9 @@ final class InFlight extends ServerStreamTracer.Factory {
       if (counts) {
         counts = false;
         whole.calls.decrementAndGet();
-        whole.bytes.addAndGet(-bytes);
+        addToShares(-bytes);
         if (connection != null) {
           connection.calls.decrementAndGet();
-          connection.bytes.addAndGet(-bytes);
         }
         bytes = 0;
       }

@@ -2,12 +2,16 @@ package dev.pagetide.server.rpc;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.Duration;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.Code;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.SessionFailure;
+import dev.pagetide.server.transaction.BufferFailure;
+import dev.pagetide.server.transaction.TransactionFailure;
 import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.Failed;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.concurrent.ThreadLocalRandom;
@@ -32,6 +36,8 @@ final class Statuses {
       case StatusRuntimeException status -> status;
       case PageFailure failure -> of(failure);
       case SessionFailure failure -> of(failure);
+      case BufferFailure failure -> of(failure);
+      case TransactionFailure failure -> of(failure);
       default -> bug(thrown);
     };
   }
@@ -75,6 +81,90 @@ final class Statuses {
       case SessionFailure.Stopping f ->
           status(Code.UNAVAILABLE, ErrorReason.ERROR_REASON_SERVER_STOPPING, f.getMessage());
     };
+  }
+
+  private static StatusRuntimeException of(BufferFailure failure) {
+    return switch (failure) {
+      case BufferFailure.NoSpace f ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_NO_BUFFER_SPACE,
+              f.getMessage(),
+              f.hopeless() ? null : RETRY_SOON);
+      case BufferFailure.NoOneWaySpace f ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_NO_ONE_WAY_SPACE,
+              f.getMessage(),
+              f.hopeless() ? null : RETRY_SOON);
+      case BufferFailure.TooMany f ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_TOO_MANY_BUFFERS,
+              f.getMessage(),
+              RETRY_SOON);
+      case BufferFailure.NotABuffer f ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_NOT_A_BUFFER, f.getMessage());
+      case BufferFailure.Busy f ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_BUFFER_BUSY, f.getMessage());
+    };
+  }
+
+  private static StatusRuntimeException of(TransactionFailure failure) {
+    String message = failure.getMessage();
+    return switch (failure) {
+      case TransactionFailure.TargetDied _ ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TARGET_DIED, message);
+      case TransactionFailure.NotPermitted _ ->
+          status(Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_NOT_PERMITTED, message);
+      case TransactionFailure.Over _ ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TRANSACTION_OVER, message);
+      case TransactionFailure.TimedOut _ ->
+          status(Code.DEADLINE_EXCEEDED, ErrorReason.ERROR_REASON_TRANSACTION_TIMED_OUT, message);
+      case TransactionFailure.Cancelled _ ->
+          status(Code.CANCELLED, ErrorReason.ERROR_REASON_TRANSACTION_CANCELLED, message);
+      case TransactionFailure.RefusedByReceiver _ ->
+          status(Code.ABORTED, ErrorReason.ERROR_REASON_REFUSED_BY_RECEIVER, message);
+      case TransactionFailure.TooMany _ ->
+          status(
+              Code.RESOURCE_EXHAUSTED,
+              ErrorReason.ERROR_REASON_TOO_MANY_TRANSACTIONS,
+              message,
+              RETRY_SOON);
+      case TransactionFailure.Invalid _ ->
+          status(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FLAGS_INVALID, message);
+      case TransactionFailure.WrongMode _ ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_WRONG_MODE, message);
+      case TransactionFailure.AlreadyAttached _ ->
+          status(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_ALREADY_ATTACHED, message);
+      case TransactionFailure.Stopping _ ->
+          status(Code.UNAVAILABLE, ErrorReason.ERROR_REASON_SERVER_STOPPING, message);
+    };
+  }
+
+  /** The same as an event of an Exchange, which goes on. */
+  static Failed failed(Throwable thrown) {
+    com.google.rpc.Status status = StatusProto.fromThrowable(of(thrown));
+    Failed.Builder failed = Failed.newBuilder();
+    if (status == null) {
+      return failed.setReason(ErrorReason.ERROR_REASON_INTERNAL_BUG).build();
+    }
+    failed.setCode(status.getCode()).setMessage(status.getMessage());
+    try {
+      for (Any detail : status.getDetailsList()) {
+        if (detail.is(ErrorInfo.class)) {
+          String reason = detail.unpack(ErrorInfo.class).getReason();
+          failed.setReason(ErrorReason.valueOf(REASON_PREFIX + reason));
+        } else if (detail.is(RetryInfo.class)) {
+          Duration delay = detail.unpack(RetryInfo.class).getRetryDelay();
+          failed.setRetryDelayMs(
+              Math.toIntExact(delay.getSeconds() * 1_000 + delay.getNanos() / 1_000_000));
+        }
+      }
+    } catch (InvalidProtocolBufferException e) {
+      throw new AssertionError("a detail that this class has packed", e);
+    }
+    return failed.build();
   }
 
   private static StatusRuntimeException bug(Throwable thrown) {

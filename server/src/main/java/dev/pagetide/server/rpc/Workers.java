@@ -3,6 +3,8 @@ package dev.pagetide.server.rpc;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 
@@ -17,10 +19,13 @@ import java.util.concurrent.TimeUnit;
 final class Workers implements AutoCloseable {
   private final ExecutorService requests;
   private final ExecutorService endings;
+  private final ScheduledThreadPoolExecutor timer;
 
   Workers(int requestThreads) {
     this.requests = Executors.newFixedThreadPool(requestThreads, named("pagetide-request-"));
     this.endings = Executors.newFixedThreadPool(1, named("pagetide-ending-"));
+    this.timer = new ScheduledThreadPoolExecutor(1, named("pagetide-timer-"));
+    timer.setRemoveOnCancelPolicy(true);
   }
 
   private static ThreadFactory named(String prefix) {
@@ -37,9 +42,15 @@ final class Workers implements AutoCloseable {
     return endings;
   }
 
-  /** Lets what was handed in finish. */
+  /** For transactions whose time is up. */
+  ScheduledExecutorService timer() {
+    return timer;
+  }
+
+  /** Lets what was handed in finish; what is to come later does not. */
   @Override
   public void close() {
+    timer.shutdownNow();
     requests.shutdown();
     endings.shutdown();
     try {

@@ -1,0 +1,156 @@
+package dev.pagetide.server.rpc;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The commands of one stream that are begun one after the other: the next when the last one says
+ * so, on whichever thread that is. Thread-safe.
+ */
+final class CommandLane {
+  private final LongConsumer onOver;
+
+  @GuardedBy("this")
+  private final Deque<Step> waiting = new ArrayDeque<>();
+
+  @GuardedBy("this")
+  private boolean busy;
+
+  @GuardedBy("this")
+  private long waitingBytes;
+
+  /**
+   * A lane without commands.
+   *
+   * @param onOver told the bytes of each command that is over, or dropped
+   */
+  CommandLane(LongConsumer onOver) {
+    this.onOver = onOver;
+  }
+
+  /** What a command does. */
+  @FunctionalInterface
+  interface Command {
+    /** Does it; {@code next} is run once, by any thread, when the next may begin. */
+    void run(Runnable next);
+  }
+
+  /** A command that waits for its turn. */
+  private record Step(long id, long bytes, Command command) {}
+
+  /** Runs a command when its turn comes, which may be now. */
+  void submit(long id, long bytes, Command command) {
+    Step step = new Step(id, bytes, command);
+    synchronized (this) {
+      if (busy) {
+        waiting.add(step);
+        waitingBytes += bytes;
+        return;
+      }
+      busy = true;
+    }
+    runFrom(step);
+  }
+
+  /** Runs steps until one goes on elsewhere, by a loop: a thousand of them need no deep stack. */
+  private void runFrom(Step first) {
+    Step step = first;
+    while (step != null) {
+      Turn turn = new Turn(step);
+      step.command().run(turn);
+      if (!turn.isSecond()) {
+        return;
+      }
+      step = after(step);
+    }
+  }
+
+  private @Nullable Step after(Step done) {
+    Step next;
+    synchronized (this) {
+      next = waiting.poll();
+      if (next == null) {
+        busy = false;
+      } else {
+        waitingBytes -= next.bytes();
+      }
+    }
+    onOver.accept(done.bytes());
+    return next;
+  }
+
+  /** One command's turn: it is over when both its call has returned and it has said so. */
+  private final class Turn implements Runnable {
+    private final Step step;
+    private boolean half;
+
+    Turn(Step step) {
+      this.step = step;
+    }
+
+    @Override
+    public void run() {
+      if (isSecond()) {
+        Step next = after(step);
+        if (next != null) {
+          runFrom(next);
+        }
+      }
+    }
+
+    synchronized boolean isSecond() {
+      boolean second = half;
+      half = true;
+      return second;
+    }
+  }
+
+  /** Takes a command out that waits for its turn; false if there is none of this number. */
+  boolean remove(long id) {
+    Step found = take(id);
+    if (found == null) {
+      return false;
+    }
+    onOver.accept(found.bytes());
+    return true;
+  }
+
+  private synchronized @Nullable Step take(long id) {
+    Iterator<Step> steps = waiting.iterator();
+    while (steps.hasNext()) {
+      Step step = steps.next();
+      if (step.id() == id) {
+        steps.remove();
+        waitingBytes -= step.bytes();
+        return step;
+      }
+    }
+    return null;
+  }
+
+  /** How many wait for their turn. */
+  synchronized int waiting() {
+    return waiting.size();
+  }
+
+  /** How many bytes of payload those hold. */
+  synchronized long waitingBytes() {
+    return waitingBytes;
+  }
+
+  /** Drops what waits. */
+  void clear() {
+    List<Step> dropped;
+    synchronized (this) {
+      dropped = List.copyOf(waiting);
+      waiting.clear();
+      waitingBytes = 0;
+    }
+    dropped.forEach(step -> onOver.accept(step.bytes()));
+  }
+}

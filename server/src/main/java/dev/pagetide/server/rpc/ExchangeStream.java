@@ -1,0 +1,253 @@
+package dev.pagetide.server.rpc;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import com.google.rpc.Code;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.server.transaction.Event;
+import dev.pagetide.server.transaction.Outlet;
+import dev.pagetide.server.transaction.Parties;
+import dev.pagetide.server.transaction.Party;
+import dev.pagetide.server.transaction.Payload;
+import dev.pagetide.server.transaction.TransactionFailure;
+import dev.pagetide.v1.Attach;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.ExchangeResponse;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One Exchange: takes commands off the wire as fast as they are carried out, and puts events on it
+ * as fast as they are read.
+ */
+/*
+ * Commands come one at a time: the next is asked for only while the lane of those that wait is short
+ * and the party reads its events. So frees overtake commands that wait for memory, and neither a
+ * flood nor a party that reads nothing costs more than a few commands.
+ */
+final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
+  /** Commands that are taken while an earlier one waits for memory, so that frees come through. */
+  private static final int MAX_WAITING_COMMANDS = 64;
+
+  /** Payload that those may hold, beside the last one's. */
+  private static final int MAX_WAITING_BYTES = 64 * 1024;
+
+  /** Events that may wait for a party whose commands are still taken. */
+  private static final int MAX_WAITING_EVENTS = 1024;
+
+  private final SessionRegistry sessions;
+  private final Parties parties;
+  private final int maxDataBytes;
+  private final Peer caller;
+  private final InFlight.Ticket ticket;
+  private final ServerCallStreamObserver<ExchangeResponse> call;
+  private final CommandLane lane = new CommandLane(this::commandIsOver);
+
+  /** Whether no command is asked for at the moment. */
+  private final AtomicBoolean stalled = new AtomicBoolean();
+
+  private final AtomicBoolean over = new AtomicBoolean();
+  private volatile @Nullable Party party;
+  private volatile boolean deliversData;
+  private volatile @Nullable Session session;
+
+  ExchangeStream(
+      SessionRegistry sessions,
+      Parties parties,
+      int maxDataBytes,
+      Peer caller,
+      InFlight.Ticket ticket,
+      ServerCallStreamObserver<ExchangeResponse> call) {
+    this.sessions = sessions;
+    this.parties = parties;
+    this.maxDataBytes = maxDataBytes;
+    this.caller = caller;
+    this.ticket = ticket;
+    this.call = call;
+    call.disableAutoRequest();
+    call.setOnReadyHandler(this::ready);
+    call.setOnCancelHandler(this::gone);
+    call.setOnCloseHandler(this::gone);
+    call.request(1);
+  }
+
+  @Override
+  public void onNext(ExchangeRequest request) {
+    if (over.get()) {
+      return;
+    }
+    Party attached = party;
+    try {
+      if (attached == null) {
+        attach(request);
+      } else {
+        command(attached, request);
+      }
+    } catch (RuntimeException | Error e) {
+      if (attached == null) {
+        end(e);
+        return;
+      }
+      attached.refuse(request.getId(), e);
+    }
+    stalled.set(true);
+    takeMore();
+  }
+
+  /** Asks for the next command, if it was held back and need not be any more. */
+  private void takeMore() {
+    Party attached = party;
+    if (attached == null || over.get()) {
+      return;
+    }
+    boolean room =
+        lane.waiting() < MAX_WAITING_COMMANDS
+            && lane.waitingBytes() <= MAX_WAITING_BYTES
+            && (call.isReady() || attached.waitingEvents() < MAX_WAITING_EVENTS);
+    if (room && stalled.compareAndSet(true, false)) {
+      call.request(1);
+    }
+  }
+
+  private void ready() {
+    Party attached = party;
+    if (attached != null) {
+      attached.drain();
+      takeMore();
+    }
+  }
+
+  private void attach(ExchangeRequest request) {
+    if (!request.hasAttach()) {
+      throw Statuses.status(
+          Code.FAILED_PRECONDITION,
+          ErrorReason.ERROR_REASON_NOT_ATTACHED,
+          "the first command of an Exchange is attach; send that before "
+              + request.getCommandCase());
+    }
+    Attach attach = request.getAttach();
+    Session found = sessions.find(attach.getSession(), caller);
+    session = found;
+    deliversData = attach.getDeliverData();
+    party = parties.attach(request.getId(), found, caller, attach.getReceives(), this);
+    ticket.becomeSession();
+  }
+
+  private void command(Party attached, ExchangeRequest request) {
+    long id = request.getId();
+    switch (request.getCommandCase()) {
+      case ATTACH -> throw new TransactionFailure.AlreadyAttached();
+      case ALLOCATE -> {
+        long size = request.getAllocate().getSize();
+        boolean clear = request.getAllocate().getClearOnFree();
+        lane.submit(id, 0, next -> attached.allocate(id, size, clear, next));
+      }
+      case TRANSACT -> {
+        var outgoing = ExchangeWire.outgoing(request.getTransact(), caller, parties.nanos());
+        Payload payload = ExchangeWire.payload(request.getTransact().getPayload(), maxDataBytes);
+        submit(id, payload, next -> attached.transact(id, outgoing, payload, next));
+      }
+      case REPLY -> {
+        long transaction = request.getReply().getTransaction();
+        String refusal = ExchangeWire.refusal(request.getReply());
+        Payload payload = ExchangeWire.payload(request.getReply().getPayload(), maxDataBytes);
+        submit(id, payload, next -> attached.reply(id, transaction, payload, refusal, next));
+      }
+      case FREE_BUFFERS -> attached.free(id, ExchangeWire.offsets(request.getFreeBuffers()));
+      case CANCEL -> {
+        long asked = request.getCancel().getCommand();
+        if (lane.remove(asked)) {
+          attached.refuse(asked, new TransactionFailure.Cancelled());
+        }
+        attached.cancel(id, asked);
+      }
+      case COMMAND_NOT_SET ->
+          throw Statuses.status(
+              Code.INVALID_ARGUMENT,
+              ErrorReason.ERROR_REASON_MALFORMED_MESSAGE,
+              "no command that this server knows; send one of the contract's");
+    }
+  }
+
+  /** Large payloads count as in flight until they are where they belong. */
+  private void submit(long id, Payload payload, CommandLane.Command command) {
+    long held = payload instanceof Payload.Bytes ? payload.length() : 0;
+    if (held > MAX_WAITING_BYTES) {
+      ticket.hold(held);
+    }
+    lane.submit(id, held, command);
+  }
+
+  private void commandIsOver(long held) {
+    if (held > MAX_WAITING_BYTES) {
+      ticket.release(held);
+    }
+    takeMore();
+  }
+
+  @Override
+  public void onError(Throwable t) {
+    gone();
+  }
+
+  @Override
+  public void onCompleted() {
+    boolean first = over.compareAndSet(false, true);
+    gone();
+    if (first) {
+      call.onCompleted();
+    }
+  }
+
+  /** The client has ended the stream, exited, or was killed; or we have ended it. */
+  private void gone() {
+    lane.clear();
+    Party attached = party;
+    if (attached != null) {
+      attached.end(new PageFailure.Closed());
+    } else {
+      over.set(true);
+    }
+  }
+
+  @Override
+  public boolean isReady() {
+    return call.isReady();
+  }
+
+  @Override
+  public void send(Event event) {
+    if (!over.get()) {
+      call.onNext(ExchangeWire.response(event, this::read));
+    }
+  }
+
+  /** The bytes of a buffer, for a client that has not mapped its range; empty if not to be sent. */
+  private ByteString read(long offset, long size) {
+    Session own = session;
+    if (!deliversData || own == null || size == 0 || size > maxDataBytes) {
+      return ByteString.EMPTY;
+    }
+    byte[] data = new byte[(int) size];
+    try {
+      own.range().read(offset, ByteBuffer.wrap(data));
+    } catch (PageFailure e) {
+      return ByteString.EMPTY; // the range is closing, and the stream with it
+    }
+    return UnsafeByteOperations.unsafeWrap(data);
+  }
+
+  @Override
+  public void end(Throwable why) {
+    if (over.compareAndSet(false, true) && !call.isCancelled()) {
+      call.onError(Statuses.of(why));
+    }
+  }
+}

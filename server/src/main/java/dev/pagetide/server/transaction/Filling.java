@@ -1,0 +1,120 @@
+package dev.pagetide.server.transaction;
+
+import dev.pagetide.server.page.RangeCopy;
+import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.WaitingUse;
+import java.util.concurrent.RejectedExecutionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One buffer on its way from nothing to filled: its space, its pages, its bytes.
+ *
+ * <p>Ends with one call of {@link Done}, on the calling thread where nothing takes long (pages that
+ * are resident, few bytes), else on a worker. Whatever fails, nothing of the buffer is left.
+ */
+final class Filling {
+  /** Bytes that are copied, or cleared, on an event loop: some 10 us. */
+  static final int INLINE_COPY_BYTES = 64 * 1024;
+
+  private final Parties parties;
+  private final Seat into;
+  private final BufferRequest request;
+  private final @Nullable Source source;
+  private final Done done;
+
+  /** Where the bytes come from: the party's own range, whose buffer is pinned meanwhile. */
+  record Source(Payload payload, ShrinkablePageRange range) {}
+
+  /** Who is told how it ended. */
+  interface Done {
+    /** The buffer holds the bytes, and is still being built. */
+    void filled(Buffer buffer);
+
+    /** There was no room for the buffer. */
+    void noRoom(Throwable why);
+
+    /** The payload could not be had. */
+    void noPayload(Throwable why);
+  }
+
+  /**
+   * A filling that has not begun.
+   *
+   * @param into where the buffer is to be
+   * @param source null: the buffer is left as it is
+   */
+  Filling(Parties parties, Seat into, BufferRequest request, @Nullable Source source, Done done) {
+    this.parties = parties;
+    this.into = into;
+    this.request = request;
+    this.source = source;
+    this.done = done;
+  }
+
+  /** Begins, on a thread that may be an event loop's. To be called once. */
+  void start(long waitNanos) {
+    Buffer buffer;
+    try {
+      buffer = into.buffers().reserve(request);
+    } catch (RuntimeException e) {
+      parties.observer().allocationFailed(e);
+      done.noRoom(e);
+      return;
+    }
+    if (buffer.hasPages()) {
+      if (source == null || request.size() <= INLINE_COPY_BYTES) {
+        copy(buffer);
+      } else {
+        onWorker(buffer, () -> copy(buffer));
+      }
+      return;
+    }
+    WaitingUse use = new WaitingUse(into.range(), buffer.pages(), waitNanos, parties.workers());
+    var _ =
+        use.result()
+            .whenComplete((fresh, failure) -> {
+              if (failure != null) {
+                into.buffers().abandon(buffer);
+                parties.observer().allocationFailed(failure);
+                done.noRoom(failure);
+              } else {
+                into.buffers().gainedPages(buffer);
+                copy(buffer); // a worker's thread: it has just allocated
+              }
+            });
+    onWorker(buffer, use);
+  }
+
+  private void onWorker(Buffer buffer, Runnable work) {
+    try {
+      parties.workers().execute(work);
+    } catch (RejectedExecutionException e) {
+      into.buffers().abandon(buffer);
+      done.noRoom(new TransactionFailure.Stopping());
+    }
+  }
+
+  private void copy(Buffer buffer) {
+    try {
+      copyPayload(buffer.offset());
+    } catch (RuntimeException | Error e) {
+      into.discard(buffer);
+      done.noPayload(e);
+      return;
+    }
+    done.filled(buffer);
+  }
+
+  private void copyPayload(long offset) {
+    if (source == null || request.size() == 0) {
+      return;
+    }
+    switch (source.payload()) {
+      case Payload.Bytes data -> into.range().write(offset, data.bytes());
+      case Payload.Slice slice ->
+          // The length that was checked, and that the buffer has, is the length that is copied.
+          RangeCopy.copy(source.range(), slice.offset(), into.range(), offset, request.size());
+    }
+    parties.observer().copied(request.size());
+  }
+}

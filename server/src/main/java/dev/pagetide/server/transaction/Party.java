@@ -1,0 +1,445 @@
+package dev.pagetide.server.transaction;
+
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.page.RangeMode;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A session that is attached: it carries out commands, and is told of events through its {@link
+ * Outlet}.
+ *
+ * <p>Thread-safe, but {@link #allocate}, {@link #transact} and {@link #reply} are begun one after
+ * the other: the next once the last one's {@code next} was run. That keeps a sender's one-way
+ * transactions in order.
+ */
+public final class Party {
+  private final Parties parties;
+  private final Seat seat;
+  private final Peer peer;
+  private final Outlet outlet;
+  private final Mailbox mailbox;
+
+  /** Two-way transactions that this party waits for, by the command that began each. */
+  private final ConcurrentHashMap<Long, Transaction> asked = new ConcurrentHashMap<>();
+
+  /** Transactions for this party that are not over. */
+  private final ConcurrentHashMap<Long, Transaction> incoming = new ConcurrentHashMap<>();
+
+  private volatile @Nullable Throwable ended;
+
+  Party(Parties parties, Seat seat, Peer peer, Outlet outlet) {
+    this.parties = parties;
+    this.seat = seat;
+    this.peer = peer;
+    this.outlet = outlet;
+    this.mailbox = new Mailbox(outlet);
+  }
+
+  /** Its session. */
+  public Session session() {
+    return seat.session();
+  }
+
+  /** The process at the other end of its stream, as the kernel tells of it. */
+  Peer peer() {
+    return peer;
+  }
+
+  Seat seat() {
+    return seat;
+  }
+
+  /** How many events wait for the stream. */
+  public int waitingEvents() {
+    return mailbox.size();
+  }
+
+  /** Sends what waits: the stream can take more. */
+  public void drain() {
+    mailbox.drain();
+  }
+
+  /**
+   * Allocates a staged buffer in the party's own range.
+   *
+   * @param next run when the next command may begin
+   */
+  public void allocate(long command, long size, boolean clearOnFree, Runnable next) {
+    try {
+      requireAnswerable(command);
+      requireBuffers("Allocate");
+    } catch (RuntimeException e) {
+      fail(command, e, next);
+      return;
+    }
+    BufferRequest request = new BufferRequest(size, false, clearOnFree, session().rangeId());
+    Filling.Done done =
+        new Filling.Done() {
+          @Override
+          public void filled(Buffer buffer) {
+            try {
+              seat.buffers().deliver(buffer);
+            } catch (PageFailure.Closed e) {
+              fail(command, e, next);
+              return;
+            }
+            answer(new Event.Allocated(command, buffer.offset()));
+            next.run();
+          }
+
+          @Override
+          public void noRoom(Throwable why) {
+            fail(command, why, next);
+          }
+
+          @Override
+          public void noPayload(Throwable why) {
+            fail(command, why, next);
+          }
+        };
+    new Filling(parties, seat, request, null, done).start(parties.terms().allocationWaitNanos());
+  }
+
+  /**
+   * Transacts to another party.
+   *
+   * @param next run when the next command may begin: the transaction lies in its receiver's
+   *     mailbox, or has failed
+   */
+  public void transact(long command, Outgoing outgoing, Payload payload, Runnable next) {
+    Transaction transaction;
+    Pinned pinned;
+    try {
+      transaction = begin(command, outgoing);
+    } catch (RuntimeException e) {
+      parties.refused(outgoing, e);
+      fail(command, e, next);
+      return;
+    }
+    try {
+      pinned = pin(payload);
+    } catch (RuntimeException e) {
+      transaction.end(TransactionOutcome.FAILED, e);
+      next.run();
+      return;
+    }
+    Party target = transaction.target();
+    BufferRequest request =
+        new BufferRequest(
+            outgoing.size(), outgoing.oneWay(), outgoing.clearOnFree(), session().rangeId());
+    Filling.Done done =
+        new Filling.Done() {
+          @Override
+          public void filled(Buffer buffer) {
+            pinned.unpin();
+            boolean spam = buffer.oneWaySpam();
+            if (target.receive(transaction, buffer) && outgoing.oneWay()) {
+              if (spam) {
+                parties.observer().spam();
+              }
+              accept(command, spam);
+            }
+            next.run();
+          }
+
+          @Override
+          public void noRoom(Throwable why) {
+            pinned.unpin();
+            boolean died = why instanceof PageFailure.Closed && !session().range().isClosed();
+            transaction.end(
+                died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
+                died ? new TransactionFailure.TargetDied(outgoing.target()) : why);
+            next.run();
+          }
+
+          @Override
+          public void noPayload(Throwable why) {
+            noRoom(why);
+          }
+        };
+    new Filling(parties, target.seat, request, pinned.source(), done)
+        .start(parties.allocationWaitNanos(outgoing));
+  }
+
+  private Transaction begin(long command, Outgoing outgoing) {
+    Party target = parties.target(peer, outgoing);
+    long id = parties.nextTransaction();
+    Transaction transaction = new Transaction(parties, id, command, this, target, outgoing);
+    if (!outgoing.oneWay()) {
+      requireAnswerable(command);
+      requireBuffers("a two-way transaction");
+      if (asked.size() >= parties.terms().maxTransactions()) {
+        throw new TransactionFailure.TooMany(parties.terms().maxTransactions());
+      }
+      if (asked.putIfAbsent(command, transaction) != null) {
+        throw new TransactionFailure.Invalid(
+            "id=%s is that of a transaction that waits for its reply; give each another"
+                .formatted(Long.toUnsignedString(command)));
+      }
+    }
+    target.incoming.put(id, transaction);
+    if (target.ended != null) { // RACE: it ended on our way there, and may not have seen us
+      transaction.end(
+          TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(outgoing.target()));
+    } else if (ended != null) {
+      transaction.end(TransactionOutcome.ASKER_DIED, null);
+    } else if (!outgoing.oneWay() && outgoing.timeoutMillis() > 0) {
+      limitTime(transaction, outgoing);
+    }
+    return transaction;
+  }
+
+  private void limitTime(Transaction transaction, Outgoing outgoing) {
+    long nanos =
+        TimeUnit.MILLISECONDS.toNanos(outgoing.timeoutMillis())
+            - (parties.nanos() - outgoing.sinceNanos());
+    Runnable timeOut =
+        () ->
+            transaction.end(
+                TransactionOutcome.TIMED_OUT,
+                new TransactionFailure.TimedOut(outgoing.timeoutMillis()));
+    try {
+      transaction.timeOutBy(parties.timer().schedule(timeOut, nanos, TimeUnit.NANOSECONDS));
+    } catch (RejectedExecutionException e) {
+      transaction.end(TransactionOutcome.FAILED, new TransactionFailure.Stopping());
+    }
+  }
+
+  /** Takes a transaction whose buffer is filled into the mailbox; false if it has ended. */
+  private boolean receive(Transaction transaction, Buffer filled) {
+    if (!transaction.tryArrive(filled)) {
+      seat.discard(filled);
+      return false;
+    }
+    if (!mailbox.post(new Event.Delivered(transaction))) {
+      transaction.end(
+          TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(session().name()));
+      return false;
+    }
+    if (transaction.isOver()) {
+      mailbox.remove(transaction); // RACE: it ended before it lay there to be taken out
+    }
+    return true;
+  }
+
+  /**
+   * Replies to a two-way transaction that was delivered to this party.
+   *
+   * @param refusal not empty: why it cannot be served; then there is no payload
+   * @param next run when the next command may begin
+   */
+  public void reply(
+      long command, long transactionId, Payload payload, String refusal, Runnable next) {
+    Transaction transaction = incoming.get(transactionId);
+    if (transaction == null || !transaction.tryBeginReply()) {
+      fail(command, new TransactionFailure.Over(transactionId), next);
+      return;
+    }
+    if (!refusal.isEmpty()) {
+      boolean first =
+          transaction.end(
+              TransactionOutcome.REFUSED, new TransactionFailure.RefusedByReceiver(refusal));
+      acceptIf(first, command, transactionId);
+      next.run();
+      return;
+    }
+    Pinned pinned;
+    try {
+      pinned = pin(payload);
+    } catch (RuntimeException e) {
+      transaction.giveUpReply();
+      fail(command, e, next);
+      return;
+    }
+    fillReply(command, transaction, payload.length(), pinned, next);
+  }
+
+  private void fillReply(
+      long command, Transaction transaction, long size, Pinned pinned, Runnable next) {
+    Party asker = transaction.asker();
+    BufferRequest request =
+        new BufferRequest(size, false, transaction.outgoing().clearOnFree(), session().rangeId());
+    Filling.Done done =
+        new Filling.Done() {
+          @Override
+          public void filled(Buffer buffer) {
+            pinned.unpin();
+            acceptIf(asker.receiveReply(transaction, buffer), command, transaction.id());
+            next.run();
+          }
+
+          @Override
+          public void noRoom(Throwable why) {
+            pinned.unpin();
+            boolean over = why instanceof PageFailure.Closed;
+            transaction.end(over ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
+            fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
+          }
+
+          @Override
+          public void noPayload(Throwable why) {
+            if (why instanceof PageFailure.Closed) {
+              noRoom(why);
+              return;
+            }
+            pinned.unpin();
+            transaction.giveUpReply();
+            fail(command, why, next);
+          }
+        };
+    new Filling(parties, asker.seat, request, pinned.source(), done)
+        .start(parties.terms().allocationWaitNanos());
+  }
+
+  /** Takes a reply whose buffer is filled; false if nobody waits for it any more. */
+  private boolean receiveReply(Transaction transaction, Buffer filled) {
+    if (!transaction.end(TransactionOutcome.REPLIED, null)) {
+      seat.discard(filled);
+      return false;
+    }
+    try {
+      seat.buffers().deliver(filled);
+    } catch (PageFailure.Closed e) {
+      return false; // the asker's session ends
+    }
+    if (!mailbox.post(new Event.Replied(transaction.command(), filled.offset(), filled.size()))) {
+      seat.freeUntold(filled);
+    }
+    return true;
+  }
+
+  /** Frees buffers of the party's own range: all that can be freed. */
+  public void free(long command, List<Long> offsets) {
+    boolean all = true;
+    for (long offset : offsets) {
+      try {
+        requireBuffers("FreeBuffers");
+        seat.free(offset);
+      } catch (RuntimeException e) {
+        all = false;
+        answer(new Event.Failed(command, e));
+      }
+    }
+    if (all) {
+      accept(command, false);
+    }
+  }
+
+  /** Gives up a two-way transaction; none that waits for its reply is no error. */
+  public void cancel(long command, long askedBy) {
+    Transaction transaction = asked.get(askedBy);
+    if (transaction != null) {
+      transaction.end(TransactionOutcome.CANCELLED, new TransactionFailure.Cancelled());
+    }
+    accept(command, false);
+  }
+
+  /** Tells of a command that never began why it failed. */
+  public void refuse(long command, Throwable why) {
+    answer(new Event.Failed(command, why));
+  }
+
+  private void fail(long command, Throwable why, Runnable next) {
+    answer(new Event.Failed(command, why));
+    next.run();
+  }
+
+  private void accept(long command, boolean oneWaySpam) {
+    if (command != 0) {
+      answer(new Event.Accepted(command, oneWaySpam));
+    }
+  }
+
+  private void acceptIf(boolean done, long command, long transactionId) {
+    if (done) {
+      accept(command, false);
+    } else {
+      answer(new Event.Failed(command, new TransactionFailure.Over(transactionId)));
+    }
+  }
+
+  /** Tells the party something; one that has ended is told nothing. */
+  void answer(Event event) {
+    var _ = mailbox.post(event);
+  }
+
+  private static void requireAnswerable(long command) {
+    if (command == 0) {
+      throw new TransactionFailure.Invalid(
+          "id=0: Attach, Allocate and two-way Transact are answered, so they need another id");
+    }
+  }
+
+  private void requireBuffers(String what) {
+    if (!seat.hasBuffers()) {
+      throw new TransactionFailure.WrongMode(what);
+    }
+  }
+
+  /** A payload that stays where it is until it is copied. */
+  private record Pinned(
+      Filling.Source source, @Nullable BufferAllocator in, @Nullable Buffer held) {
+    void unpin() {
+      if (in != null && held != null) {
+        in.unpin(held);
+      }
+    }
+  }
+
+  private Pinned pin(Payload payload) {
+    Filling.Source source = new Filling.Source(payload, seat.range());
+    if (payload instanceof Payload.Slice slice
+        && slice.length() != 0
+        && seat.range().mode() == RangeMode.BUFFERS) {
+      BufferAllocator in = seat.buffers();
+      return new Pinned(source, in, in.pin(slice.offset(), slice.length()));
+    }
+    return new Pinned(source, null, null);
+  }
+
+  /** Takes a transaction that has ended out of the mailbox, and its buffer back. */
+  void takeBack(Transaction transaction, Buffer buffer) {
+    mailbox.remove(transaction);
+    seat.discard(buffer);
+  }
+
+  void forgetAsked(Transaction transaction) {
+    asked.remove(transaction.command(), transaction);
+  }
+
+  void forgetIncoming(Transaction transaction) {
+    incoming.remove(transaction.id(), transaction);
+  }
+
+  /**
+   * Ends the party: whoever waits for it is told, and whoever works for it is. Its delivered and
+   * staged buffers stay. Idempotent.
+   *
+   * @param why what its stream is told
+   */
+  public void end(Throwable why) {
+    synchronized (this) {
+      if (ended != null) {
+        return;
+      }
+      ended = why;
+    }
+    parties.leave(this);
+    for (Transaction transaction : incoming.values()) {
+      transaction.end(
+          TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(session().name()));
+    }
+    for (Transaction transaction : asked.values()) {
+      transaction.end(TransactionOutcome.ASKER_DIED, null);
+    }
+    mailbox.close();
+    seat.leave(this);
+    outlet.end(why);
+  }
+}

@@ -1,0 +1,223 @@
+package dev.pagetide.server.transaction;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.Peer;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One transaction, from its command to its end.
+ *
+ * <ul>
+ *   <li>COMING: its buffer is being allocated and filled.
+ *   <li>WAITING: it lies in its receiver's mailbox.
+ *   <li>DELIVERED: its receiver was sent it and is to reply. One-way ones are OVER then.
+ *   <li>REPLYING: the reply is on its way into a buffer of the asker's.
+ *   <li>OVER: it was replied to, delivered one-way, or has failed.
+ * </ul>
+ *
+ * <p>Thread-safe. Whoever brings it to OVER tells the others.
+ */
+/*
+ * LOCKS: its monitor is held to change the state and for nothing else but BufferAllocator.deliver,
+ * which takes the allocator's lock for a moment. A mailbox calls tryDeliver under its own monitor;
+ * nothing here calls a mailbox under this one.
+ */
+public final class Transaction {
+  private enum State {
+    COMING,
+    WAITING,
+    DELIVERED,
+    REPLYING,
+    OVER
+  }
+
+  private final long id;
+  private final long command;
+  private final Party asker;
+  private final Party target;
+  private final Outgoing outgoing;
+  private final long sinceNanos;
+  private final Parties parties;
+
+  @GuardedBy("this")
+  private State state = State.COMING;
+
+  @GuardedBy("this")
+  private @Nullable Buffer buffer;
+
+  @GuardedBy("this")
+  private @Nullable Future<?> timeout;
+
+  Transaction(
+      Parties parties, long id, long command, Party asker, Party target, Outgoing outgoing) {
+    this.parties = parties;
+    this.id = id;
+    this.command = command;
+    this.asker = asker;
+    this.target = target;
+    this.outgoing = outgoing;
+    this.sinceNanos = outgoing.sinceNanos();
+  }
+
+  /** Its number; never used twice by one server. */
+  public long id() {
+    return id;
+  }
+
+  /** The application's own code. */
+  public int code() {
+    return outgoing.code();
+  }
+
+  /** What was asked for besides. */
+  public Outgoing outgoing() {
+    return outgoing;
+  }
+
+  /** The sender's session name. */
+  public String senderName() {
+    return asker.session().name();
+  }
+
+  /** The sender's process, as the kernel tells of it. */
+  public Peer sender() {
+    return asker.peer();
+  }
+
+  /** Where its bytes lie in the receiver's range. For whom it was delivered to. */
+  public synchronized long offset() {
+    Buffer delivered = buffer;
+    if (delivered == null) {
+      throw new IllegalStateException("transaction " + id + " has no buffer yet");
+    }
+    return delivered.offset();
+  }
+
+  /** How many bytes were handed over. */
+  public long size() {
+    return outgoing.size();
+  }
+
+  /** The command that began it. */
+  long command() {
+    return command;
+  }
+
+  Party asker() {
+    return asker;
+  }
+
+  Party target() {
+    return target;
+  }
+
+  TransactionKind kind() {
+    return outgoing.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
+  }
+
+  /** What is to be cancelled when it ends. */
+  void timeOutBy(Future<?> timer) {
+    synchronized (this) {
+      if (state != State.OVER) {
+        timeout = timer;
+        return;
+      }
+    }
+    timer.cancel(false);
+  }
+
+  /** COMING to WAITING: its buffer is filled; false if it has ended meanwhile. */
+  synchronized boolean tryArrive(Buffer filled) {
+    if (state != State.COMING) {
+      return false;
+    }
+    buffer = filled;
+    state = State.WAITING;
+    return true;
+  }
+
+  /** WAITING to DELIVERED: it is sent now; false if it has ended meanwhile. */
+  boolean tryDeliver() {
+    synchronized (this) {
+      if (state != State.WAITING || buffer == null) {
+        return false;
+      }
+      try {
+        target.seat().buffers().deliver(buffer);
+      } catch (PageFailure.Closed e) {
+        return false; // its session ends, and this with it
+      }
+      state = outgoing.oneWay() ? State.OVER : State.DELIVERED;
+    }
+    long nanos = parties.nanos() - sinceNanos;
+    parties.observer().delivered(kind(), nanos);
+    if (outgoing.oneWay()) {
+      target.forgetIncoming(this);
+      parties.observer().ended(kind(), TransactionOutcome.DELIVERED, nanos);
+    }
+    return true;
+  }
+
+  /** DELIVERED to REPLYING: one reply at a time; false if there is nothing to reply to. */
+  synchronized boolean tryBeginReply() {
+    if (state != State.DELIVERED) {
+      return false;
+    }
+    state = State.REPLYING;
+    return true;
+  }
+
+  /** REPLYING to DELIVERED: the reply's payload could not be had. */
+  synchronized void giveUpReply() {
+    if (state == State.REPLYING) {
+      state = State.DELIVERED;
+    }
+  }
+
+  /** Whether it has ended. */
+  synchronized boolean isOver() {
+    return state == State.OVER;
+  }
+
+  /**
+   * Ends it, unless it has ended before: frees what its receiver was not sent, tells the receiver
+   * if it may still be at work, and the asker if he waits for an answer.
+   *
+   * @param toAsker why it failed; null: the asker needs no word, or gets a better one
+   * @return whether it ended now
+   */
+  boolean end(TransactionOutcome outcome, @Nullable Throwable toAsker) {
+    State before;
+    Buffer held;
+    Future<?> timer;
+    synchronized (this) {
+      before = state;
+      if (before == State.OVER) {
+        return false;
+      }
+      state = State.OVER;
+      held = buffer;
+      timer = timeout;
+    }
+    if (timer != null) {
+      timer.cancel(false);
+    }
+    asker.forgetAsked(this);
+    target.forgetIncoming(this);
+    boolean ownDoing =
+        outcome == TransactionOutcome.REPLIED || outcome == TransactionOutcome.REFUSED;
+    if (before == State.WAITING && held != null) {
+      target.takeBack(this, held);
+    } else if (!ownDoing && (before == State.DELIVERED || before == State.REPLYING)) {
+      target.answer(new Event.Ended(id));
+    }
+    // A one-way transaction was answered when it arrived.
+    if (toAsker != null && (!outgoing.oneWay() || before == State.COMING)) {
+      asker.answer(new Event.Failed(command, toAsker));
+    }
+    parties.observer().ended(kind(), outcome, parties.nanos() - sinceNanos);
+    return true;
+  }
+}
