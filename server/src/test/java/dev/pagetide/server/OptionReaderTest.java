@@ -337,10 +337,10 @@ final class OptionReaderTest {
   void read_sessionsOverTheMappings_isRefused() {
     HostLimits few = host(1 << 20, 3000);
 
-    assertThat(refused(few, Map.of(), "--max-sessions=953"))
+    assertThat(refused(few, Map.of(), "--max-sessions=477"))
         .containsExactly(
-            "--max-sessions=953: 953 is above 952, which is what vm.max_map_count=3000 allows (one"
-                + " mapping a session, 2048 spare); give at most 952");
+            "--max-sessions=477: 477 is above 476, which is what vm.max_map_count=3000 allows (2"
+                + " mappings a session, 2048 spare); give at most 476");
   }
 
   @Test

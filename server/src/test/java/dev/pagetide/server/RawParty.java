@@ -100,6 +100,11 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
     stream().request(events);
   }
 
+  /** Whether the transport takes more commands. */
+  boolean isReady() {
+    return stream().isReady();
+  }
+
   private ClientCallStreamObserver<ExchangeRequest> stream() {
     ClientCallStreamObserver<ExchangeRequest> stream = call;
     if (stream == null) {

@@ -58,10 +58,12 @@ public final class WaitingLine {
   }
 
   /** Leaves the line, if it stands in it still. */
-  void cancel(Waiter waiter) {
-    if (leave(waiter, WaitOutcome.CANCELLED)) {
+  boolean cancel(Waiter waiter) {
+    boolean cancelled = leave(waiter, WaitOutcome.CANCELLED);
+    if (cancelled) {
       signal(); // it may have stood in others' way
     }
+    return cancelled;
   }
 
   /** A range has ended: whoever waits for pages of it hears so. */

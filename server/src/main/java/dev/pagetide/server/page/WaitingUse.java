@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -28,6 +29,7 @@ public final class WaitingUse implements Runnable {
   private final long sinceNanos;
   private final long maxWaitNanos;
   private long arrival = -1;
+  private volatile boolean givenUp;
 
   /**
    * A use that has not begun; its time to wait begins now.
@@ -64,10 +66,20 @@ public final class WaitingUse implements Runnable {
     attempt(0);
   }
 
+  /**
+   * Waits no longer. Unlike a cancelled use, this one still tells how it ends: as if it had not
+   * been given up, if it is not waiting any more; else with {@link CancellationException}, having
+   * changed nothing.
+   */
+  public void giveUp() {
+    givenUp = true;
+    leaveLine();
+  }
+
   private void leaveLine() {
     Waiter waiter = waiting.get();
-    if (waiter != null) {
-      line().cancel(waiter);
+    if (waiter != null && line().cancel(waiter)) {
+      result.completeExceptionally(new CancellationException("the use was given up"));
     }
   }
 
@@ -117,8 +129,8 @@ public final class WaitingUse implements Runnable {
             result::completeExceptionally);
     waiting.set(waiter);
     line().join(waiter);
-    if (result.isCancelled()) {
-      line().cancel(waiter); // RACE: cancelled before it stood in line
+    if (result.isCancelled() || givenUp) {
+      leaveLine(); // RACE: cancelled before it stood in line
     }
   }
 

@@ -145,7 +145,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     switch (request.getCommandCase()) {
       case ATTACH -> throw new TransactionFailure.AlreadyAttached();
       case ALLOCATE -> {
-        long size = request.getAllocate().getSize();
+        long size = ExchangeWire.size(request.getAllocate().getSize());
         boolean clear = request.getAllocate().getClearOnFree();
         lane.submit(id, 0, next -> attached.allocate(id, size, clear, next));
       }

@@ -67,13 +67,18 @@ final class ExchangeWire {
   }
 
   private static long length(dev.pagetide.v1.Payload payload) {
-    return payload.hasSlice() ? payload.getSlice().getLength() : payload.getData().size();
+    return payload.hasSlice() ? size(payload.getSlice().getLength()) : payload.getData().size();
+  }
+
+  /** A size as the message has it: unsigned. No range is as large as the largest signed number. */
+  static long size(long unsigned) {
+    return unsigned < 0 ? Long.MAX_VALUE : unsigned;
   }
 
   static Payload payload(dev.pagetide.v1.Payload payload, int maxDataBytes) {
     return switch (payload.getSourceCase()) {
       case SLICE ->
-          new Payload.Slice(payload.getSlice().getOffset(), payload.getSlice().getLength());
+          new Payload.Slice(payload.getSlice().getOffset(), size(payload.getSlice().getLength()));
       case DATA -> {
         Wire.dataLength(payload.getData().size(), maxDataBytes);
         yield new Payload.Bytes(payload.getData().asReadOnlyByteBuffer());

@@ -19,8 +19,16 @@ final class Filling {
   private final Parties parties;
   private final Seat into;
   private final BufferRequest request;
-  private final @Nullable Source source;
+
+  /** Forgotten once it is copied: it may hold a message's bytes, and this is held longer. */
+  private volatile @Nullable Source source;
+
   private final Done done;
+
+  // ORDER: start writes `waiting` and reads `givenUp`, giveUp writes `givenUp` and reads `waiting`;
+  // so one of them sees the other.
+  private volatile @Nullable WaitingUse waiting;
+  private volatile boolean givenUp;
 
   /** Where the bytes come from: the party's own range, whose buffer is pinned meanwhile. */
   record Source(Payload payload, ShrinkablePageRange range) {}
@@ -70,6 +78,10 @@ final class Filling {
       return;
     }
     WaitingUse use = new WaitingUse(into.range(), buffer.pages(), waitNanos, parties.workers());
+    waiting = use;
+    if (givenUp) {
+      use.giveUp();
+    }
     var _ =
         use.result()
             .whenComplete((fresh, failure) -> {
@@ -83,6 +95,15 @@ final class Filling {
               }
             });
     onWorker(buffer, use);
+  }
+
+  /** Nobody wants the buffer any more: waits no longer for its pages. */
+  void giveUp() {
+    givenUp = true;
+    WaitingUse use = waiting;
+    if (use != null) {
+      use.giveUp();
+    }
   }
 
   private void onWorker(Buffer buffer, Runnable work) {
@@ -106,14 +127,16 @@ final class Filling {
   }
 
   private void copyPayload(long offset) {
-    if (source == null || request.size() == 0) {
+    Source from = source;
+    source = null;
+    if (from == null || request.size() == 0) {
       return;
     }
-    switch (source.payload()) {
+    switch (from.payload()) {
       case Payload.Bytes data -> into.range().write(offset, data.bytes());
       case Payload.Slice slice ->
           // The length that was checked, and that the buffer has, is the length that is copied.
-          RangeCopy.copy(source.range(), slice.offset(), into.range(), offset, request.size());
+          RangeCopy.copy(from.range(), slice.offset(), into.range(), offset, request.size());
     }
     parties.observer().copied(request.size());
   }

@@ -1,7 +1,6 @@
 package dev.pagetide.server.transaction;
 
 import dev.pagetide.server.page.PageFailure;
-import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import java.util.List;
@@ -32,6 +31,9 @@ public final class Party {
   private final ConcurrentHashMap<Long, Transaction> incoming = new ConcurrentHashMap<>();
 
   private volatile @Nullable Throwable ended;
+
+  /** What was begun last; it may have ended. */
+  private volatile @Nullable Filling current;
 
   Party(Parties parties, Seat seat, Peer peer, Outlet outlet) {
     this.parties = parties;
@@ -103,7 +105,7 @@ public final class Party {
             fail(command, why, next);
           }
         };
-    new Filling(parties, seat, request, null, done).start(parties.terms().allocationWaitNanos());
+    begin(new Filling(parties, seat, request, null, done), parties.terms().allocationWaitNanos());
   }
 
   /**
@@ -114,7 +116,7 @@ public final class Party {
    */
   public void transact(long command, Outgoing outgoing, Payload payload, Runnable next) {
     Transaction transaction;
-    Pinned pinned;
+    Buffer pinned;
     try {
       transaction = begin(command, outgoing);
     } catch (RuntimeException e) {
@@ -137,7 +139,7 @@ public final class Party {
         new Filling.Done() {
           @Override
           public void filled(Buffer buffer) {
-            pinned.unpin();
+            unpin(pinned);
             boolean spam = buffer.oneWaySpam();
             if (target.receive(transaction, buffer) && outgoing.oneWay()) {
               if (spam) {
@@ -150,7 +152,7 @@ public final class Party {
 
           @Override
           public void noRoom(Throwable why) {
-            pinned.unpin();
+            unpin(pinned);
             boolean died = why instanceof PageFailure.Closed && !session().range().isClosed();
             transaction.end(
                 died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
@@ -163,8 +165,18 @@ public final class Party {
             noRoom(why);
           }
         };
-    new Filling(parties, target.seat, request, pinned.source(), done)
-        .start(parties.allocationWaitNanos(outgoing));
+    Filling filling = new Filling(parties, target.seat, request, source(payload), done);
+    transaction.fills(filling);
+    begin(filling, parties.allocationWaitNanos(outgoing));
+  }
+
+  /** One filling at a time: the next command begins when it has ended. */
+  private void begin(Filling filling, long waitNanos) {
+    current = filling;
+    if (ended != null) {
+      filling.giveUp();
+    }
+    filling.start(waitNanos);
   }
 
   private Transaction begin(long command, Outgoing outgoing) {
@@ -249,7 +261,7 @@ public final class Party {
       next.run();
       return;
     }
-    Pinned pinned;
+    Buffer pinned;
     try {
       pinned = pin(payload);
     } catch (RuntimeException e) {
@@ -257,26 +269,31 @@ public final class Party {
       fail(command, e, next);
       return;
     }
-    fillReply(command, transaction, payload.length(), pinned, next);
+    fillReply(command, transaction, payload, pinned, next);
   }
 
   private void fillReply(
-      long command, Transaction transaction, long size, Pinned pinned, Runnable next) {
+      long command,
+      Transaction transaction,
+      Payload payload,
+      @Nullable Buffer pinned,
+      Runnable next) {
     Party asker = transaction.asker();
     BufferRequest request =
-        new BufferRequest(size, false, transaction.outgoing().clearOnFree(), session().rangeId());
+        new BufferRequest(
+            payload.length(), false, transaction.outgoing().clearOnFree(), session().rangeId());
     Filling.Done done =
         new Filling.Done() {
           @Override
           public void filled(Buffer buffer) {
-            pinned.unpin();
+            unpin(pinned);
             acceptIf(asker.receiveReply(transaction, buffer), command, transaction.id());
             next.run();
           }
 
           @Override
           public void noRoom(Throwable why) {
-            pinned.unpin();
+            unpin(pinned);
             boolean over = why instanceof PageFailure.Closed;
             transaction.end(over ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
             fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
@@ -288,13 +305,14 @@ public final class Party {
               noRoom(why);
               return;
             }
-            pinned.unpin();
+            unpin(pinned);
             transaction.giveUpReply();
             fail(command, why, next);
           }
         };
-    new Filling(parties, asker.seat, request, pinned.source(), done)
-        .start(parties.terms().allocationWaitNanos());
+    Filling filling = new Filling(parties, asker.seat, request, source(payload), done);
+    transaction.fills(filling);
+    begin(filling, parties.terms().allocationWaitNanos());
   }
 
   /** Takes a reply whose buffer is filled; false if nobody waits for it any more. */
@@ -382,25 +400,22 @@ public final class Party {
     }
   }
 
-  /** A payload that stays where it is until it is copied. */
-  private record Pinned(
-      Filling.Source source, @Nullable BufferAllocator in, @Nullable Buffer held) {
-    void unpin() {
-      if (in != null && held != null) {
-        in.unpin(held);
-      }
+  /** Keeps a payload's buffer where it is until it is copied; null: it lies in none. */
+  private @Nullable Buffer pin(Payload payload) {
+    if (payload instanceof Payload.Slice slice && slice.length() != 0 && seat.hasBuffers()) {
+      return seat.buffers().pin(slice.offset(), slice.length());
+    }
+    return null;
+  }
+
+  private void unpin(@Nullable Buffer pinned) {
+    if (pinned != null) {
+      seat.buffers().unpin(pinned);
     }
   }
 
-  private Pinned pin(Payload payload) {
-    Filling.Source source = new Filling.Source(payload, seat.range());
-    if (payload instanceof Payload.Slice slice
-        && slice.length() != 0
-        && seat.range().mode() == RangeMode.BUFFERS) {
-      BufferAllocator in = seat.buffers();
-      return new Pinned(source, in, in.pin(slice.offset(), slice.length()));
-    }
-    return new Pinned(source, null, null);
+  private Filling.Source source(Payload payload) {
+    return new Filling.Source(payload, seat.range());
   }
 
   /** Takes a transaction that has ended out of the mailbox, and its buffer back. */
@@ -437,6 +452,10 @@ public final class Party {
     }
     for (Transaction transaction : asked.values()) {
       transaction.end(TransactionOutcome.ASKER_DIED, null);
+    }
+    Filling unfinished = current;
+    if (unfinished != null) {
+      unfinished.giveUp();
     }
     mailbox.close();
     seat.leave(this);

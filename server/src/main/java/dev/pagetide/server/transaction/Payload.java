@@ -26,7 +26,7 @@ public sealed interface Payload {
    * Bytes of the party's own range.
    *
    * @param offset bytes from the range's start, unsigned
-   * @param length bytes, unsigned
+   * @param length bytes
    */
   record Slice(long offset, long length) implements Payload {}
 }

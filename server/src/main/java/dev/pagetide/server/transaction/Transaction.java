@@ -50,6 +50,9 @@ public final class Transaction {
   @GuardedBy("this")
   private @Nullable Future<?> timeout;
 
+  @GuardedBy("this")
+  private @Nullable Filling filling;
+
   Transaction(
       Parties parties, long id, long command, Party asker, Party target, Outgoing outgoing) {
     this.parties = parties;
@@ -117,6 +120,18 @@ public final class Transaction {
     return outgoing.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
   }
 
+  /** What fills a buffer for it now, and is to be given up when it ends; null: nothing. */
+  void fills(@Nullable Filling now) {
+    boolean tooLate;
+    synchronized (this) {
+      filling = now;
+      tooLate = state == State.OVER;
+    }
+    if (tooLate && now != null) {
+      now.giveUp();
+    }
+  }
+
   /** What is to be cancelled when it ends. */
   void timeOutBy(Future<?> timer) {
     synchronized (this) {
@@ -134,6 +149,7 @@ public final class Transaction {
       return false;
     }
     buffer = filled;
+    filling = null;
     state = State.WAITING;
     return true;
   }
@@ -192,6 +208,7 @@ public final class Transaction {
     State before;
     Buffer held;
     Future<?> timer;
+    Filling unfinished;
     synchronized (this) {
       before = state;
       if (before == State.OVER) {
@@ -200,9 +217,14 @@ public final class Transaction {
       state = State.OVER;
       held = buffer;
       timer = timeout;
+      unfinished = filling;
+      filling = null;
     }
     if (timer != null) {
       timer.cancel(false);
+    }
+    if (unfinished != null) {
+      unfinished.giveUp();
     }
     asker.forgetAsked(this);
     target.forgetIncoming(this);
