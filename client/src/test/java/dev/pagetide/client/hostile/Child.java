@@ -11,7 +11,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** A process that answers each line it is sent with one line. Ends with this object. */
-final class Child implements AutoCloseable {
+public final class Child implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 60;
 
   private final Process process;
@@ -25,7 +25,7 @@ final class Child implements AutoCloseable {
   }
 
   /** Starts {@code main} with this process's Java and class path. */
-  static Child start(Class<?> main, String... arguments) throws IOException {
+  public static Child start(Class<?> main, String... arguments) throws IOException {
     return start(List.of(), List.of("-XX:TieredStopAtLevel=1"), main, arguments);
   }
 
@@ -33,18 +33,17 @@ final class Child implements AutoCloseable {
    * As above, in another way.
    *
    * @param prefix a command that runs the one that follows it in its own place
-   * @param javaOptions options of the JVM, beside those that all have
+   * @param javaOptions options of the JVM, beside those that all have, or in their place
    */
-  static Child start(
+  public static Child start(
       List<String> prefix, List<String> javaOptions, Class<?> main, String... arguments)
       throws IOException {
     List<String> command = new ArrayList<>(prefix);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx128m"));
     command.addAll(javaOptions);
     command.addAll(
         List.of(
-            "-XX:+UseSerialGC",
-            "-Xmx128m",
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
             System.getProperty("java.class.path"),
@@ -54,12 +53,13 @@ final class Child implements AutoCloseable {
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
   }
 
-  long pid() {
+  /** Its process id. */
+  public long pid() {
     return process.pid();
   }
 
   /** The next line it says. */
-  String readLine() throws IOException {
+  public String readLine() throws IOException {
     String line = answers.readLine();
     if (line == null) {
       throw new IOException("process " + process.pid() + " ended");
@@ -68,14 +68,14 @@ final class Child implements AutoCloseable {
   }
 
   /** Sends a command and waits for the answer. */
-  String ask(String command) throws IOException {
+  public String ask(String command) throws IOException {
     commands.write(command + "\n");
     commands.flush();
     return readLine();
   }
 
   /** Sends a command; its answer comes while the caller does something else. */
-  CompletableFuture<String> askAsync(String command) {
+  public CompletableFuture<String> askAsync(String command) {
     CompletableFuture<String> answer = new CompletableFuture<>();
     Thread.ofVirtual()
         .start(() -> {
@@ -89,13 +89,14 @@ final class Child implements AutoCloseable {
   }
 
   /** Sends KILL and waits for the end. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     process.destroyForcibly();
     if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
       throw new IllegalStateException("process " + process.pid() + " does not end");
     }
   }
 
+  /** Kills it if it still runs. */
   @Override
   public void close() {
     process.destroyForcibly();
