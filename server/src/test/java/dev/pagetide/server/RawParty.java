@@ -134,7 +134,7 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
     onError(Status.OK.asRuntimeException());
   }
 
-  RawSession session() {
+  public RawSession session() {
     return session;
   }
 
@@ -183,7 +183,7 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
     return await(id).getAttached();
   }
 
-  long allocate(long size) {
+  public long allocate(long size) {
     ExchangeResponse answer = await(allocateLater(size, false));
     assertThat(answer.hasAllocated()).as(answer.toString()).isTrue();
     return answer.getAllocated().getOffset();
@@ -239,7 +239,7 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
   }
 
   /** Frees buffers, all of which can be freed. */
-  void free(Long... offsets) {
+  public void free(Long... offsets) {
     ExchangeResponse answer = await(freeLater(offsets));
     assertThat(answer.hasAccepted()).as(answer.toString()).isTrue();
   }

@@ -163,6 +163,11 @@ public final class TestServer implements AutoCloseable {
     return ShrinkerServiceGrpc.newBlockingStub(connect()).withDeadlineAfter(30, TimeUnit.SECONDS);
   }
 
+  /** As {@link #shrinker}, for more calls than a deadline of one stub's making allows. */
+  public ShrinkerServiceBlockingStub shrinkerWithoutDeadline() {
+    return ShrinkerServiceGrpc.newBlockingStub(connect());
+  }
+
   List<RangeSummary> ranges() {
     return shrinker().listRanges(ListRangesRequest.getDefaultInstance()).getRangesList();
   }
@@ -188,7 +193,7 @@ public final class TestServer implements AutoCloseable {
     return values;
   }
 
-  double metric(String series) {
+  public double metric(String series) {
     Double value = metrics().get(series);
     assertThat(value).as(series).isNotNull();
     return value == null ? Double.NaN : value;
@@ -238,7 +243,7 @@ public final class TestServer implements AutoCloseable {
   }
 
   /** Ends the server and asserts that it logged no stack trace; returns what it logged. */
-  String stopWithoutStackTrace() throws Exception {
+  public String stopWithoutStackTrace() throws Exception {
     disconnect();
     assertThat(process.terminate()).isEqualTo(0);
     String errors = process.errors();

@@ -140,13 +140,7 @@ public final class Party {
           @Override
           public void filled(Buffer buffer) {
             unpin(pinned);
-            boolean spam = buffer.oneWaySpam();
-            if (target.receive(transaction, buffer) && outgoing.oneWay()) {
-              if (spam) {
-                parties.observer().spam();
-              }
-              accept(command, spam);
-            }
+            arrive(command, transaction, buffer);
             next.run();
           }
 
@@ -223,21 +217,33 @@ public final class Party {
     }
   }
 
-  /** Takes a transaction whose buffer is filled into the mailbox; false if it has ended. */
-  private boolean receive(Transaction transaction, Buffer filled) {
+  /**
+   * Puts a transaction whose buffer is filled into its receiver's mailbox. From there on nobody
+   * tells the sender of a one-way how it ended, so it is answered here.
+   */
+  private void arrive(long command, Transaction transaction, Buffer filled) {
+    Party target = transaction.target();
+    boolean spam = filled.oneWaySpam();
+    boolean oneWay = transaction.outgoing().oneWay();
     if (!transaction.tryArrive(filled)) {
-      seat.discard(filled);
-      return false;
+      target.seat.discard(filled); // it has ended, and its end told us
+    } else if (target.mailbox.post(new Event.Delivered(transaction))) {
+      if (transaction.isOver()) {
+        target.mailbox.remove(transaction); // RACE: it ended before it lay there to be taken out
+      }
+      if (oneWay) {
+        if (spam) {
+          parties.observer().spam();
+        }
+        accept(command, spam);
+      }
+    } else {
+      Throwable died = new TransactionFailure.TargetDied(transaction.outgoing().target());
+      transaction.end(TransactionOutcome.TARGET_DIED, died);
+      if (oneWay) {
+        answer(new Event.Failed(command, died));
+      }
     }
-    if (!mailbox.post(new Event.Delivered(transaction))) {
-      transaction.end(
-          TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(session().name()));
-      return false;
-    }
-    if (transaction.isOver()) {
-      mailbox.remove(transaction); // RACE: it ended before it lay there to be taken out
-    }
-    return true;
   }
 
   /**
