@@ -39,7 +39,7 @@ final class ArchitectureTest {
           "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"));
 
   private static final Set<String> BUILT =
-      Set.of("os", "page", "session", "pressure", "rpc", "handoff");
+      Set.of("os", "page", "session", "transaction", "pressure", "rpc", "handoff");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

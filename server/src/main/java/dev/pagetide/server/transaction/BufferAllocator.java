@@ -19,10 +19,11 @@ import org.jspecify.annotations.Nullable;
  * <p>A page is USED exactly when a live buffer overlaps it, whatever that buffer's state; pages of
  * a reserved buffer that {@link Buffer#hasPages has none yet} excepted, until it gains them.
  *
- * <p>Every method may be called by any number of threads at once, {@link #close} included. Every
- * method but {@link #allocate}, {@link #finishFree}, {@link #free} and {@link #abandon} of a buffer
- * to be cleared is quick: it takes some steps down a tree per buffer it is told of, and makes no
- * system call but the clock's. Where a method throws, nothing has changed.
+ * <p>Every method may be called by any number of threads at once, {@link #close} included. {@link
+ * #allocate} may wait for memory; {@link #finishFree}, {@link #free} and {@link #abandon} of a
+ * buffer to be cleared copy zeros. The others take some steps down a tree ({@link #delivered} and
+ * {@link #close} walk all buffers), wait for nobody who does more, and make no system call but the
+ * clock's. Where a method throws, nothing has changed.
  *
  * <p>The seed is Binder's allocator ({@code drivers/android/binder_alloc.c} and, in Rust, {@code
  * binder/range_alloc}, Linux 6.18).
@@ -405,7 +406,7 @@ public final class BufferAllocator {
 
   @GuardedBy("lock")
   private void checkOpen() {
-    if (closed || range.isClosed()) {
+    if (closed) {
       throw new PageFailure.Closed();
     }
   }

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.transaction;
+
+import org.jspecify.annotations.NullMarked;
