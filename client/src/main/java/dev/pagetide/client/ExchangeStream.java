@@ -179,6 +179,13 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     return ended;
   }
 
+  /** Why commands are of no use any more; null while the stream lives, as far as we know. */
+  @Nullable PagetideException failure() {
+    synchronized (lock) {
+      return failure;
+    }
+  }
+
   /** Ends the stream, then its session. Never fails and never waits. */
   void close() {
     end(StreamEnd.closedByUs());

@@ -105,11 +105,7 @@ final class Party {
       throw new IllegalArgumentException("sizeBytes=" + size + " is negative");
     }
     if (!bytes.isMapped()) {
-      return size > bytes.maxDataBytes()
-          ? CompletableFuture.failedFuture(
-              tooMuch(size, "; the range's file is not mapped here (" + session.whyRemote() + ")"))
-          : CompletableFuture.completedFuture(
-              new StagedBuffer(this, bytes.staged(0, size), 0, size, false));
+      return stageHere(size);
     }
     CompletableFuture<StagedBuffer> result = new CompletableFuture<>();
     ExchangeStream.Command command =
@@ -127,6 +123,18 @@ final class Party {
     giveUpWith(result, command, null);
     limit("Allocate", result, callTimeout);
     return result;
+  }
+
+  private CompletableFuture<StagedBuffer> stageHere(long size) {
+    PagetideException failure = stream.failure();
+    if (failure == null && size > bytes.maxDataBytes()) {
+      failure =
+          tooMuch(size, "; the range's file is not mapped here (" + session.whyRemote() + ")");
+    }
+    return failure != null
+        ? CompletableFuture.failedFuture(failure)
+        : CompletableFuture.completedFuture(
+            new StagedBuffer(this, bytes.staged(0, size), 0, size, false));
   }
 
   private StagedBuffer staged(ExchangeResponse event, long size) {
