@@ -223,8 +223,7 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
             .setData(data)
             .setCode((int) number)
             .setFlags(oneWay ? TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE : 0)
-            .setSender(
-                TransactionSender.newBuilder().setName("asker").setUid(1000).setPid(42)));
+            .setSender(TransactionSender.newBuilder().setName("asker").setUid(1000).setPid(42)));
   }
 
   void transact(Transaction.Builder transaction) {

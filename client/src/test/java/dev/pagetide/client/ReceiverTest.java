@@ -275,8 +275,7 @@ final class ReceiverTest {
     open(transaction -> {
       transaction.replyAsync(Payload.NONE);
       second.complete(
-          catchThrowableOfType(
-              PagetideException.class, () -> transaction.reply(payload("again"))));
+          catchThrowableOfType(PagetideException.class, () -> transaction.reply(payload("again"))));
       transaction.refuse("too late");
     });
 
@@ -293,8 +292,7 @@ final class ReceiverTest {
     CompletableFuture<PagetideException> failure = new CompletableFuture<>();
     open(transaction ->
         failure.complete(
-            catchThrowableOfType(
-                PagetideException.class, () -> transaction.reply(Payload.NONE))));
+            catchThrowableOfType(PagetideException.class, () -> transaction.reply(Payload.NONE))));
 
     server.transact(1, true, TEXT);
 
@@ -333,11 +331,9 @@ final class ReceiverTest {
     server.transact(1, false, TEXT);
     ExchangeRequest reply = server.next(CommandCase.REPLY);
     expectFree(16); // the handler has returned
-    server.fail(
-        reply, Status.Code.OUT_OF_RANGE, ErrorReason.ERROR_REASON_PAST_END, "no");
+    server.fail(reply, Status.Code.OUT_OF_RANGE, ErrorReason.ERROR_REASON_PAST_END, "no");
 
-    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal())
-        .contains("without a reply");
+    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("without a reply");
   }
 
   @Test
@@ -358,8 +354,7 @@ final class ReceiverTest {
     await().until(over::isDone);
     assertThat(transaction.isOver()).isTrue();
     assertThat(
-            catchThrowableOfType(
-                    PagetideException.class, () -> transaction.reply(Payload.NONE))
+            catchThrowableOfType(PagetideException.class, () -> transaction.reply(Payload.NONE))
                 .reason())
         .contains(ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     assertThat(text(transaction)).isEqualTo(TEXT); // its buffer stays
@@ -535,8 +530,7 @@ final class ReceiverTest {
           closed.acquire();
           bytes.complete(text(data));
           reply.complete(
-              catchThrowableOfType(
-                  PagetideException.class, () -> transaction.reply(Payload.NONE)));
+              catchThrowableOfType(PagetideException.class, () -> transaction.reply(Payload.NONE)));
         });
     server.transact(1, false, TEXT);
 
@@ -545,8 +539,7 @@ final class ReceiverTest {
     closed.release();
 
     assertThat(join(bytes)).isEqualTo(TEXT);
-    assertThat(join(reply).code())
-        .isIn(Status.Code.FAILED_PRECONDITION, Status.Code.ABORTED);
+    assertThat(join(reply).code()).isIn(Status.Code.FAILED_PRECONDITION, Status.Code.ABORTED);
     assertThat(join(receiver.ended().toCompletableFuture()).cause())
         .isEqualTo(SessionEnd.Cause.CLOSED);
     await().until(server.cancelled::isDone);

@@ -43,8 +43,7 @@ final class SenderTest {
 
   private Sender open(PagetideClient by) {
     Sender sender =
-        by.openSender(
-            SenderOptions.DEFAULT.withErrors((thread, failure) -> errors.add(failure)));
+        by.openSender(SenderOptions.DEFAULT.withErrors((thread, failure) -> errors.add(failure)));
     assertThat(server.next(CommandCase.ATTACH).getAttach().getReceives()).isFalse();
     return sender;
   }
@@ -194,8 +193,7 @@ final class SenderTest {
     CompletableFuture<SendResult> sent =
         sender.sendAsync(Target.named("store"), -1, payload("news"), new SendOptions(true));
     ExchangeRequest command = server.next(CommandCase.TRANSACT);
-    server.answer(
-        command, event -> event.setAccepted(Accepted.newBuilder().setOneWaySpam(true)));
+    server.answer(command, event -> event.setAccepted(Accepted.newBuilder().setOneWaySpam(true)));
 
     assertThat(join(sent).oneWaySpam()).isTrue();
     assertThat(command.getTransact().getFlags()).isEqualTo(3);
@@ -391,8 +389,7 @@ final class SenderTest {
             .thenRun(() ->
                 nested.complete(
                     catchThrowableOfType(
-                        IllegalStateException.class,
-                        () -> sender.send(STORE, 2, Payload.NONE))));
+                        IllegalStateException.class, () -> sender.send(STORE, 2, Payload.NONE))));
 
     server.accept(server.next(CommandCase.TRANSACT));
 

@@ -38,7 +38,12 @@ public record CommandIo(
             && environment.getOrDefault("NO_COLOR", "").isEmpty()
             && !environment.getOrDefault("TERM", "dumb").equals("dumb");
     return new CommandIo(
-        System.in, stream(FileDescriptor.out), stream(FileDescriptor.err), environment, terminal, colour);
+        System.in,
+        stream(FileDescriptor.out),
+        stream(FileDescriptor.err),
+        environment,
+        terminal,
+        colour);
   }
 
   private static PrintStream stream(FileDescriptor descriptor) {

@@ -95,7 +95,8 @@ final class ReceiveCommand implements Callable<Integer> {
                     .withErrors((thread, failure) -> end.completeExceptionally(failure)),
                 new Taking(io, out, end)::take)) {
       io.err()
-          .println("receiving as " + TerminalText.escape(name) + ", " + receiver.sizeBytes() + " bytes");
+          .println(
+              "receiving as " + TerminalText.escape(name) + ", " + receiver.sizeBytes() + " bytes");
       var _ = receiver.ended().thenAccept(end::complete);
       SessionEnd ended = await(end);
       if (ended != null) {
@@ -111,7 +112,8 @@ final class ReceiveCommand implements Callable<Integer> {
       return end.join();
     } catch (java.util.concurrent.CompletionException e) {
       throw new CommandFailure(
-          "the bytes cannot be written: " + (e.getCause() == null ? e : e.getCause()).getMessage(), e);
+          "the bytes cannot be written: " + (e.getCause() == null ? e : e.getCause()).getMessage(),
+          e);
     }
   }
 
@@ -129,7 +131,9 @@ final class ReceiveCommand implements Callable<Integer> {
     }
   }
 
-  /** Standard output, which is not this command's to close, and fails where it cannot be written. */
+  /**
+   * Standard output, which is not this command's to close, and fails where it cannot be written.
+   */
   private static final class Shared extends OutputStream {
     private final java.io.PrintStream out;
 
@@ -192,16 +196,15 @@ final class ReceiveCommand implements Callable<Integer> {
   /** One line about a transaction: who sent it, and what. */
   static String line(ReceivedTransaction transaction) {
     return line(
-        transaction.sender(),
-        transaction.code(),
-        transaction.isOneWay(),
-        transaction.sizeBytes());
+        transaction.sender(), transaction.code(), transaction.isOneWay(), transaction.sizeBytes());
   }
 
   static String line(SenderIdentity sender, int code, boolean oneWay, long bytes) {
     return "from %s, pid %s, uid %s: %s, code %s, %d bytes"
         .formatted(
-            sender.name().isEmpty() ? "a sender without a name" : TerminalText.escape(sender.name()),
+            sender.name().isEmpty()
+                ? "a sender without a name"
+                : TerminalText.escape(sender.name()),
             sender.pid().isPresent() ? Integer.toString(sender.pid().getAsInt()) : "?",
             sender.uid().isPresent() ? Long.toString(sender.uid().getAsLong()) : "?",
             oneWay ? "one-way" : "two-way",
