@@ -20,7 +20,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -408,16 +407,16 @@ final class ReceiverTest {
 
   @Test
   void handle_allWaitForAnswersOfTheirOwnStream_answersStillCome() {
-    AtomicReference<Sender> own = new AtomicReference<>();
+    CompletableFuture<Sender> own = new CompletableFuture<>();
     Receiver receiver =
         open(
             options().withMaxQueued(1),
             transaction -> {
-              try (Reply reply = own.get().ask(Target.named("other"), 9, Payload.NONE)) {
+              try (Reply reply = own.join().ask(Target.named("other"), 9, Payload.NONE)) {
                 transaction.replyAsync(payload(text(reply.data())));
               }
             });
-    own.set(receiver.sender());
+    own.complete(receiver.sender());
 
     server.transact(1, false, TEXT);
     ExchangeRequest asked = server.next(CommandCase.TRANSACT);

@@ -1,5 +1,6 @@
 package dev.pagetide.client;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -61,7 +62,7 @@ final class SenderTest {
     await().until(future::isDone);
     CompletionException thrown =
         catchThrowableOfType(CompletionException.class, () -> future.join());
-    return (PagetideException) thrown.getCause();
+    return (PagetideException) requireNonNull(thrown.getCause());
   }
 
   @Test
