@@ -92,7 +92,7 @@ final class ReceiverTest {
       sender.complete(transaction.sender());
       assertThat(transaction.isOneWay()).isFalse();
       assertThat(transaction.code()).isEqualTo(3);
-      transaction.replyAsync(payload(text(transaction).toUpperCase(java.util.Locale.ROOT)));
+      var _ = transaction.replyAsync(payload(text(transaction).toUpperCase(java.util.Locale.ROOT)));
     });
 
     server.transact(3, false, TEXT);
@@ -272,7 +272,7 @@ final class ReceiverTest {
   void reply_twice_failsCleanlyAndSendsOne() {
     CompletableFuture<PagetideException> second = new CompletableFuture<>();
     open(transaction -> {
-      transaction.replyAsync(Payload.NONE);
+      var _ = transaction.replyAsync(Payload.NONE);
       second.complete(
           catchThrowableOfType(PagetideException.class, () -> transaction.reply(payload("again"))));
       transaction.refuse("too late");
@@ -325,7 +325,9 @@ final class ReceiverTest {
 
   @Test
   void reply_failsAfterTheHandlerReturned_isRefused() {
-    open(transaction -> transaction.replyAsync(payload("bad")));
+    open(transaction -> {
+      var _ = transaction.replyAsync(payload("bad"));
+    });
 
     server.transact(1, false, TEXT);
     ExchangeRequest reply = server.next(CommandCase.REPLY);
@@ -413,7 +415,7 @@ final class ReceiverTest {
             options().withMaxQueued(1),
             transaction -> {
               try (Reply reply = own.join().ask(Target.named("other"), 9, Payload.NONE)) {
-                transaction.replyAsync(payload(text(reply.data())));
+                var _ = transaction.replyAsync(payload(text(reply.data())));
               }
             });
     own.complete(receiver.sender());
@@ -488,7 +490,7 @@ final class ReceiverTest {
           } catch (IllegalStateException e) {
             blocked.complete(e);
           }
-          transaction.replyAsync(payload("async"));
+          var _ = transaction.replyAsync(payload("async"));
         });
 
     server.transact(1, false, TEXT);
