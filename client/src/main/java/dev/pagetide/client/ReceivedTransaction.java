@@ -50,7 +50,7 @@ public final class ReceivedTransaction implements AutoCloseable {
   @GuardedBy("this")
   private boolean kept;
 
-  /** Said of one that nobody is going to answer; null while somebody may. */
+  /** Why nobody is going to answer; empty while somebody may. */
   @GuardedBy("this")
   private String abandoned = "";
 

@@ -73,9 +73,9 @@ public final class Receiver implements AutoCloseable {
   }
 
   /**
-   * Ends the receiver. Handlers that run are not disturbed, and can read their bytes until they
-   * return; kept transactions, until they are closed. Calling it again does nothing; it never fails
-   * and never waits.
+   * Ends the receiver. Handlers that run are not disturbed: bytes that they, or whoever kept a
+   * transaction, have asked for stay readable until they are freed; bytes not asked for yet are
+   * gone. Calling it again does nothing; it never fails and never waits.
    */
   @Override
   public void close() {

@@ -251,6 +251,7 @@ final class TransactionsServerTest {
     Sender sender = sender(client);
     CompletableFuture<Reply> asked = sender.askAsync(STORE, 1, Payload.of(new byte[] {7}));
     ReceivedTransaction transaction = arrived.join();
+    MemorySegment data = transaction.data();
 
     server.kill();
 
@@ -264,7 +265,7 @@ final class TransactionsServerTest {
     assertThat(receiver.ended().toCompletableFuture().join().cause())
         .isEqualTo(SessionEnd.Cause.SERVER_LOST);
     assertThat(transaction.isOver()).isTrue();
-    assertThat(bytes(transaction.data())).containsExactly(7); // mapped until it is closed
+    assertThat(bytes(data)).containsExactly(7); // mapped until it is closed
     transaction.close();
   }
 }
