@@ -62,16 +62,15 @@ public final class PageRange implements AutoCloseable {
     this.users = new PageUsers(ticket.pageCount());
   }
 
-  /** A range whose session {@code stream} is, and whose file is mapped. */
-  static PageRange shared(
-      UnaryCalls calls, SessionTicket ticket, SessionStream stream, SharedPages pages) {
-    return new PageRange(calls, ticket, stream, pages, "");
+  /** The range of a session that was just opened. */
+  static PageRange of(UnaryCalls calls, OpenedSession session) {
+    return new PageRange(
+        calls, session.ticket(), session.stream(), session.pages(), session.whyRemote());
   }
 
-  /** A range whose session {@code stream} is; a null stream means another process owns it. */
-  static PageRange remote(
-      UnaryCalls calls, SessionTicket ticket, @Nullable SessionStream stream, String why) {
-    return new PageRange(calls, ticket, stream, null, why);
+  /** A range on a session that another process, or client, owns. */
+  static PageRange attached(UnaryCalls calls, SessionTicket ticket, String why) {
+    return new PageRange(calls, ticket, null, null, why);
   }
 
   /** Bytes in a page. */

@@ -1,16 +1,11 @@
 package dev.pagetide.client;
 
-import static java.util.Objects.requireNonNull;
-
-import dev.pagetide.v1.OpenRangeRequest;
-import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.RangeMode;
 import io.grpc.ConnectivityState;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
-import io.grpc.Status;
 import io.grpc.netty.NettyChannelBuilder;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -18,12 +13,8 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +37,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>Connecting is done by the first call, which fails with UNAVAILABLE if there is no server. Any
- * number of threads may share a client and its ranges. The client does not log; where Netty logs to
- * {@code java.util.logging} it silences one warning that every Unix connection causes.
+ * number of threads may share a client and what it opened. The client does not log; where Netty
+ * logs to {@code java.util.logging} it silences one warning that every Unix connection causes.
  */
 public final class PagetideClient implements AutoCloseable {
 
@@ -67,11 +58,8 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   private final ManagedChannel channel;
-  private final ClientOptions options;
   private final UnaryCalls calls;
-  private final SharedFiles files;
-  private final Set<SessionStream> sessions = ConcurrentHashMap.newKeySet();
-  private volatile boolean closed;
+  private final SessionOpener sessions;
 
   /** A client on a channel, which it owns from now on, and which is no Unix socket's. */
   PagetideClient(ManagedChannel channel, ClientOptions options) {
@@ -80,9 +68,8 @@ public final class PagetideClient implements AutoCloseable {
 
   private PagetideClient(ManagedChannel channel, @Nullable Path socket, ClientOptions options) {
     this.channel = channel;
-    this.options = options;
     this.calls = new UnaryCalls(channel, options);
-    this.files = new SharedFiles(socket, options);
+    this.sessions = new SessionOpener(channel, socket, options);
   }
 
   /** Where a server is looked for by default: {@code $XDG_RUNTIME_DIR/pagetide} or /tmp. */
@@ -192,89 +179,67 @@ public final class PagetideClient implements AutoCloseable {
   /** {@link #open} without waiting. Cancelling the future gives the session up. */
   public CompletableFuture<PageRange> openAsync(OpenOptions open) {
     reconnectSoon();
-    OpenRangeRequest request =
-        OpenRangeRequest.newBuilder()
-            .setName(open.name())
-            .setSizeBytes(open.sizeBytes())
-            .setMode(RangeMode.RANGE_MODE_PAGES)
-            .build();
-    SessionStream stream = SessionStream.start(channel, request);
-    sessions.add(stream);
-    var _ = stream.ended().thenRun(() -> sessions.remove(stream));
-    if (closed) {
-      stream.close();
-    }
-    CompletableFuture<PageRange> result = new CompletableFuture<>();
-    var _ =
-        stream
-            .opened()
-            .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
-            .whenComplete((opened, failure) -> settle(result, stream, opened, failure));
-    var _ =
-        result.whenComplete((range, failure) -> {
-          if (failure != null) {
-            stream.close();
-          }
-        });
-    return result;
+    return sessions.open(
+        open,
+        RangeMode.RANGE_MODE_PAGES,
+        session -> CompletableFuture.completedFuture(PageRange.of(calls, session)));
   }
 
-  private void settle(
-      CompletableFuture<PageRange> result,
-      SessionStream stream,
-      @Nullable Opened opened,
-      @Nullable Throwable failure) {
-    if (opened == null) {
-      result.completeExceptionally(
-          failure instanceof TimeoutException
-              ? PagetideException.local(
-                  Status.Code.DEADLINE_EXCEEDED,
-                  "OpenRange: no answer within " + options.callTimeout())
-              : failure);
-      return;
-    }
-    SessionTicket ticket;
-    try {
-      ticket =
-          new SessionTicket(
-              opened.getSession(),
-              opened.getRangeId(),
-              WireNumbers.positive("page_size", opened.getPageSize()),
-              WireNumbers.positive("page_count", opened.getPageCount()),
-              WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
-              opened.getServerInstance());
-    } catch (PagetideException | IllegalArgumentException e) {
-      result.completeExceptionally(e);
-      return;
-    }
-    var _ =
-        files
-            .fetch(opened, stream)
-            .whenComplete((pages, why) -> settle(result, stream, ticket, pages, why));
+  /**
+   * Opens a session that others may hand bytes to, by its name, and waits until they can.
+   *
+   * <pre>{@code
+   * try (Receiver receiver = client.openReceiver(ReceiverOptions.named("store"), transaction -> {
+   *   MemorySegment bytes = transaction.data(); // in place, until the handler returns
+   *   transaction.reply(Payload.of(store(bytes)));
+   * })) {
+   *   receiver.ended().toCompletableFuture().join();
+   * }
+   * }</pre>
+   *
+   * @param handler called for each transaction; {@link ReceiverOptions#executor} says where
+   * @throws PagetideException as {@link #open}; and UNIMPLEMENTED if the server is an older one
+   */
+  public Receiver openReceiver(ReceiverOptions options, TransactionHandler handler) {
+    return Blocking.await(() -> openReceiverAsync(options, handler));
   }
 
-  private void settle(
-      CompletableFuture<PageRange> result,
-      SessionStream stream,
-      SessionTicket ticket,
-      @Nullable SharedPages pages,
-      @Nullable Throwable why) {
-    PageRange range;
-    if (pages != null) {
-      range = PageRange.shared(calls, ticket, stream, pages);
-    } else {
-      Throwable cause = requireNonNull(why instanceof CompletionException ? why.getCause() : why);
-      if (options.access() == AccessChoice.SHARED) {
-        Blocking.deliver(() -> result.completeExceptionally(cause));
-        return;
-      }
-      range = PageRange.remote(calls, ticket, stream, String.valueOf(cause.getMessage()));
-    }
-    Blocking.deliver(() -> {
-      if (!result.complete(range)) {
-        range.close();
-      }
-    });
+  /** {@link #openReceiver} without waiting. Cancelling the future gives the session up. */
+  public CompletableFuture<Receiver> openReceiverAsync(
+      ReceiverOptions options, TransactionHandler handler) {
+    reconnectSoon();
+    return sessions.open(
+        new OpenOptions(options.name(), options.sizeBytes()),
+        RangeMode.RANGE_MODE_BUFFERS,
+        session -> Receiver.attach(channel, calls, session, options, handler));
+  }
+
+  /**
+   * Opens a session that hands bytes to others, and gets their replies.
+   *
+   * <pre>{@code
+   * try (Sender sender = client.openSender(SenderOptions.DEFAULT);
+   *     StagedBuffer staged = sender.stage(1 << 20)) {
+   *   fill(staged.segment()); // in place, in the memory that the server copies from
+   *   try (Reply reply = sender.ask(Target.named("store"), 1, Payload.of(staged))) {
+   *     use(reply.data());
+   *   }
+   * }
+   * }</pre>
+   *
+   * @throws PagetideException as {@link #open}; and UNIMPLEMENTED if the server is an older one
+   */
+  public Sender openSender(SenderOptions options) {
+    return Blocking.await(() -> openSenderAsync(options));
+  }
+
+  /** {@link #openSender} without waiting. Cancelling the future gives the session up. */
+  public CompletableFuture<Sender> openSenderAsync(SenderOptions options) {
+    reconnectSoon();
+    return sessions.open(
+        options.open(),
+        RangeMode.RANGE_MODE_BUFFERS,
+        session -> Sender.attach(channel, calls, session, options));
   }
 
   /**
@@ -284,7 +249,7 @@ public final class PagetideClient implements AutoCloseable {
    */
   public PageRange attach(SessionTicket ticket) {
     reconnectSoon();
-    return PageRange.remote(calls, ticket, null, "another process, or client, opened it");
+    return PageRange.attached(calls, ticket, "another process, or client, opened it");
   }
 
   /** The operator's side of the same server. */
@@ -301,19 +266,18 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Closes every range that this client opened, and the connection; waits a moment for the server
-   * to be told. Calls in flight fail. Calling it again does nothing.
+   * Closes every range, receiver and sender that this client opened, and the connection; waits a
+   * moment for the server to be told. Calls in flight fail. Calling it again does nothing.
    */
   @Override
   public void close() {
-    closed = true;
-    sessions.forEach(SessionStream::close);
+    sessions.endSessions();
     channel.shutdownNow();
     try {
       var _ = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    files.close();
+    sessions.close();
   }
 }

@@ -50,6 +50,11 @@ public final class PagetideException extends RuntimeException {
         code, reason, text(), retryDelay, outcomeUnknown, completedBytes, this);
   }
 
+  /** The same failure of a call of which nobody knows whether it was done. */
+  PagetideException withUnknownOutcome() {
+    return new PagetideException(code, reason, text(), retryDelay, true, completedBytes, this);
+  }
+
   /** The same failure of a transfer of which {@code bytes} bytes had been done before. */
   PagetideException afterBytes(long bytes, long ofBytes) {
     if (bytes == 0) {

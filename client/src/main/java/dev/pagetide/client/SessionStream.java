@@ -1,6 +1,5 @@
 package dev.pagetide.client;
 
-import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
 import dev.pagetide.v1.Opened;
@@ -76,7 +75,7 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
   @Nullable PagetideException failure() {
     PagetideException ending = failure;
     if (ending == null && closed) {
-      return closedByUs();
+      return StreamEnd.closedByUs().failure();
     }
     return ending;
   }
@@ -98,57 +97,16 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
 
   @Override
   public void onClose(Status status, Metadata trailers) {
-    PagetideException said = StatusMapping.exception("OpenRange", status, trailers);
-    SessionEnd end = end(status, said);
-    failure =
-        switch (end.cause()) {
-          case CLOSED -> closedByUs();
-          case SERVER_STOPPED, SERVER_LOST ->
-              new PagetideException(
-                  Status.Code.UNAVAILABLE,
-                  said.reason().orElse(null),
-                  end.message(),
-                  null,
-                  false,
-                  0,
-                  said);
-          case ENDED_BY_SERVER -> said;
-        };
-    PagetideException beforeOpened = closed ? closedByUs() : said;
+    StreamEnd end =
+        closed
+            ? StreamEnd.closedByUs()
+            : StreamEnd.of("OpenRange", status, trailers, draining.isDone());
+    failure = end.failure();
+    PagetideException beforeOpened =
+        closed ? end.failure() : StatusMapping.exception("OpenRange", status, trailers);
     Blocking.deliver(() -> {
       opened.completeExceptionally(beforeOpened);
-      ended.complete(end);
+      ended.complete(end.end());
     });
-  }
-
-  private SessionEnd end(Status status, PagetideException said) {
-    if (closed) {
-      return new SessionEnd(SessionEnd.Cause.CLOSED, "the client closed the session");
-    }
-    boolean stopping =
-        draining.isDone()
-            || said.reason().filter(r -> r == ErrorReason.ERROR_REASON_SERVER_STOPPING).isPresent();
-    if (stopping || status.isOk()) {
-      return new SessionEnd(
-          SessionEnd.Cause.SERVER_STOPPED, "the server stopped and ended the session");
-    }
-    if (said.reason().isEmpty()) {
-      return new SessionEnd(
-          SessionEnd.Cause.SERVER_LOST,
-          "the connection to the server was lost, and the session with it: " + said.getMessage());
-    }
-    return new SessionEnd(
-        SessionEnd.Cause.ENDED_BY_SERVER, "the server ended the session: " + said.getMessage());
-  }
-
-  private static PagetideException closedByUs() {
-    return new PagetideException(
-        Status.Code.ABORTED,
-        ErrorReason.ERROR_REASON_SESSION_ENDED,
-        "this range was closed by its client",
-        null,
-        false,
-        0,
-        null);
   }
 }

@@ -57,9 +57,10 @@ final class SharedFiles implements AutoCloseable {
   /**
    * Fetches and maps the file of a session that was just opened.
    *
+   * @param keepFile whether pieces of it are to be mapped anew
    * @return fails with {@link PagetideException}, whose message says why there is no file
    */
-  CompletableFuture<SharedPages> fetch(Opened opened, SessionStream session) {
+  CompletableFuture<SharedPages> fetch(Opened opened, SessionStream session, boolean keepFile) {
     if (options.access() == AccessChoice.REMOTE) {
       return none("the client was told to map no file");
     }
@@ -85,7 +86,7 @@ final class SharedFiles implements AutoCloseable {
         Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
     return fetched
         .orTimeout(nanos, TimeUnit.NANOSECONDS)
-        .thenApply(file -> SharedPages.map(file, opened, options.confinedSegments()))
+        .thenApply(file -> new SharedPages(MappedFile.map(file, opened, keepFile)))
         .thenApply(pages -> adopt(pages, session))
         .exceptionally(SharedFiles::fail);
   }

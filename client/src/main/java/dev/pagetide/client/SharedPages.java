@@ -7,20 +7,13 @@ import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.shm.ThreadCounts;
-import dev.pagetide.v1.Opened;
-import io.grpc.Status;
-import io.netty.channel.unix.FileDescriptor;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * the server is to be asked, who does it or says what is wrong. So there is one place that refuses,
  * with one set of messages, whether or not the file is mapped.
  *
- * <p>Any number of threads may call any method at once, {@link #close} included: the mapping is a
- * shared arena's, whose end no access survives to crash on; an access that comes too late throws
- * {@link IllegalStateException}, which the {@code try} methods answer with false.
+ * <p>Any number of threads may call any method at once, {@link #close} included: an access that
+ * comes after the mapping's end throws {@link IllegalStateException}, which the {@code try} methods
+ * answer with false.
  *
  * <p>The warm path ({@link #tryUse(int, int)} and {@link #tryStop(int, int)} of resident pages)
  * takes no lock, allocates nothing and makes no system call but the clock's.
@@ -45,19 +38,14 @@ final class SharedPages implements AutoCloseable {
   /** What the recursion of {@link #takeFrom} may take: 256 frames. */
   private static final int MAX_WARM_PAGES = 256 * PageEdges.MAX_PAGES;
 
-  private static final long UNMAP_RETRY_NANOS = 1_000_000;
-
   private static final BitSet NONE = new BitSet();
 
+  private final MappedFile file;
   private final SharedFileLayout layout;
-  private final Arena arena;
   private final SharedFileHeader header;
   private final PageTable table;
   private final MemorySegment data;
   private final int pageCount;
-
-  /** Kept only where scopes map their pages anew. */
-  private final @Nullable FileDescriptor file;
 
   private final ThreadCounts counts = new ThreadCounts();
   private final LongAdder asked = new LongAdder();
@@ -66,88 +54,17 @@ final class SharedPages implements AutoCloseable {
   /** The counts of the thread that came last: most often that of the next. */
   private ThreadCounts.Cell lastCounts = counts.own();
 
-  private SharedPages(
-      SharedFileLayout layout, Arena arena, MemorySegment mapping, @Nullable FileDescriptor file) {
+  /** The pages of a file, which this closes. */
+  SharedPages(MappedFile file) {
+    SharedFileLayout layout = file.layout();
+    this.file = file;
     this.layout = layout;
-    this.arena = arena;
-    this.header = new SharedFileHeader(mapping.asSlice(0, layout.pageSize()));
+    this.header = new SharedFileHeader(file.mapping().asSlice(0, layout.pageSize()));
     this.table =
         new PageTable(
-            mapping.asSlice(layout.tableOffset(), (long) layout.pageCount() * Long.BYTES));
-    this.data = mapping.asSlice(layout.dataOffset(), layout.dataBytes());
+            file.mapping().asSlice(layout.tableOffset(), (long) layout.pageCount() * Long.BYTES));
+    this.data = file.data();
     this.pageCount = layout.pageCount();
-    this.file = file;
-  }
-
-  /**
-   * Maps a file, after looking whether it is the one that was promised.
-   *
-   * @param file closed by this method, or with the mapping
-   * @param keepFile whether scopes are to map their pages anew: {@link #mapAnew}
-   * @throws PagetideException if it is another file, or cannot be mapped
-   */
-  static SharedPages map(FileDescriptor file, Opened opened, boolean keepFile) {
-    boolean kept = false;
-    try (FileChannel channel = open(file)) {
-      SharedFileLayout layout = check(channel, opened);
-      Arena arena = Arena.ofShared();
-      try {
-        MemorySegment mapping =
-            channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.sizeBytes(), arena);
-        SharedPages pages = new SharedPages(layout, arena, mapping, keepFile ? file : null);
-        kept = keepFile;
-        return pages;
-      } catch (IOException | RuntimeException e) {
-        arena.close();
-        throw e;
-      }
-    } catch (IOException | IllegalArgumentException e) {
-      throw new PagetideException(
-          Status.Code.UNAVAILABLE,
-          null,
-          "the file that was handed over cannot be mapped: " + e.getMessage(),
-          null,
-          false,
-          0,
-          e);
-    } finally {
-      if (!kept) {
-        Handoff.closeQuietly(file);
-      }
-    }
-  }
-
-  /** A descriptor of our own is opened again by its number: that needs no native call of ours. */
-  private static FileChannel open(FileDescriptor file) throws IOException {
-    return FileChannel.open(
-        Path.of("/proc/self/fd/" + file.intValue()),
-        StandardOpenOption.READ,
-        StandardOpenOption.WRITE);
-  }
-
-  private static SharedFileLayout check(FileChannel channel, Opened opened) throws IOException {
-    SharedFileLayout layout = SharedFileLayout.of(opened.getPageSize(), opened.getPageCount());
-    if (channel.size() != layout.sizeBytes()) {
-      throw new IOException(
-          "it has " + channel.size() + " bytes, and should have " + layout.sizeBytes());
-    }
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment start = arena.allocate(SharedFileHeader.SIZE_BYTES, Long.BYTES);
-      ByteBuffer buffer = start.asByteBuffer();
-      while (buffer.hasRemaining() && channel.read(buffer, buffer.position()) > 0) {}
-      SharedFileHeader header = new SharedFileHeader(start);
-      if (header.versionAcquire() != SharedFileLayout.VERSION
-          || header.magic() != SharedFileHeader.MAGIC) {
-        throw new IOException(
-            "it is not a Pagetide file of layout version " + SharedFileLayout.VERSION);
-      }
-      if (!header.layout().equals(layout)
-          || header.rangeId() != opened.getRangeId()
-          || header.serverInstance() != opened.getServerInstance()) {
-        throw new IOException("its header tells of another range than the one that was opened");
-      }
-    }
-    return layout;
   }
 
   /**
@@ -365,24 +282,16 @@ final class SharedPages implements AutoCloseable {
    * file was kept.
    */
   MemorySegment mapAnew(int startPage, int endPage, Arena lifetime) {
-    FileDescriptor kept = file;
-    if (kept == null) {
-      throw new IllegalStateException("the file was not kept");
-    }
-    try (FileChannel channel = open(kept)) {
-      return channel.map(
-          FileChannel.MapMode.READ_WRITE,
-          layout.pageOffset(startPage),
-          (long) (endPage - startPage) * layout.pageSize(),
-          lifetime);
-    } catch (IOException e) {
-      throw new IllegalStateException("cannot map pages anew: " + e.getMessage(), e);
-    }
+    return file.mapAnew(
+        (long) startPage * layout.pageSize(),
+        (long) (endPage - startPage) * layout.pageSize(),
+        FileChannel.MapMode.READ_WRITE,
+        lifetime);
   }
 
   /** Whether {@link #mapAnew} works. */
   boolean keepsFile() {
-    return file != null;
+    return file.keepsFile();
   }
 
   /** Counts pages that the server was asked for, and made USED. */
@@ -406,41 +315,20 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /**
-   * Unmaps the file. Idempotent. An access that is under way elsewhere fails; where one cannot (a
-   * read or write of a channel on the mapped bytes), the file is unmapped as soon as it has ended.
-   */
+  /** The mapping itself. */
+  MappedFile file() {
+    return file;
+  }
+
+  /** Unmaps the file: {@link MappedFile#close}. */
   @Override
   public void close() {
-    if (!tryUnmap()) {
-      var _ =
-          Thread.startVirtualThread(() -> {
-            while (!tryUnmap()) {
-              LockSupport.parkNanos(UNMAP_RETRY_NANOS);
-            }
-          });
-    }
-    FileDescriptor kept = file;
-    if (kept != null && kept.isOpen()) {
-      Handoff.closeQuietly(kept);
-    }
+    file.close();
   }
 
   /** Whether it was not closed yet, or is accessed still. */
   boolean isMapped() {
-    return arena.scope().isAlive();
-  }
-
-  private synchronized boolean tryUnmap() {
-    if (!isMapped()) {
-      return true;
-    }
-    try {
-      arena.close();
-      return true;
-    } catch (IllegalStateException accessed) {
-      return false;
-    }
+    return file.isMapped();
   }
 
   private boolean isSpan(int startPage, int endPage) {

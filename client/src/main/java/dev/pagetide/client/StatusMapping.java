@@ -5,11 +5,14 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.Failed;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The one mapping from gRPC statuses, with their {@code google.rpc} details, to exceptions. */
@@ -17,6 +20,13 @@ final class StatusMapping {
 
   private static final String DOMAIN = "pagetide";
   private static final String REASON_PREFIX = "ERROR_REASON_";
+
+  /** How a two-way transaction ends that its receiver may have begun to serve. */
+  private static final Set<ErrorReason> ENDED_AFTER_DELIVERY =
+      EnumSet.of(
+          ErrorReason.ERROR_REASON_TARGET_DIED,
+          ErrorReason.ERROR_REASON_TRANSACTION_TIMED_OUT,
+          ErrorReason.ERROR_REASON_TRANSACTION_CANCELLED);
 
   private StatusMapping() {}
 
@@ -52,6 +62,30 @@ final class StatusMapping {
     boolean unknown = outcomeUnknown(status.getCode(), reason);
     String message = message(rpc, status, reason != null, unknown);
     return new PagetideException(status.getCode(), reason, message, retryDelay, unknown, 0, cause);
+  }
+
+  /**
+   * What an Exchange's {@code failed} says to whoever gave the command.
+   *
+   * @param mayHaveBeenDelivered whether the command was one that somebody else may have acted upon
+   *     before it failed: a two-way transaction
+   */
+  static PagetideException exception(Failed failed, boolean mayHaveBeenDelivered) {
+    Status.Code code = Status.fromCodeValue(failed.getCode()).getCode();
+    ErrorReason named = failed.getReason();
+    ErrorReason reason = named == ErrorReason.ERROR_REASON_UNSPECIFIED ? null : named;
+    boolean unknown =
+        reason == ErrorReason.ERROR_REASON_INTERNAL_BUG
+            || (mayHaveBeenDelivered && ENDED_AFTER_DELIVERY.contains(named));
+    long delayMillis = Integer.toUnsignedLong(failed.getRetryDelayMs());
+    return new PagetideException(
+        code,
+        reason,
+        failed.getMessage().isEmpty() ? "the server answered " + code : failed.getMessage(),
+        delayMillis == 0 ? null : Duration.ofMillis(delayMillis),
+        unknown,
+        0,
+        null);
   }
 
   private static @Nullable ErrorReason reason(ErrorInfo info) {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param out standard output, for results; bytes and UTF-8 text
  * @param err standard error, for what went wrong
  * @param environment the environment's variables
+ * @param terminal whether results go to a terminal
  * @param colour whether results may be coloured
  */
 public record CommandIo(
@@ -24,17 +25,25 @@ public record CommandIo(
     PrintStream out,
     PrintStream err,
     Map<String, String> environment,
+    boolean terminal,
     boolean colour) {
 
   /** This process's own. Colour only on a terminal that is not dumb, and not under NO_COLOR. */
   static CommandIo ofProcess() {
     Map<String, String> environment = System.getenv();
+    boolean terminal =
+        Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent();
     boolean colour =
-        Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent()
+        terminal
             && environment.getOrDefault("NO_COLOR", "").isEmpty()
             && !environment.getOrDefault("TERM", "dumb").equals("dumb");
     return new CommandIo(
-        System.in, stream(FileDescriptor.out), stream(FileDescriptor.err), environment, colour);
+        System.in,
+        stream(FileDescriptor.out),
+        stream(FileDescriptor.err),
+        environment,
+        terminal,
+        colour);
   }
 
   private static PrintStream stream(FileDescriptor descriptor) {

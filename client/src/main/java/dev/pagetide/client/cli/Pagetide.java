@@ -46,6 +46,8 @@ import picocli.CommandLine.Spec;
       ShrinkCommand.class,
       CountCommand.class,
       RangesCommand.class,
+      ReceiveCommand.class,
+      SendCommand.class,
       DemoClientCommand.class,
     })
 public final class Pagetide implements Runnable {

@@ -38,6 +38,7 @@ record CommandRun(int status, ByteString bytes, String err) {
             new PrintStream(out, true, StandardCharsets.UTF_8),
             new PrintStream(err, true, StandardCharsets.UTF_8),
             environment,
+            false,
             false);
     int status = Pagetide.run(io, arguments);
     return new CommandRun(

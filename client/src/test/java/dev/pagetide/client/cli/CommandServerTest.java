@@ -132,6 +132,7 @@ final class CommandServerTest {
             "reclaimed 20",
             "all 131072 bytes are what she wrote",
             "all 65536 bytes read as zeros",
+            "bob read them in place, and replied with their checksum",
             "live ranges: alice",
             "every check held")
         .doesNotContain("\u001b");

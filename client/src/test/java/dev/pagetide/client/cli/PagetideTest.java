@@ -25,7 +25,7 @@ final class PagetideTest {
   @ValueSource(
       strings = {
         "", "demo", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count",
-        "ranges"
+        "ranges", "receive", "send"
       })
   void help_everyCommand_saysWhatItDoesAndItsDefaults(String command) {
     CommandRun run = command.isEmpty() ? CommandRun.of("--help") : CommandRun.of(command, "--help");
@@ -50,6 +50,14 @@ final class PagetideTest {
         "open --size 4M",
         "read 0",
         "shrink x",
+        "send",
+        "send x --code many",
+        "send x --uid -1",
+        "send x --timeout 5s",
+        "send x --two-way --timeout 5",
+        "receive",
+        "receive x --count 0",
+        "receive x --size 4M",
         "count --connect 192.0.2.1:1",
         "count --connect 127.0.0.1:1 --dir /tmp",
       })

@@ -42,7 +42,8 @@ public final class DemoClientCommand implements Callable<Integer> {
     }
     List<String> open = List.of(first.split(" ", -1)); // open NAME PAGES
     try (PagetideClient client = pagetide.connect();
-        PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)))) {
+        PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)));
+        DemoParty party = new DemoParty(client)) {
       say(
           "ok "
               + range.rangeId()
@@ -53,7 +54,7 @@ public final class DemoClientCommand implements Callable<Integer> {
               + " "
               + range.access());
       for (String line = orders.readLine(); line != null; line = orders.readLine()) {
-        say(answer(client, range, List.of(line.split(" ", -1))));
+        say(answer(client, range, party, List.of(line.split(" ", -1))));
       }
     }
     return 0;
@@ -74,10 +75,17 @@ public final class DemoClientCommand implements Callable<Integer> {
     pagetide.io().out().flush();
   }
 
-  private static String answer(PagetideClient client, PageRange range, List<String> order) {
+  private static String answer(
+      PagetideClient client, PageRange range, DemoParty party, List<String> order) {
     try {
       return "ok "
-          + (order.getFirst().equals("pair") ? pair(client, range, order) : obey(range, order));
+          + switch (order.getFirst()) {
+            case "pair" -> pair(client, range, order);
+            case "receive" -> party.receive(order);
+            case "hand" -> party.hand(order);
+            case "leave" -> party.leave();
+            default -> obey(range, order);
+          };
     } catch (RuntimeException e) {
       return "error " + e.getMessage();
     }

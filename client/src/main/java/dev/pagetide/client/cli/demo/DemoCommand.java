@@ -18,7 +18,8 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "demo",
     description = {
-      "Show it all: a server, two clients, pages taken, written, given back and reclaimed.",
+      "Show it all: a server, two clients, pages taken, written, given back and reclaimed, and"
+          + " bytes handed from one process to the other.",
       "Starts real processes and ends them again; needs no configuration; takes a few seconds.",
       "The server is the one built beside this command, or the environment's PAGETIDE_SERVER."
     })

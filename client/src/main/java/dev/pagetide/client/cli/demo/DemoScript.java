@@ -24,6 +24,8 @@ final class DemoScript {
   private static final Duration POLL = Duration.ofMillis(20);
   private static final int MAPPED_PAIRS = 1_000_000;
   private static final int RPC_PAIRS = 200;
+  private static final int HANDED_BYTES = 1 << 20;
+  private static final int HANDED_TIMES = 100;
   private static final String REQUESTS_METRIC = "grpc_server_requests_received_messages_total";
   private static final String USE_METHOD = "method=\"UseRange\"";
   private static final String PAGES_METRIC = "pagetide_pages";
@@ -61,6 +63,7 @@ final class DemoScript {
       shrink(cast);
       readBack(cast);
       useAgain(cast);
+      handOver(cast);
       killBob(cast);
       stopServer(cast);
     }
@@ -199,6 +202,30 @@ final class DemoScript {
     story.maps("bob", bob, expectMap(cast.bob, "U".repeat(32) + ".".repeat(32)));
     story.counts(cast.counts());
     showPages(cast, "used", 80);
+  }
+
+  private void handOver(Cast cast) {
+    story.step("alice hands bob 1 MiB: the server copies it once, and bob reads it where it lies.");
+    String[] inbox = cast.bob.tell("receive inbox").split(" ", -1);
+    check(inbox[2].equals("SHARED"), "bob could not map his inbox");
+    story.note("bob receives as \"inbox\", in range " + inbox[0] + " of " + inbox[1] + " bytes");
+    String[] handed =
+        cast.alice.tell("hand inbox " + HANDED_BYTES + " " + HANDED_TIMES).split(" ", -1);
+    check(handed[3].equals("SHARED"), "alice could not map what she writes into");
+    check(handed[0].equals(handed[1]), "bob read " + handed[1] + ", alice wrote " + handed[0]);
+    story.note(
+        "alice wrote %d bytes into shared memory, with the checksum %s"
+            .formatted(HANDED_BYTES, handed[0]));
+    story.note("bob read them in place, and replied with their checksum, " + handed[1]);
+    story.note(
+        "%d us from her asking to his reply, the %dth time"
+            .formatted(Long.parseLong(handed[2]) / 1000, HANDED_TIMES));
+    var _ = cast.bob.tell("leave");
+    await(
+        "their buffers to be gone",
+        () -> names(cast).stream().sorted().toList().equals(List.of("alice", "bob")));
+    await("their pages to be gone", () -> value(cast, "used") == 80);
+    story.counts(cast.counts());
   }
 
   private void killBob(Cast cast) {

@@ -1,0 +1,483 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.ExchangeResponse;
+import dev.pagetide.v1.FreeBuffers;
+import dev.pagetide.v1.Transaction;
+import dev.pagetide.v1.TransactionServiceGrpc;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.Context;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The Exchange stream of one party: commands out in their order, answers to whom they belong, news
+ * to the party. Any thread may call any method; events come one after the other.
+ *
+ * <p>Nothing waits here for ever: when the stream, or the session it belongs to, ends, every
+ * command that was not answered fails.
+ */
+final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
+
+  /** Most commands that wait to be sent or answered. */
+  static final int MAX_COMMANDS = 1024;
+
+  /** Most bytes that commands wait to be sent with; one command may always wait. */
+  static final long MAX_UNSENT_BYTES = 16L << 20;
+
+  /** The contract's limit for one FreeBuffers. */
+  private static final int MAX_OFFSETS = 4096;
+
+  /*
+   * `lock` guards what is queued; no method of the call is called under it, because a transport may
+   * answer within the call (the in-process one does).
+   *
+   * Sending: whoever sets `sending` sends until nothing is left that the transport is ready for.
+   * Who comes meanwhile sets `again` and goes: the sender looks at the queues, and asks isReady(),
+   * once more before it gives `sending` up, so no command and no onReady() is missed.
+   *
+   * Frees: free() queues an offset, and starts a virtual thread unless one is on its way. That
+   * thread sets `flushDue`; what is queued by then, or before the sender comes by, goes out in one
+   * message. So many frees at once are few messages, and one free waits for nobody.
+   *
+   * Receiving: `requested` events are asked for and not come yet. A transaction counts in `queued`
+   * until its handler has returned. See topUp().
+   */
+  private final Object lock = new Object();
+
+  private final ClientCall<ExchangeRequest, ExchangeResponse> call;
+  private final SessionStream session;
+  private final int window;
+  private final News news;
+  private final CompletableFuture<SessionEnd> ended = new CompletableFuture<>();
+
+  @GuardedBy("lock")
+  private final ArrayDeque<Command> unsent = new ArrayDeque<>();
+
+  @GuardedBy("lock")
+  private final Map<Long, Command> unanswered = new HashMap<>();
+
+  @GuardedBy("lock")
+  private final ArrayDeque<Long> frees = new ArrayDeque<>();
+
+  @GuardedBy("lock")
+  private long lastId;
+
+  @GuardedBy("lock")
+  private long unsentBytes;
+
+  @GuardedBy("lock")
+  private boolean sending;
+
+  @GuardedBy("lock")
+  private boolean again;
+
+  @GuardedBy("lock")
+  private boolean flushScheduled;
+
+  @GuardedBy("lock")
+  private boolean flushDue;
+
+  @GuardedBy("lock")
+  private boolean open;
+
+  @GuardedBy("lock")
+  private int requested;
+
+  @GuardedBy("lock")
+  private int queued;
+
+  @GuardedBy("lock")
+  private @Nullable PagetideException failure;
+
+  /** What a party is told without having asked. Called where events come: must not block. */
+  interface News {
+    /** Somebody transacts to the party, which calls {@link #handled} for each. */
+    void transaction(Transaction transaction);
+
+    /** Nobody waits for a reply to that transaction any more. */
+    void transactionEnded(long transaction);
+
+    /** A command that had no id failed. */
+    void failed(PagetideException failure);
+
+    /** The stream has ended; nothing else comes. */
+    void ended();
+  }
+
+  /** One command that is to be answered. */
+  static final class Command {
+    private final long id;
+    private final ExchangeRequest request;
+    private final CompletableFuture<ExchangeResponse> answer = new CompletableFuture<>();
+    private boolean sent; // guarded by the stream's lock
+
+    private Command(long id, ExchangeRequest request) {
+      this.id = id;
+      this.request = request;
+    }
+
+    /** Completes on the event loop; fails with {@link PagetideException} only. */
+    CompletableFuture<ExchangeResponse> answer() {
+      return answer;
+    }
+  }
+
+  private ExchangeStream(
+      ClientCall<ExchangeRequest, ExchangeResponse> call,
+      SessionStream session,
+      int window,
+      News news) {
+    this.call = call;
+    this.session = session;
+    this.window = window;
+    this.news = news;
+  }
+
+  /**
+   * Starts the stream of {@code session}; nothing is sent before {@link #attach}.
+   *
+   * @param window how many transactions may wait for their handlers to return
+   */
+  static ExchangeStream start(Channel channel, SessionStream session, int window, News news) {
+    Context caller = Context.ROOT.attach();
+    try {
+      ExchangeStream stream =
+          new ExchangeStream(
+              channel.newCall(TransactionServiceGrpc.getExchangeMethod(), CallOptions.DEFAULT),
+              session,
+              window,
+              news);
+      stream.call.start(stream, new Metadata());
+      var _ =
+          session
+              .ended()
+              .thenAccept(end -> {
+                PagetideException why = session.failure();
+                stream.end(
+                    new StreamEnd(end, why == null ? StreamEnd.closedByUs().failure() : why));
+                stream.call.cancel("the session has ended", null);
+              });
+      return stream;
+    } finally {
+      Context.ROOT.detach(caller);
+    }
+  }
+
+  /** Completes when the stream or its session has ended, and never fails. */
+  CompletableFuture<SessionEnd> ended() {
+    return ended;
+  }
+
+  /** Why commands are of no use any more; null while the stream lives, as far as we know. */
+  @Nullable PagetideException failure() {
+    synchronized (lock) {
+      return failure;
+    }
+  }
+
+  /** Ends the stream, then its session. Never fails and never waits. */
+  void close() {
+    end(StreamEnd.closedByUs());
+    call.cancel("closed by the client", null);
+    session.close();
+  }
+
+  /** Sends the first command and asks for its answer. */
+  Command attach(ExchangeRequest.Builder attach) {
+    Command command;
+    synchronized (lock) {
+      lastId = 1;
+      command = new Command(lastId, attach.setId(lastId).build());
+      requested = 1;
+      PagetideException why = failure;
+      if (why != null) {
+        command.answer.completeExceptionally(why);
+        return command;
+      }
+      unanswered.put(lastId, command);
+      unsent.add(command);
+    }
+    call.request(1);
+    send();
+    return command;
+  }
+
+  /** From now on events are asked for. */
+  void openWindow() {
+    synchronized (lock) {
+      open = true;
+    }
+    topUp();
+  }
+
+  /**
+   * Queues a command; it is sent as soon as the server takes it.
+   *
+   * @param limited whether it is refused where too many wait already; what ends something is not
+   */
+  Command submit(ExchangeRequest.Builder request, boolean limited) {
+    Command command;
+    PagetideException refusal;
+    synchronized (lock) {
+      lastId++;
+      command = new Command(lastId, request.setId(lastId).build());
+      refusal = failure;
+      if (refusal == null && limited) {
+        refusal = overLimit(command.request.getSerializedSize());
+      }
+      if (refusal == null) {
+        unanswered.put(command.id, command);
+        enqueue(command);
+      }
+    }
+    if (refusal != null) {
+      command.answer.completeExceptionally(refusal);
+      return command;
+    }
+    send();
+    topUp();
+    return command;
+  }
+
+  @GuardedBy("lock")
+  private void enqueue(Command command) {
+    unsent.add(command);
+    unsentBytes += command.request.getSerializedSize();
+  }
+
+  @GuardedBy("lock")
+  private @Nullable PagetideException overLimit(long bytes) {
+    if (unanswered.size() >= MAX_COMMANDS) {
+      return tooMany(
+          unanswered.size() + " commands are not answered yet, of at most", MAX_COMMANDS);
+    }
+    if (unsentBytes > 0 && unsentBytes + bytes > MAX_UNSENT_BYTES) {
+      return tooMany(
+          unsentBytes + " bytes are not sent yet, and with " + bytes + " more it were more than",
+          MAX_UNSENT_BYTES);
+    }
+    return null;
+  }
+
+  private static PagetideException tooMany(String what, long limit) {
+    return PagetideException.local(
+        Status.Code.RESOURCE_EXHAUSTED,
+        what + " " + limit + "; go on when some futures have completed");
+  }
+
+  /**
+   * Lets go of a command whose answer nobody waits for. One that was not sent is never sent.
+   *
+   * @param cancel what tells the server; null where it is not to be told
+   */
+  void giveUp(Command command, ExchangeRequest.@Nullable Builder cancel) {
+    boolean neverSent;
+    synchronized (lock) {
+      if (unanswered.get(command.id) != command) {
+        return;
+      }
+      neverSent = !command.sent && unsent.remove(command);
+      if (neverSent) {
+        unanswered.remove(command.id);
+        unsentBytes -= command.request.getSerializedSize();
+      } else if (cancel != null && failure == null) {
+        enqueue(new Command(0, cancel.build()));
+      }
+    }
+    if (neverSent) {
+      command.answer.completeExceptionally(
+          PagetideException.local(Status.Code.CANCELLED, "given up before it was sent"));
+    }
+    send();
+  }
+
+  /** The number by which others name {@code command}. */
+  static long id(Command command) {
+    return command.id;
+  }
+
+  /** Frees a buffer, with others that are freed at the same time. */
+  void free(long offset) {
+    synchronized (lock) {
+      if (failure != null) {
+        return; // its range has ended, or ends with the session that close() ends
+      }
+      frees.add(offset);
+      if (flushScheduled) {
+        return;
+      }
+      flushScheduled = true;
+    }
+    var _ = Thread.startVirtualThread(this::flush);
+  }
+
+  private void flush() {
+    synchronized (lock) {
+      flushScheduled = false;
+      flushDue = true;
+    }
+    send();
+  }
+
+  /** The handler of a transaction has returned. */
+  void handled() {
+    synchronized (lock) {
+      queued--;
+    }
+    topUp();
+  }
+
+  /** Sends what can be sent, unless somebody is at it, who then goes on. */
+  private void send() {
+    synchronized (lock) {
+      again = true;
+      if (sending) {
+        return;
+      }
+      sending = true;
+    }
+    while (true) {
+      ExchangeRequest next;
+      boolean ready = call.isReady();
+      synchronized (lock) {
+        next = ready ? nextToSend() : null;
+        if (next == null) {
+          if (!again) {
+            sending = false;
+            return;
+          }
+          again = false;
+          continue;
+        }
+      }
+      try {
+        call.sendMessage(next);
+      } catch (RuntimeException e) {
+        // It was cancelled meanwhile; or is now. Its end, which comes, fails all that waits.
+        call.cancel("a command cannot be sent", e);
+        synchronized (lock) {
+          sending = false;
+        }
+        return;
+      }
+    }
+  }
+
+  @GuardedBy("lock")
+  private @Nullable ExchangeRequest nextToSend() {
+    if (flushDue) {
+      if (!frees.isEmpty()) {
+        FreeBuffers.Builder free = FreeBuffers.newBuilder();
+        for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
+          free.addOffsets(frees.remove());
+        }
+        return ExchangeRequest.newBuilder().setFreeBuffers(free).build();
+      }
+      flushDue = false;
+    }
+    Command command = unsent.poll();
+    if (command == null) {
+      return null;
+    }
+    command.sent = true;
+    unsentBytes -= command.request.getSerializedSize();
+    return command.request;
+  }
+
+  @Override
+  public void onReady() {
+    send();
+  }
+
+  /**
+   * Asks for as many events as there is room for: a full queue of transactions makes the server
+   * wait. While commands are not answered it asks for their answers all the same, or a handler that
+   * waits for one would wait for itself; what comes beyond the window then is bounded by the range,
+   * where each transaction has a buffer.
+   */
+  private void topUp() {
+    int more;
+    synchronized (lock) {
+      if (!open || failure != null) {
+        return;
+      }
+      int wanted = Math.max(window - queued, Math.min(unanswered.size(), window));
+      more = wanted - requested;
+      if (more <= 0) {
+        return;
+      }
+      requested = wanted;
+    }
+    call.request(more);
+  }
+
+  @Override
+  public void onMessage(ExchangeResponse event) {
+    boolean transaction = event.hasTransaction();
+    Command answered;
+    synchronized (lock) {
+      requested--;
+      if (transaction) {
+        queued++;
+      }
+      answered = transaction ? null : unanswered.remove(event.getId());
+    }
+    Blocking.deliver(() -> take(event, answered));
+    topUp();
+  }
+
+  private void take(ExchangeResponse event, @Nullable Command answered) {
+    if (answered != null) {
+      answered.answer.complete(event);
+      return;
+    }
+    switch (event.getEventCase()) {
+      case TRANSACTION -> news.transaction(event.getTransaction());
+      case TRANSACTION_ENDED -> news.transactionEnded(event.getTransactionEnded().getTransaction());
+      case FAILED -> news.failed(StatusMapping.exception(event.getFailed(), false));
+      case ATTACHED, ALLOCATED, ACCEPTED, REPLIED, EVENT_NOT_SET -> {
+        // An answer to nothing, or a notice of a newer server: nobody here waits for it.
+      }
+    }
+  }
+
+  @Override
+  public void onClose(Status status, Metadata trailers) {
+    end(StreamEnd.of("Exchange", status, trailers, session.draining().isDone()));
+    session.close(); // a party without its stream is none
+  }
+
+  private void end(StreamEnd end) {
+    List<Command> waiting;
+    synchronized (lock) {
+      if (failure != null) {
+        return;
+      }
+      failure = end.failure();
+      waiting = new ArrayList<>(unanswered.values());
+      unanswered.clear();
+      unsent.clear();
+      unsentBytes = 0;
+      frees.clear();
+    }
+    PagetideException afterSending = end.failure().withUnknownOutcome();
+    Blocking.deliver(() -> {
+      for (Command command : waiting) {
+        command.answer.completeExceptionally(command.sent ? afterSending : end.failure());
+      }
+      news.ended();
+      ended.complete(end.end());
+    });
+  }
+}

@@ -1,0 +1,384 @@
+package dev.pagetide.client;
+
+import dev.pagetide.v1.Allocate;
+import dev.pagetide.v1.Attach;
+import dev.pagetide.v1.Cancel;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.ExchangeResponse;
+import dev.pagetide.v1.ExchangeResponse.EventCase;
+import dev.pagetide.v1.Replied;
+import dev.pagetide.v1.Transact;
+import dev.pagetide.v1.TransactionFlag;
+import io.grpc.Channel;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A session attached to an Exchange: its commands as Java calls, with futures that fail with {@link
+ * PagetideException} only. Thread-safe.
+ *
+ * <p>What an answer brings after its future was given up (a buffer) is freed at once.
+ */
+final class Party {
+
+  /** One-way or two-way, as errors and time limits name it. */
+  private static final String TRANSACT = "Transact";
+
+  private final OpenedSession session;
+  private final ExchangeStream stream;
+  private final RangeBytes bytes;
+  private final Duration callTimeout;
+
+  private Party(OpenedSession session, ExchangeStream stream, RangeBytes bytes, Duration timeout) {
+    this.session = session;
+    this.stream = stream;
+    this.bytes = bytes;
+    this.callTimeout = timeout;
+  }
+
+  /** A party that is not attached yet, and is told of nothing before it is. */
+  static Party start(
+      Channel channel,
+      UnaryCalls calls,
+      OpenedSession session,
+      int window,
+      ExchangeStream.News news) {
+    return new Party(
+        session,
+        ExchangeStream.start(channel, session.stream(), window, news),
+        new RangeBytes(session, calls),
+        calls.options().callTimeout());
+  }
+
+  /** Attaches; completes when the server has taken it. */
+  CompletableFuture<Void> attach(boolean receives) {
+    Attach.Builder attach =
+        Attach.newBuilder()
+            .setSession(session.ticket().token())
+            .setDeliverData(!bytes.isMapped())
+            .setReceives(receives);
+    CompletableFuture<Void> result = new CompletableFuture<>();
+    ExchangeStream.Command command = stream.attach(ExchangeRequest.newBuilder().setAttach(attach));
+    settle("Attach", command, result, EventCase.ATTACHED, event -> null);
+    limit("Attach", result, callTimeout);
+    return result;
+  }
+
+  /** Lets transactions come. */
+  void openWindow() {
+    stream.openWindow();
+  }
+
+  ExchangeStream stream() {
+    return stream;
+  }
+
+  OpenedSession session() {
+    return session;
+  }
+
+  RangeBytes bytes() {
+    return bytes;
+  }
+
+  /** Frees the buffer at {@code offset}, some time soon. */
+  void free(long offset) {
+    stream.free(offset);
+  }
+
+  /** Ends the Exchange, then the session. */
+  void close() {
+    stream.close();
+  }
+
+  CompletableFuture<StagedBuffer> stage(long size, boolean clearOnFree) {
+    if (size < 0) {
+      throw new IllegalArgumentException("sizeBytes=" + size + " is negative");
+    }
+    if (!bytes.isMapped()) {
+      return stageHere(size);
+    }
+    CompletableFuture<StagedBuffer> result = new CompletableFuture<>();
+    ExchangeStream.Command command =
+        stream.submit(
+            ExchangeRequest.newBuilder()
+                .setAllocate(Allocate.newBuilder().setSize(size).setClearOnFree(clearOnFree)),
+            true);
+    settle(
+        "Allocate",
+        command,
+        result,
+        EventCase.ALLOCATED,
+        event -> staged(event, size),
+        StagedBuffer::close);
+    giveUpWith(result, command, null);
+    limit("Allocate", result, callTimeout);
+    return result;
+  }
+
+  private CompletableFuture<StagedBuffer> stageHere(long size) {
+    PagetideException failure = stream.failure();
+    if (failure == null && size > bytes.maxDataBytes()) {
+      failure =
+          tooMuch(size, "; the range's file is not mapped here (" + session.whyRemote() + ")");
+    }
+    return failure != null
+        ? CompletableFuture.failedFuture(failure)
+        : CompletableFuture.completedFuture(
+            new StagedBuffer(this, bytes.staged(0, size), 0, size, false));
+  }
+
+  private StagedBuffer staged(ExchangeResponse event, long size) {
+    long offset = WireNumbers.count("offset", event.getAllocated().getOffset());
+    return new StagedBuffer(this, bytes.staged(offset, size), offset, size, true);
+  }
+
+  CompletableFuture<SendResult> send(Target target, int code, Payload payload, boolean clear) {
+    int flags = TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE | clearFlag(clear);
+    CompletableFuture<SendResult> result = new CompletableFuture<>();
+    handOver(
+        payload,
+        result,
+        wire -> {
+          ExchangeStream.Command command = stream.submit(transact(target, code, flags, wire), true);
+          settle(
+              TRANSACT,
+              command,
+              result,
+              EventCase.ACCEPTED,
+              event -> new SendResult(event.getAccepted().getOneWaySpam()));
+          giveUpWith(result, command, null);
+          return command;
+        });
+    limit(TRANSACT, result, callTimeout);
+    return result;
+  }
+
+  CompletableFuture<Reply> ask(Target target, int code, Payload payload, AskOptions options) {
+    CompletableFuture<Reply> result = new CompletableFuture<>();
+    Optional<Duration> timeout = options.timeout();
+    handOver(
+        payload,
+        result,
+        wire -> {
+          ExchangeRequest.Builder request =
+              transact(target, code, clearFlag(options.clearOnFree()), wire);
+          request
+              .getTransactBuilder()
+              .setTimeoutMs((int) (long) timeout.map(Duration::toMillis).orElse(0L));
+          ExchangeStream.Command command = stream.submit(request, true);
+          settle(TRANSACT, command, result, EventCase.REPLIED, this::reply, Reply::close);
+          giveUpWith(
+              result,
+              command,
+              ExchangeRequest.newBuilder()
+                  .setCancel(Cancel.newBuilder().setCommand(ExchangeStream.id(command))));
+          return command;
+        });
+    // The server's clock decides; ours only where the server says nothing.
+    timeout.ifPresent(longest -> limit(TRANSACT, result, longest.plus(callTimeout)));
+    return result;
+  }
+
+  private Reply reply(ExchangeResponse event) {
+    Replied replied = event.getReplied();
+    return new Reply(
+        new HeldBuffer(
+            bytes,
+            stream::free,
+            WireNumbers.count("offset", replied.getOffset()),
+            WireNumbers.count("size", replied.getSize()),
+            replied.getData()));
+  }
+
+  private static ExchangeRequest.Builder transact(
+      Target target, int code, int flags, dev.pagetide.v1.@Nullable Payload payload) {
+    Transact.Builder transact =
+        Transact.newBuilder().setTarget(target.name()).setCode(code).setFlags(flags);
+    target.uid().ifPresent(uid -> transact.setTargetUid((int) uid));
+    if (payload != null) {
+      transact.setPayload(payload);
+    }
+    return ExchangeRequest.newBuilder().setTransact(transact);
+  }
+
+  private static int clearFlag(boolean clear) {
+    return clear ? TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE : 0;
+  }
+
+  CompletableFuture<Void> reply(long transaction, Payload payload) {
+    CompletableFuture<Void> result = new CompletableFuture<>();
+    handOver(
+        payload,
+        result,
+        wire -> {
+          var reply = dev.pagetide.v1.Reply.newBuilder().setTransaction(transaction);
+          if (wire != null) {
+            reply.setPayload(wire);
+          }
+          ExchangeStream.Command command =
+              stream.submit(ExchangeRequest.newBuilder().setReply(reply), true);
+          settle("Reply", command, result, EventCase.ACCEPTED, event -> null);
+          return command;
+        });
+    limit("Reply", result, callTimeout);
+    return result;
+  }
+
+  CompletableFuture<Void> refuse(long transaction, String refusal) {
+    CompletableFuture<Void> result = new CompletableFuture<>();
+    ExchangeStream.Command command =
+        stream.submit(
+            ExchangeRequest.newBuilder()
+                .setReply(
+                    dev.pagetide.v1.Reply.newBuilder()
+                        .setTransaction(transaction)
+                        .setRefusal(refusal)),
+            false);
+    settle("Reply", command, result, EventCase.ACCEPTED, event -> null);
+    limit("Reply", result, callTimeout);
+    return result;
+  }
+
+  /** Submits a command with a payload, which is let go of when the command was answered. */
+  private void handOver(
+      Payload payload,
+      CompletableFuture<?> result,
+      Function<dev.pagetide.v1.@Nullable Payload, ExchangeStream.Command> submit) {
+    StagedBuffer staged = payload.staged();
+    if (staged == null) {
+      if (payload.sizeBytes() > bytes.maxDataBytes()) {
+        result.completeExceptionally(tooMuch(payload.sizeBytes(), "; stage it"));
+      } else {
+        var _ = submit.apply(payload.sizeBytes() == 0 ? null : data(payload));
+      }
+      return;
+    }
+    if (!staged.belongsTo(this)) {
+      throw new IllegalArgumentException("the buffer was staged by another sender");
+    }
+    ExchangeStream.Command command =
+        submit.apply(staged.acquire(payload.offset(), payload.sizeBytes()));
+    var _ = command.answer().whenComplete((_, _) -> staged.release());
+  }
+
+  private static dev.pagetide.v1.Payload data(Payload payload) {
+    return dev.pagetide.v1.Payload.newBuilder().setData(payload.bytes()).build();
+  }
+
+  private PagetideException tooMuch(long size, String advice) {
+    return new PagetideException(
+        Status.Code.RESOURCE_EXHAUSTED,
+        ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
+        size
+            + " bytes are more than a message carries, max_data_bytes="
+            + bytes.maxDataBytes()
+            + advice,
+        null,
+        false,
+        0,
+        null);
+  }
+
+  private static <R> void settle(
+      String name,
+      ExchangeStream.Command command,
+      CompletableFuture<R> result,
+      EventCase expected,
+      Function<ExchangeResponse, R> convert) {
+    settle(name, command, result, expected, convert, unwanted -> {});
+  }
+
+  /** Completes {@code result} with what the answer says, or hands it to {@code unwanted}. */
+  private static <R> void settle(
+      String name,
+      ExchangeStream.Command command,
+      CompletableFuture<R> result,
+      EventCase expected,
+      Function<ExchangeResponse, R> convert,
+      Consumer<R> unwanted) {
+    var _ =
+        command
+            .answer()
+            .whenComplete((event, failure) -> {
+              if (failure != null) {
+                result.completeExceptionally(failure);
+              } else if (event.hasFailed()) {
+                result.completeExceptionally(
+                    StatusMapping.exception(event.getFailed(), expected == EventCase.REPLIED));
+              } else if (event.getEventCase() != expected) {
+                result.completeExceptionally(unexpected(name, event));
+              } else {
+                complete(result, () -> convert.apply(event), unwanted);
+              }
+            });
+  }
+
+  private static <R> void complete(
+      CompletableFuture<R> result, Supplier<R> convert, Consumer<R> unwanted) {
+    R converted;
+    try {
+      converted = convert.get();
+    } catch (RuntimeException e) {
+      result.completeExceptionally(e);
+      return;
+    }
+    if (!result.complete(converted)) {
+      unwanted.accept(converted);
+    }
+  }
+
+  private void giveUpWith(
+      CompletableFuture<?> result,
+      ExchangeStream.Command command,
+      ExchangeRequest.@Nullable Builder cancel) {
+    var _ =
+        result.whenComplete((_, failure) -> {
+          if (failure != null) {
+            stream.giveUp(command, cancel);
+          }
+        });
+  }
+
+  /** Fails {@code result} if nothing was heard for so long. */
+  private static void limit(String command, CompletableFuture<?> result, Duration longest) {
+    if (result.isDone()) {
+      return;
+    }
+    CompletableFuture<Void> timer = new CompletableFuture<>();
+    var _ =
+        timer
+            .orTimeout(longest.toNanos(), TimeUnit.NANOSECONDS)
+            .whenComplete((_, late) -> {
+              if (late instanceof TimeoutException) {
+                Blocking.deliver(() -> result.completeExceptionally(noAnswer(command, longest)));
+              }
+            });
+    var _ = result.whenComplete((_, _) -> timer.complete(null));
+  }
+
+  private static PagetideException noAnswer(String command, Duration longest) {
+    return new PagetideException(
+        Status.Code.DEADLINE_EXCEEDED,
+        null,
+        command + ": no answer within " + longest + "; whether it was done is unknown",
+        null,
+        true,
+        0,
+        null);
+  }
+
+  private static PagetideException unexpected(String command, ExchangeResponse event) {
+    return PagetideException.local(
+        Status.Code.INTERNAL, "the server answered " + command + " with " + event.getEventCase());
+  }
+}

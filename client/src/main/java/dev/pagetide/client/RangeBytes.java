@@ -1,0 +1,182 @@
+package dev.pagetide.client;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Status;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where the bytes of one BUFFERS range are to be had: in place if its file is mapped, else from the
+ * messages that brought them or by Read. Thread-safe.
+ *
+ * <p>The page table in the file of such a range is zeros (its words live in the server), so nothing
+ * here looks at it.
+ */
+final class RangeBytes {
+
+  private final @Nullable MappedFile file;
+  private final RangeCalls calls;
+  private final int maxDataBytes;
+  private final boolean confinedSegments;
+
+  RangeBytes(OpenedSession session, UnaryCalls calls) {
+    SharedPages pages = session.pages();
+    this.file = pages == null ? null : pages.file();
+    this.calls = new RangeCalls(calls, session.ticket());
+    this.maxDataBytes = session.ticket().maxDataBytes();
+    this.confinedSegments = calls.options().confinedSegments();
+  }
+
+  /**
+   * Bytes that live until they are closed.
+   *
+   * @param segment the bytes; an access after the end throws {@link IllegalStateException}
+   * @param lifetime what makes it so; null where nothing does
+   * @param borrowed the mapping that must outlive them; null where they are no part of it
+   */
+  record View(MemorySegment segment, @Nullable Arena lifetime, @Nullable MappedFile borrowed)
+      implements AutoCloseable {
+
+    /**
+     * Ends the bytes.
+     *
+     * @throws WrongThreadException if they belong to another thread: then they live on
+     * @throws IllegalStateException if they are being read at this moment by a call that cannot be
+     *     stopped: then they live on
+     */
+    @Override
+    public void close() {
+      if (lifetime != null) {
+        lifetime.close();
+      }
+      if (borrowed != null) {
+        borrowed.letGo();
+      }
+    }
+  }
+
+  /** Whether this library may make segments that end on their own, without Java's warning. */
+  static boolean mayReinterpret() {
+    return RangeBytes.class.getModule().isNativeAccessEnabled();
+  }
+
+  /** Whether the file is mapped. */
+  boolean isMapped() {
+    return file != null;
+  }
+
+  /** Most bytes that one message carries. */
+  int maxDataBytes() {
+    return maxDataBytes;
+  }
+
+  /**
+   * The bytes of a delivered buffer, read-only, which belong to the calling thread.
+   *
+   * @param delivered what came with the message that told of the buffer
+   * @throws PagetideException if the session has ended
+   */
+  View received(long offset, long size, ByteString delivered) {
+    MappedFile mapped = file;
+    if (mapped == null) {
+      return copied(offset, size, delivered);
+    }
+    Arena lifetime = Arena.ofConfined();
+    boolean done = false;
+    try {
+      View view =
+          mapped.keepsFile()
+              ? mappedAnew(mapped, offset, size, lifetime)
+              : sliced(mapped, offset, size, lifetime);
+      done = true;
+      return view;
+    } finally {
+      if (!done) {
+        lifetime.close();
+      }
+    }
+  }
+
+  @SuppressWarnings("restricted")
+  private static View sliced(MappedFile mapped, long offset, long size, Arena lifetime) {
+    if (!mapped.borrow()) {
+      throw unmapped(null);
+    }
+    boolean done = false;
+    try {
+      // SAFETY: the slice lies within the mapping, and the mapping lives until letGo(), which only
+      // the view's end calls, after the arena that these bytes end with.
+      MemorySegment bytes =
+          mapped.data().asSlice(offset, size).asReadOnly().reinterpret(lifetime, null);
+      done = true;
+      return new View(bytes, lifetime, mapped);
+    } finally {
+      if (!done) {
+        mapped.letGo();
+      }
+    }
+  }
+
+  private static View mappedAnew(MappedFile mapped, long offset, long size, Arena lifetime) {
+    try {
+      return new View(
+          mapped.mapAnew(offset, size, FileChannel.MapMode.READ_ONLY, lifetime), lifetime, null);
+    } catch (IllegalStateException e) {
+      throw unmapped(e);
+    }
+  }
+
+  private View copied(long offset, long size, ByteString delivered) {
+    if (size > Integer.MAX_VALUE - 8) {
+      throw PagetideException.local(
+          Status.Code.RESOURCE_EXHAUSTED, "size=" + size + " is more than one array can hold");
+    }
+    ByteBuffer bytes = delivered.asReadOnlyByteBuffer();
+    if (delivered.size() != size) {
+      ByteBuffer read = ByteBuffer.allocate((int) size);
+      Blocking.await(() -> calls.read(offset, read.duplicate()));
+      bytes = read;
+    }
+    Arena lifetime = Arena.ofConfined();
+    MemorySegment copy = lifetime.allocate(size);
+    copy.copyFrom(MemorySegment.ofBuffer(bytes));
+    return new View(copy.asReadOnly(), lifetime, null);
+  }
+
+  /**
+   * The bytes of a staged buffer, to be written by any thread.
+   *
+   * @throws PagetideException if the session has ended
+   */
+  View staged(long offset, long size) {
+    MappedFile mapped = file;
+    if (mapped == null) {
+      return new View(Arena.ofAuto().allocate(size, Long.BYTES), null, null);
+    }
+    if (!confinedSegments) {
+      return new View(mapped.data().asSlice(offset, size), null, null);
+    }
+    Arena lifetime = Arena.ofShared();
+    try {
+      return new View(
+          mapped.mapAnew(offset, size, FileChannel.MapMode.READ_WRITE, lifetime), lifetime, null);
+    } catch (IllegalStateException e) {
+      lifetime.close();
+      throw unmapped(e);
+    }
+  }
+
+  private static PagetideException unmapped(@Nullable Exception cause) {
+    return new PagetideException(
+        Status.Code.ABORTED,
+        null,
+        "the session has ended, and its bytes are not in this process any more",
+        null,
+        false,
+        0,
+        cause);
+  }
+}

@@ -1,0 +1,318 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.Transaction;
+import dev.pagetide.v1.TransactionFlag;
+import io.grpc.Status;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A transaction that somebody has handed to a receiver: bytes to read, and, unless it is one-way, a
+ * reply to give.
+ *
+ * <p>It is freed when its handler returns, or, once {@link #keep} was called, by {@link #close}.
+ * Any number of threads may call any method at once, but its bytes belong to one of them: see
+ * {@link #data}.
+ */
+public final class ReceivedTransaction implements AutoCloseable {
+
+  /** The contract's limit for a refusal. */
+  private static final int MAX_REFUSAL_BYTES = 1024;
+
+  /*
+   * OPEN       nobody has answered, and somebody waits
+   * ANSWERING  a reply is under way; if it fails and the transaction is not over, OPEN again
+   * OVER       answered, refused, given up, or one-way: nobody waits
+   */
+  private enum State {
+    OPEN,
+    ANSWERING,
+    OVER
+  }
+
+  private final Party party;
+  private final TransactionQueue queue;
+  private final HeldBuffer buffer;
+  private final long number;
+  private final int code;
+  private final int flags;
+  private final SenderIdentity sender;
+  private final CompletableFuture<Void> over = new CompletableFuture<>();
+
+  @GuardedBy("this")
+  private State state;
+
+  @GuardedBy("this")
+  private boolean kept;
+
+  /** Why nobody is going to answer; empty while somebody may. */
+  @GuardedBy("this")
+  private String abandoned = "";
+
+  private ReceivedTransaction(
+      Party party, TransactionQueue queue, HeldBuffer buffer, Transaction wire) {
+    this.party = party;
+    this.queue = queue;
+    this.buffer = buffer;
+    this.number = wire.getTransaction();
+    this.code = wire.getCode();
+    this.flags = wire.getFlags();
+    this.sender = SenderIdentity.of(wire.getSender());
+    this.state = State.OPEN;
+    if (isOneWay()) {
+      state = State.OVER;
+      over.complete(null);
+    }
+  }
+
+  static ReceivedTransaction of(Party party, TransactionQueue queue, Transaction wire) {
+    HeldBuffer buffer =
+        new HeldBuffer(
+            party.bytes(),
+            party::free,
+            WireNumbers.count("offset", wire.getOffset()),
+            WireNumbers.count("size", wire.getSize()),
+            wire.getData());
+    return new ReceivedTransaction(party, queue, buffer, wire);
+  }
+
+  /** What the sender gave it as its code; the applications' own. */
+  public int code() {
+    return code;
+  }
+
+  /** Whether nobody waits for a reply, from the start. */
+  public boolean isOneWay() {
+    return (flags & TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE) != 0;
+  }
+
+  /** Whether its bytes, and those of the reply, are made zeros when they are freed. */
+  public boolean isClearedOnFree() {
+    return (flags & TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE) != 0;
+  }
+
+  /** Who sent it, as the server and the kernel know it. */
+  public SenderIdentity sender() {
+    return sender;
+  }
+
+  /** How many bytes were handed over. */
+  public long sizeBytes() {
+    return buffer.size();
+  }
+
+  /**
+   * The bytes, read-only, in place where the range's file is mapped. They belong to the thread that
+   * calls this first: another thread's access, or {@link #close}, throws {@link
+   * WrongThreadException}. An access after they were freed throws {@link IllegalStateException}.
+   *
+   * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
+   * which then blocks.
+   *
+   * @throws IllegalStateException if they were freed
+   * @throws PagetideException if the session has ended
+   */
+  public MemorySegment data() {
+    return buffer.data();
+  }
+
+  /**
+   * Replies, and waits until the server has the bytes.
+   *
+   * @throws PagetideException as {@link #replyAsync}
+   */
+  public void reply(Payload payload) {
+    Blocking.await(() -> replyAsync(payload));
+  }
+
+  /**
+   * Replies. A reply that fails can be tried again, unless the transaction {@link #isOver} then.
+   *
+   * @return completes when the server has the bytes; fails with {@link PagetideException}:
+   *     TRANSACTION_OVER if it was answered before, its asker has given up or it is one-way; and as
+   *     {@link Sender#ask}
+   * @throws IllegalArgumentException if the payload was not staged by {@link Receiver#sender}
+   * @throws IllegalStateException if it was staged and is closed
+   */
+  public CompletableFuture<Void> replyAsync(Payload payload) {
+    if (!begin()) {
+      return CompletableFuture.failedFuture(isOverAlready());
+    }
+    CompletableFuture<Void> reply;
+    try {
+      reply = party.reply(number, payload);
+    } catch (RuntimeException e) {
+      failed();
+      throw e;
+    }
+    return reply.whenComplete((_, failure) -> {
+      if (failure == null || isOver(failure)) {
+        end();
+      } else {
+        failed();
+      }
+    });
+  }
+
+  private synchronized boolean begin() {
+    if (state != State.OPEN) {
+      return false;
+    }
+    state = State.ANSWERING;
+    return true;
+  }
+
+  private static boolean isOver(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    return cause instanceof PagetideException said
+        && said.reason().filter(r -> r == ErrorReason.ERROR_REASON_TRANSACTION_OVER).isPresent();
+  }
+
+  /** A reply was not taken; if nobody is going to try again, the asker must not wait. */
+  private void failed() {
+    String why;
+    synchronized (this) {
+      if (state != State.ANSWERING) {
+        return;
+      }
+      state = State.OPEN;
+      why = abandoned;
+    }
+    if (!why.isEmpty()) {
+      refuse(why);
+    }
+  }
+
+  private PagetideException isOverAlready() {
+    return new PagetideException(
+        Status.Code.FAILED_PRECONDITION,
+        ErrorReason.ERROR_REASON_TRANSACTION_OVER,
+        isOneWay()
+            ? "nobody waits for a reply to a one-way transaction"
+            : "the transaction was answered already, or its asker has given up",
+        null,
+        false,
+        0,
+        null);
+  }
+
+  /**
+   * Tells the asker that this transaction cannot be served, which fails there with
+   * REFUSED_BY_RECEIVER. Does nothing if nobody waits. Never fails and never waits.
+   *
+   * @param why for the asker; beyond 1024 bytes it is cut off
+   */
+  public void refuse(String why) {
+    if (!begin()) {
+      return;
+    }
+    var _ =
+        party
+            .refuse(number, shortened(why.isEmpty() ? "refused" : why))
+            .whenComplete((_, failure) -> end());
+  }
+
+  private static String shortened(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length <= MAX_REFUSAL_BYTES) {
+      return text;
+    }
+    int end = MAX_REFUSAL_BYTES;
+    while ((bytes[end] & 0xc0) == 0x80) {
+      end--; // not in the middle of a character
+    }
+    return new String(bytes, 0, end, StandardCharsets.UTF_8);
+  }
+
+  /** Whether nobody waits for a reply any more: it was answered, or its asker has given up. */
+  public synchronized boolean isOver() {
+    return state == State.OVER;
+  }
+
+  /** Completes, and never fails, when nobody waits for a reply any more; of a one-way at once. */
+  public CompletionStage<Void> over() {
+    return over.minimalCompletionStage();
+  }
+
+  /** Nobody waits any more. */
+  void end() {
+    synchronized (this) {
+      state = State.OVER;
+    }
+    queue.forget(number);
+    Blocking.deliver(() -> over.complete(null));
+  }
+
+  /**
+   * Keeps the transaction beyond its handler's return, until {@link #close}. Bytes that {@link
+   * #data} has given out until now end, so that the thread that is to close it can ask for its own.
+   *
+   * @throws WrongThreadException if {@link #data} was called by another thread
+   */
+  public void keep() {
+    buffer.disown();
+    synchronized (this) {
+      kept = true;
+    }
+  }
+
+  /** The handler has returned. */
+  void returned() {
+    boolean stays;
+    synchronized (this) {
+      stays = kept;
+    }
+    if (!stays) {
+      abandon("the receiver's handler returned without a reply");
+      closeQuietly();
+    }
+  }
+
+  /** The handler has thrown, or cannot be called. */
+  void threw(Throwable failure) {
+    if (isOneWay()) {
+      queue.report(failure);
+    } else {
+      abandon("the receiver's handler failed: " + failure);
+    }
+    closeQuietly();
+  }
+
+  /** Refuses unless it was answered; one whose answer is under way, if that fails. */
+  private void abandon(String why) {
+    synchronized (this) {
+      abandoned = why;
+    }
+    refuse(why);
+  }
+
+  /** Another thread that has asked for the bytes may be reading them: then they stay. */
+  private void closeQuietly() {
+    try {
+      buffer.close();
+    } catch (IllegalStateException | WrongThreadException e) {
+      queue.report(
+          new IllegalStateException(
+              "a transaction's bytes are in use by another thread, so they are not freed: keep() it"
+                  + " before it is handed to another thread, and close() it there",
+              e));
+    }
+  }
+
+  /**
+   * Frees the bytes, and refuses a two-way transaction that was not answered. Never waits; calling
+   * it again does nothing.
+   *
+   * @throws WrongThreadException if {@link #data} was called by another thread; nothing is freed
+   */
+  @Override
+  public void close() {
+    buffer.close();
+    abandon("the receiver closed the transaction without a reply");
+  }
+}

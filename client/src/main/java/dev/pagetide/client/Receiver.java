@@ -1,0 +1,84 @@
+package dev.pagetide.client;
+
+import io.grpc.Channel;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Whom others hand bytes to, by its name. Its {@link TransactionHandler} is called once for each
+ * transaction, and reads the bytes in place.
+ *
+ * <p>Any number of threads may call any method at once. A handler that is slow makes the server
+ * hold transactions back, and in the end refuse them, once {@link ReceiverOptions#maxQueued} wait.
+ *
+ * <p>The receiver ends with {@link #close}, with its client, or with the server; {@link #ended}
+ * tells. Then whoever waits for a reply of it is told that it died, and every later reply fails.
+ */
+public final class Receiver implements AutoCloseable {
+
+  private final Party party;
+  private final Sender sender;
+
+  private Receiver(Party party) {
+    this.party = party;
+    this.sender = Sender.onStreamOf(party);
+  }
+
+  /** Attaches a session that was just opened. */
+  static CompletableFuture<Receiver> attach(
+      Channel channel,
+      UnaryCalls calls,
+      OpenedSession session,
+      ReceiverOptions options,
+      TransactionHandler handler) {
+    TransactionQueue queue = new TransactionQueue(options, handler);
+    Party party = Party.start(channel, calls, session, options.maxQueued(), queue);
+    queue.serve(party);
+    return party
+        .attach(true)
+        .thenApply(attached -> {
+          party.openWindow();
+          return new Receiver(party);
+        });
+  }
+
+  /** A sender over this receiver's own stream and range. It ends with this receiver. */
+  public Sender sender() {
+    return sender;
+  }
+
+  /** The session's public name, an unsigned number; never used twice by one server. */
+  public long rangeId() {
+    return party.session().ticket().rangeId();
+  }
+
+  /** Bytes in the range that transactions lie in. */
+  public long sizeBytes() {
+    return sender.sizeBytes();
+  }
+
+  /** Whether transactions are read in memory that is shared with the server. */
+  public RangeAccess access() {
+    return sender.access();
+  }
+
+  /** Completes, and never fails, when the receiver has ended: also when the server is lost. */
+  public CompletionStage<SessionEnd> ended() {
+    return sender.ended();
+  }
+
+  /** Completes when the server says that it is about to stop; else never. */
+  public CompletionStage<DrainNotice> draining() {
+    return sender.draining();
+  }
+
+  /**
+   * Ends the receiver. Handlers that run are not disturbed: bytes that they, or whoever kept a
+   * transaction, have asked for stay readable until they are freed; bytes not asked for yet are
+   * gone. Calling it again does nothing; it never fails and never waits.
+   */
+  @Override
+  public void close() {
+    party.close();
+  }
+}

@@ -1,0 +1,228 @@
+package dev.pagetide.client;
+
+import dev.pagetide.v1.Transaction;
+import io.grpc.Channel;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Who hands bytes to others: asks for replies, or sends and is done.
+ *
+ * <p>Bytes travel in the message, or lie in a {@link StagedBuffer}, from which the server copies
+ * them once, straight to where the receiver reads them.
+ *
+ * <p>Any number of threads may call any method at once. One-way transactions to one receiver arrive
+ * in the order in which {@code send} was called; two-way ones may overlap. Each blocking method
+ * ends within the client's call timeout, but for {@link #ask}, which has a timeout of its own. Each
+ * method and its {@code Async} twin fail with {@link PagetideException}; beside the reasons named
+ * at the method with TOO_MUCH_DATA, SESSION_ENDED, and with RESOURCE_EXHAUSTED, without a reason
+ * and without having asked the server, while 1024 commands are not answered or 16 MiB of them are
+ * not sent yet. Futures are completed on the channel's event loop: a stage that runs there must not
+ * block (a blocking method of this library refuses to).
+ *
+ * <p>The sender ends with {@link #close}, with its client, or with the server; {@link #ended}
+ * tells. Then every future that waits fails, and every later call.
+ */
+public final class Sender implements AutoCloseable {
+
+  private final Party party;
+  private final boolean ownsParty;
+
+  private Sender(Party party, boolean ownsParty) {
+    this.party = party;
+    this.ownsParty = ownsParty;
+  }
+
+  /** The sender on a receiver's stream, which ends with the receiver. */
+  static Sender onStreamOf(Party party) {
+    return new Sender(party, false);
+  }
+
+  /** Attaches a session that was just opened. */
+  static CompletableFuture<Sender> attach(
+      Channel channel, UnaryCalls calls, OpenedSession session, SenderOptions options) {
+    Party party =
+        Party.start(
+            channel,
+            calls,
+            session,
+            ReceiverOptions.DEFAULT_MAX_QUEUED,
+            new Answers(options.errors()));
+    return party
+        .attach(false)
+        .thenApply(attached -> {
+          party.openWindow();
+          return new Sender(party, true);
+        });
+  }
+
+  /** The news of a party that is no receiver. */
+  private record Answers(Thread.UncaughtExceptionHandler errors) implements ExchangeStream.News {
+    @Override
+    public void transaction(Transaction transaction) {
+      // Nobody may transact to it: the server's fault, and its buffer goes with the session.
+    }
+
+    @Override
+    public void transactionEnded(long transaction) {}
+
+    @Override
+    public void failed(PagetideException failure) {
+      errors.uncaughtException(Thread.currentThread(), failure);
+    }
+
+    @Override
+    public void ended() {}
+  }
+
+  /** The range's session: its public name, an unsigned number; never used twice by one server. */
+  public long rangeId() {
+    return party.session().ticket().rangeId();
+  }
+
+  /** Bytes in the range that staged buffers and replies lie in. */
+  public long sizeBytes() {
+    SessionTicket ticket = party.session().ticket();
+    return (long) ticket.pageSize() * ticket.pageCount();
+  }
+
+  /** Most bytes that travel in one message; more must be {@linkplain #stage staged}. */
+  public int maxDataBytes() {
+    return party.bytes().maxDataBytes();
+  }
+
+  /** Whether staged buffers and replies lie in memory that is shared with the server. */
+  public RangeAccess access() {
+    return party.bytes().isMapped() ? RangeAccess.SHARED : RangeAccess.REMOTE;
+  }
+
+  /**
+   * Hands bytes over, and waits for the reply as long as it takes.
+   *
+   * @throws PagetideException as {@link #ask(Target, int, Payload, AskOptions)}
+   */
+  public Reply ask(Target target, int code, Payload payload) {
+    return ask(target, code, payload, AskOptions.DEFAULT);
+  }
+
+  /**
+   * Hands bytes over, and waits for the reply.
+   *
+   * @param code the application's own, passed on
+   * @return the reply, to be closed
+   * @throws IllegalArgumentException if the payload was staged by another sender
+   * @throws IllegalStateException if it was staged and is closed
+   * @throws PagetideException TARGET_DIED, NOT_PERMITTED, REFUSED_BY_RECEIVER, with what the
+   *     receiver said, TRANSACTION_TIMED_OUT, TRANSACTION_CANCELLED, NO_BUFFER_SPACE,
+   *     TOO_MANY_BUFFERS or NO_MEMORY (at the receiver, or here for the reply),
+   *     TOO_MANY_TRANSACTIONS; and as at the class
+   */
+  public Reply ask(Target target, int code, Payload payload, AskOptions options) {
+    return Blocking.await(() -> askAsync(target, code, payload, options));
+  }
+
+  /** {@link #ask(Target, int, Payload)} without waiting. */
+  public CompletableFuture<Reply> askAsync(Target target, int code, Payload payload) {
+    return askAsync(target, code, payload, AskOptions.DEFAULT);
+  }
+
+  /**
+   * {@link #ask(Target, int, Payload, AskOptions)} without waiting. Cancelling the future gives the
+   * transaction up: one that was not sent is not sent, the receiver of another is told, and a reply
+   * that comes all the same is freed.
+   */
+  public CompletableFuture<Reply> askAsync(
+      Target target, int code, Payload payload, AskOptions options) {
+    return party.ask(target, code, payload, options);
+  }
+
+  /**
+   * Hands bytes over and waits until they lie before the receiver. Nobody replies.
+   *
+   * @throws PagetideException as {@link #send(Target, int, Payload, SendOptions)}
+   */
+  public SendResult send(Target target, int code, Payload payload) {
+    return send(target, code, payload, SendOptions.DEFAULT);
+  }
+
+  /**
+   * Hands bytes over and waits until they lie before the receiver. Nobody replies.
+   *
+   * @param code the application's own, passed on
+   * @throws IllegalArgumentException if the payload was staged by another sender
+   * @throws IllegalStateException if it was staged and is closed
+   * @throws PagetideException TARGET_DIED, NOT_PERMITTED, and at the receiver NO_ONE_WAY_SPACE,
+   *     NO_BUFFER_SPACE, TOO_MANY_BUFFERS, NO_MEMORY; and as at the class
+   */
+  public SendResult send(Target target, int code, Payload payload, SendOptions options) {
+    return Blocking.await(() -> sendAsync(target, code, payload, options));
+  }
+
+  /** {@link #send(Target, int, Payload)} without waiting. */
+  public CompletableFuture<SendResult> sendAsync(Target target, int code, Payload payload) {
+    return sendAsync(target, code, payload, SendOptions.DEFAULT);
+  }
+
+  /**
+   * {@link #send(Target, int, Payload, SendOptions)} without waiting. Cancelling the future keeps
+   * the transaction from being sent if it was not sent yet, and does nothing more.
+   */
+  public CompletableFuture<SendResult> sendAsync(
+      Target target, int code, Payload payload, SendOptions options) {
+    return party.send(target, code, payload, options.clearOnFree());
+  }
+
+  /**
+   * Allocates bytes in this sender's range, to be written in place and handed over.
+   *
+   * @param sizeBytes how many; 0 is a buffer, too
+   * @return the buffer, to be closed
+   * @throws IllegalArgumentException if the size is negative
+   * @throws PagetideException NO_BUFFER_SPACE, TOO_MANY_BUFFERS, NO_MEMORY; and as at the class
+   */
+  public StagedBuffer stage(long sizeBytes) {
+    return stage(sizeBytes, false);
+  }
+
+  /**
+   * {@link #stage(long)}, by choice with bytes that are made zeros when they are freed.
+   *
+   * @throws IllegalArgumentException if the size is negative
+   * @throws PagetideException as {@link #stage(long)}
+   */
+  public StagedBuffer stage(long sizeBytes, boolean clearOnFree) {
+    return Blocking.await(() -> stageAsync(sizeBytes, clearOnFree));
+  }
+
+  /** {@link #stage(long)} without waiting. */
+  public CompletableFuture<StagedBuffer> stageAsync(long sizeBytes) {
+    return stageAsync(sizeBytes, false);
+  }
+
+  /** {@link #stage(long, boolean)} without waiting. Cancelling the future frees the buffer. */
+  public CompletableFuture<StagedBuffer> stageAsync(long sizeBytes, boolean clearOnFree) {
+    return party.stage(sizeBytes, clearOnFree);
+  }
+
+  /** Completes, and never fails, when the sender has ended: also when the server is lost. */
+  public CompletionStage<SessionEnd> ended() {
+    return party.stream().ended().minimalCompletionStage();
+  }
+
+  /** Completes when the server says that it is about to stop; else never. */
+  public CompletionStage<DrainNotice> draining() {
+    return party.session().stream().draining().minimalCompletionStage();
+  }
+
+  /**
+   * Ends the sender: futures that wait fail, and its staged buffers and replies are gone. Of a
+   * {@link Receiver#sender} it does nothing, for that ends with its receiver. Calling it again does
+   * nothing; it never fails and never waits.
+   */
+  @Override
+  public void close() {
+    if (ownsParty) {
+      party.close();
+    }
+  }
+}

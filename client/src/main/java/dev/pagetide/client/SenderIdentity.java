@@ -1,0 +1,26 @@
+package dev.pagetide.client;
+
+import dev.pagetide.v1.TransactionSender;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * Who transacts, as the server and the kernel know it.
+ *
+ * @param name its session's name, which it chose itself; may be empty
+ * @param uid its user, as the kernel says; empty over TCP
+ * @param pid its process, as the kernel says; empty where that does not tell
+ */
+public record SenderIdentity(String name, OptionalLong uid, OptionalInt pid) {
+
+  static SenderIdentity of(TransactionSender wire) {
+    return new SenderIdentity(
+        wire.getName(),
+        wire.hasUid()
+            ? OptionalLong.of(Integer.toUnsignedLong(wire.getUid()))
+            : OptionalLong.empty(),
+        wire.hasPid()
+            ? OptionalInt.of(WireNumbers.count("pid", wire.getPid()))
+            : OptionalInt.empty());
+  }
+}

@@ -1,0 +1,55 @@
+package dev.pagetide.client;
+
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * What to ask for when a sender is opened.
+ *
+ * @param name what receivers and operators see, of the form of {@link OpenOptions#name}; empty: the
+ *     sender gets a name of its own when it is opened, {@code sender-PID-RANDOM}
+ * @param sizeBytes the size of the range that staged buffers and replies lie in; the server rounds
+ *     it down to whole pages and to its own limit. Memory is taken for live buffers only
+ * @param errors told of what fails where nobody waits for it: a free
+ */
+public record SenderOptions(String name, long sizeBytes, Thread.UncaughtExceptionHandler errors) {
+
+  /** 4 MiB, under a name of its own; errors go where Java's uncaught ones go. */
+  public static final SenderOptions DEFAULT =
+      new SenderOptions("", ReceiverOptions.DEFAULT_SIZE_BYTES, ReceiverOptions::uncaught);
+
+  /**
+   * Checks the size.
+   *
+   * @throws IllegalArgumentException if the size is negative
+   */
+  public SenderOptions {
+    if (sizeBytes < 0) {
+      throw new IllegalArgumentException("sizeBytes=" + sizeBytes + " is negative");
+    }
+  }
+
+  /** What to open: the name given, or one that no other sender has. */
+  OpenOptions open() {
+    String ours =
+        name.isEmpty()
+            ? "sender-%d-%08x"
+                .formatted(ProcessHandle.current().pid(), ThreadLocalRandom.current().nextInt())
+            : name;
+    return new OpenOptions(ours, sizeBytes);
+  }
+
+  /** These options with another {@link #name}. */
+  public SenderOptions withName(String other) {
+    return new SenderOptions(other, sizeBytes, errors);
+  }
+
+  /** These options with another {@link #sizeBytes}. */
+  public SenderOptions withSizeBytes(long size) {
+    return new SenderOptions(name, size, errors);
+  }
+
+  /** These options with another listener for {@link #errors}. */
+  public SenderOptions withErrors(Thread.UncaughtExceptionHandler listener) {
+    return new SenderOptions(name, sizeBytes, listener);
+  }
+}

@@ -1,0 +1,140 @@
+package dev.pagetide.client;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.pagetide.v1.OpenRangeRequest;
+import dev.pagetide.v1.Opened;
+import dev.pagetide.v1.RangeMode;
+import io.grpc.Channel;
+import io.grpc.Status;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way from a request to a session that can be worked with: its stream, its ticket, its file if
+ * it can be had, and whatever its owner makes of them. One client's sessions; thread-safe.
+ */
+final class SessionOpener implements AutoCloseable {
+
+  private final Channel channel;
+  private final ClientOptions options;
+  private final SharedFiles files;
+  private final Set<SessionStream> sessions = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  SessionOpener(Channel channel, @Nullable Path socket, ClientOptions options) {
+    this.channel = channel;
+    this.options = options;
+    this.files = new SharedFiles(socket, options);
+  }
+
+  /**
+   * Opens a session and makes something of it.
+   *
+   * @param make what is made, once the session is granted; its failure ends the session
+   * @return fails with {@link PagetideException}; completing or cancelling it from outside gives
+   *     the session up
+   */
+  <T> CompletableFuture<T> open(
+      OpenOptions open, RangeMode mode, Function<OpenedSession, CompletableFuture<T>> make) {
+    OpenRangeRequest request =
+        OpenRangeRequest.newBuilder()
+            .setName(open.name())
+            .setSizeBytes(open.sizeBytes())
+            .setMode(mode)
+            .build();
+    SessionStream stream = SessionStream.start(channel, request);
+    sessions.add(stream);
+    var _ = stream.ended().thenRun(() -> sessions.remove(stream));
+    if (closed) {
+      stream.close();
+    }
+    CompletableFuture<T> result = new CompletableFuture<>();
+    boolean keepFile =
+        options.confinedSegments()
+            || (mode == RangeMode.RANGE_MODE_BUFFERS && !RangeBytes.mayReinterpret());
+    var _ =
+        stream
+            .opened()
+            .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
+            .thenCompose(opened -> prepare(opened, stream, keepFile))
+            .thenCompose(make)
+            .whenComplete((made, failure) -> settle(result, stream, made, failure));
+    var _ =
+        result.whenComplete((made, failure) -> {
+          if (failure != null) {
+            stream.close();
+          }
+        });
+    return result;
+  }
+
+  private CompletableFuture<OpenedSession> prepare(
+      Opened opened, SessionStream stream, boolean keepFile) {
+    SessionTicket ticket =
+        new SessionTicket(
+            opened.getSession(),
+            opened.getRangeId(),
+            WireNumbers.positive("page_size", opened.getPageSize()),
+            WireNumbers.positive("page_count", opened.getPageCount()),
+            WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
+            opened.getServerInstance());
+    return files
+        .fetch(opened, stream, keepFile)
+        .handle((pages, why) -> {
+          if (pages != null) {
+            return new OpenedSession(ticket, stream, pages, "");
+          }
+          Throwable cause = requireNonNull(cause(why));
+          if (options.access() == AccessChoice.SHARED) {
+            throw new CompletionException(cause);
+          }
+          return new OpenedSession(ticket, stream, null, String.valueOf(cause.getMessage()));
+        });
+  }
+
+  private <T> void settle(
+      CompletableFuture<T> result,
+      SessionStream stream,
+      @Nullable T made,
+      @Nullable Throwable failure) {
+    Blocking.deliver(() -> {
+      if (made == null) {
+        Throwable cause = cause(failure);
+        result.completeExceptionally(
+            cause instanceof TimeoutException
+                ? PagetideException.local(
+                    Status.Code.DEADLINE_EXCEEDED,
+                    "OpenRange: no answer within " + options.callTimeout())
+                : requireNonNull(cause));
+      } else if (!result.complete(made)) {
+        stream.close(); // the caller has given up meanwhile; what was made ends with its session
+      }
+    });
+  }
+
+  private static @Nullable Throwable cause(@Nullable Throwable failure) {
+    return failure instanceof CompletionException && failure.getCause() != null
+        ? failure.getCause()
+        : failure;
+  }
+
+  /** Ends every session, and from then on each that is opened. */
+  void endSessions() {
+    closed = true;
+    sessions.forEach(SessionStream::close);
+  }
+
+  /** Unmaps what is mapped yet. After {@link #endSessions}. */
+  @Override
+  public void close() {
+    files.close();
+  }
+}

@@ -1,0 +1,214 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.Payload;
+import dev.pagetide.client.ReceivedTransaction;
+import dev.pagetide.client.Receiver;
+import dev.pagetide.client.ReceiverOptions;
+import dev.pagetide.client.SenderIdentity;
+import dev.pagetide.client.SessionEnd;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** {@code pagetide receive}: takes transactions under a name and writes their bytes. */
+@Command(
+    name = "receive",
+    description = {
+      "Take transactions that others send to NAME, until interrupted.",
+      "Says of each on standard error who sent it, and writes its bytes to standard output, unless"
+          + " that is a terminal."
+    })
+final class ReceiveCommand implements Callable<Integer> {
+
+  @ParentCommand
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private Pagetide pagetide;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private CommandSpec spec;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "NAME",
+      description = "What senders name this receiver by; no other session of this user has it.")
+  private String name = "";
+
+  @Option(
+      names = "--size",
+      paramLabel = "SIZE",
+      defaultValue = "4MiB",
+      converter = SizeConverter.class,
+      description = "The size of the range that transactions lie in (default: 4MiB).")
+  private long sizeBytes;
+
+  @Option(
+      names = "--count",
+      paramLabel = "N",
+      description = "End after that many transactions (default: go on until interrupted).")
+  private @Nullable Long count;
+
+  @Option(
+      names = "--output",
+      paramLabel = "FILE|-",
+      description =
+          "Where the bytes go; '-' is standard output, also if it is a terminal"
+              + " (default: standard output, but nowhere if it is a terminal).")
+  private @Nullable String output;
+
+  @Option(
+      names = "--reply",
+      paramLabel = "TEXT",
+      defaultValue = "",
+      description = "What two-way transactions are replied with (default: no bytes).")
+  private String reply = "";
+
+  @Override
+  public Integer call() throws IOException {
+    if (count != null && count < 1) {
+      throw new ParameterException(spec.commandLine(), "--count " + count + " is less than 1");
+    }
+    if (name.isEmpty()) {
+      throw new ParameterException(spec.commandLine(), "NAME is empty");
+    }
+    CommandIo io = pagetide.io();
+    CompletableFuture<@Nullable SessionEnd> end = new CompletableFuture<>();
+    try (OutputStream out = open(io);
+        PagetideClient client = pagetide.connect();
+        Receiver receiver =
+            client.openReceiver(
+                ReceiverOptions.named(name)
+                    .withSizeBytes(sizeBytes)
+                    .withErrors((thread, failure) -> end.completeExceptionally(failure)),
+                new Taking(io, out, end)::take)) {
+      io.err()
+          .println(
+              "receiving as " + TerminalText.escape(name) + ", " + receiver.sizeBytes() + " bytes");
+      var _ = receiver.ended().thenAccept(end::complete);
+      SessionEnd ended = await(end);
+      if (ended != null) {
+        io.err().println("pagetide: " + TerminalText.escape(ended.message()));
+        return 1;
+      }
+      return 0;
+    }
+  }
+
+  private static @Nullable SessionEnd await(CompletableFuture<@Nullable SessionEnd> end) {
+    try {
+      return end.join();
+    } catch (java.util.concurrent.CompletionException e) {
+      throw new CommandFailure(
+          "the bytes cannot be written: " + (e.getCause() == null ? e : e.getCause()).getMessage(),
+          e);
+    }
+  }
+
+  private OutputStream open(CommandIo io) throws IOException {
+    if (output == null) {
+      return io.terminal() ? OutputStream.nullOutputStream() : new Shared(io.out());
+    }
+    if (output.equals("-")) {
+      return new Shared(io.out());
+    }
+    try {
+      return Files.newOutputStream(Path.of(output));
+    } catch (IOException e) {
+      throw new CommandFailure("cannot write " + output + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Standard output, which is not this command's to close, and fails where it cannot be written.
+   */
+  private static final class Shared extends OutputStream {
+    private final java.io.PrintStream out;
+
+    Shared(java.io.PrintStream out) {
+      this.out = out;
+    }
+
+    @Override
+    public void write(int b) {
+      out.write(b);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) {
+      out.write(bytes, offset, length);
+    }
+
+    @Override
+    public void flush() throws IOException {
+      if (out.checkError()) {
+        throw new IOException("standard output is closed");
+      }
+    }
+  }
+
+  /** What is done with each transaction, one at a time. */
+  private final class Taking {
+    private final CommandIo io;
+    private final OutputStream out;
+    private final CompletableFuture<@Nullable SessionEnd> end;
+    private long taken;
+
+    Taking(CommandIo io, OutputStream out, CompletableFuture<@Nullable SessionEnd> end) {
+      this.io = io;
+      this.out = out;
+      this.end = end;
+    }
+
+    synchronized void take(ReceivedTransaction transaction) throws IOException {
+      if (count != null && taken == count) {
+        return; // came while the last one was taken: nobody is told that it was
+      }
+      io.err().println(line(transaction));
+      try {
+        TransactionBytes.write(transaction.data(), out);
+      } catch (IOException e) {
+        end.completeExceptionally(e);
+        throw e;
+      }
+      if (!transaction.isOneWay()) {
+        transaction.reply(Payload.of(reply.getBytes(StandardCharsets.UTF_8)));
+      }
+      taken++;
+      if (count != null && taken == count) {
+        end.complete(null);
+      }
+    }
+  }
+
+  /** One line about a transaction: who sent it, and what. */
+  static String line(ReceivedTransaction transaction) {
+    return line(
+        transaction.sender(), transaction.code(), transaction.isOneWay(), transaction.sizeBytes());
+  }
+
+  static String line(SenderIdentity sender, int code, boolean oneWay, long bytes) {
+    return "from %s, pid %s, uid %s: %s, code %s, %d bytes"
+        .formatted(
+            sender.name().isEmpty()
+                ? "a sender without a name"
+                : TerminalText.escape(sender.name()),
+            sender.pid().isPresent() ? Integer.toString(sender.pid().getAsInt()) : "?",
+            sender.uid().isPresent() ? Long.toString(sender.uid().getAsLong()) : "?",
+            oneWay ? "one-way" : "two-way",
+            Integer.toUnsignedString(code),
+            bytes);
+  }
+}

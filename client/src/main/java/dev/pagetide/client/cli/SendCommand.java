@@ -1,0 +1,209 @@
+package dev.pagetide.client.cli;
+
+import dev.pagetide.client.AskOptions;
+import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.Payload;
+import dev.pagetide.client.Reply;
+import dev.pagetide.client.SendOptions;
+import dev.pagetide.client.SendResult;
+import dev.pagetide.client.Sender;
+import dev.pagetide.client.SenderOptions;
+import dev.pagetide.client.StagedBuffer;
+import dev.pagetide.client.Target;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** {@code pagetide send}: hands a file to a receiver, in one transaction. */
+@Command(
+    name = "send",
+    description = {
+      "Hand a file or standard input to a receiver, in one transaction.",
+      "The bytes are read straight into shared memory, from where the server copies them once.",
+      "With --two-way the reply's bytes are written to standard output."
+    })
+final class SendCommand implements Callable<Integer> {
+
+  /** Room beside the file's bytes, for the reply's. */
+  private static final long REPLY_BYTES = 4L << 20;
+
+  @ParentCommand
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private Pagetide pagetide;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private CommandSpec spec;
+
+  @Parameters(index = "0", paramLabel = "NAME", description = "The receiver's name.")
+  private String name = "";
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "FILE",
+      description = "The file whose bytes are sent (default: standard input).")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--uid",
+      paramLabel = "UID",
+      description = "The user whose receiver it is (default: this user).")
+  private @Nullable Long uid;
+
+  @Option(
+      names = "--code",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "A number for the receiver to tell transactions apart by (default: 0).")
+  private int code;
+
+  @Option(
+      names = "--two-way",
+      description = "Wait for a reply and write it to standard output (default: one-way).")
+  private boolean twoWay;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "TIME",
+      converter = TimeConverter.class,
+      description =
+          "How long to wait for the reply, such as 500ms or 5s (default: as long as it takes).")
+  private @Nullable Duration timeout;
+
+  @Option(
+      names = "--clear-on-free",
+      description =
+          "Make the bytes, and the reply's, zeros when they are freed (default: they are left).")
+  private boolean clearOnFree;
+
+  @Override
+  public Integer call() throws IOException {
+    Target target = target();
+    AskOptions options = askOptions();
+    Input input = open();
+    try (input;
+        PagetideClient client = pagetide.connect();
+        Sender sender =
+            client.openSender(
+                SenderOptions.DEFAULT.withSizeBytes(input.sizeBytes() + REPLY_BYTES));
+        StagedBuffer staged = sender.stage(input.sizeBytes(), clearOnFree)) {
+      input.readInto(staged.buffer());
+      if (twoWay) {
+        ask(sender, target, Payload.of(staged), options);
+      } else {
+        send(sender, target, Payload.of(staged));
+      }
+    }
+    if (pagetide.io().out().checkError()) {
+      throw new CommandFailure("standard output cannot be written");
+    }
+    return 0;
+  }
+
+  private Target target() {
+    try {
+      return new Target(name, uid == null ? OptionalLong.empty() : OptionalLong.of(uid));
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private AskOptions askOptions() {
+    AskOptions options = AskOptions.DEFAULT.withClearOnFree(clearOnFree);
+    if (timeout == null) {
+      return options;
+    }
+    if (!twoWay) {
+      throw new ParameterException(
+          spec.commandLine(), "--timeout is for the reply; give --two-way, too");
+    }
+    try {
+      return options.withTimeout(timeout);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--" + e.getMessage(), e);
+    }
+  }
+
+  private void ask(Sender sender, Target target, Payload payload, AskOptions options)
+      throws IOException {
+    try (Reply reply = sender.ask(target, code, payload, options)) {
+      TransactionBytes.write(reply.data(), pagetide.io().out());
+    }
+  }
+
+  private void send(Sender sender, Target target, Payload payload) {
+    SendResult result = sender.send(target, code, payload, new SendOptions(clearOnFree));
+    pagetide.io().out().println("sent " + payload.sizeBytes() + " bytes");
+    if (result.oneWaySpam()) {
+      pagetide
+          .io()
+          .err()
+          .println("pagetide: the receiver's one-way space is almost full, and not by others");
+    }
+  }
+
+  private Input open() throws IOException {
+    if (file == null) {
+      return new Input(null, ByteBuffer.wrap(pagetide.io().in().readAllBytes()), "standard input");
+    }
+    try {
+      if (!Files.isRegularFile(file) && Files.exists(file)) {
+        return new Input(null, ByteBuffer.wrap(Files.readAllBytes(file)), file.toString());
+      }
+      return new Input(FileChannel.open(file), ByteBuffer.allocate(0), file.toString());
+    } catch (NoSuchFileException e) {
+      throw new CommandFailure("there is no file " + file, e);
+    } catch (IOException e) {
+      throw new CommandFailure("cannot read " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Bytes to send: a file, whose size is known before it is read, or what was read already.
+   *
+   * @param channel the file; null: the bytes are in {@code read}
+   * @param name for messages
+   */
+  private record Input(@Nullable FileChannel channel, ByteBuffer read, String name)
+      implements AutoCloseable {
+
+    long sizeBytes() throws IOException {
+      return channel == null ? read.remaining() : channel.size();
+    }
+
+    void readInto(ByteBuffer staged) throws IOException {
+      if (channel == null) {
+        staged.put(read.duplicate());
+        return;
+      }
+      while (staged.hasRemaining()) {
+        if (channel.read(staged) < 0) {
+          throw new CommandFailure(
+              name + " became shorter by " + staged.remaining() + " bytes while it was read");
+        }
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (channel != null) {
+        channel.close();
+      }
+    }
+  }
+}

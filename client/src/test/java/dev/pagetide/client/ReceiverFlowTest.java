@@ -1,0 +1,261 @@
+package dev.pagetide.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.ExchangeRequest.CommandCase;
+import io.grpc.Status;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
+import org.junit.jupiter.api.Test;
+
+/** In which order and how many at a time transactions are handled, and how a receiver ends. */
+final class ReceiverFlowTest extends ReceiverCase {
+
+  @Test
+  void handle_oneWays_oneAfterTheOtherInOrder_whileTwoWaysOverlap() {
+    Semaphore first = new Semaphore(0);
+    List<Integer> order = new CopyOnWriteArrayList<>();
+    open(transaction -> {
+      order.add(transaction.code());
+      if (transaction.code() == 1) {
+        first.acquire();
+      }
+    });
+
+    for (int i = 1; i <= 20; i++) {
+      server.transact(i, true, TEXT);
+    }
+    server.transact(21, false, TEXT);
+    server.accept(server.next(CommandCase.REPLY)); // the two-way one overtakes
+    assertThat(order).containsExactly(1, 21);
+    first.release();
+
+    await().until(() -> order.size() == 21);
+    List<Integer> oneWays = order.stream().filter(code -> code != 21).toList();
+    assertThat(oneWays).isSorted().hasSize(20);
+  }
+
+  @Test
+  void handle_neverReturns_serverIsAskedForSoManyOnly() {
+    Semaphore hold = new Semaphore(0);
+    open(options().withMaxQueued(4), transaction -> hold.acquire());
+
+    int sent = 0;
+    while (server.isAskedForMore() && sent < 100) {
+      sent++;
+      server.transact(sent, true, TEXT);
+    }
+
+    assertThat(sent).isEqualTo(4);
+    hold.release();
+    await().until(server::isAskedForMore);
+    server.transact(5, true, TEXT);
+    assertThat(server.isAskedForMore()).isFalse();
+    hold.release(10);
+  }
+
+  @Test
+  void handle_allWaitForAnswersOfTheirOwnStream_answersStillCome() {
+    CompletableFuture<Sender> own = new CompletableFuture<>();
+    Receiver receiver =
+        open(
+            options().withMaxQueued(1),
+            transaction -> {
+              try (Reply reply = own.join().ask(Target.named("other"), 9, Payload.NONE)) {
+                var _ = transaction.replyAsync(payload(text(reply.data())));
+              }
+            });
+    own.complete(receiver.sender());
+
+    server.transact(1, false, TEXT);
+    ExchangeRequest asked = server.next(CommandCase.TRANSACT);
+    await().until(server::isAskedForMore);
+    server.reply(asked, 160, "nested");
+
+    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("nested");
+    server.accept(reply);
+    expectFree(160, 16);
+  }
+
+  @Test
+  void free_manyAtOnce_areFewMessages() {
+    List<ReceivedTransaction> kept = new CopyOnWriteArrayList<>();
+    open(
+        options().withMaxQueued(10_000),
+        transaction -> {
+          transaction.keep();
+          kept.add(transaction);
+        });
+    int many = 5000;
+    for (int i = 1; i <= many; i++) {
+      server.transact(i, true, "");
+    }
+    await().until(() -> kept.size() == many);
+
+    kept.forEach(ReceivedTransaction::close);
+
+    int freed = 0;
+    int messages = 0;
+    while (freed < many) {
+      int offsets = server.next(CommandCase.FREE_BUFFERS).getFreeBuffers().getOffsetsCount();
+      assertThat(offsets).isBetween(1, 4096);
+      freed += offsets;
+      messages++;
+    }
+    assertThat(freed).isEqualTo(many);
+    assertThat(messages).isLessThan(many / 2);
+    assertThat(server.waiting()).isZero();
+  }
+
+  @Test
+  void free_fails_goesToTheErrors() {
+    open(transaction -> {});
+
+    server.transact(1, true, TEXT);
+    ExchangeRequest free = server.next(CommandCase.FREE_BUFFERS);
+    assertThat(free.getId()).isZero();
+    server.fail(
+        free,
+        Status.Code.FAILED_PRECONDITION,
+        ErrorReason.ERROR_REASON_NOT_A_BUFFER,
+        "freed already");
+
+    await().until(() -> !errors.isEmpty());
+    assertThat(errors).hasSize(1);
+    assertThat(errors.getFirst()).hasMessage("freed already");
+  }
+
+  @Test
+  void handle_onTheEventLoop_blockingIsRefusedAndReplyAsyncWorks() {
+    CompletableFuture<Throwable> blocked = new CompletableFuture<>();
+    open(
+        options().withExecutor(Runnable::run),
+        transaction -> {
+          try {
+            transaction.reply(Payload.NONE);
+          } catch (IllegalStateException e) {
+            blocked.complete(e);
+          }
+          var _ = transaction.replyAsync(payload("async"));
+        });
+
+    server.transact(1, false, TEXT);
+
+    assertThat(join(blocked)).hasMessageContaining("Async");
+    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("async");
+  }
+
+  @Test
+  void execute_rejected_isRefusedAndFreed() {
+    open(
+        options()
+            .withExecutor(task -> {
+              throw new RejectedExecutionException("full");
+            }),
+        transaction -> {});
+
+    server.transact(1, false, TEXT);
+    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("full");
+    expectFree(16);
+    server.transact(2, true, TEXT);
+    expectFree(32);
+    server.transact(3, true, TEXT);
+    expectFree(48);
+
+    assertThat(errors).hasSize(2);
+  }
+
+  @Test
+  void close_whileHandlersRun_repliesFailAndWhoKeepsItCanCloseIt() {
+    Semaphore closed = new Semaphore(0);
+    CompletableFuture<PagetideException> reply = new CompletableFuture<>();
+    CompletableFuture<String> bytes = new CompletableFuture<>();
+    Receiver receiver =
+        open(transaction -> {
+          MemorySegment data = transaction.data();
+          closed.acquire();
+          bytes.complete(text(data));
+          reply.complete(
+              catchThrowableOfType(PagetideException.class, () -> transaction.reply(Payload.NONE)));
+        });
+    server.transact(1, false, TEXT);
+
+    receiver.close();
+    receiver.close();
+    closed.release();
+
+    assertThat(join(bytes)).isEqualTo(TEXT);
+    assertThat(join(reply).code()).isIn(Status.Code.FAILED_PRECONDITION, Status.Code.ABORTED);
+    assertThat(join(receiver.ended().toCompletableFuture()).cause())
+        .isEqualTo(SessionEnd.Cause.CLOSED);
+    await().until(server.cancelled::isDone);
+    await().until(server.sessions.sessionCancelled::isDone);
+    assertThat(errors).isEmpty();
+  }
+
+  @Test
+  void serverDies_waitingTransactionsAreOver() {
+    CompletableFuture<ReceivedTransaction> kept = new CompletableFuture<>();
+    Receiver receiver =
+        open(transaction -> {
+          transaction.keep();
+          kept.complete(transaction);
+        });
+    server.transact(1, false, TEXT);
+    ReceivedTransaction transaction = join(kept);
+
+    server.die();
+
+    join(transaction.over().toCompletableFuture());
+    assertThat(join(receiver.ended().toCompletableFuture()).cause())
+        .isEqualTo(SessionEnd.Cause.SERVER_LOST);
+    assertThat(
+            catchThrowableOfType(
+                PagetideException.class,
+                () -> receiver.sender().send(Target.named("x"), 1, Payload.NONE)))
+        .satisfies(failure -> {
+          assertThat(failure.code()).isEqualTo(Status.Code.UNAVAILABLE);
+          assertThat(failure.outcomeUnknown()).isFalse();
+        });
+    transaction.close();
+  }
+
+  @Test
+  void open_attachFails_givesTheSessionUp() {
+    server.answersAttach = false;
+    CompletableFuture<Receiver> opening = client.openReceiverAsync(options(), transaction -> {});
+    server.next(CommandCase.ATTACH);
+
+    server.endExchange(
+        FakeServer.refusal(Status.Code.FAILED_PRECONDITION, "ALREADY_ATTACHED", "twice"));
+
+    assertThatThrownBy(opening::join)
+        .cause()
+        .isInstanceOf(PagetideException.class)
+        .hasMessageContaining("twice");
+    await().until(server.sessions.sessionCancelled::isDone);
+  }
+
+  @Test
+  void open_cancelled_givesTheSessionUp() {
+    server.answersAttach = false;
+    CompletableFuture<Receiver> opening = client.openReceiverAsync(options(), transaction -> {});
+    server.next(CommandCase.ATTACH);
+
+    opening.cancel(true);
+
+    await().until(server.sessions.sessionCancelled::isDone);
+    await().until(server.cancelled::isDone);
+  }
+}
