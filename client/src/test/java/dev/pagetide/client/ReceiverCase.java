@@ -16,7 +16,6 @@ import org.junit.jupiter.api.AfterEach;
 /** A receiver of a {@link FakeExchange}; its range is not mapped. */
 abstract class ReceiverCase {
 
-
   static final String TEXT = "twelve bytes";
 
   final FakeExchange server = new FakeExchange();
