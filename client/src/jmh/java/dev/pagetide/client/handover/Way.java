@@ -4,6 +4,10 @@ import java.util.Arrays;
 
 /** The ways that are compared, in the order they are shown. */
 enum Way {
+  /** Pagetide, written in place. */
+  PAGETIDE_STAGED("Pagetide, staged"),
+  /** Pagetide, without the mapping. */
+  PAGETIDE_MESSAGE("Pagetide, by message"),
   /** gRPC, a call a message. */
   GRPC_UNARY("gRPC unary, relayed"),
   /** gRPC, a call for all. */
@@ -36,6 +40,8 @@ enum Way {
   /** A new object, for this process. */
   HandOver make() {
     return switch (this) {
+      case PAGETIDE_STAGED -> new PagetideStaged();
+      case PAGETIDE_MESSAGE -> new PagetideMessage();
       case GRPC_UNARY -> new RelayedUnary();
       case GRPC_STREAM -> new RelayedStream();
       case REDIS -> new RedisList();
