@@ -18,6 +18,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +40,18 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   /** The contract's limit for one FreeBuffers. */
   private static final int MAX_OFFSETS = 4096;
 
+  /** How many frees wait for company at most. */
+  private static final int MAX_LAZY_FREES = 32;
+
+  /** How many freed bytes wait at most: their space may be what a sender needs. */
+  private static final long MAX_LAZY_BYTES = 64 << 10;
+
+  /** And of a small range no more than that part. */
+  private static final int LAZY_PART = 16;
+
+  /** How long frees wait at most, if no command comes by. */
+  private static final long FLUSH_MILLIS = 5;
+
   /*
    * `lock` guards what is queued; no method of the call is called under it, because a transport may
    * answer within the call (the in-process one does).
@@ -46,18 +60,22 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * Who comes meanwhile sets `again` and goes: the sender looks at the queues, and asks isReady(),
    * once more before it gives `sending` up, so no command and no onReady() is missed.
    *
-   * Frees: free() queues an offset, and starts a virtual thread unless one is on its way. That
-   * thread sets `flushDue`; what is queued by then, or before the sender comes by, goes out in one
-   * message. So many frees at once are few messages, and one free waits for nobody.
+   * Frees: free() queues an offset. What is queued goes out in one message: before the next command,
+   * or when it is worth a message of its own (MAX_LAZY_FREES, MAX_LAZY_BYTES), or after FLUSH_MILLIS,
+   * for which one timer runs. So most frees ride along, and none waits for further traffic.
    *
    * Receiving: `requested` events are asked for and not come yet. A transaction counts in `queued`
    * until its handler has returned. See topUp().
    */
   private final Object lock = new Object();
 
+  private static final Executor FLUSHER =
+      CompletableFuture.delayedExecutor(FLUSH_MILLIS, TimeUnit.MILLISECONDS);
+
   private final ClientCall<ExchangeRequest, ExchangeResponse> call;
   private final SessionStream session;
   private final int window;
+  private final long maxLazyBytes;
   private final News news;
   private final CompletableFuture<SessionEnd> ended = new CompletableFuture<>();
 
@@ -81,6 +99,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   @GuardedBy("lock")
   private boolean again;
+
+  @GuardedBy("lock")
+  private long freedBytes;
 
   @GuardedBy("lock")
   private boolean flushScheduled;
@@ -137,8 +158,10 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       ClientCall<ExchangeRequest, ExchangeResponse> call,
       SessionStream session,
       int window,
+      long rangeBytes,
       News news) {
     this.call = call;
+    this.maxLazyBytes = Math.min(MAX_LAZY_BYTES, rangeBytes / LAZY_PART);
     this.session = session;
     this.window = window;
     this.news = news;
@@ -148,8 +171,10 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * Starts the stream of {@code session}; nothing is sent before {@link #attach}.
    *
    * @param window how many transactions may wait for their handlers to return
+   * @param rangeBytes the size of the range that buffers lie in
    */
-  static ExchangeStream start(Channel channel, SessionStream session, int window, News news) {
+  static ExchangeStream start(
+      Channel channel, SessionStream session, int window, long rangeBytes, News news) {
     Context caller = Context.ROOT.attach();
     try {
       ExchangeStream stream =
@@ -157,6 +182,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
               channel.newCall(TransactionServiceGrpc.getExchangeMethod(), CallOptions.DEFAULT),
               session,
               window,
+              rangeBytes,
               news);
       stream.call.start(stream, new Metadata());
       var _ =
@@ -307,19 +333,26 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     return command.id;
   }
 
-  /** Frees a buffer, with others that are freed at the same time. */
-  void free(long offset) {
+  /** Frees a buffer of so many bytes, with others that are freed at the same time. */
+  void free(long offset, long size) {
+    boolean now;
+    boolean schedule;
     synchronized (lock) {
       if (failure != null) {
         return; // its range has ended, or ends with the session that close() ends
       }
       frees.add(offset);
-      if (flushScheduled) {
-        return;
-      }
-      flushScheduled = true;
+      freedBytes += size;
+      now = frees.size() >= MAX_LAZY_FREES || freedBytes >= maxLazyBytes;
+      flushDue |= now;
+      schedule = !now && !flushScheduled;
+      flushScheduled |= schedule;
     }
-    var _ = Thread.startVirtualThread(this::flush);
+    if (now) {
+      send();
+    } else if (schedule) {
+      FLUSHER.execute(this::flush);
+    }
   }
 
   private void flush() {
@@ -376,8 +409,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   @GuardedBy("lock")
   private @Nullable ExchangeRequest nextToSend() {
-    if (flushDue) {
+    if (flushDue || !unsent.isEmpty()) {
       if (!frees.isEmpty()) {
+        freedBytes = 0;
         FreeBuffers.Builder free = FreeBuffers.newBuilder();
         for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
           free.addOffsets(frees.remove());
@@ -414,8 +448,8 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       }
       int wanted = Math.max(window - queued, Math.min(unanswered.size(), window));
       more = wanted - requested;
-      if (more <= 0) {
-        return;
+      if (more <= 0 || (requested > wanted / 2)) {
+        return; // enough is asked for to go on; asking for each event would cost a call each
       }
       requested = wanted;
     }

@@ -14,7 +14,7 @@ final class HeldBuffer implements AutoCloseable {
   /** What frees buffers by their offsets. */
   interface Freer {
     /** Frees the buffer at {@code offset}, some time soon; never fails and never waits. */
-    void free(long offset);
+    void free(long offset, long size);
   }
 
   private final RangeBytes bytes;
@@ -76,6 +76,6 @@ final class HeldBuffer implements AutoCloseable {
       freed = true;
       delivered = ByteString.EMPTY;
     }
-    freer.free(offset);
+    freer.free(offset, size);
   }
 }

@@ -37,12 +37,14 @@ final class Party {
   private final ExchangeStream stream;
   private final RangeBytes bytes;
   private final Duration callTimeout;
+  private final AnswerTimeouts timeouts;
 
   private Party(OpenedSession session, ExchangeStream stream, RangeBytes bytes, Duration timeout) {
     this.session = session;
     this.stream = stream;
     this.bytes = bytes;
     this.callTimeout = timeout;
+    this.timeouts = new AnswerTimeouts(timeout);
   }
 
   /** A party that is not attached yet, and is told of nothing before it is. */
@@ -54,7 +56,12 @@ final class Party {
       ExchangeStream.News news) {
     return new Party(
         session,
-        ExchangeStream.start(channel, session.stream(), window, news),
+        ExchangeStream.start(
+            channel,
+            session.stream(),
+            window,
+            (long) session.ticket().pageSize() * session.ticket().pageCount(),
+            news),
         new RangeBytes(session, calls),
         calls.options().callTimeout());
   }
@@ -69,7 +76,7 @@ final class Party {
     CompletableFuture<Void> result = new CompletableFuture<>();
     ExchangeStream.Command command = stream.attach(ExchangeRequest.newBuilder().setAttach(attach));
     settle("Attach", command, result, EventCase.ATTACHED, event -> null);
-    limit("Attach", result, callTimeout);
+    timeouts.limit("Attach", result);
     return result;
   }
 
@@ -91,8 +98,8 @@ final class Party {
   }
 
   /** Frees the buffer at {@code offset}, some time soon. */
-  void free(long offset) {
-    stream.free(offset);
+  void free(long offset, long size) {
+    stream.free(offset, size);
   }
 
   /** Ends the Exchange, then the session. */
@@ -121,7 +128,7 @@ final class Party {
         event -> staged(event, size),
         StagedBuffer::close);
     giveUpWith(result, command, null);
-    limit("Allocate", result, callTimeout);
+    timeouts.limit("Allocate", result);
     return result;
   }
 
@@ -159,7 +166,7 @@ final class Party {
           giveUpWith(result, command, null);
           return command;
         });
-    limit(TRANSACT, result, callTimeout);
+    timeouts.limit(TRANSACT, result);
     return result;
   }
 
@@ -230,7 +237,7 @@ final class Party {
           settle("Reply", command, result, EventCase.ACCEPTED, event -> null);
           return command;
         });
-    limit("Reply", result, callTimeout);
+    timeouts.limit("Reply", result);
     return result;
   }
 
@@ -245,7 +252,7 @@ final class Party {
                         .setRefusal(refusal)),
             false);
     settle("Reply", command, result, EventCase.ACCEPTED, event -> null);
-    limit("Reply", result, callTimeout);
+    timeouts.limit("Reply", result);
     return result;
   }
 
@@ -360,21 +367,11 @@ final class Party {
             .orTimeout(longest.toNanos(), TimeUnit.NANOSECONDS)
             .whenComplete((_, late) -> {
               if (late instanceof TimeoutException) {
-                Blocking.deliver(() -> result.completeExceptionally(noAnswer(command, longest)));
+                Blocking.deliver(
+                    () -> result.completeExceptionally(AnswerTimeouts.noAnswer(command, longest)));
               }
             });
     var _ = result.whenComplete((_, _) -> timer.complete(null));
-  }
-
-  private static PagetideException noAnswer(String command, Duration longest) {
-    return new PagetideException(
-        Status.Code.DEADLINE_EXCEEDED,
-        null,
-        command + ": no answer within " + longest + "; whether it was done is unknown",
-        null,
-        true,
-        0,
-        null);
   }
 
   private static PagetideException unexpected(String command, ExchangeResponse event) {

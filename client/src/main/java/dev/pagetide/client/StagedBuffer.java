@@ -131,7 +131,7 @@ public final class StagedBuffer implements AutoCloseable {
 
   private void free() {
     if (inRange) {
-      party.free(offset);
+      party.free(offset, sizeBytes);
     }
   }
 }

@@ -96,7 +96,7 @@ public final class HandOverComparison {
         if (missing.isEmpty()) {
           Running running = Running.start(way);
           ways.add(running);
-          running.warmUp(TimeUnit.SECONDS.toNanos(isQuick ? 4 : 12));
+          running.warmUp(TimeUnit.SECONDS.toNanos(isQuick ? 4 : 40));
         } else {
           System.out.println(way.title() + " is left out: " + missing);
         }

@@ -24,7 +24,7 @@ final class Running implements AutoCloseable {
   private static final List<String> JAVA_OPTIONS = List.of("-Xms192m", "-Xmx512m", "-Xmn128m");
 
   /** Some times what has a method compiled by C2. */
-  private static final int WARM_UP_MESSAGES = 60_000;
+  private static final int WARM_UP_MESSAGES = 200_000;
 
   private static final int WARM_UP_BYTES = 4 << 10;
 

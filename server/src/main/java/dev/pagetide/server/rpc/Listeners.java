@@ -38,11 +38,16 @@ final class Listeners implements AutoCloseable {
   private static final int KEEPCNT = 3;
   private static final int USER_TIMEOUT_MILLIS = 60_000;
 
+  /**
+   * One for every two processors: clients and workers need the others, and a message from one
+   * connection to another wakes no second thread where both are on one loop.
+   */
+  private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+
   private final EventLoopGroup acceptor =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private final EventLoopGroup loops =
-      new MultiThreadIoEventLoopGroup(
-          Runtime.getRuntime().availableProcessors(), EpollIoHandler.newFactory());
+      new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
   private final InFlight inFlight;
   private final List<ServerInterceptor> interceptors = new ArrayList<>();
   private final List<BindableService> services;
