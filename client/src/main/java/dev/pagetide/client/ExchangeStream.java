@@ -37,6 +37,14 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   /** Most bytes that commands wait to be sent with; one command may always wait. */
   static final long MAX_UNSENT_BYTES = 16L << 20;
 
+  /** Messages that are asked for at once: each may bring several events. */
+  private static final int MAX_REQUESTED = 8;
+
+  /** Commands that are sent in one message at most, and their bytes but for the last one's. */
+  private static final int MAX_TOGETHER = 32;
+
+  private static final int MAX_BYTES_TOGETHER = 64 << 10;
+
   /** The contract's limit for one FreeBuffers. */
   private static final int MAX_OFFSETS = 4096;
 
@@ -409,21 +417,41 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   @GuardedBy("lock")
   private @Nullable ExchangeRequest nextToSend() {
-    if (flushDue || !unsent.isEmpty()) {
-      if (!frees.isEmpty()) {
-        freedBytes = 0;
-        FreeBuffers.Builder free = FreeBuffers.newBuilder();
-        for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
-          free.addOffsets(frees.remove());
-        }
-        return ExchangeRequest.newBuilder().setFreeBuffers(free).build();
+    ExchangeRequest first = nextCommand();
+    if (first == null || unsent.isEmpty()) {
+      return first;
+    }
+    ExchangeRequest.Builder together = first.toBuilder();
+    int bytes = first.getSerializedSize();
+    while (!unsent.isEmpty()
+        && together.getAlsoCount() + 1 < MAX_TOGETHER
+        && bytes < MAX_BYTES_TOGETHER) {
+      ExchangeRequest next = pollUnsent();
+      bytes += next.getSerializedSize();
+      together.addAlso(next);
+    }
+    return together.build();
+  }
+
+  /** Frees first, as far as they are due or can ride along. */
+  @GuardedBy("lock")
+  private @Nullable ExchangeRequest nextCommand() {
+    boolean rideAlong = !unsent.isEmpty();
+    if ((flushDue || rideAlong) && !frees.isEmpty()) {
+      freedBytes = 0;
+      FreeBuffers.Builder free = FreeBuffers.newBuilder();
+      for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
+        free.addOffsets(frees.remove());
       }
-      flushDue = false;
+      return ExchangeRequest.newBuilder().setFreeBuffers(free).build();
     }
-    Command command = unsent.poll();
-    if (command == null) {
-      return null;
-    }
+    flushDue = false;
+    return rideAlong ? pollUnsent() : null;
+  }
+
+  @GuardedBy("lock")
+  private ExchangeRequest pollUnsent() {
+    Command command = unsent.remove();
     command.sent = true;
     unsentBytes -= command.request.getSerializedSize();
     return command.request;
@@ -446,7 +474,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       if (!open || failure != null) {
         return;
       }
-      int wanted = Math.max(window - queued, Math.min(unanswered.size(), window));
+      int wanted = Math.min(MAX_REQUESTED, Math.max(window - queued, unanswered.size()));
       more = wanted - requested;
       if (more <= 0 || (requested > wanted / 2)) {
         return; // enough is asked for to go on; asking for each event would cost a call each
@@ -457,18 +485,27 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   @Override
-  public void onMessage(ExchangeResponse event) {
+  public void onMessage(ExchangeResponse message) {
+    synchronized (lock) {
+      requested--;
+    }
+    Blocking.deliver(() -> {
+      take(message);
+      message.getAlsoList().forEach(this::take);
+    });
+    topUp();
+  }
+
+  private void take(ExchangeResponse event) {
     boolean transaction = event.hasTransaction();
     Command answered;
     synchronized (lock) {
-      requested--;
       if (transaction) {
         queued++;
       }
       answered = transaction ? null : unanswered.remove(event.getId());
     }
-    Blocking.deliver(() -> take(event, answered));
-    topUp();
+    take(event, answered);
   }
 
   private void take(ExchangeResponse event, @Nullable Command answered) {

@@ -116,7 +116,12 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
     events = observer;
     return new StreamObserver<>() {
       @Override
-      public void onNext(ExchangeRequest command) {
+      public void onNext(ExchangeRequest message) {
+        take(message);
+        message.getAlsoList().forEach(this::take);
+      }
+
+      private void take(ExchangeRequest command) {
         commands.add(command);
         if (command.hasAttach() && answersAttach) {
           answer(command, event -> event.setAttached(Attached.getDefaultInstance()));

@@ -114,7 +114,12 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
   }
 
   @Override
-  public void onNext(ExchangeResponse event) {
+  public void onNext(ExchangeResponse message) {
+    take(message);
+    message.getAlsoList().forEach(this::take);
+  }
+
+  private void take(ExchangeResponse event) {
     switch (event.getEventCase()) {
       case TRANSACTION -> transactions.add(event.getTransaction());
       case TRANSACTION_ENDED -> endings.add(event.getTransactionEnded().getTransaction());

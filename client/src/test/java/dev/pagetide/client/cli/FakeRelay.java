@@ -94,7 +94,12 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
       private Party party = new Party("", events);
 
       @Override
-      public void onNext(ExchangeRequest command) {
+      public void onNext(ExchangeRequest message) {
+        take(message);
+        message.getAlsoList().forEach(this::take);
+      }
+
+      private void take(ExchangeRequest command) {
         synchronized (FakeRelay.this) {
           switch (command.getCommandCase()) {
             case ATTACH -> {

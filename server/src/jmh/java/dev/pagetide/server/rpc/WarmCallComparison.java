@@ -103,6 +103,7 @@ public final class WarmCallComparison {
 
   private static Listeners listeners(BindableService service) {
     return new Listeners(
+        new EventLoops(),
         LIMITS,
         List.of(new MetricCollectingServerInterceptor(new SimpleMeterRegistry())),
         List.of(service));

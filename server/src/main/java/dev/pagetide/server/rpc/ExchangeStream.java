@@ -17,6 +17,7 @@ import dev.pagetide.v1.Attach;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeResponse;
+import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
@@ -39,6 +40,14 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   /** Payload that those may hold, beside the last one's. */
   private static final int MAX_WAITING_BYTES = 64 * 1024;
 
+  /** Commands that may come with another one. A constant of the contract. */
+  private static final int MAX_ALSO = 256;
+
+  /** Events in one message at most, and their data but for the last one's. */
+  private static final int MAX_EVENTS = 32;
+
+  private static final int MAX_EVENTS_BYTES = 64 * 1024;
+
   /** Events that may wait for a party whose commands are still taken. */
   private static final int MAX_WAITING_EVENTS = 1024;
 
@@ -57,6 +66,11 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   private volatile @Nullable Party party;
   private volatile boolean deliversData;
   private volatile @Nullable Session session;
+
+  /** Events that were added and not flushed; by one thread at a time. */
+  private ExchangeResponse.@Nullable Builder batch;
+
+  private long batchBytes;
 
   ExchangeStream(
       SessionRegistry sessions,
@@ -83,22 +97,44 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     if (over.get()) {
       return;
     }
-    Party attached = party;
+    take(request);
+    if (request.getAlsoCount() > MAX_ALSO) {
+      refuse(request.getId(), tooManyCommands(request.getAlsoCount()));
+    } else {
+      request.getAlsoList().forEach(this::take);
+    }
+    stalled.set(true);
+    takeMore();
+  }
+
+  private void take(ExchangeRequest request) {
     try {
+      Party attached = party;
       if (attached == null) {
         attach(request);
       } else {
         command(attached, request);
       }
     } catch (RuntimeException | Error e) {
-      if (attached == null) {
-        end(e);
-        return;
-      }
-      attached.refuse(request.getId(), e);
+      refuse(request.getId(), e);
     }
-    stalled.set(true);
-    takeMore();
+  }
+
+  /** Before there is a party, what fails is the stream. */
+  private void refuse(long id, Throwable why) {
+    Party attached = party;
+    if (attached == null) {
+      end(why);
+    } else {
+      attached.refuse(id, why);
+    }
+  }
+
+  private static StatusRuntimeException tooManyCommands(int count) {
+    return Statuses.status(
+        Code.INVALID_ARGUMENT,
+        ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
+        "%d further commands in one message; send at most %d".formatted(count, MAX_ALSO));
   }
 
   /** Asks for the next command, if it was held back and need not be any more. */
@@ -223,10 +259,29 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   }
 
   @Override
-  public void send(Event event) {
-    if (!over.get()) {
-      call.onNext(ExchangeWire.response(event, this::read));
+  public boolean add(Event event) {
+    if (over.get()) {
+      return true;
     }
+    ExchangeResponse.Builder added = ExchangeWire.response(event, this::read);
+    batchBytes += ExchangeWire.dataBytes(added);
+    ExchangeResponse.Builder all = batch;
+    if (all == null) {
+      batch = added;
+      return batchBytes >= MAX_EVENTS_BYTES;
+    }
+    all.addAlso(added);
+    return batchBytes >= MAX_EVENTS_BYTES || all.getAlsoCount() + 1 >= MAX_EVENTS;
+  }
+
+  @Override
+  public void flush() {
+    ExchangeResponse.Builder all = batch;
+    if (all != null && !over.get()) {
+      call.onNext(all.build());
+    }
+    batch = null;
+    batchBytes = 0;
   }
 
   /** The bytes of a buffer, for a client that has not mapped its range; empty if not to be sent. */

@@ -110,7 +110,7 @@ final class ExchangeWire {
   }
 
   /** What a party is told. */
-  static ExchangeResponse response(Event event, Bytes bytes) {
+  static ExchangeResponse.Builder response(Event event, Bytes bytes) {
     ExchangeResponse.Builder response = ExchangeResponse.newBuilder().setId(event.command());
     switch (event) {
       case Event.Attached e -> response.setAttached(attached(e));
@@ -128,7 +128,16 @@ final class ExchangeWire {
           response.setTransactionEnded(
               TransactionEnded.newBuilder().setTransaction(e.transaction()));
     }
-    return response.build();
+    return response;
+  }
+
+  /** How much data an event carries. */
+  static int dataBytes(ExchangeResponse.Builder response) {
+    return switch (response.getEventCase()) {
+      case TRANSACTION -> response.getTransaction().getData().size();
+      case REPLIED -> response.getReplied().getData().size();
+      default -> 0;
+    };
   }
 
   private static Attached attached(Event.Attached event) {

@@ -49,16 +49,19 @@ public final class GrpcEndpoint implements AutoCloseable {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
     this.streams = new SessionStreams(sessions, workers);
+    EventLoops loops = new EventLoops();
     this.parties =
         new Parties(
             terms.transactions(),
             shrinker.clock(),
             workers.requests(),
+            loops.soon(),
             workers.timer(),
             transactions);
     RequestLimits limits = terms.requests();
     this.listeners =
         new Listeners(
+            loops,
             limits,
             observers,
             List.of(

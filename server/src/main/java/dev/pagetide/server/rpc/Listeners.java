@@ -6,11 +6,8 @@ import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
 import io.grpc.netty.NettyServerBuilder;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.EpollChannelOption;
-import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
@@ -38,16 +35,7 @@ final class Listeners implements AutoCloseable {
   private static final int KEEPCNT = 3;
   private static final int USER_TIMEOUT_MILLIS = 60_000;
 
-  /**
-   * One for every two processors: clients and workers need the others, and a message from one
-   * connection to another wakes no second thread where both are on one loop.
-   */
-  private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
-
-  private final EventLoopGroup acceptor =
-      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  private final EventLoopGroup loops =
-      new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
+  private final EventLoops loops;
   private final InFlight inFlight;
   private final List<ServerInterceptor> interceptors = new ArrayList<>();
   private final List<BindableService> services;
@@ -57,10 +45,15 @@ final class Listeners implements AutoCloseable {
   /**
    * No socket yet.
    *
+   * @param loops ended with this
    * @param observers interceptors that look at every call, before it is refused or served
    */
   Listeners(
-      RequestLimits limits, List<ServerInterceptor> observers, List<BindableService> services) {
+      EventLoops loops,
+      RequestLimits limits,
+      List<ServerInterceptor> observers,
+      List<BindableService> services) {
+    this.loops = loops;
     this.limits = limits;
     this.services = services;
     this.inFlight = new InFlight(limits);
@@ -89,8 +82,8 @@ final class Listeners implements AutoCloseable {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address, credentials)
             .channelType(channel)
-            .bossEventLoopGroup(acceptor)
-            .workerEventLoopGroup(loops)
+            .bossEventLoopGroup(loops.acceptor())
+            .workerEventLoopGroup(loops.connections())
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
@@ -128,8 +121,7 @@ final class Listeners implements AutoCloseable {
   @Override
   public void close() {
     endCalls();
-    loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
-    acceptor.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+    loops.close();
   }
 
   private static void awaitTermination(Server server) {

@@ -2,9 +2,14 @@ package dev.pagetide.server.transaction;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 
 /**
  * The events of one party that its stream has not taken yet, in their order.
+ *
+ * <p>They are sent soon, not at once: what comes from one batch of commands goes out in one
+ * message.
  *
  * <p>What can wait here is bounded: transactions by the buffers of the party's range, replies by
  * those too, answers by the commands that are taken from a party whose mailbox is not empty, and
@@ -15,41 +20,55 @@ import java.util.Map;
  */
 final class Mailbox {
   private final Outlet outlet;
+  private final Executor soon;
 
   /** A transaction is its own key, so that it can be taken out; other events have one of theirs. */
   private final Map<Object, Event> waiting = new LinkedHashMap<>();
 
+  private boolean scheduled;
   private boolean closed;
 
-  Mailbox(Outlet outlet) {
+  /**
+   * An empty one.
+   *
+   * @param soon runs what is to be sent, after what its thread is at
+   */
+  Mailbox(Outlet outlet, Executor soon) {
     this.outlet = outlet;
+    this.soon = soon;
   }
 
-  /** Sends an event, now or when the stream can take it; false if the party is gone. */
+  /** Sends an event, soon or when the stream can take it; false if the party is gone. */
   synchronized boolean post(Event event) {
     if (closed) {
       return false;
     }
-    if (waiting.isEmpty() && outlet.isReady()) {
-      send(event);
-    } else {
-      waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
+    waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
+    if (!scheduled && outlet.isReady()) {
+      scheduled = true;
+      try {
+        soon.execute(this::drain);
+      } catch (RejectedExecutionException e) {
+        return true; // the server stops: nothing is sent any more
+      }
     }
     return true;
   }
 
   /** Sends what waits, as far as the stream takes it. */
   synchronized void drain() {
+    scheduled = false;
     while (!closed && !waiting.isEmpty() && outlet.isReady()) {
-      Map.Entry<Object, Event> first = waiting.entrySet().iterator().next();
-      waiting.remove(first.getKey());
-      send(first.getValue());
-    }
-  }
-
-  private void send(Event event) {
-    if (!(event instanceof Event.Delivered d) || d.transaction().tryDeliver()) {
-      outlet.send(event);
+      boolean enough = false;
+      while (!enough && !waiting.isEmpty()) {
+        Map.Entry<Object, Event> first = waiting.entrySet().iterator().next();
+        Event event = first.getValue();
+        waiting.remove(first.getKey());
+        if (!(event instanceof Event.Delivered d) || d.transaction().tryDeliver()) {
+          enough = outlet.add(event);
+        }
+      }
+      outlet.flush();
     }
   }
 

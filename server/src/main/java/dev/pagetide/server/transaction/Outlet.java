@@ -1,6 +1,6 @@
 package dev.pagetide.server.transaction;
 
-/** Where a party's events go: its stream. Called by one thread at a time. */
+/** Where a party's events go: its stream. */
 public interface Outlet {
   /**
    * Whether more can be sent without piling up; once this said no, the owner calls {@link
@@ -8,8 +8,15 @@ public interface Outlet {
    */
   boolean isReady();
 
-  /** Sends an event. Does not wait. */
-  void send(Event event);
+  /**
+   * Takes an event, to be sent with the next {@link #flush}. Called by one thread at a time.
+   *
+   * @return whether that is enough for one message, and is to be flushed
+   */
+  boolean add(Event event);
+
+  /** Sends what was added. Does not wait. Called by one thread at a time. */
+  void flush();
 
   /** The party is gone; nothing is sent any more. Any thread may call, once. */
   void end(Throwable why);

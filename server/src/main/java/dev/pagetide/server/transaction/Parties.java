@@ -17,6 +17,7 @@ public final class Parties {
   private final TransactionTerms terms;
   private final PageClock clock;
   private final Executor workers;
+  private final Executor soon;
   private final ScheduledExecutorService timer;
   private final TransactionObserver observer;
   private final AtomicLong lastTransaction = new AtomicLong();
@@ -33,17 +34,20 @@ public final class Parties {
    * No party yet.
    *
    * @param workers threads that may allocate and copy
+   * @param soon where events are sent from, after what the calling thread is at
    * @param timer what ends two-way transactions whose time is up
    */
   public Parties(
       TransactionTerms terms,
       PageClock clock,
       Executor workers,
+      Executor soon,
       ScheduledExecutorService timer,
       TransactionObserver observer) {
     this.terms = terms;
     this.clock = clock;
     this.workers = workers;
+    this.soon = soon;
     this.timer = timer;
     this.observer = observer;
   }
@@ -153,6 +157,10 @@ public final class Parties {
 
   Executor workers() {
     return workers;
+  }
+
+  Executor soon() {
+    return soon;
   }
 
   ScheduledExecutorService timer() {

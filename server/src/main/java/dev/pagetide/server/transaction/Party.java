@@ -40,7 +40,7 @@ public final class Party {
     this.seat = seat;
     this.peer = peer;
     this.outlet = outlet;
-    this.mailbox = new Mailbox(outlet);
+    this.mailbox = new Mailbox(outlet, parties.soon());
   }
 
   /** Its session. */
