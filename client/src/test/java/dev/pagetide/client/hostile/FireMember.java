@@ -73,6 +73,7 @@ final class FireMember {
     try (BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PagetideClient client = PagetideClient.connect(Path.of(args[0]), options)) {
+      client.shrinker().listRanges(); // whoever is to be killed soon has loaded its classes before
       FireMember member =
           new FireMember(
               client, args[3], Long.parseLong(args[2]), List.of(args).subList(4, args.length));

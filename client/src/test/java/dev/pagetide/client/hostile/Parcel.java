@@ -148,7 +148,7 @@ record Parcel(long key, Shape shape, boolean oneWay) {
     return draw(7, 4) == 0 ? LONG_WAIT_MILLIS : 0;
   }
 
-  /** Whether its receiver, or its reply's author, stages it if it can. */
+  /** Whether a reply is staged, if there is room for that. */
   boolean isStaged() {
     return draw(8, 2) == 0;
   }

@@ -214,7 +214,7 @@ final class ParcelSender {
       switch (parcel.conduct()) {
         case ANSWERS, ANSWERS_FROM_ANOTHER_THREAD -> {}
         case REFUSES, WAITS_UNTIL_IT_IS_OVER ->
-            throw new AssertionError("a reply to a parcel of which the receiver " + parcel);
+            throw new AssertionError("a reply that nobody was to give, to " + parcel);
       }
       parcel.reply().verify(reply.data(), "the reply of " + asked.target());
       tally.count(ASKED);

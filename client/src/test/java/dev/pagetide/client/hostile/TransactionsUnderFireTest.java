@@ -11,6 +11,7 @@ import dev.pagetide.client.hostile.FireMember.Command;
 import dev.pagetide.server.page.Seeds;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -84,6 +85,7 @@ final class TransactionsUnderFireTest {
           children.add(start(server, i == REMOTE_MEMBER, seed + i * 100L, MEMBERS.get(i)));
         }
         List<Child> four = List.copyOf(children);
+        Mortals mortals = new Mortals(server, children, seed + 1000, kills);
         askAll(four, Command.OPEN);
         Map<String, String> atTheStart = accounts(server);
         Tally tally = new Tally();
@@ -94,7 +96,7 @@ final class TransactionsUnderFireTest {
 
         Thread scanner = Thread.ofVirtual().start(() -> scan(shrinker));
         List<CompletableFuture<String>> ends = four.stream().map(this::runToTheEnd).toList();
-        int killed = killAgainAndAgain(server, shrinker, children, seed, transactions, kills);
+        int killed = killAgainAndAgain(shrinker, mortals, transactions, kills);
         for (Child child : four) {
           child.tell(Command.STOP.name());
         }
@@ -208,23 +210,17 @@ final class TransactionsUnderFireTest {
     assertThat(failures).isEmpty();
   }
 
+  /** One lives, is killed, and is followed by the next, which has been started before. */
   private int killAgainAndAgain(
-      ServerProcess server,
-      ShrinkerClient shrinker,
-      List<Child> children,
-      long seed,
-      long transactions,
-      int kills)
-      throws Exception {
+      ShrinkerClient shrinker, Mortals mortals, long transactions, int kills) throws Exception {
     long share = transactions / kills;
     int killed = 0;
-    Child mortal = startMortal(server, children, seed, killed);
     while (done.get() < transactions || killed < kills) {
+      Child mortal = mortals.next();
       assertThat(mortal.ask(Command.OPEN.name())).isEqualTo(Command.OPEN.name());
       AtomicLong itsDone = new AtomicLong();
       CompletableFuture<String> end = run(mortal, itsDone);
-      Child next = startMortal(server, children, seed, killed + 1);
-      long enough = Math.min(done.get() + share, Math.max(done.get(), transactions));
+      long enough = done.get() + share;
       awaitOrFail(() -> itsDone.get() > 0 && done.get() >= enough);
 
       mortal.kill();
@@ -232,17 +228,45 @@ final class TransactionsUnderFireTest {
       killed++;
       assertThat(end).failsWithin(PATIENCE);
       awaitOrFail(() -> isGone(shrinker));
-      mortal = next;
     }
     return killed;
   }
 
-  private static Child startMortal(
-      ServerProcess server, List<Child> children, long seed, int incarnation) throws IOException {
-    boolean remote = incarnation % 3 == 2;
-    Child child = start(server, remote, seed + 1000 + incarnation * 100L, ParcelSender.MORTAL);
-    children.add(child);
-    return child;
+  /** The processes that are killed one after the other; some are ready to be the next. */
+  private static final class Mortals {
+    private static final int READY = 4;
+
+    private final ServerProcess server;
+    private final List<Child> children;
+    private final long seed;
+    private final int kills;
+    private final ArrayDeque<Child> ready = new ArrayDeque<>();
+    private int started;
+
+    Mortals(ServerProcess server, List<Child> children, long seed, int kills) throws IOException {
+      this.server = server;
+      this.children = children;
+      this.seed = seed;
+      this.kills = kills;
+      while (started < Math.min(kills, READY)) {
+        startOne();
+      }
+    }
+
+    private void startOne() throws IOException {
+      boolean remote = started % 3 == 2;
+      Child child = start(server, remote, seed + started * 100L, ParcelSender.MORTAL);
+      started++;
+      children.add(child);
+      ready.addLast(child);
+    }
+
+    Child next() throws IOException {
+      if (started < kills || ready.isEmpty()) {
+        startOne();
+      }
+      return ready.removeFirst();
+    }
   }
 
   private static boolean isGone(ShrinkerClient shrinker) {
