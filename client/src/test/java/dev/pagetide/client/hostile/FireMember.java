@@ -1,10 +1,14 @@
 package dev.pagetide.client.hostile;
 
+import static org.awaitility.Awaitility.await;
+
 import dev.pagetide.client.AccessChoice;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.PagetideException;
 import dev.pagetide.client.Receiver;
 import dev.pagetide.client.ReceiverOptions;
+import dev.pagetide.v1.ErrorReason;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
@@ -111,7 +115,25 @@ final class FireMember {
     }
   }
 
+  /** Opening does not wait for memory: where the others use all of it, it is refused and retried. */
   private void open() {
+    await()
+        .atMost(CALL_TIMEOUT)
+        .until(() -> {
+          try {
+            openNow();
+            return true;
+          } catch (PagetideException e) {
+            if (e.reason().orElse(null) != ErrorReason.ERROR_REASON_NO_MEMORY) {
+              throw e;
+            }
+            tally.count("open:" + Tally.nameOf(e));
+            return false;
+          }
+        });
+  }
+
+  private void openNow() {
     Receiver opened =
         client.openReceiver(
             ReceiverOptions.named(name)
