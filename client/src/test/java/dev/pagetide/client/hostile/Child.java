@@ -69,9 +69,14 @@ public final class Child implements AutoCloseable {
 
   /** Sends a command and waits for the answer. */
   public String ask(String command) throws IOException {
+    tell(command);
+    return readLine();
+  }
+
+  /** Sends a command; what it answers, if anything, is to be read. */
+  public void tell(String command) throws IOException {
     commands.write(command + "\n");
     commands.flush();
-    return readLine();
   }
 
   /** Sends a command; its answer comes while the caller does something else. */

@@ -127,6 +127,7 @@ public final class Party {
     try {
       pinned = pin(payload);
     } catch (RuntimeException e) {
+      transaction.letGoOfPayload();
       transaction.end(TransactionOutcome.FAILED, e);
       next.run();
       return;
@@ -140,6 +141,7 @@ public final class Party {
           @Override
           public void filled(Buffer buffer) {
             unpin(pinned);
+            transaction.letGoOfPayload();
             arrive(command, transaction, buffer);
             next.run();
           }
@@ -147,6 +149,7 @@ public final class Party {
           @Override
           public void noRoom(Throwable why) {
             unpin(pinned);
+            transaction.letGoOfPayload();
             boolean died = why instanceof PageFailure.Closed && !session().range().isClosed();
             transaction.end(
                 died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,

@@ -53,6 +53,14 @@ public final class Transaction {
   @GuardedBy("this")
   private @Nullable Filling filling;
 
+  /** Whether its command's payload may be in use yet: then the asker is not answered. */
+  @GuardedBy("this")
+  private boolean holdsPayload = true;
+
+  /** Why it has failed, where the asker is to be told once the payload is let go. */
+  @GuardedBy("this")
+  private @Nullable Throwable untold;
+
   Transaction(
       Parties parties, long id, long command, Party asker, Party target, Outgoing outgoing) {
     this.parties = parties;
@@ -143,6 +151,22 @@ public final class Transaction {
     timer.cancel(false);
   }
 
+  /**
+   * Nobody looks at its command's payload any more. Who is answered may free that at once, so an
+   * answer that was due before is given now.
+   */
+  void letGoOfPayload() {
+    Throwable why;
+    synchronized (this) {
+      holdsPayload = false;
+      why = untold;
+      untold = null;
+    }
+    if (why != null) {
+      asker.answer(new Event.Failed(command, why));
+    }
+  }
+
   /** COMING to WAITING: its buffer is filled; false if it has ended meanwhile. */
   synchronized boolean tryArrive(Buffer filled) {
     if (state != State.COMING) {
@@ -209,6 +233,7 @@ public final class Transaction {
     Buffer held;
     Future<?> timer;
     Filling unfinished;
+    boolean tell;
     synchronized (this) {
       before = state;
       if (before == State.OVER) {
@@ -219,6 +244,12 @@ public final class Transaction {
       timer = timeout;
       unfinished = filling;
       filling = null;
+      // A one-way transaction was answered when it arrived.
+      tell = toAsker != null && (!outgoing.oneWay() || before == State.COMING);
+      if (tell && holdsPayload) {
+        untold = toAsker;
+        tell = false;
+      }
     }
     if (timer != null) {
       timer.cancel(false);
@@ -235,8 +266,7 @@ public final class Transaction {
     } else if (!ownDoing && (before == State.DELIVERED || before == State.REPLYING)) {
       target.answer(new Event.Ended(id));
     }
-    // A one-way transaction was answered when it arrived.
-    if (toAsker != null && (!outgoing.oneWay() || before == State.COMING)) {
+    if (tell && toAsker != null) {
       asker.answer(new Event.Failed(command, toAsker));
     }
     parties.observer().ended(kind(), outcome, parties.nanos() - sinceNanos);

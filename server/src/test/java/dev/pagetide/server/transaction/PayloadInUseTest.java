@@ -1,0 +1,156 @@
+package dev.pagetide.server.transaction;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeMode;
+import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionRegistry;
+import java.time.InstantSource;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * A transaction that fails while its payload is in use: whoever is told so may free the payload at
+ * once.
+ */
+final class PayloadInUseTest {
+  private static final int SIZE = 2 * Filling.INLINE_COPY_BYTES;
+  private static final long ATTACH = 1;
+  private static final long ALLOCATE = 2;
+  private static final long ASK = 3;
+  private static final long CANCEL = 4;
+  private static final long FREE = 5;
+  private static final long FREE_AGAIN = 6;
+
+  private final Peer peer = Peer.unix(1000, 1);
+  private final SessionRegistry sessions = registry();
+  private final Told toldAlice = new Told();
+  private final Told toldBob = new Told();
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+
+  /** What the workers are to do; it is done when a test says so. */
+  private final ArrayDeque<Runnable> work = new ArrayDeque<>();
+
+  private final Parties parties =
+      new Parties(
+          new TransactionTerms(16, 16, 0, TransactRule.OWN),
+          PageClock.MONOTONIC,
+          work::add,
+          timer,
+          TransactionObserver.NONE);
+  private final Party alice = parties.attach(ATTACH, open("alice"), peer, false, toldAlice);
+  private final Party bob = parties.attach(ATTACH, open("bob"), peer, true, toldBob);
+
+  private long staged;
+
+  /** Takes every event at once. */
+  private static final class Told implements Outlet {
+    private final List<Event> events = new ArrayList<>();
+
+    @Override
+    public boolean isReady() {
+      return true;
+    }
+
+    @Override
+    public void send(Event event) {
+      events.add(event);
+    }
+
+    @Override
+    public void end(Throwable why) {}
+
+    private List<Event> answersTo(long command) {
+      return events.stream().filter(event -> event.command() == command).toList();
+    }
+
+    private Throwable failureOf(long command) {
+      assertThat(answersTo(command)).singleElement().isInstanceOf(Event.Failed.class);
+      return ((Event.Failed) answersTo(command).getFirst()).why();
+    }
+  }
+
+  private static SessionRegistry registry() {
+    PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
+    return new SessionRegistry(
+        new SessionLimits(10, 10, 1000, 1000),
+        new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
+        budget,
+        new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
+        InstantSource.system());
+  }
+
+  private Session open(String name) {
+    return sessions.open(peer, name, RangeMode.BUFFERS, 1 << 20);
+  }
+
+  /** A staged buffer whose bytes are on their way: a worker is to make room for them, and copy. */
+  @BeforeEach
+  void askWithAStagedBuffer() {
+    alice.allocate(ALLOCATE, SIZE, false, () -> {});
+    doWork();
+    assertThat(toldAlice.answersTo(ALLOCATE)).singleElement().isInstanceOf(Event.Allocated.class);
+    staged = ((Event.Allocated) toldAlice.answersTo(ALLOCATE).getFirst()).offset();
+    Outgoing outgoing =
+        new Outgoing("bob", peer.uid(), 0, 0, false, false, SIZE, 0, parties.nanos());
+    alice.transact(ASK, outgoing, new Payload.Slice(staged, SIZE), () -> {});
+    assertThat(work).isNotEmpty();
+  }
+
+  @AfterEach
+  void close() {
+    timer.shutdownNow();
+    List.copyOf(sessions.sessionsAfter(0)).forEach(session -> sessions.end(session, false));
+  }
+
+  private void doWork() {
+    for (Runnable next = work.poll(); next != null; next = work.poll()) {
+      next.run();
+    }
+  }
+
+  private void isAnsweredOnlyOncePayloadIsFree(Class<? extends Throwable> why) {
+    assertThat(toldAlice.answersTo(ASK)).isEmpty();
+    alice.free(FREE, List.of(staged));
+    assertThat(toldAlice.failureOf(FREE)).isInstanceOf(BufferFailure.Busy.class);
+
+    doWork();
+
+    assertThat(toldAlice.failureOf(ASK)).isInstanceOf(why);
+    alice.free(FREE_AGAIN, List.of(staged));
+    assertThat(toldAlice.answersTo(FREE_AGAIN)).singleElement().isInstanceOf(Event.Accepted.class);
+    assertThat(toldBob.events).noneMatch(Event.Delivered.class::isInstance);
+    assertThat(parties.totals().buildingBuffers()).isZero();
+    assertThat(parties.totals().deliveredBuffers()).isZero();
+  }
+
+  @Test
+  void cancel_whilePayloadIsInUse_askerIsToldOnceItIsFree() {
+    alice.cancel(CANCEL, ASK);
+
+    assertThat(toldAlice.answersTo(CANCEL)).singleElement().isInstanceOf(Event.Accepted.class);
+    isAnsweredOnlyOncePayloadIsFree(TransactionFailure.Cancelled.class);
+  }
+
+  @Test
+  void receiverEnds_whilePayloadIsInUse_askerIsToldOnceItIsFree() {
+    bob.end(new PageFailure.Closed());
+
+    isAnsweredOnlyOncePayloadIsFree(TransactionFailure.TargetDied.class);
+  }
+}
