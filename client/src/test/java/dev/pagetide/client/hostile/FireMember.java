@@ -115,7 +115,9 @@ final class FireMember {
     }
   }
 
-  /** Opening does not wait for memory: where the others use all of it, it is refused and retried. */
+  /**
+   * Opening does not wait for memory: where the others use all of it, it is refused and retried.
+   */
   private void open() {
     await()
         .atMost(CALL_TIMEOUT)

@@ -140,12 +140,19 @@ record Parcel(long key, Shape shape, boolean oneWay) {
     };
   }
 
-  /** How long its asker waits; 0: as long as it takes. Short where nobody is going to answer. */
+  /**
+   * How long its asker waits; 0: as long as it takes. Short where nobody is going to answer; now
+   * and then so short that it may be over at any point of its way there and back.
+   */
   int timeoutMillis() {
     if (conduct() == Conduct.WAITS_UNTIL_IT_IS_OVER) {
       return SHORT_WAIT_MILLIS;
     }
-    return draw(7, 4) == 0 ? LONG_WAIT_MILLIS : 0;
+    return switch (shape == Shape.DRAWN ? draw(7, 16) : 16) {
+      case 0, 1 -> 1 + draw(10, 3);
+      case 2, 3, 4 -> LONG_WAIT_MILLIS;
+      default -> 0;
+    };
   }
 
   /** Whether a reply is staged, if there is room for that. */

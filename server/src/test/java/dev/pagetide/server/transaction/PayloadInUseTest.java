@@ -51,6 +51,7 @@ final class PayloadInUseTest {
           new TransactionTerms(16, 16, 0, TransactRule.OWN),
           PageClock.MONOTONIC,
           work::add,
+          Runnable::run,
           timer,
           TransactionObserver.NONE);
   private final Party alice = parties.attach(ATTACH, open("alice"), peer, false, toldAlice);
@@ -68,9 +69,13 @@ final class PayloadInUseTest {
     }
 
     @Override
-    public void send(Event event) {
+    public boolean add(Event event) {
       events.add(event);
+      return false;
     }
+
+    @Override
+    public void flush() {}
 
     @Override
     public void end(Throwable why) {}
