@@ -240,7 +240,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
         return command;
       }
       unanswered.put(lastId, command);
-      unsent.add(command);
+      enqueue(command);
     }
     call.request(1);
     send();

@@ -53,6 +53,9 @@ final class ParcelReceiver implements TransactionHandler {
   @GuardedBy("this")
   private final ArrayDeque<Held> held = new ArrayDeque<>();
 
+  @GuardedBy("this")
+  private boolean allReleased;
+
   private record Held(ReceivedTransaction transaction, Parcel parcel) {}
 
   /**
@@ -159,11 +162,14 @@ final class ParcelReceiver implements TransactionHandler {
     return ParcelSender.stage(sender.join(), reply, 0, tally);
   }
 
-  /** Keeps a one-way parcel until some more have come. */
+  /** Keeps a one-way parcel until some more have come, unless all was let go of before. */
   private void hold(ReceivedTransaction transaction, Parcel parcel) {
-    transaction.keep();
     Held oldest;
     synchronized (this) {
+      if (allReleased) {
+        return; // the others may send on for a while, and nobody would let go of it
+      }
+      transaction.keep();
       held.addLast(new Held(transaction, parcel));
       oldest = held.size() > MOST_HELD ? held.removeFirst() : null;
     }
@@ -178,8 +184,11 @@ final class ParcelReceiver implements TransactionHandler {
     }
   }
 
-  /** Lets go of what is held. */
+  /** Lets go of what is held, and holds nothing from now on. */
   void releaseAll() {
+    synchronized (this) {
+      allReleased = true;
+    }
     while (true) {
       Held next;
       synchronized (this) {

@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class CommandLane {
   private final LongConsumer onOver;
+  private final BiConsumer<Long, Throwable> onThrown;
 
   @GuardedBy("this")
   private final Deque<Step> waiting = new ArrayDeque<>();
@@ -28,9 +30,12 @@ final class CommandLane {
    * A lane without commands.
    *
    * @param onOver told the bytes of each command that is over, or dropped
+   * @param onThrown told the number of a command that threw where none should, and what; the next
+   *     one begins all the same
    */
-  CommandLane(LongConsumer onOver) {
+  CommandLane(LongConsumer onOver, BiConsumer<Long, Throwable> onThrown) {
     this.onOver = onOver;
+    this.onThrown = onThrown;
   }
 
   /** What a command does. */
@@ -62,8 +67,13 @@ final class CommandLane {
     Step step = first;
     while (step != null) {
       Turn turn = new Turn(step);
-      step.command().run(turn);
-      if (!turn.isSecond()) {
+      try {
+        step.command().run(turn);
+      } catch (RuntimeException | Error e) {
+        onThrown.accept(step.id(), e);
+        turn.run(); // it may not have said so, and must not say so twice
+      }
+      if (!turn.hasReturned()) {
         return;
       }
       step = after(step);
@@ -84,10 +94,11 @@ final class CommandLane {
     return next;
   }
 
-  /** One command's turn: it is over when both its call has returned and it has said so. */
+  /** One command's turn: it is over when both its call has returned and it has said so, once. */
   private final class Turn implements Runnable {
     private final Step step;
-    private boolean half;
+    private boolean said;
+    private boolean returned;
 
     Turn(Step step) {
       this.step = step;
@@ -95,18 +106,23 @@ final class CommandLane {
 
     @Override
     public void run() {
-      if (isSecond()) {
-        Step next = after(step);
-        if (next != null) {
-          runFrom(next);
+      synchronized (this) {
+        boolean before = said;
+        said = true;
+        if (before || !returned) {
+          return;
         }
+      }
+      Step next = after(step);
+      if (next != null) {
+        runFrom(next);
       }
     }
 
-    synchronized boolean isSecond() {
-      boolean second = half;
-      half = true;
-      return second;
+    /** The call has returned; whether it has said so before. */
+    synchronized boolean hasReturned() {
+      returned = true;
+      return said;
     }
   }
 

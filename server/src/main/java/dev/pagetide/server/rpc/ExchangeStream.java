@@ -57,7 +57,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   private final Peer caller;
   private final InFlight.Ticket ticket;
   private final ServerCallStreamObserver<ExchangeResponse> call;
-  private final CommandLane lane = new CommandLane(this::commandIsOver);
+  private final CommandLane lane = new CommandLane(this::commandIsOver, this::refuse);
 
   /** Whether no command is asked for at the moment. */
   private final AtomicBoolean stalled = new AtomicBoolean();
