@@ -3,7 +3,6 @@ package dev.pagetide.client;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeResponse;
-import dev.pagetide.v1.FreeBuffers;
 import dev.pagetide.v1.Transaction;
 import dev.pagetide.v1.TransactionServiceGrpc;
 import io.grpc.CallOptions;
@@ -12,7 +11,6 @@ import io.grpc.ClientCall;
 import io.grpc.Context;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -40,23 +38,6 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   /** Messages that are asked for at once: each may bring several events. */
   private static final int MAX_REQUESTED = 8;
 
-  /** Commands that are sent in one message at most, and their bytes but for the last one's. */
-  private static final int MAX_TOGETHER = 32;
-
-  private static final int MAX_BYTES_TOGETHER = 64 << 10;
-
-  /** The contract's limit for one FreeBuffers. */
-  private static final int MAX_OFFSETS = 4096;
-
-  /** How many frees wait for company at most. */
-  private static final int MAX_LAZY_FREES = 32;
-
-  /** How many freed bytes wait at most: their space may be what a sender needs. */
-  private static final long MAX_LAZY_BYTES = 64 << 10;
-
-  /** And of a small range no more than that part. */
-  private static final int LAZY_PART = 16;
-
   /** How long frees wait at most, if no command comes by. */
   private static final long FLUSH_MILLIS = 5;
 
@@ -69,7 +50,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * once more before it gives `sending` up, so no command and no onReady() is missed.
    *
    * Frees: free() queues an offset. What is queued goes out in one message: before the next command,
-   * or when it is worth a message of its own (MAX_LAZY_FREES, MAX_LAZY_BYTES), or after FLUSH_MILLIS,
+   * or when it is worth a message of its own, or after FLUSH_MILLIS,
    * for which one timer runs. So most frees ride along, and none waits for further traffic.
    *
    * Receiving: `requested` events are asked for and not come yet. A transaction counts in `queued`
@@ -83,24 +64,17 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private final ClientCall<ExchangeRequest, ExchangeResponse> call;
   private final SessionStream session;
   private final int window;
-  private final long maxLazyBytes;
   private final News news;
   private final CompletableFuture<SessionEnd> ended = new CompletableFuture<>();
 
   @GuardedBy("lock")
-  private final ArrayDeque<Command> unsent = new ArrayDeque<>();
+  private final UnsentCommands unsent;
 
   @GuardedBy("lock")
-  private final Map<Long, Command> unanswered = new HashMap<>();
-
-  @GuardedBy("lock")
-  private final ArrayDeque<Long> frees = new ArrayDeque<>();
+  private final Map<Long, ExchangeCommand> unanswered = new HashMap<>();
 
   @GuardedBy("lock")
   private long lastId;
-
-  @GuardedBy("lock")
-  private long unsentBytes;
 
   @GuardedBy("lock")
   private boolean sending;
@@ -109,13 +83,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private boolean again;
 
   @GuardedBy("lock")
-  private long freedBytes;
-
-  @GuardedBy("lock")
   private boolean flushScheduled;
-
-  @GuardedBy("lock")
-  private boolean flushDue;
 
   @GuardedBy("lock")
   private boolean open;
@@ -144,24 +112,6 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     void ended();
   }
 
-  /** One command that is to be answered. */
-  static final class Command {
-    private final long id;
-    private final ExchangeRequest request;
-    private final CompletableFuture<ExchangeResponse> answer = new CompletableFuture<>();
-    private boolean sent; // guarded by the stream's lock
-
-    private Command(long id, ExchangeRequest request) {
-      this.id = id;
-      this.request = request;
-    }
-
-    /** Completes on the event loop; fails with {@link PagetideException} only. */
-    CompletableFuture<ExchangeResponse> answer() {
-      return answer;
-    }
-  }
-
   private ExchangeStream(
       ClientCall<ExchangeRequest, ExchangeResponse> call,
       SessionStream session,
@@ -169,7 +119,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       long rangeBytes,
       News news) {
     this.call = call;
-    this.maxLazyBytes = Math.min(MAX_LAZY_BYTES, rangeBytes / LAZY_PART);
+    this.unsent = new UnsentCommands(rangeBytes);
     this.session = session;
     this.window = window;
     this.news = news;
@@ -228,19 +178,19 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   /** Sends the first command and asks for its answer. */
-  Command attach(ExchangeRequest.Builder attach) {
-    Command command;
+  ExchangeCommand attach(ExchangeRequest.Builder attach) {
+    ExchangeCommand command;
     synchronized (lock) {
       lastId = 1;
-      command = new Command(lastId, attach.setId(lastId).build());
+      command = new ExchangeCommand(attach.setId(lastId).build());
       requested = 1;
       PagetideException why = failure;
       if (why != null) {
-        command.answer.completeExceptionally(why);
+        command.answer().completeExceptionally(why);
         return command;
       }
       unanswered.put(lastId, command);
-      enqueue(command);
+      unsent.add(command);
     }
     call.request(1);
     send();
@@ -260,23 +210,23 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    *
    * @param limited whether it is refused where too many wait already; what ends something is not
    */
-  Command submit(ExchangeRequest.Builder request, boolean limited) {
-    Command command;
+  ExchangeCommand submit(ExchangeRequest.Builder request, boolean limited) {
+    ExchangeCommand command;
     PagetideException refusal;
     synchronized (lock) {
       lastId++;
-      command = new Command(lastId, request.setId(lastId).build());
+      command = new ExchangeCommand(request.setId(lastId).build());
       refusal = failure;
       if (refusal == null && limited) {
-        refusal = overLimit(command.request.getSerializedSize());
+        refusal = overLimit(command.sizeBytes());
       }
       if (refusal == null) {
-        unanswered.put(command.id, command);
-        enqueue(command);
+        unanswered.put(command.id(), command);
+        unsent.add(command);
       }
     }
     if (refusal != null) {
-      command.answer.completeExceptionally(refusal);
+      command.answer().completeExceptionally(refusal);
       return command;
     }
     send();
@@ -285,20 +235,14 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   @GuardedBy("lock")
-  private void enqueue(Command command) {
-    unsent.add(command);
-    unsentBytes += command.request.getSerializedSize();
-  }
-
-  @GuardedBy("lock")
   private @Nullable PagetideException overLimit(long bytes) {
     if (unanswered.size() >= MAX_COMMANDS) {
       return tooMany(
           unanswered.size() + " commands are not answered yet, of at most", MAX_COMMANDS);
     }
-    if (unsentBytes > 0 && unsentBytes + bytes > MAX_UNSENT_BYTES) {
+    if (unsent.bytes() > 0 && unsent.bytes() + bytes > MAX_UNSENT_BYTES) {
       return tooMany(
-          unsentBytes + " bytes are not sent yet, and with " + bytes + " more it were more than",
+          unsent.bytes() + " bytes are not sent yet, and with " + bytes + " more it were more than",
           MAX_UNSENT_BYTES);
     }
     return null;
@@ -315,30 +259,26 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    *
    * @param cancel what tells the server; null where it is not to be told
    */
-  void giveUp(Command command, ExchangeRequest.@Nullable Builder cancel) {
+  void giveUp(ExchangeCommand command, ExchangeRequest.@Nullable Builder cancel) {
     boolean neverSent;
     synchronized (lock) {
-      if (unanswered.get(command.id) != command) {
+      if (unanswered.get(command.id()) != command) {
         return;
       }
-      neverSent = !command.sent && unsent.remove(command);
+      neverSent = !command.isSent() && unsent.remove(command);
       if (neverSent) {
-        unanswered.remove(command.id);
-        unsentBytes -= command.request.getSerializedSize();
+        unanswered.remove(command.id());
       } else if (cancel != null && failure == null) {
-        enqueue(new Command(0, cancel.build()));
+        unsent.add(new ExchangeCommand(cancel.build()));
       }
     }
     if (neverSent) {
-      command.answer.completeExceptionally(
-          PagetideException.local(Status.Code.CANCELLED, "given up before it was sent"));
+      command
+          .answer()
+          .completeExceptionally(
+              PagetideException.local(Status.Code.CANCELLED, "given up before it was sent"));
     }
     send();
-  }
-
-  /** The number by which others name {@code command}. */
-  static long id(Command command) {
-    return command.id;
   }
 
   /** Frees a buffer of so many bytes, with others that are freed at the same time. */
@@ -349,10 +289,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       if (failure != null) {
         return; // its range has ended, or ends with the session that close() ends
       }
-      frees.add(offset);
-      freedBytes += size;
-      now = frees.size() >= MAX_LAZY_FREES || freedBytes >= maxLazyBytes;
-      flushDue |= now;
+      now = unsent.addFree(offset, size);
       schedule = !now && !flushScheduled;
       flushScheduled |= schedule;
     }
@@ -366,7 +303,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private void flush() {
     synchronized (lock) {
       flushScheduled = false;
-      flushDue = true;
+      unsent.flush();
     }
     send();
   }
@@ -392,7 +329,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       ExchangeRequest next;
       boolean ready = call.isReady();
       synchronized (lock) {
-        next = ready ? nextToSend() : null;
+        next = ready ? unsent.poll() : null;
         if (next == null) {
           if (!again) {
             sending = false;
@@ -413,48 +350,6 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
         return;
       }
     }
-  }
-
-  @GuardedBy("lock")
-  private @Nullable ExchangeRequest nextToSend() {
-    ExchangeRequest first = nextCommand();
-    if (first == null || unsent.isEmpty()) {
-      return first;
-    }
-    ExchangeRequest.Builder together = first.toBuilder();
-    int bytes = first.getSerializedSize();
-    while (!unsent.isEmpty()
-        && together.getAlsoCount() + 1 < MAX_TOGETHER
-        && bytes < MAX_BYTES_TOGETHER) {
-      ExchangeRequest next = pollUnsent();
-      bytes += next.getSerializedSize();
-      together.addAlso(next);
-    }
-    return together.build();
-  }
-
-  /** Frees first, as far as they are due or can ride along. */
-  @GuardedBy("lock")
-  private @Nullable ExchangeRequest nextCommand() {
-    boolean rideAlong = !unsent.isEmpty();
-    if ((flushDue || rideAlong) && !frees.isEmpty()) {
-      freedBytes = 0;
-      FreeBuffers.Builder free = FreeBuffers.newBuilder();
-      for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
-        free.addOffsets(frees.remove());
-      }
-      return ExchangeRequest.newBuilder().setFreeBuffers(free).build();
-    }
-    flushDue = false;
-    return rideAlong ? pollUnsent() : null;
-  }
-
-  @GuardedBy("lock")
-  private ExchangeRequest pollUnsent() {
-    Command command = unsent.remove();
-    command.sent = true;
-    unsentBytes -= command.request.getSerializedSize();
-    return command.request;
   }
 
   @Override
@@ -498,7 +393,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   private void take(ExchangeResponse event) {
     boolean transaction = event.hasTransaction();
-    Command answered;
+    ExchangeCommand answered;
     synchronized (lock) {
       if (transaction) {
         queued++;
@@ -508,9 +403,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     take(event, answered);
   }
 
-  private void take(ExchangeResponse event, @Nullable Command answered) {
+  private void take(ExchangeResponse event, @Nullable ExchangeCommand answered) {
     if (answered != null) {
-      answered.answer.complete(event);
+      answered.answer().complete(event);
       return;
     }
     switch (event.getEventCase()) {
@@ -530,7 +425,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   private void end(StreamEnd end) {
-    List<Command> waiting;
+    List<ExchangeCommand> waiting;
     synchronized (lock) {
       if (failure != null) {
         return;
@@ -539,13 +434,11 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       waiting = new ArrayList<>(unanswered.values());
       unanswered.clear();
       unsent.clear();
-      unsentBytes = 0;
-      frees.clear();
     }
     PagetideException afterSending = end.failure().withUnknownOutcome();
     Blocking.deliver(() -> {
-      for (Command command : waiting) {
-        command.answer.completeExceptionally(command.sent ? afterSending : end.failure());
+      for (ExchangeCommand command : waiting) {
+        command.answer().completeExceptionally(command.isSent() ? afterSending : end.failure());
       }
       news.ended();
       ended.complete(end.end());

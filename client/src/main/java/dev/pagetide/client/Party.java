@@ -74,7 +74,7 @@ final class Party {
             .setDeliverData(!bytes.isMapped())
             .setReceives(receives);
     CompletableFuture<Void> result = new CompletableFuture<>();
-    ExchangeStream.Command command = stream.attach(ExchangeRequest.newBuilder().setAttach(attach));
+    ExchangeCommand command = stream.attach(ExchangeRequest.newBuilder().setAttach(attach));
     settle("Attach", command, result, EventCase.ATTACHED, event -> null);
     timeouts.limit("Attach", result);
     return result;
@@ -115,7 +115,7 @@ final class Party {
       return stageHere(size);
     }
     CompletableFuture<StagedBuffer> result = new CompletableFuture<>();
-    ExchangeStream.Command command =
+    ExchangeCommand command =
         stream.submit(
             ExchangeRequest.newBuilder()
                 .setAllocate(Allocate.newBuilder().setSize(size).setClearOnFree(clearOnFree)),
@@ -156,7 +156,7 @@ final class Party {
         payload,
         result,
         wire -> {
-          ExchangeStream.Command command = stream.submit(transact(target, code, flags, wire), true);
+          ExchangeCommand command = stream.submit(transact(target, code, flags, wire), true);
           settle(
               TRANSACT,
               command,
@@ -182,13 +182,12 @@ final class Party {
           request
               .getTransactBuilder()
               .setTimeoutMs((int) (long) timeout.map(Duration::toMillis).orElse(0L));
-          ExchangeStream.Command command = stream.submit(request, true);
+          ExchangeCommand command = stream.submit(request, true);
           settle(TRANSACT, command, result, EventCase.REPLIED, this::reply, Reply::close);
           giveUpWith(
               result,
               command,
-              ExchangeRequest.newBuilder()
-                  .setCancel(Cancel.newBuilder().setCommand(ExchangeStream.id(command))));
+              ExchangeRequest.newBuilder().setCancel(Cancel.newBuilder().setCommand(command.id())));
           return command;
         });
     // The server's clock decides; ours only where the server says nothing.
@@ -232,7 +231,7 @@ final class Party {
           if (wire != null) {
             reply.setPayload(wire);
           }
-          ExchangeStream.Command command =
+          ExchangeCommand command =
               stream.submit(ExchangeRequest.newBuilder().setReply(reply), true);
           settle("Reply", command, result, EventCase.ACCEPTED, event -> null);
           return command;
@@ -243,7 +242,7 @@ final class Party {
 
   CompletableFuture<Void> refuse(long transaction, String refusal) {
     CompletableFuture<Void> result = new CompletableFuture<>();
-    ExchangeStream.Command command =
+    ExchangeCommand command =
         stream.submit(
             ExchangeRequest.newBuilder()
                 .setReply(
@@ -260,7 +259,7 @@ final class Party {
   private void handOver(
       Payload payload,
       CompletableFuture<?> result,
-      Function<dev.pagetide.v1.@Nullable Payload, ExchangeStream.Command> submit) {
+      Function<dev.pagetide.v1.@Nullable Payload, ExchangeCommand> submit) {
     StagedBuffer staged = payload.staged();
     if (staged == null) {
       if (payload.sizeBytes() > bytes.maxDataBytes()) {
@@ -273,8 +272,7 @@ final class Party {
     if (!staged.belongsTo(this)) {
       throw new IllegalArgumentException("the buffer was staged by another sender");
     }
-    ExchangeStream.Command command =
-        submit.apply(staged.acquire(payload.offset(), payload.sizeBytes()));
+    ExchangeCommand command = submit.apply(staged.acquire(payload.offset(), payload.sizeBytes()));
     var _ = command.answer().whenComplete((_, _) -> staged.release());
   }
 
@@ -298,7 +296,7 @@ final class Party {
 
   private static <R> void settle(
       String name,
-      ExchangeStream.Command command,
+      ExchangeCommand command,
       CompletableFuture<R> result,
       EventCase expected,
       Function<ExchangeResponse, R> convert) {
@@ -308,7 +306,7 @@ final class Party {
   /** Completes {@code result} with what the answer says, or hands it to {@code unwanted}. */
   private static <R> void settle(
       String name,
-      ExchangeStream.Command command,
+      ExchangeCommand command,
       CompletableFuture<R> result,
       EventCase expected,
       Function<ExchangeResponse, R> convert,
@@ -346,7 +344,7 @@ final class Party {
 
   private void giveUpWith(
       CompletableFuture<?> result,
-      ExchangeStream.Command command,
+      ExchangeCommand command,
       ExchangeRequest.@Nullable Builder cancel) {
     var _ =
         result.whenComplete((_, failure) -> {

@@ -8,33 +8,40 @@ import dev.pagetide.shm.PageWord;
 import java.nio.ByteBuffer;
 
 /**
- * The copies of bytes in and out of one range's pages. The caller is inside an entry; no lock is
- * taken, unless a page was reclaimed under a write.
+ * The copies of bytes in and out of one range's pages, each inside an entry; no lock is taken,
+ * unless a page was reclaimed under a write.
  */
 final class ByteCopies {
+  /** What a copy between ranges is called in refusals. */
+  private static final String TRANSACTION = "the transaction";
+
   private final PageFile file;
   private final PageTable table;
   private final ResidentPages pages;
+  private final Entries entries;
   private final long dataBytes;
   private final int pageSize;
 
-  ByteCopies(PageFile file, PageTable table, ResidentPages pages) {
+  ByteCopies(PageFile file, PageTable table, ResidentPages pages, Entries entries) {
     this.file = file;
     this.table = table;
     this.pages = pages;
+    this.entries = entries;
     this.dataBytes = file.layout().dataBytes();
     this.pageSize = file.layout().pageSize();
   }
 
   /** See {@link ShrinkablePageRange#read}. */
   void read(long offset, ByteBuffer target) {
-    if (!checkBytes("Read", offset, target.remaining())) {
-      return;
-    }
+    entries.enter();
     try {
-      file.read(offset, target);
+      if (checkBytes("Read", offset, target.remaining())) {
+        file.read(offset, target);
+      }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
+    } finally {
+      entries.leave();
     }
   }
 
@@ -51,12 +58,18 @@ final class ByteCopies {
 
   /** See {@link RangeCopy#copy}. */
   void copyTo(long offset, ByteCopies target, long targetOffset, long length) {
-    if (checkBytes("the transaction", offset, length)) {
-      target.copyIn(
-          "the transaction",
-          targetOffset,
-          length,
-          () -> target.file.copyFrom(file, offset, targetOffset, length));
+    entries.enter();
+    try {
+      if (checkBytes(TRANSACTION, offset, length)) {
+        // SAFETY: inside both ranges, so neither descriptor nor mapping ends under the copy.
+        target.copyIn(
+            TRANSACTION,
+            targetOffset,
+            length,
+            () -> target.file.copyFrom(file, offset, targetOffset, length));
+      }
+    } finally {
+      entries.leave();
     }
   }
 
@@ -66,17 +79,23 @@ final class ByteCopies {
   }
 
   private void copyIn(String verb, long offset, long length, CopyIn copy) {
-    if (!checkBytes(verb, offset, length)) {
-      return;
-    }
+    entries.enter();
     try {
-      try {
-        copy.run();
-      } finally {
-        punchWhatCameBack(offset, length);
+      if (checkBytes(verb, offset, length)) {
+        copyAndLookAgain(offset, length, copy);
       }
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
+    } finally {
+      entries.leave();
+    }
+  }
+
+  private void copyAndLookAgain(long offset, long length, CopyIn copy) throws SystemCallException {
+    try {
+      copy.run();
+    } finally {
+      punchWhatCameBack(offset, length);
     }
   }
 

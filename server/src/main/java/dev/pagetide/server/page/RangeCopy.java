@@ -24,17 +24,6 @@ public final class RangeCopy {
     if (target.mode() != RangeMode.BUFFERS) {
       throw new IllegalArgumentException(target + " is not a BUFFERS range");
     }
-    source.entries().enter();
-    try {
-      target.entries().enter();
-      try {
-        // SAFETY: we are inside both, so neither descriptor nor mapping ends under the copy.
-        source.copies().copyTo(sourceOffset, target.copies(), targetOffset, length);
-      } finally {
-        target.entries().leave();
-      }
-    } finally {
-      source.entries().leave();
-    }
+    source.copies().copyTo(sourceOffset, target.copies(), targetOffset, length);
   }
 }

@@ -98,7 +98,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
     this.pages = new ResidentPages(file, counters);
-    this.copies = new ByteCopies(file, table, pages);
+    this.copies = new ByteCopies(file, table, pages, entries);
   }
 
   /**
@@ -143,7 +143,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (tryUseRange(startPage, endPage)) {
       return PageSpans.NONE;
     }
-    return allocateSlow(PageSpans.of(startPage, endPage));
+    return UseAllocation.withoutWaiting(this, PageSpans.of(startPage, endPage));
   }
 
   /** As {@link #useRange(int, int)}, for a set of pages: all are used, or none is changed. */
@@ -151,7 +151,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (tryUseRange(spans)) {
       return PageSpans.NONE;
     }
-    return allocateSlow(spans);
+    return UseAllocation.withoutWaiting(this, spans);
   }
 
   /**
@@ -254,14 +254,6 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return own;
   }
 
-  private PageSpans allocateSlow(PageSpans spans) {
-    PageSpans fresh = new UseAllocation(this, spans, 0, false).run();
-    if (fresh == null) {
-      throw new AssertionError("who may not wait was told to");
-    }
-    return fresh;
-  }
-
   /**
    * Makes USED pages AVAILABLE. FREE pages stay FREE; AVAILABLE pages keep their place in the order
    * of reclaim. All pages of one call get one stamp. Never waits, frees nothing.
@@ -313,12 +305,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void read(long offset, ByteBuffer target) {
-    entries.enter();
-    try {
-      copies.read(offset, target);
-    } finally {
-      entries.leave();
-    }
+    copies.read(offset, target);
   }
 
   /**
@@ -330,12 +317,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure.Closed if the range is closing
    */
   public void write(long offset, ByteBuffer source) {
-    entries.enter();
-    try {
-      copies.write(offset, source);
-    } finally {
-      entries.leave();
-    }
+    copies.write(offset, source);
   }
 
   /**
@@ -346,12 +328,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * @throws PageFailure as {@link #write} does
    */
   public void fillZero(long offset, long length) {
-    entries.enter();
-    try {
-      copies.fillZero(offset, length);
-    } finally {
-      entries.leave();
-    }
+    copies.fillZero(offset, length);
   }
 
   /**

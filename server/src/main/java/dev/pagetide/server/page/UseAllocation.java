@@ -82,6 +82,20 @@ final class UseAllocation {
   }
 
   /**
+   * Makes every page USED, or fails at once where there is no memory.
+   *
+   * @return the pages that had no memory
+   * @throws PageFailure as {@link #run}
+   */
+  static PageSpans withoutWaiting(ShrinkablePageRange range, PageSpans spans) {
+    PageSpans fresh = new UseAllocation(range, spans, 0, false).run();
+    if (fresh == null) {
+      throw new AssertionError("who may not wait was told to");
+    }
+    return fresh;
+  }
+
+  /**
    * Makes every page USED.
    *
    * @return the pages that had no memory; null if it has to wait for {@link #missingPages}, and
