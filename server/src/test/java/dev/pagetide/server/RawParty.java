@@ -31,10 +31,8 @@ import io.grpc.stub.ClientResponseObserver;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -165,7 +163,7 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
 
   /** The answer to a command; waits for it. */
   ExchangeResponse await(long id) {
-    return get(answer(id));
+    return RawSession.get(answer(id));
   }
 
   boolean isAnswered(long id) {
@@ -306,7 +304,7 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
 
   /** What the stream ended with; waits for it. */
   StatusRuntimeException end() {
-    return get(end);
+    return RawSession.get(end);
   }
 
   void halfClose() {
@@ -315,18 +313,5 @@ public final class RawParty implements ClientResponseObserver<ExchangeRequest, E
 
   void cancel() {
     stream().cancel("the test ends its Exchange", null);
-  }
-
-  private static <T> T get(CompletableFuture<T> future) {
-    try {
-      return future.get(WAIT_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof StatusRuntimeException status) {
-        throw status;
-      }
-      throw new AssertionError(e.getCause());
-    } catch (InterruptedException | TimeoutException e) {
-      throw new AssertionError("no answer", e);
-    }
   }
 }

@@ -132,7 +132,8 @@ public final class RawSession
     }
   }
 
-  private static <T> T get(CompletableFuture<T> future) {
+  /** What a future completes with; waits for it, and throws the status that it fails with. */
+  static <T> T get(CompletableFuture<T> future) {
     try {
       return future.get(WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {

@@ -1,5 +1,8 @@
 package dev.pagetide.server.metrics;
 
+import static dev.pagetide.server.metrics.MeterTags.add;
+import static dev.pagetide.server.metrics.MeterTags.tag;
+
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
@@ -9,11 +12,9 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.EnumMap;
 import java.util.EnumSet;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The catalogue of the meters of the host's pressure: what it says, and what was done about it.
@@ -103,10 +104,6 @@ public final class PressureMeters implements PressureObserver {
     }
   }
 
-  private static String tag(Enum<?> value) {
-    return value.name().toLowerCase(Locale.ROOT);
-  }
-
   private int levelOf(PressureKind source) {
     return levels.getOrDefault(source, PressureLevel.NONE).number();
   }
@@ -133,11 +130,5 @@ public final class PressureMeters implements PressureObserver {
   @Override
   public void failed(PressureKind source, Throwable cause) {
     add(failures.get(source), 1);
-  }
-
-  private static void add(@Nullable Counter counter, double amount) {
-    if (counter != null) {
-      counter.increment(amount);
-    }
   }
 }

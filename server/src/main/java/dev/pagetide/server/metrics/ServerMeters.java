@@ -1,5 +1,8 @@
 package dev.pagetide.server.metrics;
 
+import static dev.pagetide.server.metrics.MeterTags.add;
+import static dev.pagetide.server.metrics.MeterTags.tag;
+
 import dev.pagetide.server.handoff.HandoffObserver;
 import dev.pagetide.server.handoff.HandoffOutcome;
 import dev.pagetide.server.page.PageBudget;
@@ -24,7 +27,6 @@ import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
@@ -156,10 +158,6 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
         .description("Uses and openings for which there was no memory, by the limit in their way.")
         .tag("limit", limit)
         .register(registry);
-  }
-
-  private static String tag(Enum<?> value) {
-    return value.name().toLowerCase(Locale.ROOT);
   }
 
   /**
@@ -367,11 +365,5 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
   @Override
   public void ended(HandoffOutcome outcome) {
     add(handoffs.get(outcome), 1);
-  }
-
-  private static void add(@Nullable Counter counter, double amount) {
-    if (counter != null) {
-      counter.increment(amount);
-    }
   }
 }

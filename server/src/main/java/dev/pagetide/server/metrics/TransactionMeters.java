@@ -1,5 +1,8 @@
 package dev.pagetide.server.metrics;
 
+import static dev.pagetide.server.metrics.MeterTags.add;
+import static dev.pagetide.server.metrics.MeterTags.tag;
+
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.transaction.BufferFailure;
 import dev.pagetide.server.transaction.BufferTotals;
@@ -13,7 +16,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.util.EnumMap;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
@@ -95,10 +97,6 @@ public final class TransactionMeters implements TransactionObserver {
         .tag("kind", tag(kind))
         .tag("outcome", tag(outcome))
         .register(registry);
-  }
-
-  private static String tag(Enum<?> value) {
-    return value.name().toLowerCase(Locale.ROOT);
   }
 
   /** Adds the gauges that are read from the running parts. */
@@ -199,11 +197,5 @@ public final class TransactionMeters implements TransactionObserver {
   @Override
   public void spam() {
     add(spam, 1);
-  }
-
-  private static void add(@Nullable Counter counter, double amount) {
-    if (counter != null) {
-      counter.increment(amount);
-    }
   }
 }

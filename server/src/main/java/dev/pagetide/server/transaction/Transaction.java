@@ -128,14 +128,14 @@ public final class Transaction {
     return outgoing.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
   }
 
-  /** What fills a buffer for it now, and is to be given up when it ends; null: nothing. */
-  void fills(@Nullable Filling now) {
+  /** What fills a buffer for it now, and is to be given up when it ends. */
+  void fills(Filling now) {
     boolean tooLate;
     synchronized (this) {
       filling = now;
       tooLate = state == State.OVER;
     }
-    if (tooLate && now != null) {
+    if (tooLate) {
       now.giveUp();
     }
   }

@@ -14,6 +14,7 @@ import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
+import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ final class PayloadInUseTest {
   private static final long ALLOCATE = 2;
   private static final long ASK = 3;
   private static final long CANCEL = 4;
+  private static final long REPLY = 7;
   private static final long FREE = 5;
   private static final long FREE_AGAIN = 6;
 
@@ -157,5 +159,31 @@ final class PayloadInUseTest {
     bob.end(new PageFailure.Closed());
 
     isAnsweredOnlyOncePayloadIsFree(TransactionFailure.TargetDied.class);
+  }
+
+  /** The reply's buffer is nobody's then, and its replier is told. */
+  @Test
+  void cancel_whileTheReplyIsOnItsWay_leavesNoBufferAndTheReplierIsTold() {
+    doWork();
+    long transaction =
+        toldBob.events.stream()
+            .filter(Event.Delivered.class::isInstance)
+            .map(event -> ((Event.Delivered) event).transaction().id())
+            .findFirst()
+            .orElseThrow();
+    ByteBuffer reply = ByteBuffer.allocate(SIZE);
+    bob.reply(REPLY, transaction, new Payload.Bytes(reply), "", () -> {});
+    assertThat(work).isNotEmpty();
+
+    alice.cancel(CANCEL, ASK);
+    doWork();
+
+    assertThat(toldAlice.failureOf(ASK)).isInstanceOf(TransactionFailure.Cancelled.class);
+    assertThat(toldBob.failureOf(REPLY)).isInstanceOf(TransactionFailure.Over.class);
+    assertThat(toldAlice.events).noneMatch(Event.Replied.class::isInstance);
+    assertThat(parties.totals().buildingBuffers()).isZero();
+    alice.free(FREE, List.of(staged));
+    bob.free(FREE, List.of(0L));
+    assertThat(parties.totals().deliveredBuffers()).isZero();
   }
 }
