@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class AnswerTimeouts {
 
+  /** Twice as many as can be undone: so many are looked through for those that are done. */
+  private static final int MANY = 2 * ExchangeStream.MAX_COMMANDS;
+
   private final Duration longest;
 
   /**
@@ -54,6 +57,9 @@ final class AnswerTimeouts {
     while (first != null && first.result.isDone()) {
       waiting.remove();
       first = waiting.peek();
+    }
+    if (waiting.size() > MANY) {
+      waiting.removeIf(one -> one.result.isDone()); // one that is not done held up the others
     }
   }
 
