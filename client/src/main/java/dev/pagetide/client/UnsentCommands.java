@@ -26,7 +26,7 @@ final class UnsentCommands {
   private static final int MAX_LAZY_FREES = 32;
 
   /** How many freed bytes wait at most: their space may be what a sender needs. */
-  private static final long MAX_LAZY_BYTES = 64 << 10;
+  private static final long MAX_LAZY_BYTES = 4 << 20;
 
   /** And of a small range no more than that part. */
   private static final int LAZY_PART = 16;

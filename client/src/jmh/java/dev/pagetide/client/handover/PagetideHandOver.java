@@ -58,7 +58,7 @@ abstract class PagetideHandOver implements HandOver {
 
   @Override
   public int window(int sizeBytes) {
-    return Math.clamp((8 << 20) / Math.max(1, sizeBytes), 4, 512);
+    return Math.clamp((6 << 20) / Math.max(1, sizeBytes), 4, 512);
   }
 
   @Override

@@ -11,6 +11,8 @@ import java.util.concurrent.CompletableFuture;
 
 /** Messages are written in place, copied once, and read in place. */
 final class PagetideStaged extends PagetideHandOver {
+  private static final int STAGED_BYTES = 1 << 20;
+
   @Override
   ClientOptions options() {
     return ClientOptions.DEFAULT;
@@ -36,8 +38,9 @@ final class PagetideStaged extends PagetideHandOver {
     public void begin(int sizeBytes, int count) {
       buffers.forEach(StagedBuffer::close);
       buffers.clear();
-      // Two more than may be on their way: copied is not yet read.
-      int staged = Math.min(count, 16);
+      // As many as stay in the caches; a buffer is free again when it is copied, not when it is
+      // read.
+      int staged = Math.min(count, Math.clamp(STAGED_BYTES / Math.max(1, sizeBytes), 16, 256));
       for (int i = 0; i < staged; i++) {
         buffers.add(sender.stage(sizeBytes));
       }

@@ -99,7 +99,7 @@ public final class Memfd implements PageFile {
         .reinterpret(length, arena, segment -> unmap(segment, length));
   }
 
-  /** Mapped when it is needed first: most files are never copied into. */
+  /** Mapped when it is needed first: most files are never copied into or out of. */
   private MemorySegment data() throws SystemCallException {
     MemorySegment mapped = data;
     if (mapped != null) {
@@ -178,20 +178,24 @@ public final class Memfd implements PageFile {
   }
 
   /**
-   * One copy: the kernel reads the other file straight into this one's mapping. A hole there gives
-   * zeros and gains no memory; a page here that cannot be had is an error of the call, where a copy
-   * by the processor would end in SIGBUS.
+   * One copy, from mapping to mapping. Where the source's pages are not kept, the kernel reads the
+   * source: a hole there gives zeros and gains no memory, but each MiB takes half as long again.
    */
   @Override
-  public void copyFrom(PageFile source, long sourceOffset, long offset, long length)
+  public void copyFrom(PageFile source, long sourceOffset, long offset, long length, boolean kept)
       throws SystemCallException {
     if (!(source instanceof Memfd from)) {
-      PageFile.super.copyFrom(source, sourceOffset, offset, length);
+      PageFile.super.copyFrom(source, sourceOffset, offset, length, kept);
       return;
     }
     Objects.checkFromIndexSize(sourceOffset, length, from.layout.dataBytes());
     Objects.checkFromIndexSize(offset, length, layout.dataBytes());
     MemorySegment target = data().asSlice(offset, length);
+    if (kept) {
+      // SAFETY: the file is sealed against shrinking, so no page of either mapping is past its end.
+      MemorySegment.copy(from.data(), sourceOffset, target, 0, length);
+      return;
+    }
     long position = from.layout.dataOffset() + sourceOffset;
     long copied = 0;
     while (copied < length) {

@@ -65,9 +65,11 @@ public interface PageFile {
    * Copies bytes of another file's data into this one's. A page without memory gains it here, and
    * gives zeros there.
    *
+   * @param kept whether the pages there are charged until the copy has ended, and may gain memory
+   *     again by being read if their client took it from them
    * @throws SystemCallException if the kernel refused; some bytes may have been written
    */
-  default void copyFrom(PageFile source, long sourceOffset, long offset, long length)
+  default void copyFrom(PageFile source, long sourceOffset, long offset, long length, boolean kept)
       throws SystemCallException {
     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(length, COPY_BYTES));
     long copied = 0;

@@ -56,8 +56,12 @@ final class ByteCopies {
     copyIn("FillZero", offset, length, () -> file.writeZeros(offset, length));
   }
 
-  /** See {@link RangeCopy#copy}. */
-  void copyTo(long offset, ByteCopies target, long targetOffset, long length) {
+  /**
+   * See {@link RangeCopy#copy}.
+   *
+   * @param kept whether our pages stay USED meanwhile, for nobody but the server says otherwise
+   */
+  void copyTo(long offset, ByteCopies target, long targetOffset, long length, boolean kept) {
     entries.enter();
     try {
       if (checkBytes(TRANSACTION, offset, length)) {
@@ -66,7 +70,7 @@ final class ByteCopies {
             TRANSACTION,
             targetOffset,
             length,
-            () -> target.file.copyFrom(file, offset, targetOffset, length));
+            () -> target.file.copyFrom(file, offset, targetOffset, length, kept));
       }
     } finally {
       entries.leave();

@@ -6,8 +6,8 @@ public final class RangeCopy {
 
   /**
    * Copies bytes of USED pages into USED pages of a BUFFERS range. Whoever calls sees to it that
-   * the target's pages stay USED meanwhile; if the source's do not, the target gets old bytes or
-   * zeros.
+   * the target's pages stay USED meanwhile, and those of a source in that mode; if a PAGES source's
+   * do not, the target gets old bytes or zeros.
    *
    * @param sourceOffset bytes from the start of the source, unsigned
    * @param targetOffset bytes from the start of the target
@@ -24,6 +24,7 @@ public final class RangeCopy {
     if (target.mode() != RangeMode.BUFFERS) {
       throw new IllegalArgumentException(target + " is not a BUFFERS range");
     }
-    source.copies().copyTo(sourceOffset, target.copies(), targetOffset, length);
+    boolean kept = source.mode() == RangeMode.BUFFERS;
+    source.copies().copyTo(sourceOffset, target.copies(), targetOffset, length, kept);
   }
 }

@@ -43,6 +43,9 @@ final class Filling {
 
     /** The payload could not be had. */
     void noPayload(Throwable why);
+
+    /** {@link #filled} threw. */
+    void broken(Throwable why);
   }
 
   /**
@@ -123,7 +126,11 @@ final class Filling {
       done.noPayload(e);
       return;
     }
-    done.filled(buffer);
+    try {
+      done.filled(buffer);
+    } catch (RuntimeException | Error e) {
+      done.broken(e); // a bug: on a worker nobody else hears of it, and an answer would never come
+    }
   }
 
   private void copyPayload(long offset) {

@@ -104,6 +104,11 @@ public final class Party {
           public void noPayload(Throwable why) {
             fail(command, why, next);
           }
+
+          @Override
+          public void broken(Throwable why) {
+            fail(command, why, next);
+          }
         };
     begin(new Filling(parties, seat, request, null, done), parties.terms().allocationWaitNanos());
   }
@@ -160,6 +165,12 @@ public final class Party {
           @Override
           public void noPayload(Throwable why) {
             noRoom(why);
+          }
+
+          @Override
+          public void broken(Throwable why) {
+            transaction.end(TransactionOutcome.FAILED, why);
+            next.run();
           }
         };
     Filling filling = new Filling(parties, target.seat, request, source(payload), done);
@@ -316,6 +327,12 @@ public final class Party {
             }
             unpin(pinned);
             transaction.giveUpReply();
+            fail(command, why, next);
+          }
+
+          @Override
+          public void broken(Throwable why) {
+            transaction.end(TransactionOutcome.FAILED, why);
             fail(command, why, next);
           }
         };

@@ -65,8 +65,14 @@ final class PayloadInUseTest {
   private static final class Told implements Outlet {
     private final List<Event> events = new ArrayList<>();
 
+    /** As if it had a bug. */
+    private boolean broken;
+
     @Override
     public boolean isReady() {
+      if (broken) {
+        throw new IllegalStateException("a bug");
+      }
       return true;
     }
 
@@ -184,6 +190,19 @@ final class PayloadInUseTest {
     assertThat(parties.totals().buildingBuffers()).isZero();
     alice.free(FREE, List.of(staged));
     bob.free(FREE, List.of(0L));
+    assertThat(parties.totals().deliveredBuffers()).isZero();
+  }
+
+  @Test
+  void receiversStreamBreaks_whenTheCopyIsDone_askerIsToldAndNothingIsLeft() {
+    toldBob.broken = true;
+    doWork();
+    toldBob.broken = false;
+
+    assertThat(toldAlice.failureOf(ASK)).isInstanceOf(IllegalStateException.class);
+    assertThat(parties.totals().buildingBuffers()).isZero();
+    alice.free(FREE, List.of(staged));
+    assertThat(toldAlice.answersTo(FREE)).singleElement().isInstanceOf(Event.Accepted.class);
     assertThat(parties.totals().deliveredBuffers()).isZero();
   }
 }

@@ -1,0 +1,138 @@
+package dev.pagetide.server.rpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** One command after the other, whoever says that it is over, and whatever goes wrong. */
+final class CommandLaneTest {
+  private static final int MANY = 100_000;
+
+  private final List<Long> over = new ArrayList<>();
+  private final List<Long> thrown = new ArrayList<>();
+  private final List<String> ran = new ArrayList<>();
+  private final CommandLane lane = new CommandLane(over::add, (id, _) -> thrown.add(id));
+
+  private static void notBegun() {
+    throw new AssertionError("the command has not begun");
+  }
+
+  /** A command that is over when a test says so. */
+  private final class Slow implements CommandLane.Command {
+    private final String name;
+    private Runnable next = CommandLaneTest::notBegun;
+
+    Slow(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void run(Runnable toNext) {
+      ran.add(name);
+      next = toNext;
+    }
+  }
+
+  @Test
+  void submit_whileOneRuns_waitsForItsTurn() {
+    Slow first = new Slow("first");
+    Slow second = new Slow("second");
+    lane.submit(1, 10, first);
+    lane.submit(2, 20, second);
+    assertThat(ran).containsExactly("first");
+    assertThat(lane.waiting()).isEqualTo(1);
+    assertThat(lane.waitingBytes()).isEqualTo(20);
+
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "second");
+    assertThat(over).containsExactly(10L);
+    assertThat(lane.waiting()).isZero();
+    assertThat(lane.waitingBytes()).isZero();
+  }
+
+  @Test
+  void next_saidTwice_countsOnce() {
+    Slow first = new Slow("first");
+    Slow second = new Slow("second");
+    lane.submit(1, 0, first);
+    lane.submit(2, 0, second);
+    lane.submit(3, 0, new Slow("third"));
+
+    first.next.run();
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "second");
+  }
+
+  @Test
+  void command_throws_isToldAndTheNextBegins() {
+    Slow first = new Slow("first");
+    lane.submit(1, 1, first);
+    lane.submit(
+        2,
+        2,
+        _ -> {
+          throw new IllegalStateException("a bug");
+        });
+    lane.submit(
+        3,
+        3,
+        next -> {
+          next.run();
+          throw new IllegalStateException("a bug after it was over");
+        });
+    lane.submit(4, 4, new Slow("last"));
+
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "last");
+    assertThat(thrown).containsExactly(2L, 3L);
+    assertThat(over).containsExactly(1L, 2L, 3L);
+  }
+
+  @Test
+  void manyThatAreOverAtOnce_runWithoutADeepStack() {
+    Slow first = new Slow("first");
+    lane.submit(0, 0, first);
+    for (int i = 1; i <= MANY; i++) {
+      lane.submit(i, 0, Runnable::run);
+    }
+
+    first.next.run();
+
+    assertThat(over).hasSize(MANY + 1);
+    assertThat(lane.waiting()).isZero();
+  }
+
+  @Test
+  void remove_oneThatWaits_neverRuns() {
+    Slow first = new Slow("first");
+    lane.submit(1, 0, first);
+    lane.submit(2, 5, new Slow("second"));
+
+    assertThat(lane.remove(2)).isTrue();
+    assertThat(lane.remove(2)).isFalse();
+    assertThat(lane.remove(1)).as("it runs").isFalse();
+    first.next.run();
+
+    assertThat(ran).containsExactly("first");
+    assertThat(over).containsExactly(5L, 0L);
+    assertThat(lane.waitingBytes()).isZero();
+  }
+
+  @Test
+  void clear_dropsWhatWaits() {
+    lane.submit(1, 0, new Slow("first"));
+    lane.submit(2, 5, new Slow("second"));
+    lane.submit(3, 6, new Slow("third"));
+
+    lane.clear();
+
+    assertThat(over).containsExactly(5L, 6L);
+    assertThat(lane.waiting()).isZero();
+    assertThat(lane.waitingBytes()).isZero();
+  }
+}
