@@ -29,22 +29,24 @@ final class PageStates {
   }
 
   static PageCounts count(PageTable table, ResidentPages pages) {
-    int free = 0;
+    int resident = 0;
     int available = 0;
     int contradictions = 0;
     int pageCount = table.pageCount();
-    for (int page = 0; page < pageCount; page++) {
-      if (!pages.isResident(page)) {
-        free++;
-        continue;
-      }
-      int state = PageWord.state(table.wordAcquire(page));
-      if (state == PageWord.AVAILABLE) {
-        available++;
-      } else if (state != PageWord.USED) {
-        contradictions++;
+    for (int around = 0; around < pageCount; around += Long.SIZE) {
+      // ORDER: bits before words, so that a page counts as what it was when it had its memory.
+      long bits = pages.residentAround(around);
+      resident += Long.bitCount(bits);
+      while (bits != 0) {
+        int state = PageWord.state(table.wordAcquire(around + Long.numberOfTrailingZeros(bits)));
+        bits &= bits - 1;
+        if (state == PageWord.AVAILABLE) {
+          available++;
+        } else if (state != PageWord.USED) {
+          contradictions++;
+        }
       }
     }
-    return new PageCounts(free, available, pageCount - free - available, contradictions);
+    return new PageCounts(pageCount - resident, available, resident - available, contradictions);
   }
 }
