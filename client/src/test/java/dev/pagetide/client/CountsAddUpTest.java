@@ -65,7 +65,7 @@ final class CountsAddUpTest {
       try (PageRange range = client.open(OpenOptions.ofSize(64 << 10))) {
         work(range, client);
       }
-      await().until(() -> metrics().get("pagetide_sessions").equals(0.0));
+      await().until(() -> server.metric("pagetide_sessions") == 0);
     }
 
     Map<String, Double> metrics = metrics();

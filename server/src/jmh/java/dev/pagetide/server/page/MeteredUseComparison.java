@@ -12,8 +12,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Does a warm use + stop cost more where meters are bound and scraped than where there are none?
- * No measurable difference is wanted: a ratio of the medians between 0.95 and 1.05.
+ * Does a warm use + stop cost more where meters are bound and scraped than where there are none? No
+ * measurable difference is wanted: a ratio of the medians between 0.95 and 1.05.
  *
  * <p>A program and not a JMH benchmark, because the two take turns, some microseconds each:
  * whatever else the machine does hits both. A scrape comes five times a second, 75 times as often

@@ -47,8 +47,7 @@ public final class ScrapeGrowth {
     Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, meters);
     SessionRegistry sessions =
         new SessionRegistry(
-            new SessionLimits(
-                count, count, TestRanges.UNLIMITED_PAGES, TestRanges.UNLIMITED_PAGES),
+            new SessionLimits(count, count, TestRanges.UNLIMITED_PAGES, TestRanges.UNLIMITED_PAGES),
             new RangeTerms(files, TestRanges.MAX_RANGE_BYTES, 1),
             budget,
             shrinker,
@@ -62,29 +61,34 @@ public final class ScrapeGrowth {
     }
     long[] refreshNanos = new long[ROUNDS];
     long[] scrapeNanos = new long[ROUNDS];
+    long[] cpuNanos = new long[ROUNDS];
     ThreadMXBean threads = ManagementFactory.getPlatformMXBean(ThreadMXBean.class);
     long allocated = 0;
     int length = 0;
     for (int round = -WARM_UP; round < ROUNDS; round++) {
       int slot = Math.max(0, round);
       long before = threads.getCurrentThreadAllocatedBytes();
+      long cpu = threads.getCurrentThreadCpuTime();
       long start = System.nanoTime();
       meters.refresh();
       refreshNanos[slot] = System.nanoTime() - start;
       length = registry.scrape(TEXT).length();
       scrapeNanos[slot] = System.nanoTime() - start;
+      cpuNanos[slot] = threads.getCurrentThreadCpuTime() - cpu;
       allocated = threads.getCurrentThreadAllocatedBytes() - before;
     }
     Arrays.sort(refreshNanos);
     Arrays.sort(scrapeNanos);
+    Arrays.sort(cpuNanos);
     System.out.printf(
-        "%,6d ranges, %s: scrape %.1f ms (median), %.1f ms (longest of %d), counting %.1f ms of"
-            + " it; %,d bytes allocated for %,d characters%n",
+        "%,6d ranges, %s: scrape %.1f ms (median), %.1f ms (longest of %d), %.1f ms of CPU"
+            + " (median), counting %.1f ms of it; %,d bytes allocated for %,d characters%n",
         count,
         what,
         scrapeNanos[ROUNDS / 2] / 1e6,
         scrapeNanos[ROUNDS - 1] / 1e6,
         ROUNDS,
+        cpuNanos[ROUNDS / 2] / 1e6,
         refreshNanos[ROUNDS / 2] / 1e6,
         allocated,
         length);

@@ -38,8 +38,8 @@ import java.util.List;
  * RPCs: no measurable difference is wanted.
  *
  * <p>A program and not a JMH benchmark, because they are interleaved call by call, so that whatever
- * else the machine does hits all. Sketch: a unary call on a Unix socket is some 70 us, a
- * warm use or stop 0.1 us; the difference is a token's look-up and the building of a span.
+ * else the machine does hits all. Sketch: a unary call on a Unix socket is some 70 us, a warm use
+ * or stop 0.1 us; the difference is a token's look-up and the building of a span.
  */
 public final class WarmCallComparison {
   private static final int WARM_UP_PAIRS = 20_000;

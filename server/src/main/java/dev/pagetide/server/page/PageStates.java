@@ -33,20 +33,35 @@ final class PageStates {
     int available = 0;
     int contradictions = 0;
     int pageCount = table.pageCount();
-    for (int around = 0; around < pageCount; around += Long.SIZE) {
-      // ORDER: bits before words, so that a page counts as what it was when it had its memory.
-      long bits = pages.residentAround(around);
+    for (int start = 0; start < pageCount; start += Long.SIZE) {
+      long bits = pages.residentAround(start);
+      if (bits == 0) {
+        continue;
+      }
       resident += Long.bitCount(bits);
-      while (bits != 0) {
-        int state = PageWord.state(table.wordAcquire(around + Long.numberOfTrailingZeros(bits)));
-        bits &= bits - 1;
-        if (state == PageWord.AVAILABLE) {
-          available++;
-        } else if (state != PageWord.USED) {
-          contradictions++;
-        }
+      int end = Math.min(pageCount, start + Long.SIZE);
+      long others = bits & ~table.inStateOpaque(PageWord.AVAILABLE, start, end);
+      available += Long.bitCount(bits) - Long.bitCount(others);
+      if (others != 0) {
+        contradictions +=
+            contradictions(table, start, others & ~table.inStateOpaque(PageWord.USED, start, end));
       }
     }
     return new PageCounts(pageCount - resident, available, resident - available, contradictions);
+  }
+
+  /**
+   * How many pages of {@code suspects} say FREE or 3 by a single look: the looks before were two,
+   * and an honest client may have made a USED page AVAILABLE between them.
+   */
+  private static int contradictions(PageTable table, int start, long suspects) {
+    int found = 0;
+    for (long left = suspects; left != 0; left &= left - 1) {
+      int state = PageWord.state(table.wordAcquire(start + Long.numberOfTrailingZeros(left)));
+      if (state != PageWord.AVAILABLE && state != PageWord.USED) {
+        found++;
+      }
+    }
+    return found;
   }
 }
