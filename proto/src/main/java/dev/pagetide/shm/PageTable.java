@@ -90,6 +90,22 @@ public final class PageTable {
     return all;
   }
 
+  /**
+   * Which pages of a span of at most 64 have a word of some state: bit n is page {@code startPage +
+   * n}'s, each at some moment during the call.
+   *
+   * <p>ORDER: opaque: for who counts states and does nothing to the pages.
+   */
+  public long inStateOpaque(int state, int startPage, int endPage) {
+    MemorySegment looked = words;
+    long found = 0;
+    for (int page = startPage; page < endPage; page++) {
+      long bit = PageWord.state((long) WORD.getOpaque(looked, offset(page))) == state ? 1 : 0;
+      found |= bit << (page - startPage);
+    }
+    return found;
+  }
+
   private static long offset(int page) {
     return (long) page * Long.BYTES;
   }

@@ -5,6 +5,7 @@ import dev.pagetide.server.handoff.HandoffServer;
 import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
+import dev.pagetide.server.metrics.RpcMeters;
 import dev.pagetide.server.metrics.ServerMeters;
 import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
@@ -30,7 +31,6 @@ import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
-import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -141,7 +141,7 @@ final class RunningServer implements AutoCloseable {
             budget,
             endpointTerms(options, serverInstance, served.handoffSocket()),
             transactions,
-            List.of(new MetricCollectingServerInterceptor(registry)));
+            List.of(RpcMeters.interceptor(registry)));
     grpc = endpoint;
     opened.push(endpoint);
     transactions.bind(endpoint.parties());

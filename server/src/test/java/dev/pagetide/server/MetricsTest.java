@@ -83,7 +83,7 @@ final class MetricsTest {
     ManagedChannel ending = server.connect();
     loadWithEveryRpc(ending, "ending");
     ending.shutdownNow();
-    Awaitility.await().until(() -> server.metric("pagetide_sessions_ended_total") == 1);
+    Awaitility.await().until(() -> server.sum("pagetide_sessions_ended_total") == 1);
     loadWithEveryRpc(server.connect(), "staying");
 
     Map<String, Double> metrics = server.metrics();

@@ -199,6 +199,14 @@ public final class TestServer implements AutoCloseable {
     return value == null ? Double.NaN : value;
   }
 
+  /** The sum of all series of one meter, whatever their labels. */
+  double sum(String name) {
+    return metrics().entrySet().stream()
+        .filter(series -> series.getKey().equals(name) || series.getKey().startsWith(name + "{"))
+        .mapToDouble(Map.Entry::getValue)
+        .sum();
+  }
+
   HttpResponse<String> scrape(String accept) {
     return http(HttpRequest.newBuilder().header("Accept", accept), "/metrics");
   }

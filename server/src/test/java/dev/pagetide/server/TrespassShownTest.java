@@ -88,7 +88,7 @@ final class TrespassShownTest {
       client.header().writeClientCounts(new ClientCounts(12, 0, 31, Long.MIN_VALUE));
 
       channel.shutdownNow();
-      Awaitility.await().until(() -> server.metric("pagetide_sessions_ended_total") == 1);
+      Awaitility.await().until(() -> server.sum("pagetide_sessions_ended_total") == 1);
     }
 
     assertCounted(12, 20, 31, 1);

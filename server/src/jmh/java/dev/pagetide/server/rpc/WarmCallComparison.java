@@ -1,5 +1,7 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.metrics.Registries;
+import dev.pagetide.server.metrics.RpcMeters;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
@@ -20,9 +22,8 @@ import io.grpc.BindableService;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ServerInterceptor;
 import io.grpc.stub.StreamObserver;
-import io.micrometer.core.instrument.binder.grpc.MetricCollectingServerInterceptor;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,11 +34,12 @@ import java.util.List;
 
 /**
  * What a warm UseRange + StopUsingRange costs over gRPC beside an echo of the same messages through
- * the same interceptors: at most 1.15 times its median.
+ * the same interceptors: at most 1.15 times its median; and beside itself without the meters of the
+ * RPCs: no measurable difference is wanted.
  *
- * <p>A program and not a JMH benchmark, because the two are interleaved call by call, so that
- * whatever else the machine does hits both. Sketch: a unary call on a Unix socket is some 70 us, a
- * warm use or stop 0.1 us; the difference is a token's look-up and the building of a span.
+ * <p>A program and not a JMH benchmark, because they are interleaved call by call, so that whatever
+ * else the machine does hits all. Sketch: a unary call on a Unix socket is some 70 us, a warm use
+ * or stop 0.1 us; the difference is a token's look-up and the building of a span.
  */
 public final class WarmCallComparison {
   private static final int WARM_UP_PAIRS = 20_000;
@@ -77,15 +79,20 @@ public final class WarmCallComparison {
             shrinker,
             InstantSource.system());
     try (Workers workers = new Workers(2);
-        Listeners real = listeners(realService(sessions, workers));
-        Listeners echo = listeners(new Echo())) {
+        Listeners real = listeners(realService(sessions, workers), meters());
+        Listeners bare = listeners(realService(sessions, workers), List.of());
+        Listeners echo = listeners(new Echo(), meters())) {
       Path realSocket = directory.resolve("real.sock");
+      Path bareSocket = directory.resolve("bare.sock");
       Path echoSocket = directory.resolve("echo.sock");
       real.listenUnix(realSocket);
+      bare.listenUnix(bareSocket);
       echo.listenUnix(echoSocket);
-      compare(connect(realSocket), connect(echoSocket));
+      compare(connect(realSocket), "an echo", connect(echoSocket));
+      compare(connect(realSocket), "no meters", connect(bareSocket));
     }
     Files.deleteIfExists(directory.resolve("real.sock"));
+    Files.deleteIfExists(directory.resolve("bare.sock"));
     Files.deleteIfExists(directory.resolve("echo.sock"));
     Files.delete(directory);
   }
@@ -101,12 +108,12 @@ public final class WarmCallComparison {
         Path.of("unused"));
   }
 
-  private static Listeners listeners(BindableService service) {
-    return new Listeners(
-        new EventLoops(),
-        LIMITS,
-        List.of(new MetricCollectingServerInterceptor(new SimpleMeterRegistry())),
-        List.of(service));
+  private static List<ServerInterceptor> meters() {
+    return List.of(RpcMeters.interceptor(Registries.prometheus()));
+  }
+
+  private static Listeners listeners(BindableService service, List<ServerInterceptor> meters) {
+    return new Listeners(new EventLoops(), LIMITS, meters, List.of(service));
   }
 
   private static ManagedChannel connect(Path socket) {
@@ -116,7 +123,8 @@ public final class WarmCallComparison {
         .build();
   }
 
-  private static void compare(ManagedChannel realChannel, ManagedChannel echoChannel) {
+  private static void compare(
+      ManagedChannel realChannel, String beside, ManagedChannel otherChannel) {
     Iterator<OpenRangeResponse> session =
         PageRangeServiceGrpc.newBlockingStub(realChannel)
             .openRange(OpenRangeRequest.newBuilder().setSizeBytes(RANGE_BYTES).build());
@@ -126,22 +134,22 @@ public final class WarmCallComparison {
     StopUsingRangeRequest stop =
         StopUsingRangeRequest.newBuilder().setSession(token).addPages(span).build();
     var real = PageRangeServiceGrpc.newBlockingStub(realChannel);
-    var echo = PageRangeServiceGrpc.newBlockingStub(echoChannel);
+    var other = PageRangeServiceGrpc.newBlockingStub(otherChannel);
     long[] realNanos = new long[MEASURED_PAIRS];
-    long[] echoNanos = new long[MEASURED_PAIRS];
+    long[] otherNanos = new long[MEASURED_PAIRS];
     for (int pair = -WARM_UP_PAIRS; pair < MEASURED_PAIRS; pair++) {
       // Who goes first alternates, so that neither always finds the caches as the other left them.
       boolean realFirst = (pair & 1) == 0;
-      long first = time(realFirst ? real : echo, use, stop);
-      long second = time(realFirst ? echo : real, use, stop);
+      long first = time(realFirst ? real : other, use, stop);
+      long second = time(realFirst ? other : real, use, stop);
       if (pair >= 0) {
         realNanos[pair] = realFirst ? first : second;
-        echoNanos[pair] = realFirst ? second : first;
+        otherNanos[pair] = realFirst ? second : first;
       }
     }
-    report(realNanos, echoNanos);
+    report(beside, realNanos, otherNanos);
     realChannel.shutdownNow();
-    echoChannel.shutdownNow();
+    otherChannel.shutdownNow();
   }
 
   private static long time(
@@ -158,19 +166,20 @@ public final class WarmCallComparison {
     return nanos;
   }
 
-  private static void report(long[] realNanos, long[] echoNanos) {
+  private static void report(String beside, long[] realNanos, long[] otherNanos) {
     Arrays.sort(realNanos);
-    Arrays.sort(echoNanos);
+    Arrays.sort(otherNanos);
     int middle = MEASURED_PAIRS / 2;
     int p99 = MEASURED_PAIRS * 99 / 100;
     System.out.printf(
-        "use + stop over gRPC, %d interleaved pairs: p50 %.1f us, echo %.1f us, ratio %.3f;"
-            + " p99 %.1f us, echo %.1f us%n",
+        "use + stop over gRPC, %d interleaved pairs: p50 %.1f us, %s %.1f us, ratio %.3f;"
+            + " p99 %.1f us and %.1f us%n",
         MEASURED_PAIRS,
         realNanos[middle] / 1e3,
-        echoNanos[middle] / 1e3,
-        (double) realNanos[middle] / echoNanos[middle],
+        beside,
+        otherNanos[middle] / 1e3,
+        (double) realNanos[middle] / otherNanos[middle],
         realNanos[p99] / 1e3,
-        echoNanos[p99] / 1e3);
+        otherNanos[p99] / 1e3);
   }
 }

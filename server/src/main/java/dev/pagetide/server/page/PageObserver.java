@@ -27,6 +27,9 @@ public interface PageObserver {
    */
   default void punched(int pages, long nanos) {}
 
+  /** One punch of {@code pages} neighbours, which a scan had chosen, was among them. */
+  default void punchedRun(int pages) {}
+
   /** One scan ended. */
   default void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {}
 

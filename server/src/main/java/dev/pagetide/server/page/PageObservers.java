@@ -20,6 +20,11 @@ record PageObservers(List<PageObserver> told) implements PageObserver {
   }
 
   @Override
+  public void punchedRun(int pages) {
+    tell(observer -> observer.punchedRun(pages));
+  }
+
+  @Override
   public void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {
     tell(observer -> observer.scanned(trigger, result, nanos));
   }

@@ -29,22 +29,39 @@ final class PageStates {
   }
 
   static PageCounts count(PageTable table, ResidentPages pages) {
-    int free = 0;
+    int resident = 0;
     int available = 0;
     int contradictions = 0;
     int pageCount = table.pageCount();
-    for (int page = 0; page < pageCount; page++) {
-      if (!pages.isResident(page)) {
-        free++;
+    for (int start = 0; start < pageCount; start += Long.SIZE) {
+      long bits = pages.residentAround(start);
+      if (bits == 0) {
         continue;
       }
-      int state = PageWord.state(table.wordAcquire(page));
-      if (state == PageWord.AVAILABLE) {
-        available++;
-      } else if (state != PageWord.USED) {
-        contradictions++;
+      resident += Long.bitCount(bits);
+      int end = Math.min(pageCount, start + Long.SIZE);
+      long others = bits & ~table.inStateOpaque(PageWord.AVAILABLE, start, end);
+      available += Long.bitCount(bits) - Long.bitCount(others);
+      if (others != 0) {
+        contradictions +=
+            contradictions(table, start, others & ~table.inStateOpaque(PageWord.USED, start, end));
       }
     }
-    return new PageCounts(free, available, pageCount - free - available, contradictions);
+    return new PageCounts(pageCount - resident, available, resident - available, contradictions);
+  }
+
+  /**
+   * How many pages of {@code suspects} say FREE or 3 by a single look: the looks before were two,
+   * and an honest client may have made a USED page AVAILABLE between them.
+   */
+  private static int contradictions(PageTable table, int start, long suspects) {
+    int found = 0;
+    for (long left = suspects; left != 0; left &= left - 1) {
+      int state = PageWord.state(table.wordAcquire(start + Long.numberOfTrailingZeros(left)));
+      if (state != PageWord.AVAILABLE && state != PageWord.USED) {
+        found++;
+      }
+    }
+    return found;
   }
 }

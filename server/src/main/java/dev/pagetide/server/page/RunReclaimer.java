@@ -70,7 +70,8 @@ final class RunReclaimer {
     if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
       return false;
     }
-    int reclaimed;
+    int reclaimed = 0;
+    int runs;
     long nanos;
     try {
       if (!range.gate().tryClose()) {
@@ -85,14 +86,20 @@ final class RunReclaimer {
       }
       tally.skipped(SkipReason.CHANGED, to - from - taken);
       long start = clock.nanos();
-      reclaimed = punchRuns(chosen, words, from, from + taken, free);
+      runs = punchRuns(chosen, words, from, from + taken, free);
       nanos = clock.nanos() - start;
     } finally {
       pages.lock.unlock();
     }
+    for (int run = from; run < from + runs; run++) {
+      reclaimed += chosen[run];
+    }
     range.budget().release(reclaimed);
     if (reclaimed > 0) {
       range.shrinker().observer().punched(reclaimed, nanos);
+      for (int run = from; run < from + runs; run++) {
+        range.shrinker().observer().punchedRun(chosen[run]);
+      }
     }
     range.shrinker().counters().reclaimed(tally.trigger(), reclaimed);
     tally.reclaimed(reclaimed);
@@ -117,9 +124,13 @@ final class RunReclaimer {
     return kept - from;
   }
 
+  /**
+   * Punches pages whose words were made FREE, and tells how many runs of neighbours were had; their
+   * lengths take the place of the page numbers, from {@code from} on, with which we are done.
+   */
   @GuardedBy("pages.lock")
   private int punchRuns(int[] chosen, long[] words, int from, int to, long free) {
-    int reclaimed = 0;
+    int runs = 0;
     int at = from;
     while (at < to) {
       int runStart = at;
@@ -130,7 +141,8 @@ final class RunReclaimer {
       }
       try {
         pages.punch(chosen[runStart], expected);
-        reclaimed += at - runStart;
+        chosen[from + runs] = at - runStart; // a run has a page at least: never past runStart
+        runs++;
       } catch (SystemCallException e) {
         // The memory is still there and so are its bits and its charge; give the words back as they
         // were. We hold the lock, and only its holder takes a page out of FREE.
@@ -140,6 +152,6 @@ final class RunReclaimer {
         tally.skipped(SkipReason.PUNCH_FAILED, at - runStart);
       }
     }
-    return reclaimed;
+    return runs;
   }
 }

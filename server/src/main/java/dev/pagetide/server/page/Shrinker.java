@@ -217,6 +217,24 @@ public final class Shrinker {
     return new PageCounts(free, available, used, contradictions);
   }
 
+  /** Pages of all ranges up to the highest of each that ever held memory. */
+  public long highWatermarkPages() {
+    long pages = 0;
+    for (ShrinkablePageRange range : ranges.values()) {
+      pages += range.highWatermark();
+    }
+    return pages;
+  }
+
+  /** Pages that the headers and tables of all ranges take. */
+  public long bookkeepingPages() {
+    long pages = 0;
+    for (ShrinkablePageRange range : ranges.values()) {
+      pages += range.file().layout().bookkeepingPages();
+    }
+    return pages;
+  }
+
   /** What every range's pages did so far. */
   public PageCounters counters() {
     return counters;

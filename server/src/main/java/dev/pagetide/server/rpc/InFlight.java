@@ -169,6 +169,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     private long wireBytes;
     private long uncompressedBytes;
     private long expectedBytes;
+    private boolean disconnected;
 
     @Override
     public Context filterContext(Context context) {
@@ -300,8 +301,15 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
+    /** Whether the stream is closed because its connection went. Told before the call's end is. */
+    synchronized boolean isDisconnected() {
+      return disconnected;
+    }
+
     @Override
     public synchronized void streamClosed(Status status) {
+      disconnected =
+          status.getCode() != Status.Code.OK && status.getCode() != Status.Code.CANCELLED;
       letGo();
       receiving = null;
     }

@@ -94,6 +94,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       streams.open(
           request,
           PeerNegotiator.caller(),
+          ticket::isDisconnected,
           (ServerCallStreamObserver<OpenRangeResponse>) observer,
           session -> {
             ticket.becomeSession();

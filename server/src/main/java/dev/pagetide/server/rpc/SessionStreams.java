@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
@@ -13,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -36,14 +38,16 @@ final class SessionStreams {
   /**
    * Opens a session for a call and answers it.
    *
+   * @param disconnected tells, once the call has ended, whether its connection went
    * @param opened makes the first message
    */
   void open(
       OpenRangeRequest request,
       Peer peer,
+      BooleanSupplier disconnected,
       ServerCallStreamObserver<OpenRangeResponse> call,
       Function<Session, OpenRangeResponse> opened) {
-    Stream stream = new Stream(call);
+    Stream stream = new Stream(call, disconnected);
     live.add(stream);
     call.setOnCancelHandler(stream::cancelled);
     call.setOnCloseHandler(stream::cancelled);
@@ -100,12 +104,14 @@ final class SessionStreams {
   /** One stream. Its monitor orders what is sent on it; no system call is made under it. */
   private final class Stream {
     private final ServerCallStreamObserver<OpenRangeResponse> call;
+    private final BooleanSupplier disconnected;
     private @Nullable Session session;
     private boolean announced;
     private boolean over;
 
-    Stream(ServerCallStreamObserver<OpenRangeResponse> call) {
+    Stream(ServerCallStreamObserver<OpenRangeResponse> call, BooleanSupplier disconnected) {
       this.call = call;
+      this.disconnected = disconnected;
     }
 
     void open(OpenRangeRequest request, Peer peer, Function<Session, OpenRangeResponse> opened) {
@@ -132,7 +138,7 @@ final class SessionStreams {
         }
       }
       if (stillborn) {
-        sessions.end(born, false);
+        sessions.end(born, clientsReason());
         return;
       }
       Draining notice = draining;
@@ -171,7 +177,7 @@ final class SessionStreams {
         return;
       }
       try {
-        workers.endings().execute(() -> endSession(ended, false));
+        workers.endings().execute(() -> endSession(ended, clientsReason()));
       } catch (RejectedExecutionException e) {
         // The server has stopped meanwhile; the memory goes with the process.
         gone(this);
@@ -191,13 +197,17 @@ final class SessionStreams {
       if (ended == null) {
         gone(this);
       } else {
-        endSession(ended, true);
+        endSession(ended, EndReason.STOPPED);
       }
     }
 
-    private void endSession(Session ended, boolean keepBytes) {
+    private EndReason clientsReason() {
+      return disconnected.getAsBoolean() ? EndReason.DISCONNECTED : EndReason.CANCELLED;
+    }
+
+    private void endSession(Session ended, EndReason reason) {
       try {
-        sessions.end(ended, keepBytes);
+        sessions.end(ended, reason);
       } finally {
         gone(this);
       }

@@ -12,9 +12,11 @@ import java.time.InstantSource;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -41,7 +43,7 @@ public final class SessionRegistry {
   private final ConcurrentHashMap<String, Session> byToken = new ConcurrentHashMap<>();
   private final ConcurrentSkipListMap<Long, Session> byRangeId = new ConcurrentSkipListMap<>();
   private final LongAdder opened = new LongAdder();
-  private final LongAdder ended = new LongAdder();
+  private final Map<EndReason, LongAdder> ended = new EnumMap<>(EndReason.class);
 
   /** LOCKS: a leaf, held to count and to compare names; nothing is called under it. */
   private final ReentrantLock admission = new ReentrantLock();
@@ -83,6 +85,9 @@ public final class SessionRegistry {
     this.budget = budget;
     this.shrinker = shrinker;
     this.wallClock = wallClock;
+    for (EndReason reason : EndReason.values()) {
+      ended.put(reason, new LongAdder());
+    }
   }
 
   /**
@@ -219,23 +224,22 @@ public final class SessionRegistry {
   }
 
   /**
-   * Ends a session: its token is unknown from now on, and its memory is given back. Idempotent.
-   *
-   * @param keepBytes whether the bytes stay to those who mapped them: for a server that stops
+   * Ends a session: its token is unknown from now on, and its memory is given back, unless it ends
+   * because the server stops. Idempotent: the first reason is the one that counts.
    */
-  public void end(Session session, boolean keepBytes) {
+  public void end(Session session, EndReason reason) {
     if (!byToken.remove(session.token(), session)) {
       return;
     }
     session.tellEnding();
-    if (keepBytes) {
+    if (reason == EndReason.STOPPED) {
       session.range().closeKeepingBytes();
     } else {
       session.range().close();
     }
     byRangeId.remove(session.rangeId(), session);
     dismiss(session.peer(), session.name());
-    ended.increment();
+    ended(reason).increment();
   }
 
   /** Opens nothing from now on. */
@@ -258,8 +262,17 @@ public final class SessionRegistry {
     return opened.sum();
   }
 
-  /** How many sessions have ended since the server started. */
-  public long ended() {
-    return ended.sum();
+  /** How many sessions have ended for a reason since the server started. */
+  public long endedFor(EndReason reason) {
+    return ended(reason).sum();
+  }
+
+  private LongAdder ended(EndReason reason) {
+    return Objects.requireNonNull(ended.get(reason));
+  }
+
+  /** How many sessions may be live: {@code --max-sessions}. */
+  public int limit() {
+    return limits.maxSessions();
   }
 }

@@ -13,6 +13,7 @@ import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionLimits;
@@ -77,7 +78,8 @@ final class HandoffServerTest {
   void close() {
     server.close();
     server.close();
-    List.copyOf(sessions.sessionsAfter(0)).forEach(session -> sessions.end(session, false));
+    List.copyOf(sessions.sessionsAfter(0))
+        .forEach(session -> sessions.end(session, EndReason.CANCELLED));
     assertThat(Path.of(socket)).doesNotExist();
   }
 
@@ -227,7 +229,7 @@ final class HandoffServerTest {
   @Test
   void handoff_sessionEndsBeforeItIsSent_isStillThatFile() throws Exception {
     Session session = open(Peer.unix(ownUid, ownPid));
-    Thread ending = new Thread(() -> sessions.end(session, false));
+    Thread ending = new Thread(() -> sessions.end(session, EndReason.CANCELLED));
     beforeDuplicate =
         () -> {
           // Its token is unknown by now, and its end waits for this entry.

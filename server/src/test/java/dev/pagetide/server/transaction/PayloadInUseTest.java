@@ -10,6 +10,7 @@ import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionLimits;
@@ -128,7 +129,8 @@ final class PayloadInUseTest {
   @AfterEach
   void close() {
     timer.shutdownNow();
-    List.copyOf(sessions.sessionsAfter(0)).forEach(session -> sessions.end(session, false));
+    List.copyOf(sessions.sessionsAfter(0))
+        .forEach(session -> sessions.end(session, EndReason.CANCELLED));
   }
 
   private void doWork() {

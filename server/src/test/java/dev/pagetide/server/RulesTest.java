@@ -1,0 +1,91 @@
+package dev.pagetide.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** What we ship for Prometheus, judged by promtool; and each alert is tested and explained. */
+final class RulesTest {
+  private static final Path ALERTS = RealPrometheus.SHIPPED.resolve("alerts.rules.yml");
+  private static final Path RECORDINGS = RealPrometheus.SHIPPED.resolve("recording.rules.yml");
+  private static final Path TESTS = RealPrometheus.SHIPPED.resolve("tests/alerts.test.yml");
+  private static final Path OPERATIONS = Path.of("docs", "OPERATIONS.md");
+
+  private static void promtool(String... arguments) throws Exception {
+    Requires.command("promtool", "it is Prometheus's own judge of rules");
+    List<String> command = new ArrayList<>(List.of("promtool"));
+    command.addAll(Arrays.asList(arguments));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(said).isZero();
+    assertThat(said).contains("SUCCESS").doesNotContain("FAILED", "WARN");
+  }
+
+  private static List<String> alerts() throws IOException {
+    List<String> alerts =
+        Pattern.compile("- alert: (\\w+)")
+            .matcher(Files.readString(ALERTS))
+            .results()
+            .map(found -> found.group(1))
+            .toList();
+    assertThat(alerts).hasSizeGreaterThan(6).doesNotHaveDuplicates();
+    return alerts;
+  }
+
+  @Test
+  void config_asShipped_satisfiesPromtool() throws Exception {
+    promtool("check", "config", RealPrometheus.SHIPPED.resolve("prometheus.yml").toString());
+  }
+
+  @Test
+  void rules_asShipped_satisfyPromtool() throws Exception {
+    promtool("check", "rules", ALERTS.toString(), RECORDINGS.toString());
+  }
+
+  @Test
+  void alerts_onTheSeriesOfTheirTests_fireAndAreQuiet() throws Exception {
+    promtool("test", "rules", TESTS.toString());
+  }
+
+  @Test
+  void alerts_eachOfThem_isTestedFiringAndNotFiring() throws Exception {
+    Map<String, List<Boolean>> tested = new TreeMap<>();
+    Matcher expectation =
+        Pattern.compile("alertname: (\\w+)\\s+exp_alerts:( \\[])?")
+            .matcher(Files.readString(TESTS));
+    while (expectation.find()) {
+      tested
+          .computeIfAbsent(expectation.group(1), alert -> new ArrayList<>())
+          .add(expectation.group(2) == null);
+    }
+
+    assertThat(tested.keySet()).containsExactlyInAnyOrderElementsOf(alerts());
+    tested.forEach(
+        (alert, fires) -> assertThat(fires).as(alert).contains(Boolean.TRUE, Boolean.FALSE));
+  }
+
+  @Test
+  void alerts_eachOfThem_isExplainedToTheOperator() throws Exception {
+    String operations = Files.readString(OPERATIONS);
+    String rules = Files.readString(ALERTS);
+
+    for (String alert : alerts()) {
+      assertThat(operations).contains("\n### " + alert + "\n");
+      assertThat(rules)
+          .contains("runbook: server/docs/OPERATIONS.md#" + alert.toLowerCase(Locale.ROOT) + "\n");
+    }
+  }
+}
