@@ -64,7 +64,8 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
             .setPages(shrinker.count(scope))
             .setResidentPages(budget.chargedPages())
             .setBudgetPages(budget.limitPages())
-            .setWaiting(shrinker.waitingLine().size());
+            .setWaiting(shrinker.waitingLine().size())
+            .setPageSize(shrinker.pageSize());
     PageCounters counters = shrinker.counters();
     for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
       long pages =
