@@ -15,13 +15,15 @@ import java.util.Map;
  * @param waiting uses that wait for memory
  * @param reclaimedPages pages that came back since the server started, by what made it take them;
  *     reasons without a page are absent
+ * @param pageSize bytes in a page
  */
 public record MemoryStatus(
     long availablePages,
     long residentPages,
     long budgetPages,
     int waiting,
-    Map<ReclaimTrigger, Long> reclaimedPages) {
+    Map<ReclaimTrigger, Long> reclaimedPages,
+    int pageSize) {
 
   /** Keeps a copy of {@code reclaimedPages}. */
   public MemoryStatus {
@@ -39,6 +41,7 @@ public record MemoryStatus(
         WireNumbers.count("resident_pages", wire.getResidentPages()),
         WireNumbers.count("budget_pages", wire.getBudgetPages()),
         WireNumbers.count("waiting", wire.getWaiting()),
-        reclaimed);
+        reclaimed,
+        WireNumbers.positive("page_size", wire.getPageSize()));
   }
 }

@@ -5,6 +5,7 @@ import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.PagetideException;
 import dev.pagetide.client.cli.demo.DemoClientCommand;
 import dev.pagetide.client.cli.demo.DemoCommand;
+import dev.pagetide.client.cli.top.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Spec;
       ShrinkCommand.class,
       CountCommand.class,
       RangesCommand.class,
+      TopCommand.class,
       ReceiveCommand.class,
       SendCommand.class,
       DemoClientCommand.class,
@@ -157,6 +159,11 @@ public final class Pagetide implements Runnable {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--connect " + e.getMessage(), e);
     }
+  }
+
+  /** Which server that is, for people. */
+  public String server() {
+    return tcp == null ? directory().toString() : tcp;
   }
 
   /** The session file: as {@code option} says, else PAGETIDE_SESSION, else in the directory. */

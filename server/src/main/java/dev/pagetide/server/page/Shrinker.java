@@ -193,8 +193,8 @@ public final class Shrinker {
     return new RefusalFacts.Holders(within.size(), largest);
   }
 
-  /** Bytes in a page, for messages. */
-  int pageSize() {
+  /** Bytes in a page. */
+  public int pageSize() {
     for (ShrinkablePageRange range : ranges.values()) {
       return range.pageSize();
     }

@@ -1,0 +1,155 @@
+package dev.pagetide.client.cli.top;
+
+import dev.pagetide.client.RangeStatus;
+import dev.pagetide.client.cli.TerminalText;
+import dev.pagetide.v1.RangeMode;
+import dev.pagetide.v1.Transport;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What {@code pagetide top} shows of a range, in the order of the screen; rows can be sorted by any
+ * of it.
+ */
+enum TopColumn {
+  /** The range's public id. */
+  RANGE("RANGE", 0, false),
+  /** The process that opened it. */
+  PID("PID", 4, false),
+  /** The user of that process. */
+  UID("UID", 6, false),
+  /** Pages, or buffers. */
+  MODE("MODE", 7, false),
+  /** All of its pages. */
+  SIZE("SIZE", 10, true),
+  /** Pages without memory. */
+  FREE("FREE", 5, true),
+  /** Pages whose memory nobody uses. */
+  AVAILABLE("AVAIL", 1, true),
+  /** Pages in use. */
+  USED("USED", 1, true),
+  /** A bar of the three. */
+  PAGES("PAGES", 8, true),
+  /** One past the highest page that ever held memory. */
+  HIGH("HIGH", 12, true),
+  /** Memory that the server had not given. */
+  STRAYS("STRAY", 3, true),
+  /** Words that no client may write. */
+  CONTRADICTIONS("CONTR", 3, true),
+  /** How long a page can have been USED. */
+  OLDEST("OLDEST", 2, true),
+  /** How long ago it was opened. */
+  OPEN("OPEN", 11, true),
+  /** As the client gave it, escaped. */
+  NAME("NAME", 0, false);
+
+  private static final List<TopColumn> ALL = List.of(values());
+
+  private final String title;
+  private final int dropRank;
+  private final boolean largestFirst;
+
+  TopColumn(String title, int dropRank, boolean largestFirst) {
+    this.title = title;
+    this.dropRank = dropRank;
+    this.largestFirst = largestFirst;
+  }
+
+  /** The head of the column. */
+  String title() {
+    return title;
+  }
+
+  /** Which columns are left out where the screen is narrow: those with the highest rank first. */
+  int dropRank() {
+    return dropRank;
+  }
+
+  /** Whether text is at the right: numbers are. */
+  boolean isRight() {
+    return this != MODE && this != PAGES && this != NAME;
+  }
+
+  /** What most people look for comes first: the largest of what grows, ties by id. */
+  Comparator<RangeStatus> order(boolean reversed) {
+    Comparator<RangeStatus> ascending = ascending();
+    Comparator<RangeStatus> order = largestFirst == reversed ? ascending : ascending.reversed();
+    return order.thenComparing(RANGE.ascending());
+  }
+
+  private Comparator<RangeStatus> ascending() {
+    return switch (this) {
+      case RANGE -> (a, b) -> Long.compareUnsigned(a.rangeId(), b.rangeId());
+      case PID -> Comparator.comparingInt(RangeStatus::pid);
+      case UID -> Comparator.comparingLong(RangeStatus::uid);
+      case MODE -> Comparator.comparing(RangeStatus::mode);
+      case SIZE -> Comparator.comparingLong(TopColumn::pages);
+      case FREE -> Comparator.comparingInt(RangeStatus::freePages);
+      case AVAILABLE -> Comparator.comparingInt(RangeStatus::availablePages);
+      case USED -> Comparator.comparingInt(RangeStatus::usedPages);
+      case PAGES -> Comparator.comparingDouble(TopColumn::residentShare);
+      case HIGH -> Comparator.comparingInt(RangeStatus::highWatermark);
+      case STRAYS -> Comparator.comparingLong(RangeStatus::strays);
+      case CONTRADICTIONS -> Comparator.comparingLong(RangeStatus::contradictions);
+      case OLDEST -> Comparator.comparing(range -> range.oldestUsed().orElse(Duration.ZERO));
+      case OPEN -> Comparator.comparing(RangeStatus::openTime).reversed();
+      case NAME -> Comparator.comparing(RangeStatus::name);
+    };
+  }
+
+  /** Whether the largest is at the top. */
+  boolean isDescending(boolean reversed) {
+    return largestFirst != reversed;
+  }
+
+  /** The column {@code steps} further, and round the end. */
+  TopColumn next(int steps) {
+    return ALL.get(Math.floorMod(ALL.indexOf(this) + steps, ALL.size()));
+  }
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** The text of a cell, safe to show; of {@link #PAGES} nothing, which is drawn. */
+  String text(RangeStatus range, TopSnapshot snapshot) {
+    return switch (this) {
+      case RANGE -> Long.toUnsignedString(range.rangeId());
+      case PID -> range.pid() == 0 ? "?" : Integer.toString(range.pid());
+      case UID -> isTcp(range) ? "tcp" : Long.toString(range.uid());
+      case MODE -> mode(range.mode());
+      case SIZE -> Figures.bytes((double) pages(range) * snapshot.memory().pageSize());
+      case FREE -> Figures.count(range.freePages());
+      case AVAILABLE -> Figures.count(range.availablePages());
+      case USED -> Figures.count(range.usedPages());
+      case PAGES -> "";
+      case HIGH -> Figures.count(range.highWatermark());
+      case STRAYS -> Figures.count(range.strays());
+      case CONTRADICTIONS -> Figures.count(range.contradictions());
+      case OLDEST -> range.oldestUsed().map(Figures::age).orElse("-");
+      case OPEN -> Figures.age(Duration.between(range.openTime(), snapshot.at()));
+      case NAME -> TerminalText.escape(range.name());
+    };
+  }
+
+  static boolean isTcp(RangeStatus range) {
+    return range.transport() == Transport.TRANSPORT_TCP;
+  }
+
+  /** {@code pages} or {@code buffers}. */
+  static String mode(RangeMode mode) {
+    return mode.name().replace("RANGE_MODE_", "").toLowerCase(Locale.ROOT);
+  }
+
+  static long pages(RangeStatus range) {
+    return (long) range.freePages() + range.availablePages() + range.usedPages();
+  }
+
+  private static double residentShare(RangeStatus range) {
+    long pages = pages(range);
+    return pages == 0 ? 0 : 1 - (double) range.freePages() / pages;
+  }
+}

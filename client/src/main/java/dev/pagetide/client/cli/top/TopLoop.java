@@ -1,0 +1,150 @@
+package dev.pagetide.client.cli.top;
+
+import dev.pagetide.client.cli.CommandIo;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jline.terminal.Size;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code pagetide top} on a terminal: asks the server once an interval, draws what it says, and
+ * does what keys ask for, until one asks to quit.
+ */
+/*
+ * Three threads: this one owns state and view, and draws; one reads keys; one asks the server, one
+ * question at a time, so that keys work while it does not answer. Those two tell this one through a
+ * queue, and so do the terminal's signals.
+ */
+final class TopLoop {
+  private final TopSource source;
+  private final long intervalNanos;
+  private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+
+  private TopState state = TopState.NOTHING;
+  private TopView view;
+  private boolean asking;
+  private boolean quit;
+  private int shownRows;
+
+  /** A loop that begins with a view. */
+  TopLoop(TopSource source, Duration interval, TopView view) {
+    this.source = source;
+    this.intervalNanos = interval.toNanos();
+    this.view = view;
+  }
+
+  private sealed interface Event {}
+
+  /** A key was pressed. */
+  private record Pressed(Key key) implements Event {}
+
+  /** The screen has another size. */
+  private record Resized() implements Event {}
+
+  /** The server was asked: it has answered, or there is a sentence that says why not. */
+  private record Asked(@Nullable TopSnapshot snapshot, @Nullable String trouble) implements Event {}
+
+  /** Goes on until a key says to quit. */
+  void run(CommandIo io, boolean colour, String server) throws IOException {
+    try (TopScreen screen =
+        TopScreen.open(
+            io.out(), () -> events.add(new Resized()), () -> events.add(new Pressed(Key.QUIT)))) {
+      TopRenderer renderer =
+          new TopRenderer(
+              new TopStyle(colour, !screen.isUnicode()), server, ZoneId.systemDefault());
+      Key.Input keys = screen.keys();
+      Thread.ofPlatform().daemon().name("keys").start(() -> readKeys(keys));
+      long due = System.nanoTime();
+      while (!quit) {
+        long now = System.nanoTime();
+        if (now - due >= 0 && !asking) {
+          ask();
+          due = now + intervalNanos;
+        }
+        draw(screen, renderer, now);
+        // While a question is out, its answer wakes us; and the age of a silence is shown.
+        await(Math.max(due - System.nanoTime(), asking ? intervalNanos : 0));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void draw(TopScreen screen, TopRenderer renderer, long now) {
+    Size size = screen.size();
+    screen.show(renderer.screen(state, view, size.getColumns(), size.getRows(), now));
+    shownRows = TopRenderer.bodyRows(size.getRows());
+  }
+
+  /** Waits for something to happen, and does whatever has. */
+  private void await(long nanos) throws InterruptedException {
+    Event event = events.poll(nanos, TimeUnit.NANOSECONDS);
+    while (event != null) {
+      switch (event) {
+        case Pressed pressed -> press(pressed.key());
+        case Resized _ -> {} // drawn anew
+        case Asked asked -> {
+          asking = false;
+          TopSnapshot snapshot = asked.snapshot();
+          state =
+              snapshot == null
+                  ? state.failed(String.valueOf(asked.trouble()), System.nanoTime())
+                  : state.answered(snapshot);
+        }
+      }
+      event = events.poll();
+    }
+  }
+
+  private void press(Key key) {
+    TopSnapshot last = state.last();
+    int rows = last == null ? 0 : last.ranges().size();
+    int page = Math.max(1, shownRows - 1);
+    switch (key) {
+      case SORT_BEFORE -> view = view.sortedBy(view.sort().next(-1));
+      case SORT_AFTER -> view = view.sortedBy(view.sort().next(1));
+      case REVERSE -> view = view.turned();
+      case UP -> view = view.scrolled(-1, rows, shownRows);
+      case DOWN -> view = view.scrolled(1, rows, shownRows);
+      case PAGE_UP -> view = view.scrolled(-page, rows, shownRows);
+      case PAGE_DOWN -> view = view.scrolled(page, rows, shownRows);
+      case FIRST -> view = view.scrolled(-rows, rows, shownRows);
+      case LAST -> view = view.scrolled(rows, rows, shownRows);
+      case HELP -> view = view.withHelp(!view.help());
+      case QUIT -> quit = true;
+      case REDRAW, OTHER -> {}
+    }
+  }
+
+  private void ask() {
+    asking = true;
+    Thread.ofPlatform()
+        .daemon()
+        .name("ask")
+        .start(() -> {
+          Asked asked;
+          try {
+            asked = new Asked(source.ask(), null);
+          } catch (RuntimeException e) {
+            asked = new Asked(null, String.valueOf(e.getMessage()));
+          }
+          events.add(asked);
+        });
+  }
+
+  private void readKeys(Key.Input keys) {
+    try {
+      Key key;
+      do {
+        key = Key.read(keys);
+        events.add(new Pressed(key));
+      } while (key != Key.QUIT);
+    } catch (IOException e) {
+      events.add(new Pressed(Key.QUIT)); // the terminal is gone
+    }
+  }
+}

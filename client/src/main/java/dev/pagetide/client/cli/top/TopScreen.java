@@ -1,0 +1,138 @@
+package dev.pagetide.client.cli.top;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.jline.terminal.Attributes;
+import org.jline.terminal.Size;
+import org.jline.terminal.Terminal;
+import org.jline.terminal.TerminalBuilder;
+import org.jline.utils.AttributedString;
+import org.jline.utils.NonBlockingReader;
+
+/**
+ * The terminal while {@code pagetide top} has it: its alternate screen, without a cursor, without
+ * echo, without lines that wrap. {@link #close} gives it back as it was, also while the process is
+ * being ended.
+ *
+ * <p>Thread-safe.
+ */
+/*
+ * Every line is drawn over the one before, and the rest of it cleared, all in one write: nothing
+ * flickers, and whatever else has written on the screen is gone with the next refresh. Lines cannot
+ * wrap, so a terminal that takes a character to be wider than we do spoils one line at most.
+ */
+final class TopScreen implements AutoCloseable {
+  private static final String CSI = "\u001b[";
+  private static final String ENTER = CSI + "?1049h" + CSI + "?25l" + CSI + "?7l" + CSI + "2J";
+  private static final String LEAVE = CSI + "0m" + CSI + "?7h" + CSI + "?25h" + CSI + "?1049l";
+  private static final String BEGIN_FRAME = CSI + "?2026h" + CSI + "H";
+  private static final String END_FRAME = CSI + "J" + CSI + "?2026l";
+  private static final String REST_OF_LINE = CSI + "0m" + CSI + "K";
+  private static final int SEQUENCE_MILLIS = 50;
+
+  private final Terminal terminal;
+  private final PrintStream out;
+  private final Attributes before;
+  private final Thread restore = Thread.ofPlatform().unstarted(this::leave);
+
+  @GuardedBy("this")
+  private boolean left;
+
+  private TopScreen(Terminal terminal, PrintStream out) {
+    this.terminal = terminal;
+    this.out = out;
+    this.before = terminal.enterRawMode();
+  }
+
+  /** The terminal that standard input and output are. */
+  static Terminal terminal() throws IOException {
+    return TerminalBuilder.builder().system(true).provider("ffm").dumb(false).build();
+  }
+
+  /**
+   * Takes the terminal.
+   *
+   * @param out writes to it
+   * @param resized is run when it has another size
+   * @param interrupted is run on Ctrl-C
+   */
+  static TopScreen open(PrintStream out, Runnable resized, Runnable interrupted)
+      throws IOException {
+    Terminal terminal = terminal();
+    TopScreen screen = new TopScreen(terminal, out);
+    Runtime.getRuntime().addShutdownHook(screen.restore);
+    var _ = terminal.handle(Terminal.Signal.WINCH, _ -> resized.run());
+    var _ = terminal.handle(Terminal.Signal.INT, _ -> interrupted.run());
+    // A stopped process would leave the terminal as it is.
+    var _ = terminal.handle(Terminal.Signal.TSTP, Terminal.SignalHandler.SIG_IGN);
+    screen.write(ENTER);
+    return screen;
+  }
+
+  /** Whether it can show more than ASCII. */
+  boolean isUnicode() {
+    return terminal.encoding().equals(StandardCharsets.UTF_8);
+  }
+
+  /** Its size now. */
+  Size size() {
+    return terminal.getSize();
+  }
+
+  /** The keys as they come. */
+  Key.Input keys() {
+    NonBlockingReader reader = terminal.reader();
+    return new Key.Input() {
+      @Override
+      public int next() throws IOException {
+        return reader.read();
+      }
+
+      @Override
+      public int nextOfSequence() throws IOException {
+        return reader.read(SEQUENCE_MILLIS);
+      }
+    };
+  }
+
+  /** Shows these lines and nothing else. They must fit. */
+  void show(List<AttributedString> lines) {
+    StringBuilder frame = new StringBuilder(BEGIN_FRAME);
+    for (int line = 0; line < lines.size(); line++) {
+      if (line > 0) {
+        frame.append("\r\n");
+      }
+      frame.append(lines.get(line).toAnsi(terminal)).append(REST_OF_LINE);
+    }
+    write(frame.append(END_FRAME).toString());
+  }
+
+  private synchronized void write(String text) {
+    if (!left) {
+      out.print(text);
+      out.flush();
+    }
+  }
+
+  private synchronized void leave() {
+    if (!left) {
+      write(LEAVE);
+      left = true;
+      terminal.setAttributes(before);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    leave();
+    try {
+      Runtime.getRuntime().removeShutdownHook(restore);
+    } catch (IllegalStateException e) {
+      return; // RACE: the process is being ended, and the terminal ends with it
+    }
+    terminal.close();
+  }
+}
