@@ -40,6 +40,22 @@ final class PageTableTest {
   }
 
   @Test
+  void inStateOpaque_eachState_areThePagesOfTheSpanThatSayIt() {
+    PageTable table = new PageTable(Arena.ofAuto().allocate(70 * 8, 8));
+    assertThat(table.casWord(3, 0, PageWord.available(9))).isTrue();
+    assertThat(table.casWord(5, 0, PageWord.USED_WORD)).isTrue();
+    assertThat(table.casWord(66, 0, PageWord.available(1))).isTrue();
+    assertThat(table.casWord(69, 0, 3)).isTrue();
+
+    assertThat(table.inStateOpaque(PageWord.AVAILABLE, 0, 64)).isEqualTo(1L << 3);
+    assertThat(table.inStateOpaque(PageWord.USED, 0, 64)).isEqualTo(1L << 5);
+    assertThat(table.inStateOpaque(PageWord.FREE, 0, 64)).isEqualTo(~(1L << 3 | 1L << 5));
+    assertThat(table.inStateOpaque(PageWord.AVAILABLE, 64, 70)).isEqualTo(1L << 2);
+    assertThat(table.inStateOpaque(PageWord.AVAILABLE, 67, 70)).isZero();
+    assertThat(table.inStateOpaque(3, 64, 70)).isEqualTo(1L << 5);
+  }
+
+  @Test
   void casWord_page_isAtEightBytesAPage() {
     MemorySegment words = Arena.ofAuto().allocate(4 * 8, 8);
 

@@ -5,12 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.shm.PageState;
 import java.nio.ByteBuffer;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Promise 15 with its messages, and the use that never allocates: in each of the three states. */
 final class PageStatesTest {
   private static final int PAGE = 3;
+  private static final int LOOKS = 200_000;
 
   private static ShrinkablePageRange openIn(TestRanges ranges, PageState state) {
     ShrinkablePageRange range = ranges.open(8);
@@ -36,6 +42,40 @@ final class PageStatesTest {
       }
     }
     ranges.checkInvariants();
+  }
+
+  /**
+   * Would show a count that looks twice at a word and takes what changed in between for what no
+   * client may write. FORBIDDEN: a contradiction.
+   */
+  @Test
+  void counts_whilePagesAreStoppedAndUsed_findNoContradiction() throws Exception {
+    AtomicBoolean over = new AtomicBoolean();
+    try (TestRanges ranges = TestRanges.unlimited();
+        ExecutorService client = Executors.newSingleThreadExecutor()) {
+      ShrinkablePageRange range = ranges.open(64);
+      range.useRange(0, 64);
+      Future<?> flipping =
+          client.submit(() -> {
+            while (!over.get()) {
+              range.stopUsingRange(0, 64);
+              range.useRange(0, 64);
+            }
+          });
+      try {
+        for (int look = 0; look < LOOKS; look++) {
+          PageCounts counts = range.counts();
+
+          assertThat(counts.contradictions()).isZero();
+          assertThat(counts.free()).isZero();
+          assertThat(counts.available() + counts.used()).isEqualTo(64);
+        }
+      } finally {
+        over.set(true);
+      }
+      flipping.get();
+      ranges.checkInvariants();
+    }
   }
 
   @ParameterizedTest
