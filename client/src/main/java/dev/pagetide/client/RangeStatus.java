@@ -3,7 +3,9 @@ package dev.pagetide.client;
 import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.RangeSummary;
 import dev.pagetide.v1.Transport;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * One live range as the operator sees it.
@@ -21,6 +23,9 @@ import java.time.Instant;
  * @param strays pages of memory found that the server had not given, since the range was opened
  * @param contradictions pages whose word says now what their memory denies
  * @param transport how the client is connected
+ * @param oldestUsed the longest that any USED page can have been USED without a break, an upper
+ *     bound: the time since the server gave it memory or a listing found it AVAILABLE; empty where
+ *     no page is USED
  */
 public record RangeStatus(
     long rangeId,
@@ -35,7 +40,8 @@ public record RangeStatus(
     int highWatermark,
     long strays,
     long contradictions,
-    Transport transport) {
+    Transport transport,
+    Optional<Duration> oldestUsed) {
 
   static RangeStatus of(RangeSummary wire) {
     return new RangeStatus(
@@ -51,6 +57,9 @@ public record RangeStatus(
         WireNumbers.count("high_watermark", wire.getHighWatermark()),
         WireNumbers.count("strays", wire.getStrays()),
         WireNumbers.count("contradictions", wire.getContradictions()),
-        wire.getTransport());
+        wire.getTransport(),
+        wire.hasOldestUsed()
+            ? Optional.of(WireNumbers.duration("oldest_used", wire.getOldestUsed()))
+            : Optional.empty());
   }
 }

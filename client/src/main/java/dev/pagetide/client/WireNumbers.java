@@ -1,6 +1,7 @@
 package dev.pagetide.client;
 
 import io.grpc.Status;
+import java.time.Duration;
 
 /**
  * The one place where the contract's unsigned numbers become Java's signed ones: what does not fit
@@ -33,6 +34,15 @@ final class WireNumbers {
           Status.Code.INTERNAL, "the server answered " + field + "=0, which means nothing");
     }
     return count(field, wire);
+  }
+
+  /** A time that passed. */
+  static Duration duration(String field, com.google.protobuf.Duration wire) {
+    if (wire.getSeconds() < 0 || wire.getNanos() < 0) {
+      throw PagetideException.local(
+          Status.Code.INTERNAL, "the server answered " + field + " less than nothing");
+    }
+    return Duration.ofSeconds(wire.getSeconds(), wire.getNanos());
   }
 
   private static PagetideException tooLarge(String field, String value) {

@@ -6,6 +6,7 @@ import dev.pagetide.shm.ClientCounts;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.v1.RangeSummary;
 import io.grpc.ManagedChannel;
+import java.time.Duration;
 import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -58,6 +59,25 @@ final class TrespassShownTest {
       assertThat(session.read(9 * RawSession.PAGE, 1).byteAt(0)).isZero();
       assertThat(summary("trespasser").getStrays()).isEqualTo(2);
     }
+  }
+
+  @Test
+  void listRanges_pagesUsedAndStopped_tellsHowLongAtTheMost() throws Exception {
+    RawSession session = RawSession.open(server.connect(), "holder", 16 * RawSession.PAGE);
+    assertThat(summary("holder").hasOldestUsed()).isFalse();
+    assertThat(session.use(0, 4)).hasSize(1);
+
+    Duration first = oldestUsed("holder");
+    Awaitility.await().until(() -> oldestUsed("holder").compareTo(first) > 0);
+
+    assertThat(first).isPositive();
+    session.stop(0, 4);
+    assertThat(summary("holder").hasOldestUsed()).isFalse();
+  }
+
+  private Duration oldestUsed(String name) {
+    com.google.protobuf.Duration time = summary(name).getOldestUsed();
+    return Duration.ofSeconds(time.getSeconds(), time.getNanos());
   }
 
   private RangeSummary summary(String name) {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.Transport;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The table of live ranges, whose names come from strangers. */
@@ -26,7 +28,8 @@ final class RangesCommandTest {
         6,
         0,
         0,
-        Transport.TRANSPORT_UNIX);
+        Transport.TRANSPORT_UNIX,
+        Optional.of(Duration.ofSeconds(5)));
   }
 
   @Test

@@ -70,6 +70,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final PageCounters counters;
   private final ResidentPages pages;
   private final ByteCopies copies;
+  private final UsedAges ages;
   private final ReclaimGate gate = new ReclaimGate();
   private final Entries entries = new Entries();
   private final int pageCount;
@@ -99,6 +100,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.pageSize = file.layout().pageSize();
     this.pages = new ResidentPages(file, counters);
     this.copies = new ByteCopies(file, table, pages, entries);
+    this.ages = new UsedAges(pageCount, shrinker.clock().nanos());
   }
 
   /**
@@ -353,14 +355,12 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** Counts pages by state; a closing range has none. */
   public PageCounts counts() {
-    if (!entries.tryEnter()) {
-      return new PageCounts(0, 0, 0, 0);
-    }
-    try {
-      return PageStates.count(table, pages);
-    } finally {
-      entries.leave();
-    }
+    return PageStates.count(this);
+  }
+
+  /** As {@link #counts}, and how long pages have been USED at the most: for watchers. */
+  public RangeLook look() {
+    return PageStates.look(this);
   }
 
   /**
@@ -462,6 +462,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   ResidentPages pages() {
     return pages;
+  }
+
+  UsedAges ages() {
+    return ages;
   }
 
   PageTable table() {

@@ -38,6 +38,7 @@ final class UseAllocation {
 
   private final ResidentPages pages;
   private final PageTable table;
+  private final UsedAges ages;
   private final PageBudget budget;
   private final Shrinker shrinker;
   private final PageCounters counters;
@@ -73,6 +74,7 @@ final class UseAllocation {
     this.range = range;
     this.pages = range.pages();
     this.table = range.table();
+    this.ages = range.ages();
     this.budget = range.budget();
     this.shrinker = range.shrinker();
     this.counters = shrinker.counters();
@@ -276,6 +278,9 @@ final class UseAllocation {
         for (int page = spans.startPage(span); page < spans.endPage(span); page++) {
           long word = makeUsed(page);
           int before = PageWord.state(word);
+          if (before != PageWord.USED) {
+            ages.becomesUsed(page, now);
+          }
           if (before == PageWord.AVAILABLE) {
             reused++;
           } else if (before == PageWord.FREE && PageWord.stampNanos(word) > 0) {

@@ -5,6 +5,7 @@ import com.google.rpc.Code;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
+import dev.pagetide.server.page.RangeLook;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
@@ -26,6 +27,7 @@ import dev.pagetide.v1.ShrinkerServiceGrpc;
 import dev.pagetide.v1.SkipCount;
 import dev.pagetide.v1.Transport;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.function.Supplier;
@@ -168,31 +170,44 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
   private RangeSummary summary(Session session) {
     shrinker.audit(session.range());
     Peer peer = session.peer();
-    PageCounts counts = session.range().counts();
+    RangeLook look = session.range().look();
+    PageCounts counts = look.counts();
     Instant opened = session.openTime();
-    return RangeSummary.newBuilder()
-        .setRangeId(session.rangeId())
-        .setName(session.name())
-        .setPid(peer.pid())
-        .setUid(peer.uid() == Peer.NO_UID ? 0 : peer.uid())
-        .setMode(
-            switch (session.range().mode()) {
-              case PAGES -> RangeMode.RANGE_MODE_PAGES;
-              case BUFFERS -> RangeMode.RANGE_MODE_BUFFERS;
-            })
-        .setOpenTime(
-            Timestamp.newBuilder().setSeconds(opened.getEpochSecond()).setNanos(opened.getNano()))
-        .setFreePages(Math.toIntExact(counts.free()))
-        .setAvailablePages(Math.toIntExact(counts.available()))
-        .setUsedPages(Math.toIntExact(counts.used()))
-        .setHighWatermark(session.range().highWatermark())
-        .setStrays(session.range().strays())
-        .setContradictions(counts.contradictions())
-        .setTransport(
-            switch (peer.transport()) {
-              case UNIX -> Transport.TRANSPORT_UNIX;
-              case TCP -> Transport.TRANSPORT_TCP;
-            })
+    RangeSummary.Builder summary =
+        RangeSummary.newBuilder()
+            .setRangeId(session.rangeId())
+            .setName(session.name())
+            .setPid(peer.pid())
+            .setUid(peer.uid() == Peer.NO_UID ? 0 : peer.uid())
+            .setMode(
+                switch (session.range().mode()) {
+                  case PAGES -> RangeMode.RANGE_MODE_PAGES;
+                  case BUFFERS -> RangeMode.RANGE_MODE_BUFFERS;
+                })
+            .setOpenTime(
+                Timestamp.newBuilder()
+                    .setSeconds(opened.getEpochSecond())
+                    .setNanos(opened.getNano()))
+            .setFreePages(Math.toIntExact(counts.free()))
+            .setAvailablePages(Math.toIntExact(counts.available()))
+            .setUsedPages(Math.toIntExact(counts.used()))
+            .setHighWatermark(session.range().highWatermark())
+            .setStrays(session.range().strays())
+            .setContradictions(counts.contradictions())
+            .setTransport(
+                switch (peer.transport()) {
+                  case UNIX -> Transport.TRANSPORT_UNIX;
+                  case TCP -> Transport.TRANSPORT_TCP;
+                });
+    look.oldestUsedNanos().ifPresent(nanos -> summary.setOldestUsed(duration(nanos)));
+    return summary.build();
+  }
+
+  private static com.google.protobuf.Duration duration(long nanos) {
+    Duration time = Duration.ofNanos(nanos);
+    return com.google.protobuf.Duration.newBuilder()
+        .setSeconds(time.getSeconds())
+        .setNanos(time.getNano())
         .build();
   }
 
