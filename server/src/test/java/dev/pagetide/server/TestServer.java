@@ -40,6 +40,7 @@ public final class TestServer implements AutoCloseable {
   private ServerProcess process;
   private String target = "";
   private String httpUrl = "";
+  private String mapUrl = "";
 
   private TestServer(Path parent, ServerProcess.Launch launch, String[] arguments)
       throws IOException {
@@ -76,6 +77,7 @@ public final class TestServer implements AutoCloseable {
     String[] words = ready.split(" ", -1);
     target = words[1].substring("grpc=".length());
     httpUrl = words[2].substring("http=".length());
+    mapUrl = words.length > 4 ? words[4].substring("map=".length()) : "";
     return started;
   }
 
@@ -99,6 +101,11 @@ public final class TestServer implements AutoCloseable {
 
   String httpUrl() {
     return httpUrl;
+  }
+
+  /** Where the tide map is, key included; empty if there is none. */
+  String mapUrl() {
+    return mapUrl;
   }
 
   /** A new connection. */
