@@ -59,8 +59,11 @@ public final class TestServer implements AutoCloseable {
   static TestServer start(ServerProcess.Launch launch, String... options) throws IOException {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     List<String> arguments =
-        new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
+        new ArrayList<>(List.of("--dir=" + parent.resolve("d")));
     arguments.addAll(Arrays.asList(options));
+    if (Arrays.stream(options).noneMatch(option -> option.startsWith("--http="))) {
+      arguments.add("--http=127.0.0.1:0");
+    }
     if (Arrays.stream(options).noneMatch(option -> option.startsWith("--pressure="))) {
       // Nothing is taken but what the test asks for, however short of memory this machine is.
       arguments.add("--pressure=dry-run");
