@@ -6,7 +6,6 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -136,6 +135,8 @@ final class MapBrowser implements AutoCloseable {
     return driver.manage().logs().get(LogType.BROWSER).getAll().stream()
         .filter(entry -> entry.getLevel().intValue() >= Level.WARNING.intValue())
         .map(LogEntry::getMessage)
+        // It is painted() that reads back, as no page of ours does.
+        .filter(message -> !message.contains("willReadFrequently"))
         .toList();
   }
 
@@ -156,16 +157,10 @@ final class MapBrowser implements AutoCloseable {
     return object.get(name) instanceof Map<?, ?> value ? value : Map.of();
   }
 
-  /** Writes what is seen now; the whole page, or the screen. */
-  void shoot(Path file, boolean wholePage) throws IOException {
+  /** Writes what is seen now. */
+  void shoot(Path file) throws IOException {
     Files.createDirectories(file.toAbsolutePath().getParent());
-    if (wholePage) {
-      Map<String, Object> shot =
-          driver.executeCdpCommand("Page.captureScreenshot", Map.of("captureBeyondViewport", true));
-      Files.write(file, Base64.getDecoder().decode(String.valueOf(shot.get("data"))));
-    } else {
-      Files.write(file, driver.getScreenshotAs(OutputType.BYTES));
-    }
+    Files.write(file, driver.getScreenshotAs(OutputType.BYTES));
     assertThat(file).isNotEmptyFile();
   }
 

@@ -1,6 +1,5 @@
 package dev.pagetide.server;
 
-import com.google.protobuf.ByteString;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.ScanRequest;
 import java.util.ArrayList;
@@ -11,35 +10,42 @@ import java.util.Random;
 final class MapScene {
   private static final int PAGES = 512;
 
+  private static final Random RANDOM = new Random(7);
+
   private MapScene() {}
 
-  /** Opens eight sessions, and leaves them with USED, AVAILABLE and FREE pages. */
-  static void open(TestServer server) {
-    Random random = new Random(7);
+  /** Opens eight sessions, some with more of their pages USED than others. */
+  static List<RawSession> open(TestServer server) {
     String[] names = {
       "thumbnails", "session cache", "parser", "frames", "sort runs", "index", "inbox", "scratch"
     };
     List<RawSession> sessions = new ArrayList<>();
     for (String name : names) {
       RawSession session = RawSession.open(server.connect(), name, (long) PAGES * RawSession.PAGE);
-      var _ = session.use(0, PAGES * (3 + random.nextInt(5)) / 8);
-      session.write(0, ByteString.copyFromUtf8(name));
+      var _ = session.use(0, PAGES * (3 + RANDOM.nextInt(4)) / 8);
       sessions.add(session);
     }
-    for (RawSession session : sessions) {
-      for (int burst = 0; burst < 6; burst++) {
-        List<PageSpan> stopped = new ArrayList<>();
-        for (int run = 0; run < 4; run++) {
-          int start = random.nextInt(PAGES - 24);
-          stopped.add(RawSession.span(start, start + 4 + random.nextInt(20)));
-        }
-        session.stop(stopped);
-      }
-    }
+    return sessions;
   }
 
-  /** Reclaims some of their oldest pages. */
-  static void reclaim(TestServer server) {
-    var _ = server.shrinker().scan(ScanRequest.newBuilder().setPages(150).build());
+  /**
+   * Stops some pages of each, uses others, and reclaims some of the oldest.
+   *
+   * @return pages reclaimed since the server started, for the operator
+   */
+  static long tide(TestServer server, List<RawSession> sessions) {
+    for (RawSession session : sessions) {
+      List<PageSpan> stopped = new ArrayList<>();
+      for (int run = 0; run < 4; run++) {
+        int start = RANDOM.nextInt(PAGES - 24);
+        stopped.add(RawSession.span(start, start + 4 + RANDOM.nextInt(20)));
+      }
+      session.stop(stopped);
+      int used = RANDOM.nextInt(PAGES - 24);
+      var _ = session.use(used, used + RANDOM.nextInt(24));
+    }
+    var _ =
+        server.shrinker().scan(ScanRequest.newBuilder().setPages(40 + RANDOM.nextInt(60)).build());
+    return Math.round(server.metric("pagetide_pages_reclaimed_total"));
   }
 }

@@ -58,8 +58,7 @@ public final class TestServer implements AutoCloseable {
   /** As {@link #start(String...)}, with a JVM that is started in another way. */
   static TestServer start(ServerProcess.Launch launch, String... options) throws IOException {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
-    List<String> arguments =
-        new ArrayList<>(List.of("--dir=" + parent.resolve("d")));
+    List<String> arguments = new ArrayList<>(List.of("--dir=" + parent.resolve("d")));
     arguments.addAll(Arrays.asList(options));
     if (Arrays.stream(options).noneMatch(option -> option.startsWith("--http="))) {
       arguments.add("--http=127.0.0.1:0");

@@ -36,13 +36,13 @@ import org.jspecify.annotations.Nullable;
  * the last change told.
  *
  * After a round, rest at least REST_FACTOR times as long as round and frames took: the map costs
- * less than 2 % of a core however many pages there are. It is then slower, not dearer.
+ * less than 2 % of a core, sending included, however many pages there are. It is then slower, not dearer.
  */
 final class TideModel {
   /** Four rounds a second at most. */
   static final long MIN_ROUND_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
-  private static final long REST_FACTOR = 60;
+  private static final long REST_FACTOR = 80;
 
   /** Ranges that are shown page by page: more are no picture, and too much for a browser. */
   static final int MAX_SHOWN = 512;

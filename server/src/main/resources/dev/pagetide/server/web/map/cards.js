@@ -1,6 +1,6 @@
 /** The map itself: a card for each range, and in it a grid of its pages. */
 
-import { paintPixels } from './paint.js';
+import { columns, paintPixels } from './paint.js';
 import { AVAILABLE } from './tide.js';
 import { count, pages, sentence, size, title } from './words.js';
 
@@ -77,9 +77,11 @@ export class Cards {
         }
       }
     }
+    if (this.#dirty.size === 0) return;
+    const oldest = this.tide.oldestMillis(this.tide.now());
     for (const id of [...this.#dirty]) {
       const card = this.#cards.get(id);
-      const fading = paintPixels(card.canvas, this.tide.ranges.get(id), this.tide);
+      const fading = paintPixels(card.canvas, this.tide.ranges.get(id), this.tide, oldest);
       card.element.classList.toggle('reclaiming', fading);
       if (!fading) this.#dirty.delete(id);
     }
@@ -97,6 +99,11 @@ export class Cards {
     element.dataset.range = range.id;
     element.dataset.pages = range.pages;
     const canvas = document.createElement('canvas');
+    const grid = document.createElement('span');
+    grid.className = 'grid';
+    grid.style.setProperty('--columns', columns(range.pages));
+    grid.style.setProperty('--rows', Math.ceil(range.pages / columns(range.pages)));
+    grid.append(canvas);
     const name = document.createElement('span');
     name.className = 'name';
     name.textContent = title(range);
@@ -111,7 +118,7 @@ export class Cards {
     const available = document.createElement('b');
     available.className = 'available';
     numbers.append(used, ' USED · ', available, ' AVAILABLE');
-    element.append(name, extent, canvas, numbers);
+    element.append(name, extent, grid, numbers);
     element.title = pages(range.pages);
     const card = { id: range.id, element, canvas, used, available, visible: false };
     this.#cards.set(range.id, card);

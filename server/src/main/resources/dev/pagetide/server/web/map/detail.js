@@ -60,8 +60,9 @@ export class Detail {
     this.grid.style.height = `${rows * this.#cell}px`;
     const context = sharpen(this.grid, cols * this.#cell, rows * this.#cell);
     const now = this.tide.now();
+    const oldest = this.tide.oldestMillis(now);
     for (const run of range.runs) {
-      context.fillStyle = css(colour(run.kind, this.tide.age(run.tick, now)));
+      context.fillStyle = css(colour(run.kind, this.tide.age(run.tick, now), oldest));
       for (let page = run.start; page < run.end; page++) this.#square(context, page, cols, run.kind);
     }
     this.#mark(context, cols);

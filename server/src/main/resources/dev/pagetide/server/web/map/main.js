@@ -95,6 +95,7 @@ function showTotals() {
   const { level, source } = pressure();
   find('pressure').textContent = totals.pressure
     ? ['none', 'low', 'medium', 'critical'][level] + (source ? ` (${source})` : '') : 'not listened to';
+  find('pressure-key').dataset.level = level;
   Object.assign(document.body.dataset, {
     sessions: totals.sessions, used: totals.used, available: totals.available,
     reclaimed: reclaimedPages(totals),
@@ -107,7 +108,7 @@ function listReclaims() {
   if (lastReclaimed) {
     for (const [name, total] of Object.entries(now)) {
       const taken = total - (lastReclaimed[name] ?? 0);
-      if (taken > 0 && name !== 'close') note(`${pages(taken)} reclaimed: ${trigger(name)}`);
+      if (taken > 0 && name !== 'close') note(`${pages(taken)}: ${trigger(name)}`);
     }
   }
   lastReclaimed = now;
@@ -144,5 +145,8 @@ function draw(now) {
   requestAnimationFrame(draw);
 }
 
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => cards.repaint());
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  cards.repaint();
+  lastTable = 0;
+});
 requestAnimationFrame(draw);

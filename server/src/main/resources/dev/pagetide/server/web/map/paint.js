@@ -5,8 +5,8 @@ import { AVAILABLE, CONTRADICTION, RECLAIMED, RECLAIM_SHOWN_MILLIS, USED } from 
 /** Shades of AVAILABLE, from just stopped to about to be reclaimed. */
 const SHADES = 16;
 
-/** An age at which a page is as pale as it gets. */
-const PALEST_MILLIS = 10 * 60 * 1000;
+/** Pages are compared with the oldest there is, or with one that has been AVAILABLE for so long. */
+const MIN_PALEST_MILLIS = 30 * 1000;
 
 const style = getComputedStyle(document.documentElement);
 let palette;
@@ -42,8 +42,12 @@ function mix(from, to, part) {
 /** Whether motion is unwelcome; asked each time, for the answer may change. */
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** The colour of a run of pages of one kind and age. */
-export function colour(kind, ageMillis) {
+/**
+ * The colour of a run of pages of one kind and age.
+ *
+ * @param oldestMillis how old the oldest AVAILABLE page of all ranges is: that one is the palest
+ */
+export function colour(kind, ageMillis, oldestMillis) {
   const c = colours();
   switch (kind) {
     case USED:
@@ -51,7 +55,7 @@ export function colour(kind, ageMillis) {
     case CONTRADICTION:
       return c.contradiction;
     case AVAILABLE:
-      return c.available[shade(ageMillis)];
+      return c.available[shade(ageMillis, oldestMillis)];
     case RECLAIMED: {
       const part = ageMillis / RECLAIM_SHOWN_MILLIS;
       if (part >= 1) return c.free;
@@ -62,9 +66,10 @@ export function colour(kind, ageMillis) {
   }
 }
 
-/** By the logarithm of the age: the first seconds show, and so do the last minutes. */
-function shade(ageMillis) {
-  const part = Math.log1p(ageMillis / 1000) / Math.log1p(PALEST_MILLIS / 1000);
+/** By the logarithm of the age: the first seconds show, and so do the last hours. */
+function shade(ageMillis, oldestMillis) {
+  const palest = Math.max(MIN_PALEST_MILLIS, oldestMillis);
+  const part = Math.log1p(ageMillis / 1000) / Math.log1p(palest / 1000);
   return Math.min(SHADES - 1, Math.floor(part * SHADES));
 }
 
@@ -80,7 +85,7 @@ export function columns(pages) {
  *
  * @returns {boolean} whether it will look different soon though nothing changes
  */
-export function paintPixels(canvas, range, tide) {
+export function paintPixels(canvas, range, tide, oldestMillis) {
   const cols = columns(range.pages);
   const rows = Math.ceil(range.pages / cols);
   if (canvas.width !== cols || canvas.height !== rows) {
@@ -94,7 +99,7 @@ export function paintPixels(canvas, range, tide) {
   let fading = false;
   for (const run of range.runs) {
     const age = tide.age(run.tick, now);
-    const [r, g, b] = colour(run.kind, age);
+    const [r, g, b] = colour(run.kind, age, oldestMillis);
     pixels.fill(0xff000000 | (b << 16) | (g << 8) | r, run.start, run.end);
     fading ||= run.kind === RECLAIMED && age < RECLAIM_SHOWN_MILLIS;
   }

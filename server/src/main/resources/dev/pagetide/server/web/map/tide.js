@@ -65,7 +65,14 @@ export class Tide {
     return { changed, gone };
   }
 
-  /** How long ago a tick was, in milliseconds; to be asked once a frame, not once a page. */
+  /** How old the oldest AVAILABLE page is: the next one to be reclaimed. */
+  oldestMillis(now) {
+    let oldest = Infinity;
+    for (const range of this.ranges.values()) oldest = Math.min(oldest, range.oldestTick);
+    return oldest === Infinity ? 0 : this.age(oldest, now);
+  }
+
+  /** How long ago a tick was, in milliseconds. */
   age(tick, now) {
     return Math.max(0, now - tick * TICK_MILLIS);
   }
@@ -77,6 +84,7 @@ function decode(range, text) {
   range.kinds ??= new Uint8Array(range.pages);
   range.ticks ??= new Float64Array(range.pages);
   range.runs = [];
+  range.oldestTick = Infinity;
   let at = 0;
   let page = 0;
   const number = () => {
@@ -94,6 +102,7 @@ function decode(range, text) {
     const tick = kind === AVAILABLE || kind === RECLAIMED ? number() : 0;
     range.kinds.fill(kind, page, end);
     range.ticks.fill(tick, page, end);
+    if (kind === AVAILABLE) range.oldestTick = Math.min(range.oldestTick, tick);
     range.runs.push({ start: page, end, kind, tick });
     page = end;
   }
