@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.web.HttpFront;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -88,14 +89,16 @@ public final class PagetideServer {
   private int serve(ServerOptions options) throws StartupException {
     RunningServer server = RunningServer.start(options);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> endAndHalt(server), "pagetide-end"));
-    String httpUrl = server.httpUrl();
+    HttpFront http = server.http();
+    String mapUrl = http == null ? null : http.mapUrl();
     out.println(
         "ready grpc="
             + server.grpcTarget()
             + " http="
-            + (httpUrl == null ? OptionNotation.OFF : httpUrl)
+            + (http == null ? OptionNotation.OFF : http.url())
             + " pid="
-            + ProcessHandle.current().pid());
+            + ProcessHandle.current().pid()
+            + (mapUrl == null ? "" : " map=" + mapUrl));
     server.awaitEnd();
     return OK;
   }
@@ -131,8 +134,9 @@ public final class PagetideServer {
                 + " beats the file.",
             "SIZE: bytes, or with a unit: 65536, 64KiB, 4MiB, 1GiB. TIME: 500ms, 2s.",
             "When the server is ready it prints one line to standard output: ready"
-                + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N. TERM and INT end it with"
-                + " 0, after --drain-wait at most; a bad option ends it with 2.");
+                + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N"
+                + " map=http://HOST:PORT/?key=KEY. TERM and INT end it with 0, after --drain-wait"
+                + " at most; a bad option ends it with 2.");
     for (ServerOption option : ServerOption.values()) {
       spec.addOption(
           OptionSpec.builder(option.flag())

@@ -31,9 +31,11 @@ import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.server.web.HttpFront;
+import dev.pagetide.server.web.PressureLevels;
+import dev.pagetide.server.web.TideMap;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -67,7 +69,7 @@ final class RunningServer implements AutoCloseable {
   private @Nullable ServerDirectory directory;
   private @Nullable Core core;
   private @Nullable GrpcEndpoint grpc;
-  private @Nullable String httpUrl;
+  private @Nullable HttpFront http;
 
   /** What all sessions of a server have in common. */
   record Core(PageBudget budget, Shrinker shrinker, SessionRegistry sessions) {}
@@ -128,8 +130,10 @@ final class RunningServer implements AutoCloseable {
             shrinker,
             InstantSource.system());
     core = new Core(budget, shrinker, sessions);
+    PressureLevels levels = null;
     if (options.pressure() != PressureMode.OFF) {
-      startPressure(options, groups, shrinker, registry);
+      levels = new PressureLevels();
+      startPressure(options, groups, shrinker, registry, levels);
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
@@ -154,7 +158,20 @@ final class RunningServer implements AutoCloseable {
           meters.refresh();
           transactions.refresh();
         };
-    listen(options, endpoint, handoffs, served, registry, beforeScrape);
+    InetSocketAddress address = options.http();
+    if (address != null) {
+      TideMap map =
+          new TideMap(
+              MapKeyFile.keyIn(options.directory()),
+              serverInstance,
+              pageSize,
+              sessions,
+              shrinker,
+              budget,
+              levels);
+      http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
+    }
+    listen(options, endpoint, handoffs, served);
     endpoint.declareServing();
   }
 
@@ -221,7 +238,8 @@ final class RunningServer implements AutoCloseable {
       ServerOptions options,
       CgroupMemory groups,
       Shrinker shrinker,
-      PrometheusMeterRegistry registry)
+      PrometheusMeterRegistry registry,
+      PressureLevels levels)
       throws StartupException {
     PressureMeters meters = new PressureMeters(registry);
     PressureTerms terms =
@@ -237,7 +255,7 @@ final class RunningServer implements AutoCloseable {
               terms,
               ReclaimablePages.of(shrinker),
               PageClock.MONOTONIC,
-              PressureObserver.both(meters, new PressureLog()));
+              PressureObserver.both(levels, PressureObserver.both(meters, new PressureLog())));
       opened.push(monitor);
       meters.bind(monitor.missing().keySet());
       PressureLog.tellMissing(monitor.missing());
@@ -249,27 +267,23 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  private void listen(
-      ServerOptions options,
-      GrpcEndpoint endpoint,
-      HandoffServer handoffs,
-      ServerDirectory served,
-      PrometheusMeterRegistry registry,
-      Runnable beforeScrape)
+  private HttpFront listenHttp(InetSocketAddress address, MetricsEndpoint metrics, TideMap map)
       throws StartupException {
-    InetSocketAddress http = options.http();
-    if (http != null) {
-      try {
-        MetricsEndpoint metrics = MetricsEndpoint.start(http, registry, beforeScrape);
-        opened.push(metrics);
-        httpUrl = "http://" + hostAndPort(metrics.address());
-      } catch (IOException e) {
-        throw new StartupException(
-            "--http=%s cannot be bound: %s; choose another port, or --http=off"
-                .formatted(hostAndPort(http), e.getMessage()),
-            e);
-      }
+    try {
+      HttpFront front = HttpFront.start(address, metrics, map);
+      opened.push(front);
+      return front;
+    } catch (IOException e) {
+      throw new StartupException(
+          "--http=%s cannot be bound: %s; choose another port, or --http=off"
+              .formatted(HttpFront.hostAndPort(address), e.getMessage()),
+          e);
     }
+  }
+
+  private static void listen(
+      ServerOptions options, GrpcEndpoint endpoint, HandoffServer handoffs, ServerDirectory served)
+      throws StartupException {
     InetSocketAddress tcp = options.listen();
     if (tcp != null) {
       try {
@@ -278,7 +292,7 @@ final class RunningServer implements AutoCloseable {
       } catch (IOException e) {
         throw new StartupException(
             "--listen=%s cannot be bound: %s; choose another port"
-                .formatted(hostAndPort(tcp), e.getMessage()),
+                .formatted(HttpFront.hostAndPort(tcp), e.getMessage()),
             e);
       }
     }
@@ -311,12 +325,6 @@ final class RunningServer implements AutoCloseable {
     return instance;
   }
 
-  private static String hostAndPort(InetSocketAddress address) {
-    InetAddress host = address.getAddress();
-    String name = host == null ? address.getHostString() : host.getHostAddress();
-    return (name.contains(":") ? "[" + name + "]" : name) + ":" + address.getPort();
-  }
-
   /** The parts that hold and take the memory, for a test to look at. */
   Core core() {
     Core parts = core;
@@ -335,9 +343,9 @@ final class RunningServer implements AutoCloseable {
     return "unix:" + served.grpcSocket();
   }
 
-  /** Where {@code /metrics} is served, without the path; null if it is not. */
-  @Nullable String httpUrl() {
-    return httpUrl;
+  /** What serves {@code /metrics} and the tide map; null if nothing does. */
+  @Nullable HttpFront http() {
+    return http;
   }
 
   /** Tells the sessions, waits for them as long as the options say, and ends those left. */

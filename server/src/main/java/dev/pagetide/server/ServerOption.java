@@ -30,9 +30,10 @@ enum ServerOption {
   HTTP(
       "HOST:PORT|off",
       "127.0.0.1:9464",
-      "Where /metrics is served; port 0 takes a free one. An address beyond loopback is allowed:"
-          + " then everybody who reaches it reads the meters, which name no session and no"
-          + " client."),
+      "Where /metrics is served, and, to whoever opens the ready line's map= URL, the tide map;"
+          + " port 0 takes a free one. An address beyond loopback is allowed: then everybody who"
+          + " reaches it reads the meters, which name no session and no client, and there is no"
+          + " map."),
   MAX_RESIDENT_BYTES(
       "SIZE",
       "a quarter of the memory this process may have, or what heap and reserve leave",

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param socketGroup group of the Unix sockets, a name or a number; null: the group they are born
  *     with
  * @param listen loopback address of the TCP listener, port 0 for any free one; null: no TCP
- * @param http address of {@code /metrics}, port 0 for any free one; null: off
+ * @param http address of {@code /metrics} and the tide map, port 0 for any free one; null: off
  * @param maxResidentBytes the budget: most bytes of memory that all ranges together may hold
  * @param maxRangeBytes most bytes of pages that one session is granted
  * @param maxSessions most sessions alive at once

@@ -36,10 +36,11 @@ final class ArchitectureTest {
           "transaction", Set.of("session", "page"),
           "rpc", Set.of("transaction", "session", "page"),
           "handoff", Set.of("session", "page", "os"),
-          "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"));
+          "metrics", Set.of("session", "page", "transaction", "pressure", "handoff"),
+          "web", Set.of("session", "page", "pressure"));
 
   private static final Set<String> BUILT =
-      Set.of("os", "page", "session", "transaction", "pressure", "rpc", "handoff");
+      Set.of("os", "page", "session", "transaction", "pressure", "rpc", "handoff", "web");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -101,6 +102,8 @@ final class ArchitectureTest {
             "handoff -> os",
             "pressure -> page",
             "pressure -> os",
+            "web -> session",
+            "web -> page",
             "metrics -> pressure");
   }
 

@@ -161,15 +161,15 @@ final class MetricsTest {
 
   @Test
   void http_otherPathOrMethod_isRefused() {
-    HttpResponse<String> path = server.http(HttpRequest.newBuilder(), "/");
+    HttpResponse<String> path = server.http(HttpRequest.newBuilder(), "/other");
     HttpResponse<String> longer = server.http(HttpRequest.newBuilder(), "/metrics/x");
     HttpResponse<String> method =
         server.http(
             HttpRequest.newBuilder().POST(HttpRequest.BodyPublishers.ofString("x")), "/metrics");
 
-    assertThat(path.statusCode()).isEqualTo(404);
-    assertThat(path.body()).isEqualTo("only /metrics is here\n");
-    assertThat(longer.statusCode()).isEqualTo(404);
+    assertThat(path.statusCode()).isEqualTo(403);
+    assertThat(longer.statusCode()).isEqualTo(403);
+    assertThat(longer.body()).doesNotContain("pagetide_");
     assertThat(method.statusCode()).isEqualTo(405);
     assertThat(method.headers().firstValue("Allow")).contains("GET");
   }

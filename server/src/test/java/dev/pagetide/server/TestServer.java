@@ -40,6 +40,7 @@ public final class TestServer implements AutoCloseable {
   private ServerProcess process;
   private String target = "";
   private String httpUrl = "";
+  private String mapUrl = "";
 
   private TestServer(Path parent, ServerProcess.Launch launch, String[] arguments)
       throws IOException {
@@ -57,9 +58,11 @@ public final class TestServer implements AutoCloseable {
   /** As {@link #start(String...)}, with a JVM that is started in another way. */
   static TestServer start(ServerProcess.Launch launch, String... options) throws IOException {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
-    List<String> arguments =
-        new ArrayList<>(List.of("--dir=" + parent.resolve("d"), "--http=127.0.0.1:0"));
+    List<String> arguments = new ArrayList<>(List.of("--dir=" + parent.resolve("d")));
     arguments.addAll(Arrays.asList(options));
+    if (Arrays.stream(options).noneMatch(option -> option.startsWith("--http="))) {
+      arguments.add("--http=127.0.0.1:0");
+    }
     if (Arrays.stream(options).noneMatch(option -> option.startsWith("--pressure="))) {
       // Nothing is taken but what the test asks for, however short of memory this machine is.
       arguments.add("--pressure=dry-run");
@@ -76,6 +79,7 @@ public final class TestServer implements AutoCloseable {
     String[] words = ready.split(" ", -1);
     target = words[1].substring("grpc=".length());
     httpUrl = words[2].substring("http=".length());
+    mapUrl = words.length > 4 ? words[4].substring("map=".length()) : "";
     return started;
   }
 
@@ -99,6 +103,11 @@ public final class TestServer implements AutoCloseable {
 
   String httpUrl() {
     return httpUrl;
+  }
+
+  /** Where the tide map is, key included; empty if there is none. */
+  String mapUrl() {
+    return mapUrl;
   }
 
   /** A new connection. */

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class DemoServer implements AutoCloseable {
 
   private static final Pattern READY =
-      Pattern.compile("ready grpc=unix:(\\S+) http=(\\S+) pid=\\d+");
+      Pattern.compile("ready grpc=unix:(\\S+) http=(\\S+) pid=\\d+( map=\\S+)?");
   private static final int TIMEOUT_MILLIS = 10_000;
 
   private final ChildProcess process;

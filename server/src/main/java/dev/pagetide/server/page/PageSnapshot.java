@@ -1,0 +1,92 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.PageWord;
+
+/**
+ * All pages of a range, one by one, for whoever shows them: of each page a word in the notation of
+ * {@link PageWord}, as the server believes it.
+ *
+ * <p>A page without memory is FREE, whatever its word says, with the stamp that the word bears;
+ * AVAILABLE and USED are as written; a contradiction is the word 3. Stamps are the clients' to
+ * write: they may say anything. To be taken again and again; for one thread.
+ */
+public final class PageSnapshot {
+  /** The word of a page with memory whose own word says FREE or 3, as no client may write it. */
+  public static final long CONTRADICTION = 3;
+
+  private long[] words = new long[0];
+  private int pageCount;
+  private long takenNanos;
+  private long oldestUsedNanos;
+
+  /** A snapshot of nothing yet. */
+  public PageSnapshot() {}
+
+  /**
+   * Looks at a range, page by page, while others may flip them, as {@link ShrinkablePageRange#look}
+   * does. Takes no lock, waits for nobody.
+   *
+   * @return false if the range is closing: then there is nothing to see
+   */
+  public boolean take(ShrinkablePageRange range) {
+    if (!range.entries().tryEnter()) {
+      return false;
+    }
+    try {
+      pageCount = range.pageCount();
+      if (words.length < pageCount) {
+        words = new long[pageCount];
+      }
+      // ORDER: the clock is read before any word: see PageStates.look.
+      takenNanos = range.shrinker().clock().nanos();
+      oldestUsedNanos = -1;
+      PageTable table = range.table();
+      ResidentPages pages = range.pages();
+      UsedAges ages = range.ages();
+      for (int page = 0; page < pageCount; page++) {
+        long word = believed(table.wordAcquire(page), pages.isResident(page));
+        words[page] = word;
+        if (PageWord.state(word) == PageWord.AVAILABLE) {
+          ages.seenAvailable(page, takenNanos);
+        } else if (word == PageWord.USED_WORD) {
+          oldestUsedNanos = Math.max(oldestUsedNanos, ages.atMostNanos(page, takenNanos));
+        }
+      }
+      return true;
+    } finally {
+      range.entries().leave();
+    }
+  }
+
+  private static long believed(long word, boolean resident) {
+    if (!resident) {
+      return PageWord.free(PageWord.stampNanos(word));
+    }
+    return switch (PageWord.state(word)) {
+      case PageWord.AVAILABLE -> word;
+      case PageWord.USED -> PageWord.USED_WORD;
+      default -> CONTRADICTION;
+    };
+  }
+
+  /** How many pages there are. */
+  public int pageCount() {
+    return pageCount;
+  }
+
+  /** What was seen of a page. */
+  public long word(int page) {
+    return words[page];
+  }
+
+  /** When the look began, by the range's clock. */
+  public long takenNanos() {
+    return takenNanos;
+  }
+
+  /** As {@link RangeLook#oldestUsedNanos}; negative where no page's word says USED. */
+  public long oldestUsedNanos() {
+    return oldestUsedNanos;
+  }
+}

@@ -1,0 +1,125 @@
+package dev.pagetide.server.web;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The HTTP listener: {@code /metrics} for everybody who reaches it, the tide map for those who have
+ * its key.
+ *
+ * <p>Each request has a virtual thread of its own, so one that is read slowly holds up nobody.
+ */
+public final class HttpFront implements AutoCloseable {
+  private static final String METRICS = "/metrics";
+  private static final String TEXT = "text/plain; version=0.0.4; charset=utf-8";
+
+  /** Connections that may wait to be accepted. */
+  private static final int BACKLOG = 16;
+
+  static {
+    /*
+     * The JDK's server takes its limits from the properties of the process, when it is first used.
+     * Connections: those of scrapers and watchers, and room for the rude. Request time: who has not
+     * finished asking by then is not going to. Small answers go out at once.
+     */
+    setUnlessSet("jdk.httpserver.maxConnections", "128");
+    setUnlessSet("sun.net.httpserver.maxReqTime", "10");
+    setUnlessSet("sun.net.httpserver.nodelay", "true");
+  }
+
+  private final HttpServer http;
+  private final ExecutorService executor =
+      Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("pagetide-http-", 0).factory());
+  private final HttpHandler metrics;
+  private final @Nullable TideMap map;
+  private final @Nullable HttpHandler mapHere;
+
+  private HttpFront(HttpServer http, HttpHandler metrics, @Nullable TideMap map) {
+    this.http = http;
+    this.metrics = metrics;
+    // Beyond loopback, anybody may see the key go by, and the meters alone are told.
+    this.map = Doorkeeper.opensAt(http.getAddress()) ? map : null;
+    this.mapHere = this.map == null ? null : this.map.at(http.getAddress());
+  }
+
+  private static void setUnlessSet(String property, String value) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, value);
+    }
+  }
+
+  /**
+   * Starts serving.
+   *
+   * @param address port 0: any free one
+   * @param map left out where the address is not loopback
+   * @throws IOException if the address cannot be bound
+   */
+  public static HttpFront start(InetSocketAddress address, HttpHandler metrics, TideMap map)
+      throws IOException {
+    HttpFront front = new HttpFront(HttpServer.create(address, BACKLOG), metrics, map);
+    front.http.createContext("/", front::handle);
+    front.http.setExecutor(front.executor);
+    front.http.start();
+    return front;
+  }
+
+  /** Where it listens: {@code http://HOST:PORT}. */
+  public String url() {
+    return "http://" + hostAndPort(http.getAddress());
+  }
+
+  /** Where the map is, key included; null if there is none. */
+  public @Nullable String mapUrl() {
+    return map == null ? null : url() + "/?key=" + map.key().text();
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      HttpHandler elsewhere = mapHere;
+      if (exchange.getRequestURI().getPath().equals(METRICS)) {
+        metrics.handle(exchange);
+      } else if (elsewhere != null) {
+        elsewhere.handle(exchange);
+      } else {
+        answer(exchange, HttpURLConnection.HTTP_NOT_FOUND, TEXT, "only " + METRICS + " is here\n");
+      }
+    }
+  }
+
+  static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {
+    answer(exchange, code, type, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  static void answer(HttpExchange exchange, int code, String type, byte[] body) throws IOException {
+    exchange.getResponseHeaders().set("Content-Type", type);
+    if (exchange.getRequestMethod().equals("HEAD")) {
+      exchange.sendResponseHeaders(code, -1);
+    } else {
+      exchange.sendResponseHeaders(code, body.length);
+      exchange.getResponseBody().write(body);
+    }
+  }
+
+  /** An address as a URL has it. */
+  public static String hostAndPort(InetSocketAddress address) {
+    InetAddress host = address.getAddress();
+    String name = host == null ? address.getHostString() : host.getHostAddress();
+    return (name.contains(":") ? "[" + name + "]" : name) + ":" + address.getPort();
+  }
+
+  @Override
+  public void close() {
+    http.stop(0);
+    executor.shutdownNow();
+  }
+}

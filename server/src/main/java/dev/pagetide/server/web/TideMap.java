@@ -1,0 +1,162 @@
+package dev.pagetide.server.web;
+
+import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.SessionRegistry;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tide map: a page that shows all pages of all ranges as they come and go, and changes nothing.
+ *
+ * <p>{@code /} is the page, {@code /map/} its files, {@code /events} what it shows, as server-sent
+ * events. It tells what ShrinkerService tells the operator, so it is for whoever was given its key:
+ * {@code /?key=KEY} changes that for a cookie, and everything else needs the cookie.
+ */
+public final class TideMap {
+  private static final String PAGE_POLICY =
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
+          + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+          + " require-trusted-types-for 'script'; trusted-types 'none'";
+  private static final String TEXT = "text/plain; charset=utf-8";
+  private static final int MISDIRECTED = 421;
+  private static final int UNAVAILABLE = 503;
+
+  private final WebKey key;
+  private final long serverInstance;
+  private final int pageSize;
+  private final Watchers watchers;
+  private final MapFiles files = new MapFiles();
+
+  /**
+   * A map of a server.
+   *
+   * @param serverInstance tells a page that reconnects whether it is the same server still
+   * @param pressure null where the host's pressure is not listened to
+   */
+  public TideMap(
+      WebKey key,
+      long serverInstance,
+      int pageSize,
+      SessionRegistry sessions,
+      Shrinker shrinker,
+      PageBudget budget,
+      @Nullable PressureLevels pressure) {
+    this.key = key;
+    this.serverInstance = serverInstance;
+    this.pageSize = pageSize;
+    this.watchers =
+        new Watchers(new TideModel(sessions, shrinker, budget, pressure), shrinker.clock());
+  }
+
+  /** What lets somebody in. */
+  WebKey key() {
+    return key;
+  }
+
+  /** The map as it is served at an address. */
+  HttpHandler at(InetSocketAddress address) {
+    Doorkeeper door = new Doorkeeper(key, address);
+    return exchange -> handle(exchange, door);
+  }
+
+  private void handle(HttpExchange exchange, Doorkeeper door) throws IOException {
+    secure(exchange.getResponseHeaders());
+    String path = exchange.getRequestURI().getPath();
+    String method = exchange.getRequestMethod();
+    if (!door.isHere(exchange)) {
+      refuse(
+          exchange, MISDIRECTED, "this server has no such name; use the URL of its ready line\n");
+    } else if (!method.equals("GET") && !method.equals("HEAD")) {
+      exchange.getResponseHeaders().set("Allow", "GET, HEAD");
+      refuse(exchange, HttpURLConnection.HTTP_BAD_METHOD, "only GET and HEAD are served\n");
+    } else if (path.equals("/") && door.isGivenKey(exchange)) {
+      enter(exchange, door);
+    } else if (!door.bearsCookie(exchange)
+        || (!path.equals("/") && door.comesFromElsewhere(exchange))) {
+      refuseStranger(exchange);
+    } else if (path.equals("/events")) {
+      watch(exchange);
+    } else {
+      show(exchange, files.at(path));
+    }
+  }
+
+  private static void secure(Headers headers) {
+    headers.set("Content-Security-Policy", PAGE_POLICY);
+    headers.set("X-Content-Type-Options", "nosniff");
+    headers.set("X-Frame-Options", "DENY");
+    headers.set("Referrer-Policy", "no-referrer");
+    headers.set("Cross-Origin-Opener-Policy", "same-origin");
+    headers.set("Cross-Origin-Resource-Policy", "same-origin");
+    headers.set("Cache-Control", "no-store");
+  }
+
+  private static void show(HttpExchange exchange, MapFiles.@Nullable Served file)
+      throws IOException {
+    if (file == null) {
+      refuse(exchange, HttpURLConnection.HTTP_NOT_FOUND, "only the map and /metrics are here\n");
+    } else {
+      HttpFront.answer(exchange, HttpURLConnection.HTTP_OK, file.contentType(), file.text());
+    }
+  }
+
+  /** Changes the key for the cookie, and leaves the URL that bears it. */
+  private static void enter(HttpExchange exchange, Doorkeeper door) throws IOException {
+    if (door.bearsKey(exchange)) {
+      door.giveCookie(exchange);
+      exchange.getResponseHeaders().set("Location", "/");
+      exchange.sendResponseHeaders(HttpURLConnection.HTTP_SEE_OTHER, -1);
+    } else {
+      refuseStranger(exchange);
+    }
+  }
+
+  private static void refuseStranger(HttpExchange exchange) throws IOException {
+    refuse(
+        exchange,
+        HttpURLConnection.HTTP_FORBIDDEN,
+        """
+        The tide map is for whoever runs this server.
+        Open the URL that follows map= in the server's ready line: it bears the key.
+        """);
+  }
+
+  private static void refuse(HttpExchange exchange, int code, String text) throws IOException {
+    HttpFront.answer(exchange, code, TEXT, text);
+  }
+
+  private void watch(HttpExchange exchange) throws IOException {
+    try (Watchers.Seat seat = watchers.take()) {
+      if (seat == null) {
+        exchange.getResponseHeaders().set("Retry-After", "5");
+        refuse(exchange, UNAVAILABLE, Watchers.MAX + " pages watch already; close one of them\n");
+        return;
+      }
+      exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
+      boolean head = exchange.getRequestMethod().equals("HEAD");
+      exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, head ? -1 : 0);
+      if (!head) {
+        seat.serve(exchange.getResponseBody(), hello());
+      }
+    } catch (InterruptedException e) {
+      // The server ends, or the seat went to somebody else: either way the connection ends with it.
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private String hello() {
+    return new Json()
+        .object()
+        .field("instance", Long.toHexString(serverInstance))
+        .field("pageSize", pageSize)
+        .field("maxShown", TideModel.MAX_SHOWN)
+        .endObject()
+        .toString();
+  }
+}

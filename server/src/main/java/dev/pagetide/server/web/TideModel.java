@@ -1,0 +1,287 @@
+package dev.pagetide.server.web;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageCounters;
+import dev.pagetide.server.page.PageSnapshot;
+import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionRegistry;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the tide map tells: a round of looks at all ranges, now and then, and for each watcher what
+ * changed since the last it was told.
+ *
+ * <p>Thread-safe. It has no thread: the watcher who finds the last round old takes the next one.
+ * Nobody watching, nothing is computed and nothing is kept.
+ */
+/*
+ * Every change of a range takes the next version, and the range goes to the end of the line: so the
+ * sketches, in order, are a log of changes with the outdated ones left out. A watcher is a position
+ * in that log. Who does not read for a minute costs one number, and is told in one go what is
+ * different now; what does not fit into one frame is in the next one, for the position is that of
+ * the last change told.
+ *
+ * After a round, rest at least REST_FACTOR times as long as round and frames took: the map costs
+ * less than 2 % of a core, sending included, however many pages there are. It is then slower, not dearer.
+ */
+final class TideModel {
+  /** Four rounds a second at most. */
+  static final long MIN_ROUND_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+
+  private static final long REST_FACTOR = 80;
+
+  /** Ranges that are shown page by page: more are no picture, and too much for a browser. */
+  static final int MAX_SHOWN = 512;
+
+  /** A frame ends with the range that makes it longer than this; the next one goes on. */
+  private static final int FRAME_CHARS = 1 << 20;
+
+  private final SessionRegistry sessions;
+  private final Shrinker shrinker;
+  private final PageBudget budget;
+  private final @Nullable PressureLevels pressure;
+  private final PageClock clock;
+  private final long epochNanos;
+
+  /** LOCKS: a leaf, held for one round and while one frame is made; never while one is sent. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** Nobody signals it: those who wait for the next round wait on it for the time that is left. */
+  private final Condition roundDue = lock.newCondition();
+
+  /** By range id, in the order of their versions. */
+  @GuardedBy("lock")
+  private final LinkedHashMap<Long, RangeSketch> sketches = new LinkedHashMap<>();
+
+  @GuardedBy("lock")
+  private final PageSnapshot pages = new PageSnapshot();
+
+  @GuardedBy("lock")
+  private final PageRuns runs = new PageRuns();
+
+  @GuardedBy("lock")
+  private int watchers;
+
+  @GuardedBy("lock")
+  private long lastVersion;
+
+  /** The version at which a range came or went last. */
+  @GuardedBy("lock")
+  private long membershipVersion;
+
+  @GuardedBy("lock")
+  private long round;
+
+  @GuardedBy("lock")
+  private long nextRoundNanos;
+
+  /** What the last round took, and the frames of the one before. */
+  @GuardedBy("lock")
+  private long lastCostNanos;
+
+  /** What the frames of the last round took. */
+  @GuardedBy("lock")
+  private long frameNanos;
+
+  /**
+   * A model that nobody watches.
+   *
+   * @param pressure null where the host's pressure is not listened to
+   */
+  TideModel(
+      SessionRegistry sessions,
+      Shrinker shrinker,
+      PageBudget budget,
+      @Nullable PressureLevels pressure) {
+    this.sessions = sessions;
+    this.shrinker = shrinker;
+    this.budget = budget;
+    this.pressure = pressure;
+    this.clock = shrinker.clock();
+    this.epochNanos = clock.nanos();
+    this.nextRoundNanos = epochNanos;
+  }
+
+  /** One watcher's place in what is told. For the watcher's thread. */
+  final class Place implements AutoCloseable {
+    private long knownRound;
+    private long knownVersion;
+
+    private Place(long knownRound) {
+      this.knownRound = knownRound;
+    }
+
+    /** Waits for the next round, and tells what it changed: one JSON object, without line ends. */
+    String next() throws InterruptedException {
+      lock.lockInterruptibly();
+      try {
+        while (knownRound == round) {
+          long restNanos = nextRoundNanos - clock.nanos();
+          if (restNanos <= 0) {
+            takeRound();
+          } else {
+            long _ = roundDue.awaitNanos(restNanos);
+          }
+        }
+        knownRound = round;
+        long start = clock.nanos();
+        String frame = frame(this);
+        frameNanos += clock.nanos() - start;
+        return frame;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Leaves. Who leaves last takes everything along. */
+    @Override
+    public void close() {
+      lock.lock();
+      try {
+        watchers--;
+        if (watchers == 0) {
+          sketches.clear();
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** A place at the beginning: the first frame tells everything. */
+  Place join() {
+    lock.lock();
+    try {
+      watchers++;
+      return new Place(round);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @GuardedBy("lock")
+  private void takeRound() {
+    long start = clock.nanos();
+    Set<Long> gone = new HashSet<>(sketches.keySet());
+    Iterator<Session> live = sessions.sessionsAfter(0).iterator();
+    for (int shown = 0; shown < MAX_SHOWN && live.hasNext(); ) {
+      Session session = live.next();
+      if (pages.take(session.range())) {
+        runs.encode(pages, epochNanos);
+        update(session);
+        gone.remove(session.rangeId());
+        shown++;
+      }
+    }
+    if (!gone.isEmpty()) {
+      sketches.keySet().removeAll(gone);
+      membershipVersion = ++lastVersion;
+    }
+    round++;
+    long end = clock.nanos();
+    long cost = end - start + frameNanos;
+    // The lesser of two: a round during which this thread was not run seems dear, and was not.
+    long rest = Math.min(cost, lastCostNanos) * REST_FACTOR;
+    nextRoundNanos = Math.max(start + MIN_ROUND_NANOS, end + rest);
+    lastCostNanos = cost;
+    frameNanos = 0;
+  }
+
+  @GuardedBy("lock")
+  private void update(Session session) {
+    RangeSketch sketch = sketches.get(session.rangeId());
+    if (sketch == null) {
+      membershipVersion = ++lastVersion;
+      sketch = new RangeSketch(session, membershipVersion);
+    }
+    if (sketch.take(runs)) {
+      sketch.changed(++lastVersion);
+      sketches.putLast(session.rangeId(), sketch);
+    }
+  }
+
+  @GuardedBy("lock")
+  private String frame(Place place) {
+    Json json = new Json().object();
+    json.field("now", TimeUnit.NANOSECONDS.toMillis(clock.nanos() - epochNanos));
+    tellTotals(json);
+    if (membershipVersion > place.knownVersion) {
+      json.array("live");
+      sketches.keySet().stream().sorted().forEach(json::value);
+      json.endArray();
+    }
+    Deque<RangeSketch> changed = new ArrayDeque<>();
+    for (RangeSketch sketch : sketches.sequencedValues().reversed()) {
+      if (sketch.version() <= place.knownVersion) {
+        break;
+      }
+      changed.push(sketch);
+    }
+    json.array("ranges");
+    long told = place.knownVersion;
+    while (!changed.isEmpty() && json.length() < FRAME_CHARS) {
+      RangeSketch sketch = changed.pop();
+      sketch.tell(json, place.knownVersion);
+      told = sketch.version();
+    }
+    place.knownVersion = changed.isEmpty() ? lastVersion : told;
+    return json.endArray().field("more", !changed.isEmpty()).endObject().toString();
+  }
+
+  @GuardedBy("lock")
+  private void tellTotals(Json json) {
+    long available = 0;
+    long used = 0;
+    long pageCount = 0;
+    for (RangeSketch sketch : sketches.values()) {
+      available += sketch.available();
+      used += sketch.used();
+      pageCount += sketch.pageCount();
+    }
+    PageCounters counters = shrinker.counters();
+    json.object("totals")
+        .field("sessions", sessions.size())
+        .field("shown", sketches.size())
+        .field("pages", pageCount)
+        .field("available", available)
+        .field("used", used)
+        .field("resident", budget.chargedPages())
+        .field("budget", budget.limitPages())
+        .field("low", shrinker.terms().lowWatermarkPages())
+        .field("high", shrinker.terms().highWatermarkPages())
+        .field("waiting", shrinker.waitingLine().size())
+        .field("allocated", counters.allocated())
+        .field("closed", counters.closed())
+        .field("strays", counters.strays())
+        .object("reclaimed");
+    for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
+      if (counters.reclaimed(trigger) > 0) {
+        json.field(trigger.name().toLowerCase(Locale.ROOT), counters.reclaimed(trigger));
+      }
+    }
+    json.endObject();
+    if (pressure != null) {
+      json.object("pressure");
+      pressure
+          .now()
+          .forEach((source, level) ->
+              json.field(source.name().toLowerCase(Locale.ROOT), level.number()));
+      json.endObject();
+    }
+    json.endObject();
+  }
+}

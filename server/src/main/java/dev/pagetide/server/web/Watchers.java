@@ -1,0 +1,105 @@
+package dev.pagetide.server.web;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.PageClock;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Those who watch the tide, each on a thread of its own that may wait for a slow reader as long as
+ * it likes: a watcher costs one frame and its place. Bounded; who comes when all seats are taken
+ * gets the one whose reader has not read for longest, if that is long enough. Thread-safe.
+ */
+final class Watchers {
+  /** Seats. */
+  static final int MAX = 8;
+
+  /** How long a frame has to have waited for its reader until the seat is given away. */
+  static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  private final TideModel model;
+  private final PageClock clock;
+
+  @GuardedBy("this")
+  private final Set<Seat> seats = new LinkedHashSet<>();
+
+  Watchers(TideModel model, PageClock clock) {
+    this.model = model;
+    this.clock = clock;
+  }
+
+  /** One watcher's, from its request to its end. */
+  final class Seat implements AutoCloseable {
+    private final Thread thread = Thread.currentThread();
+
+    /** When the frame that is being sent was begun; 0 between frames. */
+    private volatile long sendingSince;
+
+    /**
+     * Sends events until the reader goes, or the server ends. For the thread that took the seat.
+     *
+     * @param hello the first event's text
+     */
+    void serve(OutputStream out, String hello) throws IOException, InterruptedException {
+      try (TideModel.Place place = model.join()) {
+        send(out, "retry: 1000\nevent: hello\ndata: " + hello + "\n\n");
+        while (true) {
+          send(out, "event: tide\ndata: " + place.next() + "\n\n");
+        }
+      }
+    }
+
+    private void send(OutputStream out, String event) throws IOException {
+      sendingSince = Math.max(1, clock.nanos());
+      out.write(event.getBytes(StandardCharsets.US_ASCII));
+      out.flush();
+      sendingSince = 0;
+    }
+
+    private boolean isStuck(long nowNanos) {
+      long since = sendingSince;
+      return since != 0 && nowNanos - since >= STUCK_NANOS;
+    }
+
+    /** Leaves. To be called on the thread that took the seat. */
+    @Override
+    public void close() {
+      synchronized (Watchers.this) {
+        seats.remove(this);
+      }
+    }
+  }
+
+  /** A seat for the calling thread; null if all are taken. */
+  synchronized @Nullable Seat take() {
+    if (seats.size() >= MAX && !dismissStuck()) {
+      return null;
+    }
+    Seat seat = new Seat();
+    seats.add(seat);
+    return seat;
+  }
+
+  @GuardedBy("this")
+  private boolean dismissStuck() {
+    long now = clock.nanos();
+    Seat stuck =
+        seats.stream()
+            .filter(seat -> seat.isStuck(now))
+            .min(Comparator.comparingLong(seat -> seat.sendingSince))
+            .orElse(null);
+    if (stuck == null) {
+      return false;
+    }
+    seats.remove(stuck);
+    // Its write ends with an exception, and the connection with it.
+    stuck.thread.interrupt();
+    return true;
+  }
+}

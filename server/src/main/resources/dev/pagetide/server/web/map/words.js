@@ -1,0 +1,65 @@
+/** Numbers, sizes and times in words. Pure. */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** 1536 → "1.5 KiB". */
+export function size(bytes) {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value < 10 && unit > 0 ? trimmed(value.toFixed(1)) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+/** 12345 → "12,345". */
+export function count(number) {
+  return number.toLocaleString('en');
+}
+
+/** 1 → "1 page", 2 → "2 pages". */
+export function pages(number) {
+  return `${count(number)} ${number === 1 ? 'page' : 'pages'}`;
+}
+
+/** Milliseconds as "0.4 s", "12 s", "3 min", "2 h", "5 d". */
+export function age(millis) {
+  const seconds = Math.max(0, millis) / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+/** What a range is called: its name, or its number where it has none. */
+export function title(range) {
+  return range.name === '' ? `range ${range.id}` : range.name;
+}
+
+/** A range in a sentence. */
+export function sentence(range) {
+  return `${title(range)}: ${count(range.used)} USED, ${count(range.available)} AVAILABLE, `
+    + `${count(range.pages - range.used - range.available)} FREE of ${pages(range.pages)}`;
+}
+
+const TRIGGERS = {
+  budget: 'a use needed room below a limit',
+  watermark: 'above the high watermark',
+  psi_some: 'tasks stalled for want of memory',
+  psi_full: 'all tasks stalled for want of memory',
+  cgroup: 'the control group ran short',
+  memavailable: 'the machine ran short of memory',
+  request: 'the operator asked',
+  waiter: 'somebody waits for memory',
+};
+
+/** Why pages were reclaimed. */
+export function trigger(name) {
+  return TRIGGERS[name] ?? name;
+}
+
+function trimmed(text) {
+  return text.endsWith('.0') ? text.slice(0, -2) : text;
+}
