@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.v1.ScanRequest;
+import io.grpc.ManagedChannel;
 import java.io.InputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -156,6 +157,7 @@ final class TideMapBrowserTest {
 
     var _ = server.stopWithoutStackTrace();
     soon().until(() -> browser.text("#connection").startsWith("The server is away."));
+    assertThat(browser.ask("document.body.classList.contains('stale')")).isEqualTo("true");
     server.startAgain();
 
     RawSession after = RawSession.open(server.connect(), "after", 8 * RawSession.PAGE);
@@ -265,18 +267,23 @@ final class TideMapBrowserTest {
 
   @Test
   void map_manyRanges_showsThemAll() {
-    int many = 60;
+    int many = 500;
+    int perRange = 3;
+    ManagedChannel channel = server.connect();
     for (int i = 0; i < many; i++) {
-      RawSession session = RawSession.open(server.connect(), "n" + i, 64 * RawSession.PAGE);
-      var _ = session.use(0, i % 60 + 1);
+      RawSession session = RawSession.open(channel, "n" + i, 64 * RawSession.PAGE);
+      var _ = session.use(0, perRange);
     }
     open();
 
-    soon().until(() -> browser.ask("document.querySelectorAll('.card').length").equals("60"));
+    String all = Integer.toString(many);
+    soon().until(() -> browser.ask("document.querySelectorAll('.card').length").equals(all));
     soon()
         .until(() ->
-            browser.ask("document.querySelectorAll('#sessions tbody tr').length").equals("60"));
-    assertThat(browser.ask("document.body.dataset.used")).isEqualTo(Integer.toString(60 * 61 / 2));
+            browser.ask("document.querySelectorAll('#sessions tbody tr').length").equals(all));
+    assertThat(browser.ask("document.body.dataset.used"))
+        .isEqualTo(Integer.toString(many * perRange));
+    assertThat(browser.text("#map-note")).isEqualTo("500 ranges, 32,000 pages");
     assertNothingComplained();
   }
 
@@ -294,10 +301,10 @@ final class TideMapBrowserTest {
       String reclaimed = Long.toString(MapScene.tide(server, sessions));
       soon().until(() -> browser.ask("document.body.dataset.reclaimed").equals(reclaimed));
     }
-    shoot(folder, "tide-map", 1280, 940, false);
-    shoot(folder, "tide-map-dark", 1280, 940, true);
-    shoot(folder, "tide-map-phone", 390, 844, false);
-    shoot(folder, "tide-map-phone-dark", 390, 844, true);
+    shoot(folder, "tide-map", 1280, 1120, false);
+    shoot(folder, "tide-map-dark", 1280, 1120, true);
+    shoot(folder, "tide-map-phone", 390, 1240, false);
+    shoot(folder, "tide-map-phone-dark", 390, 1240, true);
     browser.screen(1280, 940, false);
     browser.driver().findElement(By.cssSelector(".card")).click();
     soon().until(() -> browser.text("#detail-page").startsWith("Page 0"));

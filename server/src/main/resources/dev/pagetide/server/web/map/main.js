@@ -21,6 +21,8 @@ const STATES = {
 
 /** How often what is read out, and the table, is brought up to date. */
 const TABLE_MILLIS = 500;
+const LONG_TABLE_MILLIS = 2000;
+const LONG_TABLE = 100;
 const SUMMARY_MILLIS = 15000;
 const RECLAIMS_LISTED = 6;
 
@@ -35,6 +37,7 @@ let instance = null;
 let fresh = true;
 let lastReclaimed = null;
 let lastTable = 0;
+let lastStrip = 0;
 let lastSummary = 0;
 let stateShown = 'connecting';
 
@@ -129,9 +132,12 @@ function draw(now) {
   tank.draw(tide.totals);
   cards.draw();
   detail.draw();
-  if (now - lastTable > TABLE_MILLIS) {
+  if (now - lastTable > (tide.ranges.size > LONG_TABLE ? LONG_TABLE_MILLIS : TABLE_MILLIS)) {
     lastTable = now;
     sessions.draw();
+  }
+  if (now - lastStrip > TABLE_MILLIS) {
+    lastStrip = now;
     strip.draw();
     const rates = strip.rates();
     find('rate-allocated').textContent = count(rates.allocated);
@@ -147,6 +153,6 @@ function draw(now) {
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   cards.repaint();
-  lastTable = 0;
+  lastStrip = 0;
 });
 requestAnimationFrame(draw);

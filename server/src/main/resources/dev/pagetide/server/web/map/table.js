@@ -78,7 +78,7 @@ export class Sessions {
       element.append(cell);
       return cell;
     });
-    const row = { element, cells };
+    const row = { element, cells, texts: [] };
     this.#rows.set(range.id, row);
     this.body.append(element);
     return row;
@@ -88,9 +88,10 @@ export class Sessions {
     COLUMNS.forEach((column, i) => {
       const text = column.key === 'name' && !range.name
         ? `range ${range.id}` : column.text(range, this.tide);
-      const cell = row.cells[i];
-      if (cell.textContent !== text) cell.textContent = text;
-      if (column.warn) cell.classList.toggle('warn', column.value(range) > 0);
+      if (row.texts[i] === text) return;
+      row.texts[i] = text;
+      row.cells[i].textContent = text;
+      if (column.warn) row.cells[i].classList.toggle('warn', column.value(range) > 0);
     });
   }
 

@@ -13,9 +13,12 @@ export function size(bytes) {
   return `${value < 10 && unit > 0 ? trimmed(value.toFixed(1)) : Math.round(value)} ${UNITS[unit]}`;
 }
 
+/** Made once: asking each number for its locale string makes one each time. */
+const GROUPED = new Intl.NumberFormat('en');
+
 /** 12345 → "12,345". */
 export function count(number) {
-  return number.toLocaleString('en');
+  return number < 1000 ? String(number) : GROUPED.format(number);
 }
 
 /** 1 → "1 page", 2 → "2 pages". */
