@@ -3,9 +3,12 @@ package dev.pagetide.client.cli;
 import java.io.Console;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param environment the environment's variables
  * @param terminal whether results go to a terminal
  * @param colour whether results may be coloured
+ * @param errTerminal whether standard error is a terminal, where progress may be shown
  */
 public record CommandIo(
     InputStream in,
@@ -26,7 +30,10 @@ public record CommandIo(
     PrintStream err,
     Map<String, String> environment,
     boolean terminal,
-    boolean colour) {
+    boolean colour,
+    boolean errTerminal) {
+
+  private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
 
   /** This process's own. Colour only on a terminal that is not dumb, and not under NO_COLOR. */
   static CommandIo ofProcess() {
@@ -43,7 +50,20 @@ public record CommandIo(
         stream(FileDescriptor.err),
         environment,
         terminal,
-        colour);
+        colour,
+        isTerminal(STANDARD_ERROR));
+  }
+
+  /** Java's console tells of standard input and output only. */
+  private static boolean isTerminal(Path descriptor) {
+    try {
+      String name = Files.readSymbolicLink(descriptor).toString();
+      return name.startsWith("/dev/pts/")
+          || name.startsWith("/dev/tty")
+          || name.equals("/dev/console");
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   private static PrintStream stream(FileDescriptor descriptor) {

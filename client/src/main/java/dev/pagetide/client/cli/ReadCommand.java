@@ -36,9 +36,15 @@ final class ReadCommand extends SessionCommand {
 
   @Override
   void run(PageRange range, CommandIo io) throws IOException {
-    long done = 0;
     // Whole dump lines a piece, whatever the server's limit is.
     int most = Math.max(range.maxDataBytes() / BYTES_A_LINE * BYTES_A_LINE, BYTES_A_LINE);
+    try (Progress progress = Progress.besideOutput(io, "reading", length)) {
+      read(range, io, most, progress);
+    }
+  }
+
+  private void read(PageRange range, CommandIo io, int most, Progress progress) throws IOException {
+    long done = 0;
     do {
       int piece = (int) Math.min(length - done, most);
       byte[] bytes = range.read(offset + done, piece);
@@ -48,6 +54,7 @@ final class ReadCommand extends SessionCommand {
         io.out().write(bytes);
       }
       done += piece;
+      progress.at(done);
     } while (done < length);
   }
 

@@ -177,8 +177,8 @@ final class ReceiveCommand implements Callable<Integer> {
         return; // came while the last one was taken: nobody is told that it was
       }
       io.err().println(line(transaction));
-      try {
-        TransactionBytes.write(transaction.data(), out);
+      try (Progress progress = progress(transaction.sizeBytes())) {
+        TransactionBytes.write(transaction.data(), out, progress);
       } catch (IOException e) {
         end.completeExceptionally(e);
         throw e;
@@ -191,6 +191,13 @@ final class ReceiveCommand implements Callable<Integer> {
         end.complete(null);
       }
     }
+  }
+
+  /** Where the bytes go to a terminal there is no room for it. */
+  private Progress progress(long bytes) {
+    return "-".equals(output)
+        ? Progress.besideOutput(pagetide.io(), "writing", bytes)
+        : Progress.begin(pagetide.io(), "writing", bytes);
   }
 
   /** One line about a transaction: who sent it, and what. */

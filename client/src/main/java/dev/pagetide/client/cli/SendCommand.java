@@ -41,6 +41,9 @@ final class SendCommand implements Callable<Integer> {
   /** Room beside the file's bytes, for the reply's. */
   private static final long REPLY_BYTES = 4L << 20;
 
+  /** How much of a file is read at once. */
+  private static final int PIECE_BYTES = 8 << 20;
+
   @ParentCommand
   @SuppressWarnings("NullAway.Init") // picocli sets it
   private Pagetide pagetide;
@@ -102,7 +105,9 @@ final class SendCommand implements Callable<Integer> {
             client.openSender(
                 SenderOptions.DEFAULT.withSizeBytes(input.sizeBytes() + REPLY_BYTES));
         StagedBuffer staged = sender.stage(input.sizeBytes(), clearOnFree)) {
-      input.readInto(staged.buffer());
+      try (Progress progress = Progress.begin(pagetide.io(), "reading", input.sizeBytes())) {
+        input.readInto(staged.buffer(), progress);
+      }
       if (twoWay) {
         ask(sender, target, Payload.of(staged), options);
       } else {
@@ -141,13 +146,23 @@ final class SendCommand implements Callable<Integer> {
 
   private void ask(Sender sender, Target target, Payload payload, AskOptions options)
       throws IOException {
-    try (Reply reply = sender.ask(target, code, payload, options)) {
-      TransactionBytes.write(reply.data(), pagetide.io().out());
+    CommandIo io = pagetide.io();
+    Reply answer;
+    try (Progress _ = Progress.begin(io, "waiting for the reply", 0)) {
+      answer = sender.ask(target, code, payload, options);
+    }
+    try (Reply reply = answer;
+        Progress progress =
+            Progress.besideOutput(io, "writing the reply", reply.data().byteSize())) {
+      TransactionBytes.write(reply.data(), io.out(), progress);
     }
   }
 
   private void send(Sender sender, Target target, Payload payload) {
-    SendResult result = sender.send(target, code, payload, new SendOptions(clearOnFree));
+    SendResult result;
+    try (Progress _ = Progress.begin(pagetide.io(), "sending", 0)) {
+      result = sender.send(target, code, payload, new SendOptions(clearOnFree));
+    }
     pagetide.io().out().println("sent " + payload.sizeBytes() + " bytes");
     if (result.oneWaySpam()) {
       pagetide
@@ -159,7 +174,10 @@ final class SendCommand implements Callable<Integer> {
 
   private Input open() throws IOException {
     if (file == null) {
-      return new Input(null, ByteBuffer.wrap(pagetide.io().in().readAllBytes()), "standard input");
+      try (Progress _ = Progress.begin(pagetide.io(), "reading standard input", 0)) {
+        byte[] read = pagetide.io().in().readAllBytes();
+        return new Input(null, ByteBuffer.wrap(read), "standard input");
+      }
     }
     try {
       if (!Files.isRegularFile(file) && Files.exists(file)) {
@@ -186,16 +204,21 @@ final class SendCommand implements Callable<Integer> {
       return channel == null ? read.remaining() : channel.size();
     }
 
-    void readInto(ByteBuffer staged) throws IOException {
+    void readInto(ByteBuffer staged, Progress progress) throws IOException {
       if (channel == null) {
         staged.put(read.duplicate());
         return;
       }
       while (staged.hasRemaining()) {
-        if (channel.read(staged) < 0) {
+        ByteBuffer piece =
+            staged.slice(staged.position(), Math.min(staged.remaining(), PIECE_BYTES));
+        int moved = channel.read(piece);
+        if (moved < 0) {
           throw new CommandFailure(
               name + " became shorter by " + staged.remaining() + " bytes while it was read");
         }
+        staged.position(staged.position() + moved);
+        progress.at(staged.position());
       }
     }
 

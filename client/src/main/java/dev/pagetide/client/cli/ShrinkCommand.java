@@ -38,7 +38,10 @@ final class ShrinkCommand extends OperatorCommand {
     if (pages < 0) {
       throw new CommandFailure("COUNT is a number of pages; " + pages + " is negative");
     }
-    ScanResult result = shrinker.scan(pages, rangeId, dryRun);
+    ScanResult result;
+    try (Progress _ = Progress.begin(io, "reclaiming", 0)) {
+      result = shrinker.scan(pages, rangeId, dryRun);
+    }
     io.out()
         .println(
             (dryRun ? "would reclaim " : "reclaimed ")

@@ -12,13 +12,14 @@ final class TransactionBytes {
 
   private TransactionBytes() {}
 
-  /** Writes all of {@code bytes} and flushes. */
-  static void write(MemorySegment bytes, OutputStream out) throws IOException {
+  /** Writes all of {@code bytes} and flushes; tells {@code progress} how far it is. */
+  static void write(MemorySegment bytes, OutputStream out, Progress progress) throws IOException {
     byte[] piece = new byte[(int) Math.min(bytes.byteSize(), PIECE_BYTES)];
     for (long at = 0; at < bytes.byteSize(); at += piece.length) {
       int length = (int) Math.min(bytes.byteSize() - at, piece.length);
       MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, at, piece, 0, length);
       out.write(piece, 0, length);
+      progress.at(at + length);
     }
     out.flush();
   }

@@ -35,15 +35,16 @@ final class UseCommand extends SessionCommand {
 
   @Override
   void run(PageRange range, CommandIo io) {
-    try {
-      FreshPages fresh = range.useRange(pages);
-      int named = pages.stream().mapToInt(PageInterval::pageCount).sum();
-      io.out().println("used " + named + " pages; fresh (zeros now): " + fresh);
+    FreshPages fresh;
+    try (Progress _ = Progress.begin(io, "waiting for memory", 0)) {
+      fresh = range.useRange(pages);
     } catch (PagetideException e) {
       if (e.outcomeUnknown()) {
         throw new CommandFailure(e.getMessage() + "; take all these pages as fresh", e);
       }
       throw e;
     }
+    int named = pages.stream().mapToInt(PageInterval::pageCount).sum();
+    io.out().println("used " + named + " pages; fresh (zeros now): " + fresh);
   }
 }

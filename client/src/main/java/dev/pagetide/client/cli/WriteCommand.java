@@ -30,8 +30,13 @@ final class WriteCommand extends SessionCommand {
 
   @Override
   void run(PageRange range, CommandIo io) throws IOException {
-    byte[] bytes = bytes(range, io);
-    range.write(offset, bytes);
+    byte[] bytes;
+    try (Progress _ = Progress.begin(io, "reading", 0)) {
+      bytes = bytes(range, io);
+    }
+    try (Progress _ = Progress.begin(io, "writing " + Figures.bytes((double) bytes.length), 0)) {
+      range.write(offset, bytes);
+    }
     io.out().println("wrote " + bytes.length + " bytes");
   }
 

@@ -39,6 +39,7 @@ record CommandRun(int status, ByteString bytes, String err) {
             new PrintStream(err, true, StandardCharsets.UTF_8),
             environment,
             false,
+            false,
             false);
     int status = Pagetide.run(io, arguments);
     return new CommandRun(

@@ -40,7 +40,7 @@ public final class DemoCommand implements Callable<Integer> {
     Thread removal = Thread.ofPlatform().unstarted(() -> endAll(directory));
     Runtime.getRuntime().addShutdownHook(removal); // Ctrl-C leaves nothing behind, either
     try {
-      new DemoScript(new Story(io.out(), io.colour()), launcher, directory).play();
+      new DemoScript(io, launcher, directory).play();
       return 0;
     } catch (DemoFailure e) {
       throw new CommandFailure("the demo failed: " + e.getMessage(), e);

@@ -4,6 +4,8 @@ import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.ScanResult;
 import dev.pagetide.client.ShrinkerClient;
+import dev.pagetide.client.cli.CommandIo;
+import dev.pagetide.client.cli.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,12 +34,14 @@ final class DemoScript {
   private static final String RESIDENT_METRIC = "pagetide_resident_bytes";
   private static final String RECLAIMED_METRIC = "pagetide_pages_reclaimed_total";
 
+  private final CommandIo io;
   private final Story story;
   private final Path launcher;
   private final Path directory;
 
-  DemoScript(Story story, Path launcher, Path directory) {
-    this.story = story;
+  DemoScript(CommandIo io, Path launcher, Path directory) {
+    this.io = io;
+    this.story = new Story(io.out(), io.colour());
     this.launcher = launcher;
     this.directory = directory;
   }
@@ -50,7 +54,7 @@ final class DemoScript {
   void play() throws IOException {
     Path sockets = Files.createDirectory(directory.resolve("run"));
     story.step("Start a server, with no configuration.");
-    try (DemoServer server = DemoServer.start(launcher, sockets, directory.resolve("server.log"));
+    try (DemoServer server = startServer(sockets);
         DemoClient alice = DemoClient.start("alice", sockets, directory.resolve("alice.log"));
         DemoClient bob = DemoClient.start("bob", sockets, directory.resolve("bob.log"));
         PagetideClient operator = PagetideClient.connect(sockets)) {
@@ -68,6 +72,12 @@ final class DemoScript {
       stopServer(cast);
     }
     story.end("Done: every check held, and nothing is left running.");
+  }
+
+  private DemoServer startServer(Path sockets) throws IOException {
+    try (Progress _ = Progress.begin(io, "starting", 0)) {
+      return DemoServer.start(launcher, sockets, directory.resolve("server.log"));
+    }
   }
 
   /** Everybody who plays. */

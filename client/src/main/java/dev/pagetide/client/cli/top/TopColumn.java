@@ -1,6 +1,7 @@
 package dev.pagetide.client.cli.top;
 
 import dev.pagetide.client.RangeStatus;
+import dev.pagetide.client.cli.Figures;
 import dev.pagetide.client.cli.TerminalText;
 import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.Transport;

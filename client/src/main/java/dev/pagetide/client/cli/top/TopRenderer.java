@@ -2,6 +2,7 @@ package dev.pagetide.client.cli.top;
 
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.RangeStatus;
+import dev.pagetide.client.cli.Figures;
 import dev.pagetide.client.cli.TerminalText;
 import dev.pagetide.v1.ReclaimTrigger;
 import java.time.Duration;

@@ -1,10 +1,10 @@
-package dev.pagetide.client.cli.top;
+package dev.pagetide.client.cli;
 
 import java.time.Duration;
 import java.util.Locale;
 
 /** Numbers as a narrow column takes them: few characters, rounded down. */
-final class Figures {
+public final class Figures {
   private static final int EXACT_BELOW = 100_000;
   private static final int TENTHS_BELOW = 10;
   private static final String COUNT_UNITS = "kMGTPE";
@@ -15,7 +15,7 @@ final class Figures {
   private Figures() {}
 
   /** {@code 99999}, {@code 100k}, {@code 1.2M}: at most five characters. */
-  static String count(long count) {
+  public static String count(long count) {
     if (count < EXACT_BELOW) {
       return Long.toString(count);
     }
@@ -29,7 +29,7 @@ final class Figures {
   }
 
   /** {@code 512 B}, {@code 4 KiB}, {@code 1.5 GiB}. */
-  static String bytes(double bytes) {
+  public static String bytes(double bytes) {
     double value = bytes;
     int unit = -1;
     while (value >= KIBI && unit < BYTE_UNITS.length() - 1) {
@@ -40,7 +40,7 @@ final class Figures {
   }
 
   /** {@code 3.2s}, {@code 42s}, {@code 5m07s}, {@code 3h05m}, {@code 12d03h}. */
-  static String age(Duration age) {
+  public static String age(Duration age) {
     long seconds = Math.max(0, age.toSeconds());
     if (seconds < TENTHS_BELOW) {
       return seconds + "." + Math.max(0, age.toMillisPart()) / 100 + "s";
@@ -58,7 +58,7 @@ final class Figures {
   }
 
   /** A rate: with a tenth while it is small. */
-  static String rate(double perSecond) {
+  public static String rate(double perSecond) {
     return perSecond < TENTHS_BELOW ? rounded(perSecond) : count((long) perSecond);
   }
 
