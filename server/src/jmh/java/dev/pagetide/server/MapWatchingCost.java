@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * and with one watching while clients change ten ranges ten times a second, the same without the
  * watcher beside it.
  *
- * <p>Sketch: a round reads 512,000 words, 3 ms; the model rests 80 times as long as a round took.
+ * <p>Sketch: a round reads 512,000 words, 6 ms; the model rests 64 times as long as a round took.
  */
 final class MapWatchingCost {
   private static final int RANGES = 500;

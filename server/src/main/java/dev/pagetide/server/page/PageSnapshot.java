@@ -19,6 +19,7 @@ public final class PageSnapshot {
   private int pageCount;
   private long takenNanos;
   private long oldestUsedNanos;
+  private boolean hasAges;
 
   /** A snapshot of nothing yet. */
   public PageSnapshot() {}
@@ -27,9 +28,11 @@ public final class PageSnapshot {
    * Looks at a range, page by page, while others may flip them, as {@link ShrinkablePageRange#look}
    * does. Takes no lock, waits for nobody.
    *
+   * @param ages whether it is asked how long pages have been USED, too, and noted which are not:
+   *     that is as much memory again to go through
    * @return false if the range is closing: then there is nothing to see
    */
-  public boolean take(ShrinkablePageRange range) {
+  public boolean take(ShrinkablePageRange range, boolean ages) {
     if (!range.entries().tryEnter()) {
       return false;
     }
@@ -40,22 +43,29 @@ public final class PageSnapshot {
       }
       // ORDER: the clock is read before any word: see PageStates.look.
       takenNanos = range.shrinker().clock().nanos();
-      oldestUsedNanos = -1;
+      hasAges = ages;
       PageTable table = range.table();
       ResidentPages pages = range.pages();
-      UsedAges ages = range.ages();
       for (int page = 0; page < pageCount; page++) {
-        long word = believed(table.wordAcquire(page), pages.isResident(page));
-        words[page] = word;
-        if (PageWord.state(word) == PageWord.AVAILABLE) {
-          ages.seenAvailable(page, takenNanos);
-        } else if (word == PageWord.USED_WORD) {
-          oldestUsedNanos = Math.max(oldestUsedNanos, ages.atMostNanos(page, takenNanos));
-        }
+        words[page] = believed(table.wordAcquire(page), pages.isResident(page));
+      }
+      if (ages) {
+        askAges(range.ages());
       }
       return true;
     } finally {
       range.entries().leave();
+    }
+  }
+
+  private void askAges(UsedAges ages) {
+    oldestUsedNanos = -1;
+    for (int page = 0; page < pageCount; page++) {
+      if (PageWord.state(words[page]) == PageWord.AVAILABLE) {
+        ages.seenAvailable(page, takenNanos);
+      } else if (words[page] == PageWord.USED_WORD) {
+        oldestUsedNanos = Math.max(oldestUsedNanos, ages.atMostNanos(page, takenNanos));
+      }
     }
   }
 
@@ -83,6 +93,11 @@ public final class PageSnapshot {
   /** When the look began, by the range's clock. */
   public long takenNanos() {
     return takenNanos;
+  }
+
+  /** Whether {@link #oldestUsedNanos} was asked for. */
+  public boolean hasAges() {
+    return hasAges;
   }
 
   /** As {@link RangeLook#oldestUsedNanos}; negative where no page's word says USED. */

@@ -61,31 +61,31 @@ final class PageRuns {
     contradictions = 0;
     long nowTick = (seen.takenNanos() - epochNanos) >> TICK_SHIFT;
     usedSinceTick =
-        seen.oldestUsedNanos() < 0
+        !seen.hasAges() || seen.oldestUsedNanos() < 0
             ? NOT_USED
             : (seen.takenNanos() - seen.oldestUsedNanos() - epochNanos) >> TICK_SHIFT;
     long oldestReclaimed = nowTick - RECLAIMED_TICKS;
     int runStart = 0;
     int runKind = FREE;
     long runTick = 0;
+    long lastWord = 0;
     int pageCount = seen.pageCount();
     for (int page = 0; page < pageCount; page++) {
       long word = seen.word(page);
+      if (word == lastWord) {
+        continue;
+      }
+      lastWord = word;
       int kind = PageWord.state(word);
       long tick = 0;
       if (kind == AVAILABLE) {
-        available++;
-        tick = clamp((PageWord.stampNanos(word) - epochNanos) >> TICK_SHIFT, nowTick);
-      } else if (kind == FREE) {
-        free++;
-        long stamp = PageWord.stampNanos(word);
-        long reclaimed = (stamp - epochNanos) >> TICK_SHIFT;
-        if (stamp != 0 && reclaimed >= oldestReclaimed && reclaimed <= nowTick) {
+        tick = clamp(tickOf(word, epochNanos), nowTick);
+      } else if (kind == FREE && word != 0) {
+        long reclaimed = tickOf(word, epochNanos);
+        if (reclaimed >= oldestReclaimed && reclaimed <= nowTick) {
           kind = RECLAIMED;
           tick = clamp(reclaimed, nowTick);
         }
-      } else if (kind == CONTRADICTION) {
-        contradictions++;
       }
       if (kind != runKind || tick != runTick) {
         put(page - runStart, runKind, runTick);
@@ -97,6 +97,10 @@ final class PageRuns {
     put(pageCount - runStart, runKind, runTick);
   }
 
+  private static long tickOf(long word, long epochNanos) {
+    return (PageWord.stampNanos(word) - epochNanos) >> TICK_SHIFT;
+  }
+
   /** A client may have written a stamp before the server began, or in the future. */
   private static long clamp(long tick, long nowTick) {
     return Math.clamp(tick, 0, Math.max(0, nowTick));
@@ -105,6 +109,12 @@ final class PageRuns {
   private void put(int pages, int kind, long tick) {
     if (pages == 0) {
       return;
+    }
+    switch (kind) {
+      case AVAILABLE -> available += pages;
+      case CONTRADICTION -> contradictions += pages;
+      case FREE, RECLAIMED -> free += pages;
+      default -> {} // USED is what is left
     }
     if (bytes.length - length < MAX_RUN_BYTES) {
       bytes = Arrays.copyOf(bytes, bytes.length * 2);

@@ -29,10 +29,15 @@ final class RangeSketch {
     this.version = version;
   }
 
-  /** Takes over what was seen; tells whether that differs from what is told. */
-  boolean take(PageRuns seen) {
+  /**
+   * Takes over what was seen; tells whether that differs from what is told.
+   *
+   * @param withAges whether it was asked how long pages have been USED; else that stays as it was
+   */
+  boolean take(PageRuns seen, boolean withAges) {
+    long seenUsedSince = withAges ? seen.usedSinceTick() : usedSinceTick;
     long seenStrays = session.range().strays();
-    if (seen.sameAs(runs) && seenStrays == strays && seen.usedSinceTick() == usedSinceTick) {
+    if (seen.sameAs(runs) && seenStrays == strays && seenUsedSince == usedSinceTick) {
       return false;
     }
     runs = seen.toBytes();
@@ -40,7 +45,7 @@ final class RangeSketch {
     used = session.range().pageCount() - seen.free() - seen.available();
     contradictions = seen.contradictions();
     strays = seenStrays;
-    usedSinceTick = seen.usedSinceTick();
+    usedSinceTick = seenUsedSince;
     highWatermark = session.range().highWatermark();
     return true;
   }

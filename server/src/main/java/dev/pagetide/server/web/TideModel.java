@@ -42,7 +42,10 @@ final class TideModel {
   /** Four rounds a second at most. */
   static final long MIN_ROUND_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
-  private static final long REST_FACTOR = 80;
+  private static final long REST_FACTOR = 64;
+
+  /** How often it is asked how long pages have been USED. */
+  private static final int ROUNDS_BETWEEN_AGES = 8;
 
   /** Ranges that are shown page by page: more are no picture, and too much for a browser. */
   static final int MAX_SHOWN = 512;
@@ -180,9 +183,11 @@ final class TideModel {
     Iterator<Session> live = sessions.sessionsAfter(0).iterator();
     for (int shown = 0; shown < MAX_SHOWN && live.hasNext(); ) {
       Session session = live.next();
-      if (pages.take(session.range())) {
+      // Of a range that is new, at once.
+      boolean withAges = round % ROUNDS_BETWEEN_AGES == 0 || !gone.contains(session.rangeId());
+      if (pages.take(session.range(), withAges)) {
         runs.encode(pages, epochNanos);
-        update(session);
+        update(session, withAges);
         gone.remove(session.rangeId());
         shown++;
       }
@@ -202,13 +207,13 @@ final class TideModel {
   }
 
   @GuardedBy("lock")
-  private void update(Session session) {
+  private void update(Session session, boolean withAges) {
     RangeSketch sketch = sketches.get(session.rangeId());
     if (sketch == null) {
       membershipVersion = ++lastVersion;
       sketch = new RangeSketch(session, membershipVersion);
     }
-    if (sketch.take(runs)) {
+    if (sketch.take(runs, withAges)) {
       sketch.changed(++lastVersion);
       sketches.putLast(session.rangeId(), sketch);
     }

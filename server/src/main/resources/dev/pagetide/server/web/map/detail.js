@@ -124,7 +124,7 @@ export class Detail {
       ['USED', count(range.used)],
       ['AVAILABLE', count(range.available)],
       ['FREE', count(free)],
-      ['oldest USED', range.usedSince < 0 ? 'none' : `at most ${age(this.tide.age(range.usedSince, this.tide.now()))}`],
+      ['oldest USED', range.usedSince < 0 || range.used === 0 ? 'none' : `at most ${age(this.tide.age(range.usedSince, this.tide.now()))}`],
       ['highest page ever held', range.high === 0 ? 'none' : count(range.high - 1)],
       ['strays', count(range.strays)],
       ['contradictions', count(range.contradictions)],

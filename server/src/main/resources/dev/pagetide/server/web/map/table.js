@@ -14,7 +14,7 @@ const COLUMNS = [
   { key: 'high', label: 'highest page', number: true, value: r => r.high, text: r => count(r.high) },
   { key: 'strays', label: 'strays', number: true, value: r => r.strays, text: r => count(r.strays), warn: true },
   { key: 'contradictions', label: 'contradictions', number: true, value: r => r.contradictions, text: r => count(r.contradictions), warn: true },
-  { key: 'usedSince', label: 'oldest USED', number: true, value: r => (r.usedSince < 0 ? -1 : -r.usedSince + 1e12), text: (r, t) => (r.usedSince < 0 ? '–' : age(t.age(r.usedSince, t.now()))) },
+  { key: 'usedSince', label: 'oldest USED', number: true, value: r => (r.usedSince < 0 || r.used === 0 ? -1 : -r.usedSince + 1e12), text: (r, t) => (r.usedSince < 0 || r.used === 0 ? '–' : age(t.age(r.usedSince, t.now()))) },
   { key: 'opened', label: 'open for', number: true, value: r => -r.opened, text: r => age(Date.now() - r.opened) },
 ];
 
