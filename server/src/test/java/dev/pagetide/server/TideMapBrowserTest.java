@@ -3,6 +3,8 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.PageWord;
 import dev.pagetide.v1.ScanRequest;
 import io.grpc.ManagedChannel;
 import java.io.InputStream;
@@ -125,6 +127,37 @@ final class TideMapBrowserTest {
     soon().until(() -> browser.ask("window.flashed").equals("true"));
     soon().until(() -> browser.painted(id).equals("........"));
     soon().until(() -> browser.ask("document.querySelector('.reclaiming')").equals("null"));
+  }
+
+  @Test
+  void map_wordsThatAClientForged_countAsTheServerBelieves() throws Exception {
+    RawSession session = RawSession.open(server.connect(), "forger", 6 * RawSession.PAGE);
+    long id = session.opened().getRangeId();
+    assertThat(session.use(0, 4)).hasSize(1);
+    try (MappedRange client = new MappedRange(server, id)) {
+      PageTable words = client.table();
+      assertThat(words.casWord(0, PageWord.USED_WORD, PageWord.available(PageWord.MAX_STAMP)))
+          .as("stopped in 146 years")
+          .isTrue();
+      assertThat(words.casWord(1, PageWord.USED_WORD, PageWord.available(1)))
+          .as("stopped before the server was there")
+          .isTrue();
+      assertThat(words.casWord(2, PageWord.USED_WORD, 3)).as("no state").isTrue();
+      assertThat(words.casWord(4, 0, PageWord.USED_WORD)).as("without memory").isTrue();
+      open();
+
+      // The third has the contradiction's colour.
+      soon().untilAsserted(() -> assertThat(browser.painted(id)).isEqualTo("aa?U.."));
+      String card = "document.querySelector('.card')";
+      assertThat(browser.ask(card + ".dataset.used")).isEqualTo("2");
+      assertThat(browser.ask(card + ".dataset.free")).isEqualTo("2");
+      soon()
+          .until(() ->
+              browser
+                  .ask("[...document.querySelectorAll('#sessions .warn')].map(c => c.textContent)")
+                  .equals("1"));
+      assertNothingComplained();
+    }
   }
 
   @Test
