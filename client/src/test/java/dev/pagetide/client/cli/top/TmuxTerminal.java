@@ -13,7 +13,7 @@ import java.util.UUID;
 import java.util.function.Predicate;
 
 /** A real terminal of a size of one's choice, with one command in it: a tmux server of its own. */
-final class TmuxTerminal implements AutoCloseable {
+public final class TmuxTerminal implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Path tmux;
@@ -24,7 +24,7 @@ final class TmuxTerminal implements AutoCloseable {
   }
 
   /** Starts a terminal whose shell runs {@code script}. */
-  static TmuxTerminal start(int columns, int rows, String script) throws IOException {
+  public static TmuxTerminal start(int columns, int rows, String script) throws IOException {
     TmuxTerminal terminal = new TmuxTerminal(Requires.command("tmux", "a terminal to draw on"));
     terminal.tell(
         "new-session", "-d", "-x", Integer.toString(columns), "-y", Integer.toString(rows), script);
@@ -32,27 +32,27 @@ final class TmuxTerminal implements AutoCloseable {
   }
 
   /** What is on the screen: its rows without the spaces at their ends. */
-  List<String> screen() throws IOException {
+  public List<String> screen() throws IOException {
     return tell("capture-pane", "-p").lines().toList();
   }
 
   /** The same with its colours, as escape sequences. */
   List<String> colouredScreen() throws IOException {
-    return tell("capture-pane", "-p", "-e").lines().toList();
+    return tell("capture-pane", "-p", "-e", "-N").lines().toList();
   }
 
   /** Waits until the screen is as it should be; tells it. */
-  List<String> awaitScreen(String what, Predicate<List<String>> wanted) {
+  public List<String> awaitScreen(String what, Predicate<List<String>> wanted) {
     return await(what).atMost(PATIENCE).until(this::screen, wanted);
   }
 
   /** Waits until a line of the screen holds that. */
-  List<String> awaitText(String text) {
+  public List<String> awaitText(String text) {
     return awaitScreen(text, lines -> lines.stream().anyMatch(line -> line.contains(text)));
   }
 
   /** Presses a key, named as tmux names it. */
-  void press(String key) throws IOException {
+  public void press(String key) throws IOException {
     tell("send-keys", key);
   }
 
