@@ -10,13 +10,13 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /** What a test needs of the machine: without it the test is skipped, or fails where none may be. */
-final class Requires {
+public final class Requires {
   private static final Pattern SEPARATOR = Pattern.compile(Pattern.quote(File.pathSeparator));
 
   private Requires() {}
 
   /** Goes on where a command can be found on the PATH only; tells where. */
-  static Path command(String name, String why) {
+  public static Path command(String name, String why) {
     Optional<Path> found =
         SEPARATOR
             .splitAsStream(String.valueOf(System.getenv("PATH")))
@@ -28,7 +28,7 @@ final class Requires {
   }
 
   /** Goes on where what is needed is there only. */
-  static void that(boolean there, String needed) {
+  public static void that(boolean there, String needed) {
     if (there) {
       return;
     }

@@ -76,7 +76,8 @@ final class TopLoop {
 
   private void draw(TopScreen screen, TopRenderer renderer, long now) {
     Size size = screen.size();
-    screen.show(renderer.screen(state, view, size.getColumns(), size.getRows(), now));
+    screen.show(
+        renderer.screen(state, view, size.getColumns(), size.getRows(), now), size.getColumns());
     shownRows = TopRenderer.bodyRows(size.getRows());
   }
 

@@ -11,6 +11,7 @@ import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import org.jline.utils.AttributedString;
 import org.jline.utils.NonBlockingReader;
+import org.jline.utils.ShutdownHooks;
 
 /**
  * The terminal while {@code pagetide top} has it: its alternate screen, without a cursor, without
@@ -29,9 +30,12 @@ final class TopScreen implements AutoCloseable {
   private static final String ENTER = CSI + "?1049h" + CSI + "?25l" + CSI + "?7l" + CSI + "2J";
   private static final String LEAVE = CSI + "0m" + CSI + "?7h" + CSI + "?25h" + CSI + "?1049l";
   private static final String BEGIN_FRAME = CSI + "?2026h" + CSI + "H";
-  private static final String END_FRAME = CSI + "J" + CSI + "?2026l";
+  private static final String END_FRAME = CSI + "?2026l";
   private static final String REST_OF_LINE = CSI + "0m" + CSI + "K";
   private static final int SEQUENCE_MILLIS = 50;
+
+  /** LOCKS: a read without a limit holds a lock that closing the terminal needs. */
+  private static final int WAKE_MILLIS = 500;
 
   private final Terminal terminal;
   private final PrintStream out;
@@ -49,6 +53,8 @@ final class TopScreen implements AutoCloseable {
 
   /** The terminal that standard input and output are. */
   static Terminal terminal() throws IOException {
+    // Else its own hook closes it while we may still draw on it; ours gives it back.
+    System.setProperty(ShutdownHooks.PROP_DISABLE_SHUTDOWN_HOOK, "true");
     return TerminalBuilder.builder().system(true).provider("ffm").dumb(false).build();
   }
 
@@ -88,7 +94,11 @@ final class TopScreen implements AutoCloseable {
     return new Key.Input() {
       @Override
       public int next() throws IOException {
-        return reader.read();
+        int c;
+        do {
+          c = reader.read(WAKE_MILLIS);
+        } while (c == NonBlockingReader.READ_EXPIRED);
+        return c;
       }
 
       @Override
@@ -98,14 +108,22 @@ final class TopScreen implements AutoCloseable {
     };
   }
 
-  /** Shows these lines and nothing else. They must fit. */
-  void show(List<AttributedString> lines) {
+  /**
+   * Shows these lines.
+   *
+   * @param lines as many as there are rows, none wider than {@code width}
+   */
+  void show(List<AttributedString> lines, int width) {
     StringBuilder frame = new StringBuilder(BEGIN_FRAME);
     for (int line = 0; line < lines.size(); line++) {
       if (line > 0) {
         frame.append("\r\n");
       }
-      frame.append(lines.get(line).toAnsi(terminal)).append(REST_OF_LINE);
+      AttributedString text = lines.get(line);
+      frame.append(text.toAnsi(terminal));
+      if (text.columnLength() < width) { // else the cursor is still on its last character
+        frame.append(REST_OF_LINE);
+      }
     }
     write(frame.append(END_FRAME).toString());
   }

@@ -120,7 +120,7 @@ final class TopRendererTest {
   }
 
   @Test
-  void screen_header_tellsTotalsRatesAndTrouble() {
+  void screen_headerWithoutAnswer_tellsTotalsAndTrouble() {
     List<String> lines = screen(crowd(3), BY_RANGE, 100, 24);
 
     assertThat(lines.get(0)).isEqualTo("pagetide top  12:00:02  /run/pt");
@@ -128,8 +128,24 @@ final class TopRendererTest {
     assertThat(lines.get(2)).isEqualTo("Pages      █ used 24 KiB  ▒ available 3.9 MiB");
     assertThat(lines.get(3))
         .isEqualTo("Sessions   4  waiting uses 2  strays 7  contradictions 123k");
-    assertThat(lines.get(4)).isEqualTo("Reclaimed  500k pages/s: memavailable 500k, watermark 3.5");
+    assertThat(lines.get(4))
+        .isEqualTo("Reclaimed  since the server started: memavailable 1M, watermark 7");
     assertThat(lines.get(5)).startsWith("NO ANSWER for 0.0s, trying again: the server \\u{1b}[2J");
+  }
+
+  @Test
+  void screen_headerAfterTwoAnswers_tellsWhatIsReclaimedASecond() {
+    Map<ReclaimTrigger, Long> reclaimed =
+        Map.of(
+            ReclaimTrigger.RECLAIM_TRIGGER_MEMAVAILABLE,
+            1_000_000L,
+            ReclaimTrigger.RECLAIM_TRIGGER_WATERMARK,
+            7L);
+    TopState state = state().answered(snapshot(2, List.of(), reclaimed));
+
+    assertThat(screen(state, BY_RANGE, 100, 24))
+        .contains("Reclaimed  500k pages/s: memavailable 500k, watermark 3.5")
+        .noneMatch(line -> line.contains("NO ANSWER"));
   }
 
   @Test
