@@ -22,6 +22,9 @@ final class HandoffRefusalTest {
   private static final int MAX_HANDOFFS = 8;
   private static final int MAX_OF_A_UID = 2;
 
+  /** Fewer than the server has open, and as many as it polls at once: more it may not. */
+  private static final int FEW_FILES = 8;
+
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
@@ -240,7 +243,7 @@ final class HandoffRefusalTest {
     Requires.command("prlimit", "the server's limit is lowered while it runs");
     RawHandoff.fetch(server, session.token()).close();
     Awaitility.await().until(() -> server.descriptors("socket:") == sockets);
-    setMaxOpenFiles(1);
+    setMaxOpenFiles(FEW_FILES);
     try (RawHandoff connection = RawHandoff.connect(server)) {
       connection.send(session.token() + "\n");
       setMaxOpenFiles(4096);
