@@ -5,22 +5,28 @@ import static org.awaitility.Awaitility.await;
 import dev.pagetide.client.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** A real terminal of a size of one's choice, with one command in it: a tmux server of its own. */
 public final class TmuxTerminal implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Path tmux;
+  private final Path folder;
   private final String socket = "pagetide-" + UUID.randomUUID();
 
-  private TmuxTerminal(Path tmux) {
+  private TmuxTerminal(Path tmux) throws IOException {
     this.tmux = tmux;
+    // tmux leaves its socket behind; and its path has at most 107 bytes.
+    this.folder = Files.createTempDirectory(Path.of("/tmp"), "pt-tmux-");
   }
 
   /** Starts a terminal whose shell runs {@code script}. */
@@ -71,6 +77,7 @@ public final class TmuxTerminal implements AutoCloseable {
     line.addAll(List.of(command));
     ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);
     builder.environment().put("LC_ALL", "C.UTF-8");
+    builder.environment().put("TMUX_TMPDIR", folder.toString());
     builder.environment().remove("TMUX");
     builder.environment().remove("NO_COLOR");
     Process process = builder.start();
@@ -84,6 +91,14 @@ public final class TmuxTerminal implements AutoCloseable {
   /** Ends the terminal and what runs in it. */
   @Override
   public void close() throws IOException {
-    tell("kill-server");
+    try {
+      tell("kill-server");
+    } finally {
+      try (Stream<Path> paths = Files.walk(folder)) {
+        for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+          Files.deleteIfExists(path);
+        }
+      }
+    }
   }
 }
