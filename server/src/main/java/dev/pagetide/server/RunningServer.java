@@ -21,6 +21,7 @@ import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.pressure.BackgroundReclaim;
 import dev.pagetide.server.pressure.CgroupEdge;
 import dev.pagetide.server.pressure.CgroupMemory;
+import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.pressure.PressureMonitor;
 import dev.pagetide.server.pressure.PressureObserver;
@@ -32,7 +33,6 @@ import dev.pagetide.server.rpc.RequestLimits;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.web.HttpFront;
-import dev.pagetide.server.web.PressureLevels;
 import dev.pagetide.server.web.TideMap;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -241,7 +241,7 @@ final class RunningServer implements AutoCloseable {
       PrometheusMeterRegistry registry,
       PressureLevels levels)
       throws StartupException {
-    PressureMeters meters = new PressureMeters(registry);
+    PressureMeters meters = new PressureMeters(registry, levels);
     PressureTerms terms =
         new PressureTerms(
             HOST_ROOT,

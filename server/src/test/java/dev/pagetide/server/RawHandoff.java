@@ -67,7 +67,9 @@ public final class RawHandoff implements AutoCloseable {
   private static final MethodHandle SHUTDOWN = bind("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle CLOSE = bind("close", JAVA_INT, JAVA_INT);
 
-  private final Arena arena = Arena.ofShared();
+  /** Not closed: another thread may close the connection while a send is about to return. */
+  private final Arena arena = Arena.ofAuto();
+
   private final MemorySegment captured = arena.allocate(Linker.Option.captureStateLayout());
   private final int socket;
 
@@ -222,7 +224,6 @@ public final class RawHandoff implements AutoCloseable {
   @Override
   public void close() throws IOException {
     closeDescriptor(socket);
-    arena.close();
   }
 
   /** Closes a descriptor that was received. */

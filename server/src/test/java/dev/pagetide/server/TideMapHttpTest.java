@@ -184,10 +184,10 @@ final class TideMapHttpTest {
       // 5 pages of kind 2 and 3 of kind 0: 5 << 3 | 2, 3 << 3.
       assertThat(visitor.next("data: "))
           .contains(
-              "\"name\":\"quoted \\\"\\u003cname>\\\\\"",
+              "\"name\":\"quoted \\\"\\u003cname\\u003e\\\\\"",
               "\"pages\":8",
               "\"used\":5",
-              "\"runs\":\"Khg=\"");
+              "\"runs\":\"Khg\"");
       assertThat(visitor.next("data: ")).as("nothing changed").contains("\"ranges\":[]");
 
       session.cancel();

@@ -2,8 +2,6 @@ package dev.pagetide.client.cli;
 
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.ShrinkerClient;
-import dev.pagetide.v1.ReclaimTrigger;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -11,7 +9,6 @@ import picocli.CommandLine.Option;
 /** {@code pagetide count}: how many pages a scan could reclaim. */
 @Command(name = "count", description = "Count the AVAILABLE pages: what shrink could reclaim.")
 final class CountCommand extends OperatorCommand {
-  private static final String TRIGGER_PREFIX = "RECLAIM_TRIGGER_";
 
   @Option(
       names = "--range",
@@ -45,11 +42,10 @@ final class CountCommand extends OperatorCommand {
           .forEach(reclaimed ->
               io.out()
                   .println(
-                      "reclaimed " + reclaimed.getValue() + " for " + name(reclaimed.getKey())));
+                      "reclaimed "
+                          + reclaimed.getValue()
+                          + " for "
+                          + RangeTexts.trigger(reclaimed.getKey())));
     }
-  }
-
-  private static String name(ReclaimTrigger trigger) {
-    return trigger.name().replace(TRIGGER_PREFIX, "").toLowerCase(Locale.ROOT);
   }
 }

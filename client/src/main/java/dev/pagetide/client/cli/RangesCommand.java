@@ -2,7 +2,6 @@ package dev.pagetide.client.cli;
 
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.ShrinkerClient;
-import dev.pagetide.v1.Transport;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,11 +69,10 @@ final class RangesCommand extends OperatorCommand {
   }
 
   private static List<String> row(RangeStatus range) {
-    boolean local = range.transport() != Transport.TRANSPORT_TCP;
     return List.of(
         Long.toUnsignedString(range.rangeId()),
-        range.pid() == 0 ? "?" : Integer.toString(range.pid()),
-        local ? Long.toString(range.uid()) : "tcp",
+        RangeTexts.pid(range),
+        RangeTexts.uid(range),
         Integer.toString(range.freePages()),
         Integer.toString(range.availablePages()),
         Integer.toString(range.usedPages()),

@@ -6,6 +6,7 @@ import static dev.pagetide.server.metrics.MeterTags.tag;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
+import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.pressure.PressureObserver;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -39,17 +40,19 @@ public final class PressureMeters implements PressureObserver {
   private record Outcome(ReclaimTrigger trigger, Action action) {}
 
   private final MeterRegistry registry;
-  private final Map<PressureKind, PressureLevel> levels = new ConcurrentHashMap<>();
   private final Map<PressureKind, Counter> failures = new EnumMap<>(PressureKind.class);
   private final Map<Outcome, Counter> decisions;
   private final Map<Outcome, Counter> pages;
 
-  /** Registers what is reported by the monitor; {@link #bind} adds what the host has. */
-  public PressureMeters(MeterRegistry registry) {
+  /**
+   * Registers what is reported by the monitor; {@link #bind} adds what the host has.
+   *
+   * @param levels told by the monitor, too
+   */
+  public PressureMeters(MeterRegistry registry, PressureLevels levels) {
     this.registry = registry;
     for (PressureKind source : PressureKind.values()) {
-      levels.put(source, PressureLevel.NONE);
-      Gauge.builder("pagetide.pressure.level", this, meters -> meters.levelOf(source))
+      Gauge.builder("pagetide.pressure.level", levels, l -> l.of(source).number())
           .description(
               "How hard the host presses, by source: 0 not at all, 1 low, 2 medium, 3 critical.")
           .tag("source", tag(source))
@@ -104,10 +107,6 @@ public final class PressureMeters implements PressureObserver {
     }
   }
 
-  private int levelOf(PressureKind source) {
-    return levels.getOrDefault(source, PressureLevel.NONE).number();
-  }
-
   @Override
   public void decided(
       ReclaimTrigger trigger, PressureLevel level, long wanted, long reclaimed, boolean dryRun) {
@@ -124,7 +123,7 @@ public final class PressureMeters implements PressureObserver {
 
   @Override
   public void levelChanged(PressureKind source, PressureLevel level) {
-    levels.put(source, level);
+    // The gauges read the levels.
   }
 
   @Override

@@ -1,7 +1,9 @@
 package dev.pagetide.server.web;
 
+import com.google.gson.stream.JsonWriter;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
+import java.io.IOException;
 import java.util.Base64;
 
 /**
@@ -71,38 +73,30 @@ final class RangeSketch {
     return used;
   }
 
-  int contradictions() {
-    return contradictions;
-  }
-
-  long strays() {
-    return strays;
-  }
-
   int pageCount() {
     return session.range().pageCount();
   }
 
   /** Tells it to somebody who knows everything up to a version. */
-  void tell(Json json, long knownVersion) {
-    json.object().field("id", session.rangeId());
+  void tell(JsonWriter json, long knownVersion) throws IOException {
+    json.beginObject().name("id").value(session.rangeId());
     if (knownVersion < bornVersion) {
       Peer peer = session.peer();
-      json.field("name", session.name())
-          .field("pid", peer.pid())
-          .field("uid", peer.uid())
-          .field("mode", session.range().mode().name())
-          .field("transport", peer.transport().name())
-          .field("opened", session.openTime().toEpochMilli())
-          .field("pages", session.range().pageCount());
+      json.name("name").value(session.name());
+      json.name("pid").value(peer.pid());
+      json.name("uid").value(peer.uid());
+      json.name("mode").value(session.range().mode().name());
+      json.name("transport").value(peer.transport().name());
+      json.name("opened").value(session.openTime().toEpochMilli());
+      json.name("pages").value(session.range().pageCount());
     }
-    json.field("available", available)
-        .field("used", used)
-        .field("contradictions", contradictions)
-        .field("strays", strays)
-        .field("high", highWatermark)
-        .field("usedSince", usedSinceTick)
-        .field("runs", Base64.getEncoder().encodeToString(runs))
-        .endObject();
+    json.name("available").value(available);
+    json.name("used").value(used);
+    json.name("contradictions").value(contradictions);
+    json.name("strays").value(strays);
+    json.name("high").value(highWatermark);
+    json.name("usedSince").value(usedSinceTick);
+    json.name("runs").value(Base64.getEncoder().withoutPadding().encodeToString(runs));
+    json.endObject();
   }
 }

@@ -1,12 +1,15 @@
 package dev.pagetide.server.web;
 
+import com.google.gson.stream.JsonWriter;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;
+import java.io.StringWriter;
 import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
 import org.jspecify.annotations.Nullable;
@@ -150,13 +153,18 @@ public final class TideMap {
     }
   }
 
-  private String hello() {
-    return new Json()
-        .object()
-        .field("instance", Long.toHexString(serverInstance))
-        .field("pageSize", pageSize)
-        .field("maxShown", TideModel.MAX_SHOWN)
-        .endObject()
-        .toString();
+  private String hello() throws IOException {
+    StringWriter text = new StringWriter();
+    try (JsonWriter json = new JsonWriter(text)) {
+      json.beginObject()
+          .name("instance")
+          .value(Long.toHexString(serverInstance))
+          .name("pageSize")
+          .value(pageSize)
+          .name("maxShown")
+          .value(TideModel.MAX_SHOWN)
+          .endObject();
+    }
+    return text.toString();
   }
 }

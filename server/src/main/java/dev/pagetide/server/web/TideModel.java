@@ -1,20 +1,27 @@
 package dev.pagetide.server.web;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import com.google.gson.stream.JsonWriter;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageSnapshot;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.pressure.PressureKind;
+import dev.pagetide.server.pressure.PressureLevel;
+import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import java.io.IOException;
+import java.io.StringWriter;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -129,7 +136,7 @@ final class TideModel {
     }
 
     /** Waits for the next round, and tells what it changed: one JSON object, without line ends. */
-    String next() throws InterruptedException {
+    String next() throws IOException, InterruptedException {
       lock.lockInterruptibly();
       try {
         while (knownRound == round) {
@@ -220,15 +227,29 @@ final class TideModel {
   }
 
   @GuardedBy("lock")
-  private String frame(Place place) {
-    Json json = new Json().object();
-    json.field("now", TimeUnit.NANOSECONDS.toMillis(clock.nanos() - epochNanos));
-    tellTotals(json);
-    if (membershipVersion > place.knownVersion) {
-      json.array("live");
-      sketches.keySet().stream().sorted().forEach(json::value);
-      json.endArray();
+  private String frame(Place place) throws IOException {
+    StringWriter text = new StringWriter();
+    try (JsonWriter json = new JsonWriter(text)) {
+      json.setHtmlSafe(true); // of names: should a frame ever be shown as it is
+      json.beginObject();
+      json.name("now").value(TimeUnit.NANOSECONDS.toMillis(clock.nanos() - epochNanos));
+      tellTotals(json);
+      if (membershipVersion > place.knownVersion) {
+        json.name("live").beginArray();
+        for (long id : sketches.keySet().stream().sorted().toList()) {
+          json.value(id);
+        }
+        json.endArray();
+      }
+      boolean more = tellChanged(json, place, text.getBuffer());
+      json.name("more").value(more).endObject();
     }
+    return text.toString();
+  }
+
+  /** Tells what changed, as much as fits into {@code text}; whether there is more. */
+  @GuardedBy("lock")
+  private boolean tellChanged(JsonWriter json, Place place, CharSequence text) throws IOException {
     Deque<RangeSketch> changed = new ArrayDeque<>();
     for (RangeSketch sketch : sketches.sequencedValues().reversed()) {
       if (sketch.version() <= place.knownVersion) {
@@ -236,19 +257,20 @@ final class TideModel {
       }
       changed.push(sketch);
     }
-    json.array("ranges");
+    json.name("ranges").beginArray();
     long told = place.knownVersion;
-    while (!changed.isEmpty() && json.length() < FRAME_CHARS) {
+    while (!changed.isEmpty() && text.length() < FRAME_CHARS) {
       RangeSketch sketch = changed.pop();
       sketch.tell(json, place.knownVersion);
       told = sketch.version();
     }
+    json.endArray();
     place.knownVersion = changed.isEmpty() ? lastVersion : told;
-    return json.endArray().field("more", !changed.isEmpty()).endObject().toString();
+    return !changed.isEmpty();
   }
 
   @GuardedBy("lock")
-  private void tellTotals(Json json) {
+  private void tellTotals(JsonWriter json) throws IOException {
     long available = 0;
     long used = 0;
     long pageCount = 0;
@@ -258,33 +280,33 @@ final class TideModel {
       pageCount += sketch.pageCount();
     }
     PageCounters counters = shrinker.counters();
-    json.object("totals")
-        .field("sessions", sessions.size())
-        .field("shown", sketches.size())
-        .field("pages", pageCount)
-        .field("available", available)
-        .field("used", used)
-        .field("resident", budget.chargedPages())
-        .field("budget", budget.limitPages())
-        .field("low", shrinker.terms().lowWatermarkPages())
-        .field("high", shrinker.terms().highWatermarkPages())
-        .field("waiting", shrinker.waitingLine().size())
-        .field("allocated", counters.allocated())
-        .field("closed", counters.closed())
-        .field("strays", counters.strays())
-        .object("reclaimed");
+    json.name("totals").beginObject();
+    json.name("sessions").value(sessions.size());
+    json.name("shown").value(sketches.size());
+    json.name("pages").value(pageCount);
+    json.name("available").value(available);
+    json.name("used").value(used);
+    json.name("resident").value(budget.chargedPages());
+    json.name("budget").value(budget.limitPages());
+    json.name("low").value(shrinker.terms().lowWatermarkPages());
+    json.name("high").value(shrinker.terms().highWatermarkPages());
+    json.name("waiting").value(shrinker.waitingLine().size());
+    json.name("allocated").value(counters.allocated());
+    json.name("closed").value(counters.closed());
+    json.name("strays").value(counters.strays());
+    json.name("reclaimed").beginObject();
     for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
       if (counters.reclaimed(trigger) > 0) {
-        json.field(trigger.name().toLowerCase(Locale.ROOT), counters.reclaimed(trigger));
+        json.name(trigger.name().toLowerCase(Locale.ROOT)).value(counters.reclaimed(trigger));
       }
     }
     json.endObject();
     if (pressure != null) {
-      json.object("pressure");
-      pressure
-          .now()
-          .forEach((source, level) ->
-              json.field(source.name().toLowerCase(Locale.ROOT), level.number()));
+      json.name("pressure").beginObject();
+      for (Map.Entry<PressureKind, PressureLevel> source : pressure.now().entrySet()) {
+        json.name(source.getKey().name().toLowerCase(Locale.ROOT));
+        json.value(source.getValue().number());
+      }
       json.endObject();
     }
     json.endObject();

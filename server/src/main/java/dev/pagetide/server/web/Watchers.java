@@ -57,7 +57,7 @@ final class Watchers {
 
     private void send(OutputStream out, String event) throws IOException {
       sendingSince = Math.max(1, clock.nanos());
-      out.write(event.getBytes(StandardCharsets.US_ASCII));
+      out.write(event.getBytes(StandardCharsets.UTF_8));
       out.flush();
       sendingSince = 0;
     }

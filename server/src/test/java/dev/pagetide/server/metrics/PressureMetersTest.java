@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
+import dev.pagetide.server.pressure.PressureLevels;
+import dev.pagetide.server.pressure.PressureObserver;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.util.EnumSet;
@@ -12,14 +14,15 @@ import org.junit.jupiter.api.Test;
 
 final class PressureMetersTest {
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
-  private final PressureMeters meters = new PressureMeters(registry);
+  private final PressureLevels levels = new PressureLevels();
+  private final PressureMeters meters = new PressureMeters(registry, levels);
 
   @Test
   void levelChanged_eachLevel_isItsNumber() {
     assertThat(gauge("pagetide.pressure.level", "psi")).isZero();
     int number = 0;
     for (PressureLevel level : PressureLevel.values()) {
-      meters.levelChanged(PressureKind.PSI, level);
+      PressureObserver.both(levels, meters).levelChanged(PressureKind.PSI, level);
 
       assertThat(gauge("pagetide.pressure.level", "psi")).isEqualTo(number++);
       assertThat(gauge("pagetide.pressure.level", "cgroup")).isZero();

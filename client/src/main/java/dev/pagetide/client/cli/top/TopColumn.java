@@ -2,9 +2,9 @@ package dev.pagetide.client.cli.top;
 
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.cli.Figures;
+import dev.pagetide.client.cli.RangeTexts;
 import dev.pagetide.client.cli.TerminalText;
 import dev.pagetide.v1.RangeMode;
-import dev.pagetide.v1.Transport;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -119,8 +119,8 @@ enum TopColumn {
   String text(RangeStatus range, TopSnapshot snapshot) {
     return switch (this) {
       case RANGE -> Long.toUnsignedString(range.rangeId());
-      case PID -> range.pid() == 0 ? "?" : Integer.toString(range.pid());
-      case UID -> isTcp(range) ? "tcp" : Long.toString(range.uid());
+      case PID -> RangeTexts.pid(range);
+      case UID -> RangeTexts.uid(range);
       case MODE -> mode(range.mode());
       case SIZE -> Figures.bytes((double) pages(range) * snapshot.memory().pageSize());
       case FREE -> Figures.count(range.freePages());
@@ -134,10 +134,6 @@ enum TopColumn {
       case OPEN -> Figures.age(Duration.between(range.openTime(), snapshot.at()));
       case NAME -> TerminalText.escape(range.name());
     };
-  }
-
-  static boolean isTcp(RangeStatus range) {
-    return range.transport() == Transport.TRANSPORT_TCP;
   }
 
   /** {@code pages} or {@code buffers}. */

@@ -1,109 +1,95 @@
 package dev.pagetide.client.cli.top;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.RangeStatus;
-import dev.pagetide.v1.Transport;
+import dev.pagetide.client.cli.RangeTexts;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the server said as one line of JSON; {@code pagetide top --help} tells the fields. All of it
  * is printable ASCII: whatever else a name holds is escaped.
  */
 final class TopJson {
-  private static final int FIRST_PRINTABLE = 0x20;
   private static final int LAST_PRINTABLE = 0x7e;
+  private static final int NANO_DIGITS = 9;
 
   private TopJson() {}
 
   /** An answer. */
   static String answer(TopSnapshot snapshot) {
     MemoryStatus memory = snapshot.memory();
-    return "{"
-        + String.join(
-            ",",
-            List.of(
-                field("time", text(snapshot.at().toString())),
-                field("page_size", memory.pageSize()),
-                field("resident_pages", memory.residentPages()),
-                field("budget_pages", memory.budgetPages()),
-                field("available_pages", memory.availablePages()),
-                field("waiting", memory.waiting()),
-                field("sessions", snapshot.ranges().size()),
-                field("reclaimed_pages", reclaimed(memory)),
-                field(
-                    "ranges",
-                    snapshot.ranges().stream()
-                        .map(TopJson::range)
-                        .collect(Collectors.joining(",", "[", "]")))))
-        + "}";
+    JsonObject answer = new JsonObject();
+    answer.addProperty("time", snapshot.at().toString());
+    answer.addProperty("page_size", memory.pageSize());
+    answer.addProperty("resident_pages", memory.residentPages());
+    answer.addProperty("budget_pages", memory.budgetPages());
+    answer.addProperty("available_pages", memory.availablePages());
+    answer.addProperty("waiting", memory.waiting());
+    answer.addProperty("sessions", snapshot.ranges().size());
+    JsonObject reclaimed = new JsonObject();
+    memory.reclaimedPages().entrySet().stream()
+        .sorted(Map.Entry.comparingByKey())
+        .forEach(
+            count -> reclaimed.addProperty(RangeTexts.trigger(count.getKey()), count.getValue()));
+    answer.add("reclaimed_pages", reclaimed);
+    JsonArray ranges = new JsonArray();
+    snapshot.ranges().forEach(range -> ranges.add(range(range)));
+    answer.add("ranges", ranges);
+    return line(answer);
   }
 
   /** Why there is none. */
   static String failure(Instant at, String sentence) {
-    return "{" + field("time", text(at.toString())) + "," + field("error", text(sentence)) + "}";
+    JsonObject failure = new JsonObject();
+    failure.addProperty("time", at.toString());
+    failure.addProperty("error", sentence);
+    return line(failure);
   }
 
-  private static String reclaimed(MemoryStatus memory) {
-    return memory.reclaimedPages().entrySet().stream()
-        .sorted(Map.Entry.comparingByKey())
-        .map(count -> field(TopRenderer.trigger(count.getKey()), count.getValue()))
-        .collect(Collectors.joining(",", "{", "}"));
+  private static JsonObject range(RangeStatus range) {
+    boolean tcp = RangeTexts.isTcp(range);
+    JsonObject json = new JsonObject();
+    json.addProperty("range_id", new BigInteger(Long.toUnsignedString(range.rangeId())));
+    json.addProperty("name", range.name());
+    json.addProperty("pid", range.pid() == 0 ? null : range.pid());
+    json.addProperty("uid", tcp ? null : range.uid());
+    json.addProperty("transport", tcp ? "tcp" : "unix");
+    json.addProperty("mode", TopColumn.mode(range.mode()));
+    json.addProperty("open_time", range.openTime().toString());
+    json.addProperty("free_pages", range.freePages());
+    json.addProperty("available_pages", range.availablePages());
+    json.addProperty("used_pages", range.usedPages());
+    json.addProperty("high_watermark", range.highWatermark());
+    json.addProperty("strays", range.strays());
+    json.addProperty("contradictions", range.contradictions());
+    json.addProperty("oldest_used_seconds", seconds(range.oldestUsed().orElse(null)));
+    return json;
   }
 
-  private static String range(RangeStatus range) {
-    boolean local = range.transport() == Transport.TRANSPORT_UNIX;
-    return "{"
-        + String.join(
-            ",",
-            List.of(
-                field("range_id", Long.toUnsignedString(range.rangeId())),
-                field("name", text(range.name())),
-                field("pid", range.pid() == 0 ? "null" : Integer.toString(range.pid())),
-                field("uid", local ? Long.toString(range.uid()) : "null"),
-                field("transport", text(local ? "unix" : "tcp")),
-                field("mode", text(TopColumn.mode(range.mode()))),
-                field("open_time", text(range.openTime().toString())),
-                field("free_pages", range.freePages()),
-                field("available_pages", range.availablePages()),
-                field("used_pages", range.usedPages()),
-                field("high_watermark", range.highWatermark()),
-                field("strays", range.strays()),
-                field("contradictions", range.contradictions()),
-                field(
-                    "oldest_used_seconds",
-                    range.oldestUsed().map(TopJson::seconds).orElse("null"))))
-        + "}";
+  private static @Nullable BigDecimal seconds(@Nullable Duration time) {
+    return time == null
+        ? null
+        : BigDecimal.valueOf(time.getSeconds())
+            .add(BigDecimal.valueOf(time.getNano(), NANO_DIGITS));
   }
 
-  private static String seconds(Duration time) {
-    return "%d.%09d".formatted(time.getSeconds(), time.getNano());
-  }
-
-  private static String field(String name, long value) {
-    return field(name, Long.toString(value));
-  }
-
-  private static String field(String name, String json) {
-    return "\"" + name + "\":" + json;
-  }
-
-  /** A JSON string. */
-  static String text(String text) {
-    StringBuilder json = new StringBuilder("\"");
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (c == '"' || c == '\\') {
-        json.append('\\').append(c);
-      } else if (c >= FIRST_PRINTABLE && c <= LAST_PRINTABLE) {
-        json.append(c);
+  /** In JSON what is not ASCII stands in strings only, where its escape means the same. */
+  private static String line(JsonObject json) {
+    StringBuilder line = new StringBuilder();
+    for (char c : json.toString().toCharArray()) {
+      if (c <= LAST_PRINTABLE) {
+        line.append(c);
       } else {
-        json.append("\\u%04x".formatted((int) c));
+        line.append("\\u%04x".formatted((int) c));
       }
     }
-    return json.append('"').toString();
+    return line.toString();
   }
 }

@@ -3,6 +3,7 @@ package dev.pagetide.client.cli.top;
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.cli.Figures;
+import dev.pagetide.client.cli.RangeTexts;
 import dev.pagetide.client.cli.TerminalText;
 import dev.pagetide.v1.ReclaimTrigger;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jline.utils.AttributedString;
 import org.jline.utils.AttributedStringBuilder;
@@ -36,7 +38,6 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
   private static final int FOOTER_LINES = 1;
   private static final int NARROWEST_BAR = 10;
   private static final int WIDEST_BAR = 100;
-  private static final String TRIGGER_PREFIX = "RECLAIM_TRIGGER_";
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT);
 
@@ -217,20 +218,15 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
   }
 
   private static <N extends Number & Comparable<N>> String byTrigger(
-      Map<ReclaimTrigger, N> pages, java.util.function.Function<N, String> figure) {
+      Map<ReclaimTrigger, N> pages, Function<N, String> figure) {
     return pages.isEmpty()
         ? "nothing"
         : pages.entrySet().stream()
             .sorted(
                 Map.Entry.<ReclaimTrigger, N>comparingByValue(Comparator.reverseOrder())
                     .thenComparing(Map.Entry.comparingByKey()))
-            .map(e -> trigger(e.getKey()) + " " + figure.apply(e.getValue()))
+            .map(e -> RangeTexts.trigger(e.getKey()) + " " + figure.apply(e.getValue()))
             .collect(Collectors.joining(", "));
-  }
-
-  /** A trigger's name in lower case. */
-  static String trigger(ReclaimTrigger trigger) {
-    return trigger.name().replace(TRIGGER_PREFIX, "").toLowerCase(Locale.ROOT);
   }
 
   private AttributedString trouble(TopState state, long nowNanos) {

@@ -149,7 +149,10 @@ final class TopTerminalTest {
     assertThat(small.get(6)).contains("STRAY CONTR OLDEST", "USED▾");
     assertThat(names(small, 3))
         .satisfiesExactly(
-            name -> assertThat(name).startsWith("evil\\u").endsWith("…"),
+            name -> {
+              assertThat(name).startsWith("evil\\u").endsWith("…");
+              assertThat(HOSTILE_SHOWN).startsWith(name.substring(0, name.length() - 1));
+            },
             name -> assertThat(name).isEqualTo("alpha"),
             name -> assertThat(name).isEqualTo("inbox"));
     assertThat(terminal.modes()).isEqualTo("010");

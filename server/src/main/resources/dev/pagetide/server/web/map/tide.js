@@ -21,11 +21,6 @@ export const RECLAIM_SHOWN_MILLIS = 1600;
 
 export class Tide {
   constructor() {
-    this.forget();
-  }
-
-  /** Begins anew, as after a connection. */
-  forget() {
     this.ranges = new Map();
     this.totals = null;
     this.offset = 0;

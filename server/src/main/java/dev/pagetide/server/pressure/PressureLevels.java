@@ -1,9 +1,6 @@
-package dev.pagetide.server.web;
+package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
-import dev.pagetide.server.pressure.PressureKind;
-import dev.pagetide.server.pressure.PressureLevel;
-import dev.pagetide.server.pressure.PressureObserver;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -15,8 +12,13 @@ public final class PressureLevels implements PressureObserver {
   /** Levels of no source yet. */
   public PressureLevels() {}
 
+  /** The level of one source; none where it was not heard of. */
+  public PressureLevel of(PressureKind source) {
+    return levels.getOrDefault(source, PressureLevel.NONE);
+  }
+
   /** The levels of the sources that were heard of. */
-  Map<PressureKind, PressureLevel> now() {
+  public Map<PressureKind, PressureLevel> now() {
     Map<PressureKind, PressureLevel> copy = new EnumMap<>(PressureKind.class);
     copy.putAll(levels);
     return copy;
