@@ -11,14 +11,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What a range reports as fresh, above all after a use that was never answered. */
 final class FreshnessTest {
 
-  private final FakeServer server = new FakeServer();
+  @AutoClose private final FakeServer server = new FakeServer();
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // opened before each test
   private PagetideClient client;
 

@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,7 @@ final class MappedBuffersTest {
 
   @TempDir Path temporary = Path.of("");
 
-  private final FakeExchange server = new FakeExchange();
+  @AutoClose private final FakeExchange server = new FakeExchange();
   private final ManagedChannel channel = server.channel();
 
   @AfterEach

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pagetide.shm.HandoffStatus;
 import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.SharedFile;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The Python example, a process that shares no code with the server, against a real server and
  * against one that breaks its promises.
  */
+@Tag(Requires.TAG)
 final class PythonExampleTest {
 
   private static final String PYTHON = "/usr/bin/python3";

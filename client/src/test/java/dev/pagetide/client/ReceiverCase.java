@@ -12,14 +12,15 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 
 /** A receiver of a {@link FakeExchange}; its range is not mapped. */
 abstract class ReceiverCase {
 
   static final String TEXT = "twelve bytes";
 
-  final FakeExchange server = new FakeExchange();
-  final PagetideClient client = server.client();
+  @AutoClose final FakeExchange server = new FakeExchange();
+  @AutoClose final PagetideClient client = server.client();
   final List<Throwable> errors = new CopyOnWriteArrayList<>();
 
   @AfterEach

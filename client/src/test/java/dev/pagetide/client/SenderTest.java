@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 /** What a sender asks for, and what becomes of its futures; the range is not mapped here. */
@@ -28,8 +29,8 @@ final class SenderTest {
 
   private static final Target STORE = Target.of("store", 1001);
 
-  private final FakeExchange server = new FakeExchange();
-  private final PagetideClient client = server.client();
+  @AutoClose private final FakeExchange server = new FakeExchange();
+  @AutoClose private final PagetideClient client = server.client();
   private final List<Throwable> errors = new CopyOnWriteArrayList<>();
 
   @AfterEach

@@ -20,13 +20,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 /** How sessions begin and end, and what calls on them do afterwards. */
 final class SessionTest {
 
-  private final FakeServer server = new FakeServer();
-  private final PagetideClient client = server.client();
+  @AutoClose private final FakeServer server = new FakeServer();
+  @AutoClose private final PagetideClient client = server.client();
 
   @AfterEach
   void close() {

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,12 +32,15 @@ final class TransactionsServerTest {
 
   private final List<Throwable> errors = new CopyOnWriteArrayList<>();
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // started before each test
   private ServerProcess server;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // connected before each test
   private PagetideClient client;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // connected before each test
   private PagetideClient other;
 

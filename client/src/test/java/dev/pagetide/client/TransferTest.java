@@ -10,14 +10,16 @@ import dev.pagetide.v1.WriteRequest;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Reads and writes of any length: cut to what one request may carry, and put together again. */
 final class TransferTest {
 
-  private final FakeServer server = new FakeServer();
+  @AutoClose private final FakeServer server = new FakeServer();
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // opened before each test
   private PagetideClient client;
 

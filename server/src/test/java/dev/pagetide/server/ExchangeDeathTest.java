@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -28,7 +29,7 @@ final class ExchangeDeathTest {
   /** Every event tells the sender's name: with a long one some hundred events fill a connection. */
   private static final String LONG_NAME = "alice".repeat(25);
 
-  private TestServer server;
+  @AutoClose private TestServer server;
   private ManagedChannel channel;
   private RawParty alice;
   private RawParty bob;

@@ -75,8 +75,7 @@ final class HandoffEndTest {
   }
 
   private static void signalStop(TestServer server) throws Exception {
-    Process kill =
-        new ProcessBuilder("kill", "-STOP", Long.toString(server.process().pid())).start();
+    Process kill = new ProcessBuilder("sh", "-c", "kill -STOP " + server.process().pid()).start();
     assertThat(kill.waitFor()).isEqualTo(0);
   }
 

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.HandoffStatus;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,7 +12,9 @@ import java.util.List;
 import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -25,6 +28,7 @@ final class HandoffRefusalTest {
   /** Fewer than the server has open, and as many as it polls at once: more it may not. */
   private static final int FEW_FILES = 8;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
@@ -238,6 +242,7 @@ final class HandoffRefusalTest {
     awaitOutcomes(Map.of("busy", 300 - MAX_OF_A_UID, "broken", MAX_OF_A_UID));
   }
 
+  @Tag(Requires.TAG)
   @Test
   void handoff_noDescriptorLeftToAccept_isServedLater() throws Exception {
     Requires.command("prlimit", "the server's limit is lowered while it runs");

@@ -7,6 +7,7 @@ import com.google.protobuf.ByteString;
 import dev.pagetide.shm.HandoffStatus;
 import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.Opened;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -17,6 +18,7 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -191,6 +193,7 @@ final class HandoffTest {
     assertThat(server.metric("pagetide_handoffs_total{outcome=\"passed\"}")).isEqualTo(1);
   }
 
+  @Tag(Requires.TAG)
   @Test
   void handoff_anotherUid_getsItsOwnFileOnly() throws Exception {
     Requires.root("a second uid is taken on with setpriv");

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -20,7 +21,7 @@ final class HostilePartyTest {
   private static final int PAGES = 64;
   private static final int RANGE_BYTES = PAGES * 4096;
 
-  private TestServer server;
+  @AutoClose private TestServer server;
   private ManagedChannel channel;
   private RawParty alice;
   private RawParty bob;

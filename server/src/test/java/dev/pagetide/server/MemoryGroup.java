@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

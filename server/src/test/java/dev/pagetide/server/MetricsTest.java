@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.CountRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -20,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What Prometheus sees, at rest after a load: promises 2, 22 and 31. */
@@ -37,6 +39,7 @@ final class MetricsTest {
     server.closeWithoutStackTrace();
   }
 
+  @Tag(Requires.TAG)
   @Test
   void scrape_afterEveryRpc_satisfiesPromtool() throws Exception {
     Requires.command("promtool", "it is Prometheus's own judge of an exposition");

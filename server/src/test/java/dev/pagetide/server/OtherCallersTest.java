@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.ListRangesRequest;
 import dev.pagetide.v1.ReadRequest;
@@ -14,12 +15,14 @@ import io.grpc.Status.Code;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Callers of another uid, and callers by TCP: promises 18 and 32. */
 final class OtherCallersTest {
   private static final ByteString SECRET = ByteString.copyFromUtf8("secret");
 
+  @Tag(Requires.TAG)
   @Test
   void anyRpc_tokenOfAnotherUid_isUnknownAndTheShrinkerIsRefused() throws Exception {
     Requires.root("a second uid is taken on with setpriv");

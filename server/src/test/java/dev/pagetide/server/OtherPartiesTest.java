@@ -3,12 +3,14 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.Transaction;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import java.nio.file.Files;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Transactions between users, and by TCP: who may transact to whom, and who is seen to. */
@@ -22,6 +24,7 @@ final class OtherPartiesTest {
         server.parent(), OtherUidParty.class, server.target(), Integer.toString(uid));
   }
 
+  @Tag(Requires.TAG)
   @Test
   void transact_anotherUidsReceiver_isDeniedAndTheNameIsNotTold() throws Exception {
     Requires.root("a second uid is taken on with setpriv");
@@ -38,6 +41,7 @@ final class OtherPartiesTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void transact_anotherUidsReceiver_isDeliveredWhereTheRuleAllowsIt() throws Exception {
     Requires.root("a second uid is taken on with setpriv");

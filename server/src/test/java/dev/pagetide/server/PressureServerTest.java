@@ -6,8 +6,10 @@ import static org.awaitility.Awaitility.await;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.page.HostEdge;
 import dev.pagetide.server.page.ReclaimTerms;
+import dev.pagetide.testkit.Requires;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -15,6 +17,7 @@ import org.junit.jupiter.api.Test;
  * it, so that what is available is always less.
  */
 final class PressureServerTest {
+  @Tag(Requires.TAG)
   @Test
   void serve_machineBelowTheReserve_takesWhatNobodyUsesAndTellsIt() throws Exception {
     try (TestServer server =
@@ -35,6 +38,7 @@ final class PressureServerTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void serve_dryRun_tellsItAndTakesNothing() throws Exception {
     try (TestServer server =
@@ -52,6 +56,7 @@ final class PressureServerTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void serve_off_looksAtNothing() throws Exception {
     try (TestServer server =

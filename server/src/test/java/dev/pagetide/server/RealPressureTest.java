@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.pagetide.server.ServerProcess.Launch;
+import dev.pagetide.testkit.Requires;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -16,6 +18,7 @@ import org.junit.jupiter.api.Test;
  *
  * <p>Nothing here asserts how long anything took: that is printed.
  */
+@Tag(Requires.TAG)
 final class RealPressureTest {
   private static final long MIB = 1 << 20;
   private static final long LIMIT_BYTES = 384 * MIB;

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -15,12 +16,14 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * A real Prometheus scrapes a real server under a {@link MixedLoad}, by the configuration, the
  * rules and the dashboard that we ship: each of their queries finds what it asks for.
  */
+@Tag(Requires.TAG)
 final class RealPrometheusTest {
   private static final long WAIT_SECONDS = 40;
   private static final Pattern NAME =

@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What we ship for Prometheus, judged by promtool; and each alert is tested and explained. */
@@ -24,8 +26,8 @@ final class RulesTest {
   private static final Path OPERATIONS = Path.of("docs", "OPERATIONS.md");
 
   private static void promtool(String... arguments) throws Exception {
-    Requires.command("promtool", "it is Prometheus's own judge of rules");
-    List<String> command = new ArrayList<>(List.of("promtool"));
+    Path promtool = Requires.command("promtool", "it is Prometheus's own judge of rules");
+    List<String> command = new ArrayList<>(List.of(promtool.toString()));
     command.addAll(Arrays.asList(arguments));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     process.getOutputStream().close();
@@ -45,16 +47,19 @@ final class RulesTest {
     return alerts;
   }
 
+  @Tag(Requires.TAG)
   @Test
   void config_asShipped_satisfiesPromtool() throws Exception {
     promtool("check", "config", RealPrometheus.SHIPPED.resolve("prometheus.yml").toString());
   }
 
+  @Tag(Requires.TAG)
   @Test
   void rules_asShipped_satisfyPromtool() throws Exception {
     promtool("check", "rules", ALERTS.toString(), RECORDINGS.toString());
   }
 
+  @Tag(Requires.TAG)
   @Test
   void alerts_onTheSeriesOfTheirTests_fireAndAreQuiet() throws Exception {
     promtool("test", "rules", TESTS.toString());

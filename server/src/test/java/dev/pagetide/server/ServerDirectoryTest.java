@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 final class ServerDirectoryTest {
@@ -277,6 +279,7 @@ final class ServerDirectoryTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void admitClients_group_opensSocketsAndDirectoryToIt() throws Exception {
     Requires.root("gives sockets to a group that the user may not belong to");
@@ -299,6 +302,7 @@ final class ServerDirectoryTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void admitClients_everybody_opensSocketsAndDirectoryToThem() throws Exception {
     Requires.root("connects as another user");

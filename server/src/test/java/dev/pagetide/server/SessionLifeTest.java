@@ -249,7 +249,7 @@ final class SessionLifeTest {
   }
 
   private static void signal(String name, ServerProcess process) throws Exception {
-    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+    Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start();
     assertThat(kill.waitFor()).isEqualTo(0);
   }
 

@@ -287,6 +287,9 @@ public final class TestServer implements AutoCloseable {
   public void close() throws IOException {
     disconnect();
     process.close();
+    if (!Files.exists(parent)) {
+      return; // closed before
+    }
     try (Stream<Path> files = Files.walk(parent)) {
       for (Path file : files.sorted((a, b) -> b.compareTo(a)).toList()) {
         Files.deleteIfExists(file);

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.ScanRequest;
 import io.grpc.ManagedChannel;
 import java.io.InputStream;
@@ -17,17 +18,22 @@ import java.time.Duration;
 import java.util.List;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
 import org.openqa.selenium.WebElement;
 
 /** The tide map in a real browser, over a real server whose sessions do what a script says. */
+@Tag(Requires.TAG)
 final class TideMapBrowserTest {
+  @AutoClose
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init")
   private MapBrowser browser;
 
@@ -39,12 +45,8 @@ final class TideMapBrowserTest {
   }
 
   @AfterEach
-  void end() throws Exception {
-    try {
-      server.closeWithoutStackTrace();
-    } finally {
-      browser.close();
-    }
+  void noStackTraceWasLogged() throws Exception {
+    server.closeWithoutStackTrace();
   }
 
   private static ConditionFactory soon() {

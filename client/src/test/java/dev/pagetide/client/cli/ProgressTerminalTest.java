@@ -3,14 +3,17 @@ package dev.pagetide.client.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.client.cli.top.TmuxTerminal;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Progress in a real terminal: seen while work lasts, gone when it is done. */
+@Tag(Requires.TAG)
 final class ProgressTerminalTest {
   @TempDir Path temporary = Path.of("");
 

@@ -1,7 +1,6 @@
 package dev.pagetide.client.hostile;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.client.PagetideClient;
@@ -9,9 +8,9 @@ import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.client.ShrinkerClient;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -36,9 +36,11 @@ final class HostileFileTest {
   private static final int MOST_ROUNDS = 1_000_000;
   private static final String NOBODY = "65534";
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // started before all tests
   private static ServerProcess server;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // connected before all tests
   private static PagetideClient client;
 
@@ -53,6 +55,7 @@ final class HostileFileTest {
 
   private double residentBefore;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // started before each test
   private Child hostile;
 
@@ -238,9 +241,10 @@ final class HostileFileTest {
     areRefusals(underLoad("calls 2 200"));
   }
 
+  @Tag(Requires.TAG)
   @Test
   void reopening_throughProcFromAnotherUid_isRefused() throws Exception {
-    assumeThat(Files.getAttribute(Path.of("/proc/self"), "unix:uid")).isEqualTo(0);
+    Requires.root("a second uid is taken on with setpriv");
     List<Path> files = new ArrayList<>(Footprint.sharedFiles(server.pid()));
     files.addAll(Footprint.sharedFiles(hostile.pid()));
     assertThat(files).hasSizeGreaterThanOrEqualTo(3);

@@ -30,6 +30,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,12 +60,14 @@ final class KilledPartyTest {
   @SuppressWarnings("NullAway.Init") // started before all tests: each leaves it as it was
   private static ServerProcess server;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // connected before each test
   private PagetideClient client;
 
   @SuppressWarnings("NullAway.Init") // opened before each test
   private Receiver receiver;
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init") // started before each test
   private Child child;
 

@@ -2,15 +2,16 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.TmpfsFile;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  * mount. (RLIMIT_FSIZE does not reach an allocation inside a file's size, and at a memory limit the
  * OOM killer runs.)
  */
+@Tag(Requires.TAG)
 final class KernelRefusalTest {
   private static final int ROOM_PAGES = 64;
 
@@ -37,11 +39,7 @@ final class KernelRefusalTest {
       refusal = run("mount", "-t", "tmpfs", "-o", size, "none", directory.toString());
     }
     mounted = refusal.isEmpty();
-    String needed = "needs to be root, to mount a tmpfs: " + refusal;
-    if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
-      assertThat(mounted).as(needed).isTrue();
-    }
-    assumeTrue(mounted, needed);
+    Requires.that(mounted, "to be root, to mount a tmpfs: " + refusal);
   }
 
   @AfterEach

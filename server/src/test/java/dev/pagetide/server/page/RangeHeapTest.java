@@ -1,10 +1,11 @@
 package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.management.UnixOperatingSystemMXBean;
+import dev.pagetide.testkit.Requires;
 import java.lang.management.ManagementFactory;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** No object for a page: what ranges cost in heap, by the ten thousand. */
@@ -13,18 +14,16 @@ final class RangeHeapTest {
   private static final long MOST_BYTES = 200L << 20;
   private static final int DESCRIPTORS_BESIDES = 500;
 
+  @Tag(Requires.TAG)
   @Test
   void register_tenThousandRangesOfFourMebibytes_costAtMost200MebibytesOfHeap() {
     long descriptors =
         ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class)
             .getMaxFileDescriptorCount();
-    String tooFew =
-        "needs %d descriptors and may have %d: raise `ulimit -n`"
-            .formatted(RANGES + DESCRIPTORS_BESIDES, descriptors);
-    if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
-      assertThat(descriptors).as(tooFew).isGreaterThan(RANGES + DESCRIPTORS_BESIDES);
-    }
-    assumeTrue(descriptors > RANGES + DESCRIPTORS_BESIDES, tooFew);
+    Requires.that(
+        descriptors > RANGES + DESCRIPTORS_BESIDES,
+        "%d descriptors and may have %d: raise `ulimit -n`"
+            .formatted(RANGES + DESCRIPTORS_BESIDES, descriptors));
     try (TestRanges ranges = TestRanges.unlimited()) {
       ranges.open(1024).useRange(0, 1);
       long before = usedHeap();

@@ -3,16 +3,17 @@ package dev.pagetide.server.pressure;
 import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.testkit.Requires;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -142,11 +143,11 @@ final class PressureMonitorTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void start_thisMachine_hasTheStallsWhereTheKernelAllowsThem() throws Exception {
-    assumeTrue(
-        Files.isWritable(Path.of("/proc/pressure/memory")),
-        "this kernel has no PSI, or does not let this user arm it");
+    Requires.ofKernel(
+        Files.isWritable(Path.of("/proc/pressure/memory")), "PSI that this user may arm");
 
     try (CgroupMemory groups = CgroupMemory.open(Path.of("/"), PageClock.MONOTONIC);
         PressureMonitor monitor =
@@ -155,9 +156,9 @@ final class PressureMonitorTest {
                 pages,
                 PageClock.MONOTONIC,
                 observer())) {
-      assumeTrue(
+      Requires.ofKernel(
           !monitor.missing().getOrDefault(PressureKind.PSI, "").contains("cannot be armed"),
-          "this kernel refuses unprivileged triggers");
+          "a kernel that takes triggers of this user");
       assertThat(monitor.missing()).doesNotContainKeys(PressureKind.PSI, PressureKind.MEMAVAILABLE);
     }
     assertThat(told).noneMatch(line -> line.endsWith("failed"));

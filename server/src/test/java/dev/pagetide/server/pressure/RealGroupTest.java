@@ -3,10 +3,9 @@ package dev.pagetide.server.pressure;
 import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.abort;
 
-import dev.pagetide.server.Requires;
 import dev.pagetide.server.os.KernelEvents;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.FileSystemException;
@@ -21,6 +20,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A control group of the kernel's below our own, with a process in it that holds memory: what the
  * classes of this package see if they are in its place.
  */
+@Tag(Requires.TAG)
 final class RealGroupTest {
   private static final int PAGE = 4096;
   private static final long RESERVE = 16 * MIB;
@@ -179,8 +180,9 @@ final class RealGroupTest {
             .filter(each -> each.version() == ControlGroup.Version.V2)
             .findFirst()
             .orElse(null);
-    if (own == null || !Files.exists(own.pressureFile())) {
-      abort("this kernel has no stalls by control group");
+    Requires.ofKernel(own != null && Files.exists(own.pressureFile()), "stalls by control group");
+    if (own == null) {
+      throw new AssertionError("checked above");
     }
     Path made =
         Files.createDirectory(

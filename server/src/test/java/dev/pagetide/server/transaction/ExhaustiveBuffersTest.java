@@ -1,12 +1,12 @@
 package dev.pagetide.server.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.Requires;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -82,9 +82,12 @@ final class ExhaustiveBuffersTest {
     assertThat(expected(120)).isEqualTo(ALL);
   }
 
+  @Tag(Requires.TAG)
   @Test
   void fiveBuffers_aTenthOnMemfds_leavePagesAsTheyShould() {
-    assumeThat(Memfd.systemPageSize()).isEqualTo(BufferVectors.PAGE_BYTES);
+    Requires.ofKernel(
+        Memfd.systemPageSize() == BufferVectors.PAGE_BYTES,
+        "pages of " + BufferVectors.PAGE_BYTES + " bytes");
     try (TestBuffers buffers = TestBuffers.ofPages(BufferVectors.RANGE_PAGES)) {
       assertThat(new ExhaustiveBuffers(buffers).runPart(0)).isEqualTo(expected(12));
       buffers.checkInvariants();

@@ -2,7 +2,7 @@ package dev.pagetide.client.cli.top;
 
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.client.Requires;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -8,6 +8,7 @@ import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.ReceiverOptions;
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.client.ShrinkerClient;
+import dev.pagetide.testkit.Requires;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,11 +20,14 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code pagetide top} as a person sees it: in a real terminal, of a real server under load. */
+@Tag(Requires.TAG)
 final class TopTerminalTest {
   /** As bad as the server lets through: breaks the line, and has signs of nobody knows what. */
   private static final String HOSTILE = "evil\u2028\ue000\\e[2J";
@@ -34,6 +38,7 @@ final class TopTerminalTest {
 
   @TempDir Path temporary = Path.of("");
 
+  @AutoClose
   @SuppressWarnings("NullAway.Init")
   private ServerProcess server;
 
