@@ -2,7 +2,6 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,10 +34,10 @@ final class MapBrowser implements AutoCloseable {
 
   /** Starts a browser, or skips the test where there is none. */
   static MapBrowser start() throws IOException {
-    Requires.command("chromium", WHY);
-    Requires.command("chromedriver", WHY);
+    Path chromium = Requires.command("chromium", WHY);
+    Path driver = Requires.command("chromedriver", WHY);
     ChromeOptions options = new ChromeOptions();
-    options.setBinary("/usr/bin/chromium");
+    options.setBinary(chromium.toFile());
     options.addArguments(
         "--headless=new",
         "--no-sandbox",
@@ -52,7 +51,7 @@ final class MapBrowser implements AutoCloseable {
     options.setCapability("goog:loggingPrefs", logs);
     ChromeDriverService service =
         new ChromeDriverService.Builder()
-            .usingDriverExecutable(new File("/usr/bin/chromedriver"))
+            .usingDriverExecutable(driver.toFile())
             .usingAnyFreePort()
             .build();
     service.start();

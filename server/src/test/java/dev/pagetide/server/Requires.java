@@ -14,18 +14,19 @@ public final class Requires {
   /** Goes on for root only. */
   public static void root(String why) throws StartupException {
     if (HostLimits.ownUid() != 0) {
-      missing("needs root: " + why);
+      throw missing("needs root: " + why);
     }
   }
 
-  /** Goes on where a command can be found on the PATH only. */
-  static void command(String name, String why) {
+  /** Goes on where a command can be found on the PATH only; tells where. */
+  static Path command(String name, String why) {
     for (String folder : String.valueOf(System.getenv("PATH")).split(File.pathSeparator, -1)) {
-      if (Files.isExecutable(Path.of(folder, name))) {
-        return;
+      Path command = Path.of(folder, name);
+      if (Files.isExecutable(command)) {
+        return command;
       }
     }
-    missing("needs the command " + name + ": " + why);
+    throw missing("needs the command " + name + ": " + why);
   }
 
   /**
@@ -38,10 +39,11 @@ public final class Requires {
     }
   }
 
-  private static void missing(String sentence) {
+  /** Never returns: it is declared to, so that a caller can tell the compiler. */
+  private static AssertionError missing(String sentence) {
     if ("1".equals(System.getenv("PAGETIDE_REQUIRE_ALL"))) {
-      fail(sentence);
+      return fail(sentence);
     }
-    abort(sentence);
+    return abort(sentence);
   }
 }

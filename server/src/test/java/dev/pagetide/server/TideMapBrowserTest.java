@@ -14,6 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
@@ -31,19 +33,28 @@ final class TideMapBrowserTest {
   @SuppressWarnings("NullAway.Init")
   private MapBrowser browser;
 
+  /** What the set-up reached; where it was skipped half-way, no more than that is closed. */
+  private final Deque<AutoCloseable> started = new ArrayDeque<>();
+
   @BeforeEach
   void start() throws Exception {
-    server = TestServer.start("--max-resident-bytes=16MiB", "--max-resident-bytes-per-uid=16MiB");
     browser = MapBrowser.start();
+    started.push(browser);
+    server = TestServer.start("--max-resident-bytes=16MiB", "--max-resident-bytes-per-uid=16MiB");
+    started.push(() -> server.closeWithoutStackTrace()); // some tests start another
     browser.screen(1280, 940, false);
   }
 
   @AfterEach
   void end() throws Exception {
+    AutoCloseable last = started.poll();
+    if (last == null) {
+      return;
+    }
     try {
-      server.closeWithoutStackTrace();
+      last.close();
     } finally {
-      browser.close();
+      end();
     }
   }
 
