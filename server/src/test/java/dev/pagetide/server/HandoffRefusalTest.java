@@ -46,6 +46,12 @@ final class HandoffRefusalTest {
 
   @AfterEach
   void nothingIsLeft() throws Exception {
+    if (session == null) { // the set-up failed, and has said why
+      if (server != null) {
+        server.close();
+      }
+      return;
+    }
     // Its own session is served as before; no connection and no duplicate is left.
     RawHandoff.fetch(server, session.token()).close();
     Awaitility.await().until(() -> server.descriptors("socket:") == sockets);

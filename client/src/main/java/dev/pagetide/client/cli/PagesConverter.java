@@ -18,6 +18,15 @@ final class PagesConverter implements ITypeConverter<PageInterval> {
       try {
         int start = Integer.parseInt(matcher.group(1));
         int end = matcher.group(2) == null ? start + 1 : Integer.parseInt(matcher.group(2));
+        if (matcher.group(2) != null && end < start) {
+          throw new TypeConversionException(
+              "'"
+                  + value
+                  + "' ends before it starts; give the lower page first, as in "
+                  + end
+                  + ".."
+                  + start);
+        }
         if (end >= 0) {
           return new PageInterval(start, end);
         }

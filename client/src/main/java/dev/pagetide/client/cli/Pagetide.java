@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
     name = "pagetide",
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
-    version = "pagetide 0.1.0",
+    versionProvider = PackageVersion.class,
     usageHelpAutoWidth = true,
     description = "Lends shared-memory pages and takes back the ones nobody uses.",
     footer = {

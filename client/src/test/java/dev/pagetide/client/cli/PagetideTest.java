@@ -35,6 +35,20 @@ final class PagetideTest {
     assertThat(run.err()).isEmpty();
   }
 
+  /** The manifest of the packaged jar has the project's version; these classes are in no jar. */
+  @Test
+  void version_classesWithoutAManifest_isNotMadeUp() {
+    assertThat(CommandRun.of("--version").out().strip()).isEqualTo("pagetide (not packaged)");
+  }
+
+  @Test
+  void use_endBeforeStart_isMisuse() {
+    CommandRun run = CommandRun.of("use", "4..0");
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("'4..0' ends before it starts");
+  }
+
   @Test
   void help_ofAll_doesNotShowTheDemosInnards() {
     assertThat(CommandRun.of("--help").out()).contains("demo").doesNotContain("demo-client");
