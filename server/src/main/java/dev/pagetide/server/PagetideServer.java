@@ -22,8 +22,9 @@ import picocli.CommandLine.ParseResult;
  * ends with it.
  *
  * <p>Exit codes: 0 after TERM, INT or HUP and draining, or after {@code --help} and {@code
- * --version}; 1 if the server could not start or end; 2 if an option is bad. Standard output has
- * the ready line and nothing else; everything else goes to standard error.
+ * --version}; 1 if the server could not start or end; 2 if an option, or the folder for temporary
+ * files, is bad. Standard output has the ready line and nothing else; everything else goes to
+ * standard error.
  */
 public final class PagetideServer {
   private static final Logger LOG = LoggerFactory.getLogger(PagetideServer.class);
@@ -75,14 +76,18 @@ public final class PagetideServer {
       return OK;
     }
     try {
-      return switch (OptionReader.read(
-          values(parsed), problems(parsed), environment, HostLimits.read(Path.of("/")))) {
-        case OptionReader.Accepted accepted -> serve(accepted.options());
-        case OptionReader.Refused refused -> {
-          refused.problems().forEach(problem -> err.println(NAME + ": " + problem));
-          yield BAD_OPTIONS;
-        }
-      };
+      OptionReader.Outcome reading =
+          OptionReader.read(
+              values(parsed), problems(parsed), environment, HostLimits.read(Path.of("/")));
+      List<String> problems = new ArrayList<>();
+      if (reading instanceof OptionReader.Refused refused) {
+        problems.addAll(refused.problems());
+      }
+      NativeTransport.problem().ifPresent(problems::add);
+      problems.forEach(problem -> err.println(NAME + ": " + problem));
+      return problems.isEmpty() && reading instanceof OptionReader.Accepted accepted
+          ? serve(accepted.options())
+          : BAD_OPTIONS;
     } catch (StartupException e) {
       err.println(NAME + ": " + e.getMessage());
       return FAILED;
@@ -147,7 +152,8 @@ public final class PagetideServer {
                 + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N"
                 + " map=http://HOST:PORT/?key=KEY. TERM, INT and HUP end it with 0, after"
                 + " --drain-wait at most (HUP is ignored under nohup). It ends with 1 if it could"
-                + " not start or end, and with 2 if an option is bad.");
+                + " not start or end, and with 2 if an option or its folder for temporary files is"
+                + " bad.");
     for (ServerOption option : ServerOption.values()) {
       spec.addOption(
           OptionSpec.builder(option.flag())
