@@ -12,6 +12,7 @@ import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.HostEdge;
+import dev.pagetide.server.page.HugePages;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
@@ -212,11 +213,24 @@ final class RunningServer implements AutoCloseable {
             budget,
             PageClock.MONOTONIC,
             PageObserver.all(meters, shortages),
-            reclaimTerms(options, edge(options, groups)));
+            reclaimTerms(options, edge(options, groups)),
+            new HugePages(HugePages.SETTING, PageClock.MONOTONIC, RunningServer::tellHugePages));
     opened.push(
         BackgroundReclaim.start(
             shrinker, e -> LOG.error("reclaiming in the background failed", e)));
     return shrinker;
+  }
+
+  private static void tellHugePages(boolean forced) {
+    if (forced) {
+      LOG.warn(
+          "huge pages are forced on shared memory now: each page given costs hundreds until the"
+              + " next look takes them, and what is found counts as pagetide_strays_host_total;"
+              + " write never or advise to {}",
+          HugePages.SETTING);
+    } else {
+      LOG.info("huge pages are no longer forced on shared memory");
+    }
   }
 
   private CgroupMemory openGroups() throws StartupException {
