@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
 import picocli.CommandLine;
@@ -19,11 +21,13 @@ import picocli.CommandLine.ParseResult;
  * The command {@code pagetide-server}: reads the options, runs one server in the foreground, and
  * ends with it.
  *
- * <p>Exit codes: 0 after TERM or INT and draining, or after {@code --help} and {@code --version}; 1
- * if the server could not start or end; 2 if an option is bad. Standard output has the ready line
- * and nothing else; everything else goes to standard error.
+ * <p>Exit codes: 0 after TERM, INT or HUP and draining, or after {@code --help} and {@code
+ * --version}; 1 if the server could not start or end; 2 if an option, or the folder for temporary
+ * files, is bad. Standard output has the ready line and nothing else; everything else goes to
+ * standard error.
  */
 public final class PagetideServer {
+  private static final Logger LOG = LoggerFactory.getLogger(PagetideServer.class);
   private static final String NAME = "pagetide-server";
   private static final int OK = 0;
   private static final int FAILED = 1;
@@ -50,7 +54,7 @@ public final class PagetideServer {
       exit = new PagetideServer(System.getenv(), out, err).run(args);
     } catch (RuntimeException | Error e) {
       // Said here, because the threads of a half-started server would keep the process alive.
-      LoggerFactory.getLogger(PagetideServer.class).error("ended by a bug of the server", e);
+      LOG.error("ended by a bug of the server", e);
     }
     System.exit(exit);
   }
@@ -72,14 +76,18 @@ public final class PagetideServer {
       return OK;
     }
     try {
-      return switch (OptionReader.read(
-          values(parsed), problems(parsed), environment, HostLimits.read(Path.of("/")))) {
-        case OptionReader.Accepted accepted -> serve(accepted.options());
-        case OptionReader.Refused refused -> {
-          refused.problems().forEach(problem -> err.println(NAME + ": " + problem));
-          yield BAD_OPTIONS;
-        }
-      };
+      OptionReader.Outcome reading =
+          OptionReader.read(
+              values(parsed), problems(parsed), environment, HostLimits.read(Path.of("/")));
+      List<String> problems = new ArrayList<>();
+      if (reading instanceof OptionReader.Refused refused) {
+        problems.addAll(refused.problems());
+      }
+      NativeTransport.problem().ifPresent(problems::add);
+      problems.forEach(problem -> err.println(NAME + ": " + problem));
+      return problems.isEmpty() && reading instanceof OptionReader.Accepted accepted
+          ? serve(accepted.options())
+          : BAD_OPTIONS;
     } catch (StartupException e) {
       err.println(NAME + ": " + e.getMessage());
       return FAILED;
@@ -88,7 +96,17 @@ public final class PagetideServer {
 
   private int serve(ServerOptions options) throws StartupException {
     RunningServer server = RunningServer.start(options);
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> endAndHalt(server), "pagetide-end"));
+    StopSignals signals = new StopSignals();
+    Runtime.getRuntime()
+        .addShutdownHook(new Thread(() -> endAndHalt(server, signals), "pagetide-end"));
+    signals.listen();
+    LOG.info(
+        "started: version={} dir={} budget_bytes={} pressure={} pid={}",
+        BuildVersion.text(),
+        options.directory(),
+        options.maxResidentBytes(),
+        options.pressure().name().toLowerCase(Locale.ROOT).replace('_', '-'),
+        ProcessHandle.current().pid());
     HttpFront http = server.http();
     String mapUrl = http == null ? null : http.mapUrl();
     out.println(
@@ -104,23 +122,20 @@ public final class PagetideServer {
   }
 
   /** Ends the server and the process with it: a JVM ended by TERM would exit with 143 by itself. */
-  private static void endAndHalt(RunningServer server) {
+  private static void endAndHalt(RunningServer server, StopSignals signals) {
     int exit = OK;
     try (server) {
-      server.drain();
+      String signal = signals.first();
+      server.drain(signal == null ? "the process was told to exit" : "signal=" + signal);
     } catch (RuntimeException e) {
-      LoggerFactory.getLogger(PagetideServer.class).error("ending failed", e);
+      LOG.error("ending failed", e);
       exit = FAILED;
     }
     Runtime.getRuntime().halt(exit);
   }
 
   private static CommandSpec spec() {
-    String version = PagetideServer.class.getPackage().getImplementationVersion();
-    CommandSpec spec =
-        CommandSpec.create()
-            .name(NAME)
-            .version(NAME + " " + (version == null ? "(not packaged)" : version));
+    CommandSpec spec = CommandSpec.create().name(NAME).version(NAME + " " + BuildVersion.text());
     spec.usageMessage()
         .description("Lends shared-memory pages to processes and takes back the ones nobody uses.")
         .abbreviateSynopsis(true)
@@ -135,8 +150,10 @@ public final class PagetideServer {
             "SIZE: bytes, or with a unit: 65536, 64KiB, 4MiB, 1GiB. TIME: 500ms, 2s.",
             "When the server is ready it prints one line to standard output: ready"
                 + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N"
-                + " map=http://HOST:PORT/?key=KEY. TERM and INT end it with 0, after --drain-wait"
-                + " at most; a bad option ends it with 2.");
+                + " map=http://HOST:PORT/?key=KEY. TERM, INT and HUP end it with 0, after"
+                + " --drain-wait at most (HUP is ignored under nohup). It ends with 1 if it could"
+                + " not start or end, and with 2 if an option or its folder for temporary files is"
+                + " bad.");
     for (ServerOption option : ServerOption.values()) {
       spec.addOption(
           OptionSpec.builder(option.flag())

@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import dev.pagetide.server.handoff.HandoffLimits;
 import dev.pagetide.server.handoff.HandoffServer;
+import dev.pagetide.server.metrics.BuildMeters;
 import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
@@ -11,6 +12,7 @@ import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.HostEdge;
+import dev.pagetide.server.page.HugePages;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
@@ -30,6 +32,7 @@ import dev.pagetide.server.pressure.ReclaimablePages;
 import dev.pagetide.server.rpc.EndpointTerms;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
+import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.web.HttpFront;
@@ -45,6 +48,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,6 +74,9 @@ final class RunningServer implements AutoCloseable {
   private @Nullable Core core;
   private @Nullable GrpcEndpoint grpc;
   private @Nullable HttpFront http;
+
+  /** Whether sessions can be opened: what {@code /ready} tells. */
+  private volatile boolean serving;
 
   /** What all sessions of a server have in common. */
   record Core(PageBudget budget, Shrinker shrinker, SessionRegistry sessions) {}
@@ -112,6 +119,7 @@ final class RunningServer implements AutoCloseable {
     int pageSize = Memfd.systemPageSize();
     PrometheusMeterRegistry registry = Registries.prometheus();
     opened.push(registry::close);
+    BuildMeters.bind(registry, BuildVersion.text());
     ServerMeters meters = new ServerMeters(registry);
     CgroupMemory groups = openGroups();
     PageBudget budget =
@@ -137,6 +145,8 @@ final class RunningServer implements AutoCloseable {
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
+    CutOffLog cutOffs = new CutOffLog();
+    opened.push(cutOffs);
     TransactionMeters transactions = new TransactionMeters(registry);
     GrpcEndpoint endpoint =
         new GrpcEndpoint(
@@ -145,13 +155,17 @@ final class RunningServer implements AutoCloseable {
             budget,
             endpointTerms(options, serverInstance, served.handoffSocket()),
             transactions,
+            cutOffs,
             List.of(RpcMeters.interceptor(registry)));
     grpc = endpoint;
     opened.push(endpoint);
     transactions.bind(endpoint.parties());
     HandoffServer handoffs =
         new HandoffServer(
-            sessions, new HandoffLimits(options.maxHandoffs(), options.handoffWait()), meters);
+            sessions,
+            new HandoffLimits(options.maxHandoffs(), options.handoffWait()),
+            meters,
+            cutOffs);
     opened.push(handoffs);
     Runnable beforeScrape =
         () -> {
@@ -173,6 +187,7 @@ final class RunningServer implements AutoCloseable {
     }
     listen(options, endpoint, handoffs, served);
     endpoint.declareServing();
+    serving = true;
   }
 
   private static EndpointTerms endpointTerms(
@@ -198,11 +213,24 @@ final class RunningServer implements AutoCloseable {
             budget,
             PageClock.MONOTONIC,
             PageObserver.all(meters, shortages),
-            reclaimTerms(options, edge(options, groups)));
+            reclaimTerms(options, edge(options, groups)),
+            new HugePages(HugePages.SETTING, PageClock.MONOTONIC, RunningServer::tellHugePages));
     opened.push(
         BackgroundReclaim.start(
             shrinker, e -> LOG.error("reclaiming in the background failed", e)));
     return shrinker;
+  }
+
+  private static void tellHugePages(boolean forced) {
+    if (forced) {
+      LOG.warn(
+          "huge pages are forced on shared memory now: each page given costs hundreds until the"
+              + " next look takes them, and what is found counts as pagetide_strays_host_total;"
+              + " write never or advise to {}",
+          HugePages.SETTING);
+    } else {
+      LOG.info("huge pages are no longer forced on shared memory");
+    }
   }
 
   private CgroupMemory openGroups() throws StartupException {
@@ -270,7 +298,7 @@ final class RunningServer implements AutoCloseable {
   private HttpFront listenHttp(InetSocketAddress address, MetricsEndpoint metrics, TideMap map)
       throws StartupException {
     try {
-      HttpFront front = HttpFront.start(address, metrics, map);
+      HttpFront front = HttpFront.start(address, metrics, map, () -> serving);
       opened.push(front);
       return front;
     } catch (IOException e) {
@@ -348,12 +376,29 @@ final class RunningServer implements AutoCloseable {
     return http;
   }
 
-  /** Tells the sessions, waits for them as long as the options say, and ends those left. */
-  void drain() {
+  /**
+   * Tells the sessions, waits for them as long as the options say, and ends those left.
+   *
+   * @param why what made it stop, for the log
+   */
+  void drain(String why) {
+    serving = false;
     GrpcEndpoint endpoint = grpc;
-    if (endpoint != null) {
-      endpoint.drain(drainWait);
+    Core parts = core;
+    if (endpoint == null || parts == null) {
+      return;
     }
+    SessionRegistry sessions = parts.sessions();
+    long start = System.nanoTime();
+    LOG.info(
+        "stopping: {} sessions={} drain_wait={}ms", why, sessions.size(), drainWait.toMillis());
+    endpoint.drain(drainWait);
+    LOG.info(
+        "stopped: {} sessions_ended_by_server={} sessions_left={} in {}ms",
+        why,
+        sessions.endedFor(EndReason.STOPPED),
+        sessions.size(),
+        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start));
   }
 
   /** Waits until {@link #close} has been called. */

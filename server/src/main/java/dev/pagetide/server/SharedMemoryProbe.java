@@ -26,32 +26,44 @@ final class SharedMemoryProbe {
       file = Memfd.create("pagetide-probe", layout);
     } catch (SystemCallException e) {
       throw new StartupException(
-          "this host lends no sealed shared memory (%s); Pagetide needs Linux 5.14 or newer"
-              .formatted(e.getMessage()),
+          "this host lends no sealed shared memory (%s); %s"
+              .formatted(
+                  e.getMessage(), e.limitRemedy().orElse("Pagetide needs Linux 5.14 or newer")),
           e);
     }
     try {
       long before = file.residentPages();
       file.allocate(0, 1);
-      long gained = file.residentPages() - before;
+      long with = file.residentPages();
       file.punch(0, 1);
-      long left = file.residentPages() - before;
-      // A huge page covers header and table, too: then nothing is gained, and much was there
-      // before.
-      if (before != layout.bookkeepingPages() || gained != 1 || left != 0) {
-        throw new StartupException(
-            ("one page of shared memory costs %d pages on this host, and %d stay after it was"
-                    + " taken; huge pages are forced on shared memory: write never or advise to"
-                    + " /sys/kernel/mm/transparent_hugepage/shmem_enabled")
-                .formatted(Math.max(gained, before), left));
-      }
+      check(layout.bookkeepingPages(), before, with, file.residentPages());
     } catch (SystemCallException e) {
       throw new StartupException(
-          "this host does not lend shared memory by pages (%s); free memory, or use a newer kernel"
-              .formatted(e.getMessage()),
+          "this host does not lend shared memory by pages (%s); %s"
+              .formatted(
+                  e.getMessage(), e.limitRemedy().orElse("free memory, or use a newer kernel")),
           e);
     } finally {
       file.close(true);
+    }
+  }
+
+  /**
+   * Judges what the trial file held, in pages.
+   *
+   * @param bookkeeping what it needs without data
+   * @param before what it held without data
+   * @param with what it held with one page of data
+   * @param after what it held once that page was taken
+   */
+  static void check(int bookkeeping, long before, long with, long after) throws StartupException {
+    // A huge page covers header and table, too: then nothing is gained by the page of data.
+    if (before != bookkeeping || with != bookkeeping + 1 || after != bookkeeping) {
+      throw new StartupException(
+          ("a file that needs %d pages of shared memory holds %d on this host, %d with one page"
+                  + " more, and %d after that was taken; huge pages are forced on shared memory:"
+                  + " write never or advise to /sys/kernel/mm/transparent_hugepage/shmem_enabled")
+              .formatted(bookkeeping, before, with, after));
     }
   }
 }

@@ -149,6 +149,19 @@ final class MetricsTest {
   }
 
   @Test
+  void scrape_buildInfo_isOneSeriesThatTellsTheVersion() {
+    assertThat(
+            server.metrics().entrySet().stream()
+                .filter(series -> series.getKey().startsWith("pagetide_build_info")))
+        .singleElement()
+        .satisfies(series -> {
+          assertThat(series.getKey())
+              .isEqualTo("pagetide_build_info{version=\"" + BuildVersion.text() + "\"}");
+          assertThat(series.getValue()).isEqualTo(1);
+        });
+  }
+
+  @Test
   void scrape_openMetricsAsked_isOpenMetrics() {
     HttpResponse<String> open =
         server.scrape("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1");
@@ -170,8 +183,8 @@ final class MetricsTest {
         server.http(
             HttpRequest.newBuilder().POST(HttpRequest.BodyPublishers.ofString("x")), "/metrics");
 
-    assertThat(path.statusCode()).isEqualTo(403);
-    assertThat(longer.statusCode()).isEqualTo(403);
+    assertThat(path.statusCode()).isEqualTo(404);
+    assertThat(longer.statusCode()).isEqualTo(404);
     assertThat(longer.body()).doesNotContain("pagetide_");
     assertThat(method.statusCode()).isEqualTo(405);
     assertThat(method.headers().firstValue("Allow")).contains("GET");

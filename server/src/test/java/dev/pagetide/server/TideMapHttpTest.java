@@ -66,7 +66,7 @@ final class TideMapHttpTest {
   void root_withoutKeyOrCookie_isRefused() throws Exception {
     String wrong = "/?key=" + WebKey.random().text();
 
-    for (String path : List.of("/", wrong, "/?key=", "/events", "/map/main.js", "/nothing")) {
+    for (String path : List.of("/", wrong, "/?key=", "/events", "/map/main.js", "/map/nothing")) {
       try (MapVisitor visitor = MapVisitor.get(here, path)) {
         assertThat(visitor.status()).as(path).isEqualTo(403);
         assertThat(visitor.header("set-cookie")).isEmpty();
@@ -75,6 +75,16 @@ final class TideMapHttpTest {
     String forged = "Cookie: pagetide_" + here.getPort() + "=AAAA";
     try (MapVisitor visitor = MapVisitor.get(here, "/", forged)) {
       assertThat(visitor.status()).isEqualTo(403);
+    }
+  }
+
+  @Test
+  void otherPath_withoutKeyOrCookie_isNotFound() throws Exception {
+    for (String path : List.of("/nothing", "/metrics/x", "/healthz/", "/readyness", "/map")) {
+      try (MapVisitor visitor = MapVisitor.get(here, path)) {
+        assertThat(visitor.status()).as(path).isEqualTo(404);
+        assertThat(visitor.header("set-cookie")).isEmpty();
+      }
     }
   }
 
@@ -304,7 +314,7 @@ final class TideMapHttpTest {
       HttpResponse<String> events = open.http(HttpRequest.newBuilder(), "/events");
 
       assertThat(root.statusCode()).isEqualTo(404);
-      assertThat(root.body()).isEqualTo("only /metrics is here\n");
+      assertThat(root.body()).isEqualTo("only /metrics, /healthz, /ready are here\n");
       assertThat(events.statusCode()).isEqualTo(404);
       assertThat(open.http(HttpRequest.newBuilder(), "/metrics").statusCode()).isEqualTo(200);
       assertThat(there.getPort()).isPositive();

@@ -8,6 +8,7 @@ import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.v1.OpenRangeRequest;
@@ -100,7 +101,7 @@ public final class WarmCallComparison {
   private static BindableService realService(SessionRegistry sessions, Workers workers) {
     return new PageRangeRpc(
         sessions,
-        new SessionStreams(sessions, workers),
+        new SessionStreams(sessions, workers, CutOffObserver.NONE),
         workers,
         LIMITS.maxDataBytes(),
         LIMITS.allocationWait().toNanos(),
@@ -113,7 +114,7 @@ public final class WarmCallComparison {
   }
 
   private static Listeners listeners(BindableService service, List<ServerInterceptor> meters) {
-    return new Listeners(new EventLoops(), LIMITS, meters, List.of(service));
+    return new Listeners(new EventLoops(), LIMITS, CutOffObserver.NONE, meters, List.of(service));
   }
 
   private static ManagedChannel connect(Path socket) {

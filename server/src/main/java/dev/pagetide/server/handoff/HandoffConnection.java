@@ -3,6 +3,7 @@ package dev.pagetide.server.handoff;
 import dev.pagetide.server.handoff.HandoffSlots.Slot;
 import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.SessionFailure;
 import dev.pagetide.server.session.SessionRegistry;
@@ -48,6 +49,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   private final HandoffLimits limits;
   private final HandoffSlots slots;
   private final HandoffObserver observer;
+  private final CutOffObserver cutOffs;
   private final HandoffRequest request = new HandoffRequest();
 
   private @Nullable Future<?> deadline;
@@ -66,11 +68,13 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       SessionRegistry sessions,
       HandoffLimits limits,
       HandoffSlots slots,
-      HandoffObserver observer) {
+      HandoffObserver observer,
+      CutOffObserver cutOffs) {
     this.sessions = sessions;
     this.limits = limits;
     this.slots = slots;
     this.observer = observer;
+    this.cutOffs = cutOffs;
   }
 
   @Override
@@ -85,6 +89,12 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
                 () -> timeIsUp(context), limits.connectionWait().toMillis(), TimeUnit.MILLISECONDS);
     if (slot != Slot.SERVED) {
       requestOver = slot == Slot.NONE;
+      cutOffs.cutOff(
+          peer,
+          "--max-handoffs",
+          ("as many connections to the hand-over socket are served as --max-handoffs=%d admits,"
+                  + " %d of them for one uid; it is told to try again")
+              .formatted(limits.maxConnections(), limits.maxConnectionsPerUid()));
       answer(context, HandoffStatus.BUSY, HandoffOutcome.BUSY);
     }
   }
@@ -124,6 +134,11 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   private void timeIsUp(ChannelHandlerContext context) {
     requestOver = true;
     if (!answered) {
+      cutOffs.cutOff(
+          peer,
+          "--handoff-wait",
+          "its token did not come within --handoff-wait=%dms"
+              .formatted(limits.connectionWait().toMillis()));
       answer(context, HandoffStatus.TOO_LATE, HandoffOutcome.TOO_LATE);
     }
     // Also where the answer could not be written: the client does not read it.

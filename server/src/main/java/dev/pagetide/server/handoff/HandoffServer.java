@@ -1,5 +1,6 @@
 package dev.pagetide.server.handoff;
 
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.shm.HandoffStatus;
 import io.netty.bootstrap.ServerBootstrap;
@@ -43,7 +44,11 @@ public final class HandoffServer implements AutoCloseable {
   private final ServerBootstrap bootstrap;
 
   /** A server that does not listen yet. */
-  public HandoffServer(SessionRegistry sessions, HandoffLimits limits, HandoffObserver observer) {
+  public HandoffServer(
+      SessionRegistry sessions,
+      HandoffLimits limits,
+      HandoffObserver observer,
+      CutOffObserver cutOffs) {
     HandoffSlots slots = new HandoffSlots(limits);
     this.bootstrap =
         new ServerBootstrap()
@@ -63,7 +68,7 @@ public final class HandoffServer implements AutoCloseable {
                     channels.add(channel);
                     channel
                         .pipeline()
-                        .addLast(new HandoffConnection(sessions, limits, slots, observer));
+                        .addLast(new HandoffConnection(sessions, limits, slots, observer, cutOffs));
                   }
                 });
   }

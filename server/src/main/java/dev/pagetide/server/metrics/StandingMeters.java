@@ -148,6 +148,12 @@ final class StandingMeters {
         "Pages of memory found, and taken, that the server had not given: clients touched them.",
         counters,
         PageCounters::strays);
+    counter(
+        "pagetide.strays.host",
+        "The same while the host forced huge pages on shared memory: the kernel gave them, no"
+            + " client touched them.",
+        counters,
+        PageCounters::hostStrays);
   }
 
   private void bindByTrigger(PageCounters counters) {

@@ -6,6 +6,9 @@ import java.util.Map;
 final class Errno {
   static final int EINTR = 4;
   static final int EINVAL = 22;
+  static final int ENFILE = 23;
+  static final int EMFILE = 24;
+  static final int EFBIG = 27;
 
   /** x86-64 and aarch64 agree on these. */
   private static final Map<Integer, String> NAMES =
@@ -22,10 +25,10 @@ final class Errno {
           Map.entry(16, "EBUSY"),
           Map.entry(19, "ENODEV"),
           Map.entry(EINVAL, "EINVAL"),
-          Map.entry(23, "ENFILE"),
-          Map.entry(24, "EMFILE"),
+          Map.entry(ENFILE, "ENFILE"),
+          Map.entry(EMFILE, "EMFILE"),
           Map.entry(26, "ETXTBSY"),
-          Map.entry(27, "EFBIG"),
+          Map.entry(EFBIG, "EFBIG"),
           Map.entry(28, "ENOSPC"),
           Map.entry(29, "ESPIPE"),
           Map.entry(38, "ENOSYS"),

@@ -1,6 +1,7 @@
 package dev.pagetide.server.os;
 
 import java.io.IOException;
+import java.util.Optional;
 
 /** A system call that the kernel refused: which, with what arguments, and why. */
 public final class SystemCallException extends IOException {
@@ -29,6 +30,32 @@ public final class SystemCallException extends IOException {
   /** The error number. */
   public int errno() {
     return errno;
+  }
+
+  /**
+   * Whether asking again is no use as long as the server runs: its limits are those of its start.
+   */
+  public boolean isForGood() {
+    return errno == Errno.EFBIG;
+  }
+
+  /** What raises the limit on files that is reached; empty if it is memory or anything else. */
+  public Optional<String> limitRemedy() {
+    return switch (errno) {
+      case Errno.EFBIG ->
+          Optional.of(
+              "the server may not make files so large (RLIMIT_FSIZE); start it with a larger ulimit"
+                  + " -f, or ask for a smaller range");
+      case Errno.EMFILE ->
+          Optional.of(
+              "the server has as many files open as it may (RLIMIT_NOFILE); close some sessions, or"
+                  + " start it with a larger ulimit -n");
+      case Errno.ENFILE ->
+          Optional.of(
+              "this host has as many files open as it may; raise fs.file-max (sysctl -w"
+                  + " fs.file-max=N)");
+      default -> Optional.empty();
+    };
   }
 
   /** The error number's name, such as {@code ENOSPC}. */

@@ -23,6 +23,7 @@ public final class PageCounters {
       adders(RefaultAge.class, RefaultAge.values());
   private final LongAdder closed = new LongAdder();
   private final LongAdder strays = new LongAdder();
+  private final LongAdder hostStrays = new LongAdder();
 
   /** No counts yet. */
   public PageCounters() {}
@@ -65,6 +66,10 @@ public final class PageCounters {
     strays.add(pages);
   }
 
+  void hostStrays(int pages) {
+    hostStrays.add(pages);
+  }
+
   /** FREE pages that got memory, and kept it. */
   public long allocated() {
     return allocated.sum();
@@ -101,6 +106,11 @@ public final class PageCounters {
   /** Pages that were resident when their range closed. */
   public long closed() {
     return closed.sum();
+  }
+
+  /** As {@link #strays}, while the host forced huge pages on shared memory: the kernel's doing. */
+  public long hostStrays() {
+    return hostStrays.sum();
   }
 
   /** Pages of memory found, and taken, that the server had not given; of ended ranges, too. */

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.os.SystemCallException;
 import java.io.IOException;
 
 /**
@@ -89,11 +90,17 @@ public abstract sealed class PageFailure extends RuntimeException {
       this.limit = facts.edge() == null ? facts.limit() : EDGE;
     }
 
-    NoMemory(long pages, IOException kernel) {
+    NoMemory(long pages, SystemCallException kernel) {
       super(
-          "no memory for %d %s: the kernel refused (%s); free memory on the host, or lower --max-resident-bytes"
-              .formatted(pages, pages == 1 ? "page" : "pages", kernel.getMessage()));
-      this.hopeless = false;
+          "no memory for %d %s: the kernel refused (%s); %s"
+              .formatted(
+                  pages,
+                  pages == 1 ? "page" : "pages",
+                  kernel.getMessage(),
+                  kernel
+                      .limitRemedy()
+                      .orElse("free memory on the host, or lower --max-resident-bytes")));
+      this.hopeless = kernel.isForGood();
       this.pages = pages;
       this.limit = KERNEL;
     }

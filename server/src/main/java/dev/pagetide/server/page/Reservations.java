@@ -1,6 +1,6 @@
 package dev.pagetide.server.page;
 
-import java.io.IOException;
+import dev.pagetide.server.os.SystemCallException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,8 +115,8 @@ final class Reservations {
     return refusal(leaf, pages, new Shortage(server, 0, atEdge), false, waitedNanos, 0);
   }
 
-  /** The refusal where it was the kernel that had no memory. */
-  PageFailure.NoMemory kernelRefused(long pages, IOException kernel) {
+  /** The refusal where it was the kernel that refused memory or a file. */
+  PageFailure.NoMemory kernelRefused(long pages, SystemCallException kernel) {
     PageFailure.NoMemory refusal = new PageFailure.NoMemory(pages, kernel);
     shrinker.observer().refused(refusal);
     return refusal;

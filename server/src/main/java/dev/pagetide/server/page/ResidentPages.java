@@ -36,6 +36,7 @@ final class ResidentPages {
 
   private final PageFile file;
   private final PageCounters counters;
+  private final HugePages hugePages;
   private final ResidentBits bits;
   private final int pageCount;
   private final int bookkeepingPages;
@@ -52,8 +53,9 @@ final class ResidentPages {
   /** Low half: uses that allocate now. High half: how many ever did, to see that one came. */
   private final AtomicLong allocations = new AtomicLong();
 
-  ResidentPages(PageFile file, PageCounters counters) {
+  ResidentPages(PageFile file, PageCounters counters, HugePages hugePages) {
     this.file = file;
+    this.hugePages = hugePages;
     this.counters = counters;
     this.pageCount = file.layout().pageCount();
     this.bookkeepingPages = file.layout().bookkeepingPages();
@@ -201,7 +203,9 @@ final class ResidentPages {
   @GuardedBy("lock")
   private void found(long pages, int most) {
     int found = Math.clamp(pages, 0, most);
-    if (found > 0) {
+    if (found > 0 && hugePages.causeStrays()) {
+      counters.hostStrays(found);
+    } else if (found > 0) {
       strays = strays + found;
       counters.strays(found);
     }

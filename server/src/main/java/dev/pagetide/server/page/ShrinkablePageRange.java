@@ -98,7 +98,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, counters);
+    this.pages = new ResidentPages(file, counters, shrinker.hugePages());
     this.copies = new ByteCopies(file, table, pages, entries);
     this.ages = new UsedAges(pageCount, shrinker.clock().nanos());
   }

@@ -32,6 +32,7 @@ public final class Shrinker {
   private final PageCounters counters = new PageCounters();
   private final ClientReports clientReports;
   private final ReclaimTerms terms;
+  private final HugePages hugePages;
   private final ReclaimOrder order;
   private final Reservations reservations;
   private final WaitingLine waitingLine;
@@ -53,6 +54,17 @@ public final class Shrinker {
 
   /** As above, with terms of when memory is taken ahead of need. */
   public Shrinker(PageBudget budget, PageClock clock, PageObserver observer, ReclaimTerms terms) {
+    this(budget, clock, observer, terms, HugePages.NONE);
+  }
+
+  /** As above, on a host that may come to force huge pages on shared memory. */
+  public Shrinker(
+      PageBudget budget,
+      PageClock clock,
+      PageObserver observer,
+      ReclaimTerms terms,
+      HugePages hugePages) {
+    this.hugePages = hugePages;
     this.budget = budget;
     this.clock = clock;
     this.observer = observer;
@@ -61,6 +73,11 @@ public final class Shrinker {
     this.order = new ReclaimOrder(budget, clock, observer, terms);
     this.reservations = new Reservations(this, budget, terms);
     this.waitingLine = new WaitingLine(this, reservations);
+  }
+
+  /** Whether strays are clients' doing or the kernel's. */
+  HugePages hugePages() {
+    return hugePages;
   }
 
   /** How many pages are AVAILABLE in all ranges: what a scan could reclaim. */

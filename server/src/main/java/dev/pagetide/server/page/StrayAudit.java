@@ -34,6 +34,7 @@ final class StrayAudit {
     }
     try {
       if (range.pages().excess() > 0) {
+        range.shrinker().hugePages().refresh();
         punchAllRound(range);
       }
     } catch (SystemCallException e) {

@@ -107,6 +107,7 @@ final class UseAllocation {
    */
   @Nullable PageSpans run() {
     try {
+      shrinker.hugePages().refresh(); // here, where no lock is held
       range.entries().enter();
       try {
         return runInside();

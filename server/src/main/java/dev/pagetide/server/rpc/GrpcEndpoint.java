@@ -3,6 +3,7 @@ package dev.pagetide.server.rpc;
 import com.google.rpc.Code;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.transaction.Parties;
 import dev.pagetide.server.transaction.TransactionObserver;
@@ -37,6 +38,7 @@ public final class GrpcEndpoint implements AutoCloseable {
    *
    * @param budget the whole server's budget
    * @param transactions told of what happens to transactions
+   * @param cutOffs told of clients that run into a limit
    * @param observers interceptors that look at every call: meters
    */
   public GrpcEndpoint(
@@ -45,10 +47,11 @@ public final class GrpcEndpoint implements AutoCloseable {
       PageBudget budget,
       EndpointTerms terms,
       TransactionObserver transactions,
+      CutOffObserver cutOffs,
       List<ServerInterceptor> observers) {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
-    this.streams = new SessionStreams(sessions, workers);
+    this.streams = new SessionStreams(sessions, workers, cutOffs);
     EventLoops loops = new EventLoops();
     this.parties =
         new Parties(
@@ -63,6 +66,7 @@ public final class GrpcEndpoint implements AutoCloseable {
         new Listeners(
             loops,
             limits,
+            cutOffs,
             observers,
             List.of(
                 new PageRangeRpc(

@@ -1,5 +1,7 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.CutOffObserver;
+import dev.pagetide.server.session.Peer;
 import io.grpc.Attributes;
 import io.grpc.Context;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
@@ -37,10 +39,16 @@ final class InFlight extends ServerStreamTracer.Factory {
 
   private final Share whole;
   private final RequestLimits limits;
+  private final CutOffObserver cutOffs;
 
-  /** No request in flight yet. */
-  InFlight(RequestLimits limits) {
+  /**
+   * No request in flight yet.
+   *
+   * @param cutOffs told of each call that is refused
+   */
+  InFlight(RequestLimits limits, CutOffObserver cutOffs) {
     this.limits = limits;
+    this.cutOffs = cutOffs;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
   }
 
@@ -129,14 +137,19 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
   }
 
-  private StatusRuntimeException refusal(Share share) {
-    return Statuses.tooManyRequests(
+  private StatusRuntimeException refusal(Share share, Peer peer) {
+    String why =
         ("too many requests in flight%s: read the answers of those under way first"
                 + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)")
             .formatted(
                 share == whole ? "" : " on this connection, which may have half of them",
                 limits.maxRequestsInFlight(),
-                limits.maxRequestBytesInFlight()));
+                limits.maxRequestBytesInFlight());
+    cutOffs.cutOff(
+        peer,
+        share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight",
+        why);
+    return Statuses.tooManyRequests(why);
   }
 
   @Override
@@ -157,6 +170,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     private @Nullable ServerCall<?, ?> receiving;
 
     private boolean refused;
+    private Peer peer = Peer.TCP;
 
     /** Whether it counts: from its admission to its end. */
     private boolean counts;
@@ -179,6 +193,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     private synchronized void admit(ServerCall<?, ?> call, @Nullable Share share) {
       receiving = call;
       connection = share;
+      peer = PeerNegotiator.of(call);
       counts = true;
       whole.calls.incrementAndGet();
       if (share != null) {
@@ -201,11 +216,10 @@ final class InFlight extends ServerStreamTracer.Factory {
       ServerCall<?, ?> call = receiving;
       if (full != null && call != null && !refused) {
         refused = true;
+        StatusRuntimeException refusal = refusal(full, peer);
         // What is left of it is its last frame, which ReadWhileAnswersAreRead bounds; counting
-        // that,
-        // one connection's refusals would have the others refused.
+        // that, one connection's refusals would have the others refused.
         letGo();
-        StatusRuntimeException refusal = refusal(full);
         Metadata trailers = refusal.getTrailers();
         call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
       }
@@ -231,7 +245,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       Share full = full();
       if (full != null) {
         add(-size);
-        throw refusal(full);
+        throw refusal(full, peer);
       }
       expectedBytes += size;
     }
@@ -247,11 +261,11 @@ final class InFlight extends ServerStreamTracer.Factory {
       Share share = connection;
       if (whole.hasTooManyBytes(held)) {
         release(size);
-        throw refusal(whole);
+        throw refusal(whole, peer);
       }
       if (share != null && share.hasTooManyBytes(held)) {
         release(size);
-        throw refusal(share);
+        throw refusal(share, peer);
       }
     }
 

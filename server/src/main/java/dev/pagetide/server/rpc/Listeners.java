@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.CutOffObserver;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerCredentials;
@@ -40,23 +41,27 @@ final class Listeners implements AutoCloseable {
   private final List<ServerInterceptor> interceptors = new ArrayList<>();
   private final List<BindableService> services;
   private final RequestLimits limits;
+  private final CutOffObserver cutOffs;
   private final List<Server> servers = new ArrayList<>();
 
   /**
    * No socket yet.
    *
    * @param loops ended with this
+   * @param cutOffs told of clients that run into a limit
    * @param observers interceptors that look at every call, before it is refused or served
    */
   Listeners(
       EventLoops loops,
       RequestLimits limits,
+      CutOffObserver cutOffs,
       List<ServerInterceptor> observers,
       List<BindableService> services) {
     this.loops = loops;
     this.limits = limits;
+    this.cutOffs = cutOffs;
     this.services = services;
-    this.inFlight = new InFlight(limits);
+    this.inFlight = new InFlight(limits, cutOffs);
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());
@@ -67,13 +72,14 @@ final class Listeners implements AutoCloseable {
   void listenUnix(Path socket) throws IOException {
     listen(
         new DomainSocketAddress(socket.toFile()),
-        PeerNegotiator.credentials(),
+        PeerNegotiator.credentials(cutOffs),
         EpollServerDomainSocketChannel.class);
   }
 
   /** Listens on TCP; returns the port. */
   int listenTcp(InetSocketAddress address) throws IOException {
-    return listen(address, PeerNegotiator.credentials(), EpollServerSocketChannel.class).getPort();
+    return listen(address, PeerNegotiator.credentials(cutOffs), EpollServerSocketChannel.class)
+        .getPort();
   }
 
   private Server listen(

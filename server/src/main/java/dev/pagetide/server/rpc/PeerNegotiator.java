@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import io.grpc.Attributes;
 import io.grpc.ChannelLogger;
@@ -37,11 +38,15 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
   private static final Context.Key<Peer> PEER_CONTEXT = Context.key("pagetide-peer");
   private static final AsciiString HTTP = AsciiString.cached("http");
 
-  private PeerNegotiator() {}
+  private final CutOffObserver cutOffs;
+
+  private PeerNegotiator(CutOffObserver cutOffs) {
+    this.cutOffs = cutOffs;
+  }
 
   /** Credentials of a server that asks for none, on a Unix socket or TCP, and knows Unix peers. */
-  static ServerCredentials credentials() {
-    return InternalNettyServerCredentials.create(new PeerNegotiator());
+  static ServerCredentials credentials(CutOffObserver cutOffs) {
+    return InternalNettyServerCredentials.create(new PeerNegotiator(cutOffs));
   }
 
   /** Puts the caller's peer into the context of every call. */
@@ -50,11 +55,16 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
       @Override
       public <Q, A> ServerCall.Listener<Q> interceptCall(
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-        Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
-        Context context = Context.current().withValue(PEER_CONTEXT, peer == null ? Peer.TCP : peer);
+        Context context = Context.current().withValue(PEER_CONTEXT, of(call));
         return Contexts.interceptCall(context, call, headers, next);
       }
     };
+  }
+
+  /** Who makes a call, also before {@link #interceptor} has seen it. */
+  static Peer of(ServerCall<?, ?> call) {
+    Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
+    return peer == null ? Peer.TCP : peer;
   }
 
   /** Who makes the call that this thread works for. */
@@ -75,7 +85,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
   public ChannelHandler newHandler(GrpcHttp2ConnectionHandler grpcHandler) {
     ChannelLogger logger = grpcHandler.getNegotiationLogger();
     ChannelHandler last = InternalProtocolNegotiators.grpcNegotiationHandler(grpcHandler);
-    return InternalProtocolNegotiators.waitUntilActiveHandler(new AddPeer(last), logger);
+    return InternalProtocolNegotiators.waitUntilActiveHandler(new AddPeer(last, cutOffs), logger);
   }
 
   @Override
@@ -86,9 +96,11 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
    */
   private static final class AddPeer extends ChannelInboundHandlerAdapter {
     private final ChannelHandler next;
+    private final CutOffObserver cutOffs;
 
-    AddPeer(ChannelHandler next) {
+    AddPeer(ChannelHandler next, CutOffObserver cutOffs) {
       this.next = next;
+      this.cutOffs = cutOffs;
     }
 
     @Override
@@ -103,7 +115,9 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
                   .build();
           passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
         }
-        context.pipeline().addFirst(new ReadWhileAnswersAreRead());
+        context
+            .pipeline()
+            .addFirst(new ReadWhileAnswersAreRead(peer == null ? Peer.TCP : peer, cutOffs));
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);

@@ -1,5 +1,7 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.CutOffObserver;
+import dev.pagetide.server.session.Peer;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 
@@ -18,13 +20,28 @@ final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
   /** Some thousand refusals. */
   static final long MAX_UNREAD_BYTES = 1 << 20;
 
+  private static final String LIMIT = "unread-answers";
+
+  private final Peer peer;
+  private final CutOffObserver cutOffs;
   private boolean stopped;
+
+  ReadWhileAnswersAreRead(Peer peer, CutOffObserver cutOffs) {
+    this.peer = peer;
+    this.cutOffs = cutOffs;
+  }
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
     if (!stopped && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
       stopped = true;
       context.channel().config().setAutoRead(false);
+      cutOffs.cutOff(
+          peer,
+          LIMIT,
+          "more than %d bytes of answers lie unread; nothing is read from this connection until its"
+                  .formatted(MAX_UNREAD_BYTES)
+              + " client has read some of them (no option raises this)");
     }
     context.fireChannelReadComplete();
   }

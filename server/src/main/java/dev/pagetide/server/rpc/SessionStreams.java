@@ -1,8 +1,10 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionFailure;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.v1.Draining;
 import dev.pagetide.v1.OpenRangeRequest;
@@ -27,12 +29,14 @@ import org.jspecify.annotations.Nullable;
 final class SessionStreams {
   private final SessionRegistry sessions;
   private final Workers workers;
+  private final CutOffObserver cutOffs;
   private final Set<Stream> live = ConcurrentHashMap.newKeySet();
   private volatile @Nullable Draining draining;
 
-  SessionStreams(SessionRegistry sessions, Workers workers) {
+  SessionStreams(SessionRegistry sessions, Workers workers, CutOffObserver cutOffs) {
     this.sessions = sessions;
     this.workers = workers;
+    this.cutOffs = cutOffs;
   }
 
   /**
@@ -126,6 +130,9 @@ final class SessionStreams {
             sessions.open(
                 peer, request.getName(), Wire.mode(request.getMode()), request.getSizeBytes());
       } catch (RuntimeException | Error e) {
+        if (e instanceof SessionFailure.TooMany tooMany) {
+          cutOffs.cutOff(peer, tooMany.option(), String.valueOf(tooMany.getMessage()));
+        }
         refuse(Statuses.of(e));
         return;
       }

@@ -48,10 +48,18 @@ public abstract sealed class SessionFailure extends RuntimeException {
   public static final class TooMany extends SessionFailure {
     private static final long serialVersionUID = 1L;
 
-    TooMany(String limitName, int limit) {
+    private final String option;
+
+    TooMany(String option, int limit) {
       super(
           "%d sessions are open, as many as %s=%d admits; close some, or raise it"
-              .formatted(limit, limitName, limit));
+              .formatted(limit, option, limit));
+      this.option = option;
+    }
+
+    /** The option that sets the limit. */
+    public String option() {
+      return option;
     }
   }
 

@@ -10,17 +10,20 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The HTTP listener: {@code /metrics} for everybody who reaches it, the tide map for those who have
- * its key.
+ * The HTTP listener: {@code /metrics}, {@code /healthz} and {@code /ready} for everybody who
+ * reaches it, the tide map for those who have its key.
  *
  * <p>Each request has a virtual thread of its own, so one that is read slowly holds up nobody.
  */
 public final class HttpFront implements AutoCloseable {
   private static final String METRICS = "/metrics";
-  private static final String TEXT = "text/plain; version=0.0.4; charset=utf-8";
+  private static final String HEALTH = "/healthz";
+  private static final String READY = "/ready";
+  private static final String TEXT = "text/plain; charset=utf-8";
 
   /** Connections that may wait to be accepted. */
   private static final int BACKLOG = 16;
@@ -40,12 +43,15 @@ public final class HttpFront implements AutoCloseable {
   private final ExecutorService executor =
       Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("pagetide-http-", 0).factory());
   private final HttpHandler metrics;
+  private final BooleanSupplier ready;
   private final @Nullable TideMap map;
   private final @Nullable HttpHandler mapHere;
 
-  private HttpFront(HttpServer http, HttpHandler metrics, @Nullable TideMap map) {
+  private HttpFront(
+      HttpServer http, HttpHandler metrics, @Nullable TideMap map, BooleanSupplier ready) {
     this.http = http;
     this.metrics = metrics;
+    this.ready = ready;
     // Beyond loopback, anybody may see the key go by, and the meters alone are told.
     this.map = Doorkeeper.opensAt(http.getAddress()) ? map : null;
     this.mapHere = this.map == null ? null : this.map.at(http.getAddress());
@@ -62,11 +68,13 @@ public final class HttpFront implements AutoCloseable {
    *
    * @param address port 0: any free one
    * @param map left out where the address is not loopback
+   * @param ready whether sessions can be opened now
    * @throws IOException if the address cannot be bound
    */
-  public static HttpFront start(InetSocketAddress address, HttpHandler metrics, TideMap map)
+  public static HttpFront start(
+      InetSocketAddress address, HttpHandler metrics, TideMap map, BooleanSupplier ready)
       throws IOException {
-    HttpFront front = new HttpFront(HttpServer.create(address, BACKLOG), metrics, map);
+    HttpFront front = new HttpFront(HttpServer.create(address, BACKLOG), metrics, map, ready);
     front.http.createContext("/", front::handle);
     front.http.setExecutor(front.executor);
     front.http.start();
@@ -86,14 +94,59 @@ public final class HttpFront implements AutoCloseable {
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
       HttpHandler elsewhere = mapHere;
-      if (exchange.getRequestURI().getPath().equals(METRICS)) {
-        metrics.handle(exchange);
-      } else if (elsewhere != null) {
-        elsewhere.handle(exchange);
-      } else {
-        answer(exchange, HttpURLConnection.HTTP_NOT_FOUND, TEXT, "only " + METRICS + " is here\n");
+      switch (exchange.getRequestURI().getPath()) {
+        case METRICS -> metrics.handle(exchange);
+        case HEALTH -> probe(exchange, true);
+        case READY -> probe(exchange, ready.getAsBoolean());
+        default -> {
+          if (elsewhere != null) {
+            elsewhere.handle(exchange);
+          } else {
+            answerNotFound(exchange, "");
+          }
+        }
       }
     }
+  }
+
+  /** Answers a probe of an orchestrator's or a load balancer's: by the status code. */
+  private static void probe(HttpExchange exchange, boolean well) throws IOException {
+    exchange.getResponseHeaders().set("Cache-Control", "no-store");
+    if (!isRead(exchange)) {
+      answerBadMethod(exchange);
+    } else if (well) {
+      answer(exchange, HttpURLConnection.HTTP_OK, TEXT, "ok\n");
+    } else {
+      answer(
+          exchange,
+          HttpURLConnection.HTTP_UNAVAILABLE,
+          TEXT,
+          "not ready: the server is starting or stopping\n");
+    }
+  }
+
+  /** Whether a request only reads. */
+  static boolean isRead(HttpExchange exchange) {
+    String method = exchange.getRequestMethod();
+    return method.equals("GET") || method.equals("HEAD");
+  }
+
+  static void answerBadMethod(HttpExchange exchange) throws IOException {
+    exchange.getResponseHeaders().set("Allow", "GET, HEAD");
+    answer(exchange, HttpURLConnection.HTTP_BAD_METHOD, TEXT, "only GET and HEAD are served\n");
+  }
+
+  /**
+   * Says what there is instead.
+   *
+   * @param more what follows the paths that everybody may ask for
+   */
+  static void answerNotFound(HttpExchange exchange, String more) throws IOException {
+    answer(
+        exchange,
+        HttpURLConnection.HTTP_NOT_FOUND,
+        TEXT,
+        "only " + METRICS + ", " + HEALTH + ", " + READY + more + " are here\n");
   }
 
   static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {

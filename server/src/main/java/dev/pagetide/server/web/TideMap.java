@@ -27,6 +27,7 @@ public final class TideMap {
           + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
           + " require-trusted-types-for 'script'; trusted-types 'none'";
   private static final String TEXT = "text/plain; charset=utf-8";
+  private static final String OF_THE_MAP = " and the tide map";
   private static final int MISDIRECTED = 421;
   private static final int UNAVAILABLE = 503;
 
@@ -71,13 +72,13 @@ public final class TideMap {
   private void handle(HttpExchange exchange, Doorkeeper door) throws IOException {
     secure(exchange.getResponseHeaders());
     String path = exchange.getRequestURI().getPath();
-    String method = exchange.getRequestMethod();
     if (!door.isHere(exchange)) {
       refuse(
           exchange, MISDIRECTED, "this server has no such name; use the URL of its ready line\n");
-    } else if (!method.equals("GET") && !method.equals("HEAD")) {
-      exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-      refuse(exchange, HttpURLConnection.HTTP_BAD_METHOD, "only GET and HEAD are served\n");
+    } else if (!HttpFront.isRead(exchange)) {
+      HttpFront.answerBadMethod(exchange);
+    } else if (!belongsToMap(path)) {
+      HttpFront.answerNotFound(exchange, OF_THE_MAP);
     } else if (path.equals("/") && door.isGivenKey(exchange)) {
       enter(exchange, door);
     } else if (!door.bearsCookie(exchange)
@@ -88,6 +89,11 @@ public final class TideMap {
     } else {
       show(exchange, files.at(path));
     }
+  }
+
+  /** Whether a path is behind the key. Everybody may know which are: the documents tell them. */
+  private static boolean belongsToMap(String path) {
+    return path.equals("/") || path.equals("/events") || path.startsWith("/map/");
   }
 
   private static void secure(Headers headers) {
@@ -103,7 +109,7 @@ public final class TideMap {
   private static void show(HttpExchange exchange, MapFiles.@Nullable Served file)
       throws IOException {
     if (file == null) {
-      refuse(exchange, HttpURLConnection.HTTP_NOT_FOUND, "only the map and /metrics are here\n");
+      HttpFront.answerNotFound(exchange, OF_THE_MAP);
     } else {
       HttpFront.answer(exchange, HttpURLConnection.HTTP_OK, file.contentType(), file.text());
     }

@@ -13,6 +13,7 @@ import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
@@ -48,7 +49,11 @@ final class HandoffServerTest {
   private final SessionRegistry sessions = registry();
 
   private final HandoffServer server =
-      new HandoffServer(sessions, new HandoffLimits(4, Duration.ofSeconds(60)), outcomes::add);
+      new HandoffServer(
+          sessions,
+          new HandoffLimits(4, Duration.ofSeconds(60)),
+          outcomes::add,
+          CutOffObserver.NONE);
 
   @TempDir
   @SuppressWarnings("NullAway.Init")

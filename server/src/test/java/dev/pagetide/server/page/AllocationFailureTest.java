@@ -101,8 +101,10 @@ final class AllocationFailureTest {
     try (TestRanges ranges =
         new TestRanges(TestRanges.UNLIMITED_PAGES, PageClock.MONOTONIC, refusing)) {
       assertThatThrownBy(() -> ranges.open(4))
-          .isInstanceOf(PageFailure.NoMemory.class)
-          .hasMessageContaining("EMFILE");
+          .isInstanceOfSatisfying(
+              PageFailure.NoMemory.class, e -> assertThat(e.hopeless()).isFalse())
+          .hasMessageContainingAll("EMFILE", "larger ulimit -n")
+          .hasMessageNotContaining("free memory");
 
       assertThat(ranges.budget.chargedPages()).isZero();
       assertThat(ranges.shrinker.counts()).isEqualTo(new PageCounts(0, 0, 0, 0));

@@ -25,9 +25,30 @@ final class TestRanges implements AutoCloseable {
       PageFileMaker files,
       PageObserver observer,
       ReclaimTerms terms) {
+    this(budgetPages, clock, files, observer, terms, HugePages.NONE);
+  }
+
+  private TestRanges(
+      long budgetPages,
+      PageClock clock,
+      PageFileMaker files,
+      PageObserver observer,
+      ReclaimTerms terms,
+      HugePages hugePages) {
     this.budget = PageBudget.root("--max-resident-bytes", budgetPages);
-    this.shrinker = new Shrinker(budget, clock, observer, terms);
+    this.shrinker = new Shrinker(budget, clock, observer, terms, hugePages);
     this.files = files;
+  }
+
+  /** Without a limit, on a host that may force huge pages. */
+  static TestRanges on(HugePages hugePages) {
+    return new TestRanges(
+        UNLIMITED_PAGES,
+        PageClock.MONOTONIC,
+        PageFileMaker.MEMFD,
+        PageObserver.NONE,
+        ReclaimTerms.NONE,
+        hugePages);
   }
 
   static TestRanges unlimited() {

@@ -1,0 +1,103 @@
+package dev.pagetide.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pagetide.server.ServerProcess.Launch;
+import io.grpc.Status.Code;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Conditions of the host that keep a server from starting or lending: one true sentence each. */
+final class HostTroubleTest {
+  @TempDir
+  @SuppressWarnings("NullAway.Init") // by JUnit
+  Path folder;
+
+  private static String errorsOfAStartThatEndsWith2(Path temporary, String... options)
+      throws Exception {
+    Launch launch = new Launch(List.of(), List.of("-Djava.io.tmpdir=" + temporary));
+    try (ServerProcess server = ServerProcess.start(launch, PagetideServer.class, options)) {
+      assertThat(server.readLine()).isNull();
+      assertThat(server.awaitExit()).isEqualTo(2);
+      return server.errors();
+    }
+  }
+
+  @Test
+  void main_temporaryFolderRefusesFiles_endsWith2AndOneSentenceBesideTheOthers() throws Exception {
+    List<String> errors =
+        errorsOfAStartThatEndsWith2(Path.of("/proc"), "--drain-wait=5").lines().toList();
+
+    assertThat(errors).hasSize(2);
+    assertThat(errors.getFirst()).contains("--drain-wait=5: unit missing");
+    assertThat(errors.getLast())
+        .startsWith("pagetide-server: Netty's native library cannot be unpacked to /proc")
+        .contains("(java.io.tmpdir)", "-Dio.netty.native.workdir=");
+  }
+
+  @Test
+  void main_temporaryFolderNoexec_endsWith2AndOneSentence() throws Exception {
+    Requires.root("to mount a tmpfs noexec");
+    run("mount", "-t", "tmpfs", "-o", "size=4m,noexec", "none", folder.toString());
+    try {
+      assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
+          .singleElement()
+          .asString()
+          .contains(folder.toString(), "failed to map segment", "noexec");
+    } finally {
+      run("umount", folder.toString());
+    }
+  }
+
+  @Test
+  void main_temporaryFolderFull_endsWith2AndOneSentence() throws Exception {
+    Requires.root("to mount a small tmpfs");
+    run("mount", "-t", "tmpfs", "-o", "size=4k", "none", folder.toString());
+    try {
+      assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
+          .singleElement()
+          .asString()
+          .contains(folder.toString(), "No space left on device");
+    } finally {
+      run("umount", folder.toString());
+    }
+  }
+
+  @Test
+  void open_beyondTheLimitOnFileSizes_isToldOfUlimit() throws Exception {
+    Launch small =
+        new Launch(List.of("sh", "-c", "ulimit -f 2048 && exec \"$@\"", "sh"), List.of());
+    try (TestServer server = TestServer.start(small)) {
+      Refusal refusal = Refusal.of(() -> RawSession.open(server.connect(), 1024));
+
+      refusal.is(Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "EFBIG", "larger ulimit -f");
+      assertThat(refusal.toString()).doesNotContain("free memory on the host");
+      RawSession fits = RawSession.open(server.connect(), 4);
+      assertThat(fits.use(0, 4)).isNotEmpty();
+      var _ = server.stopWithoutStackTrace();
+    }
+  }
+
+  @Test
+  void probe_hugePages_isToldInNumbersOfPagesThatAreThere() {
+    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2)).doesNotThrowAnyException();
+    assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3))
+        .isInstanceOf(StartupException.class)
+        .hasMessageContaining(
+            "a file that needs 2 pages of shared memory holds 512 on this host, 512 with one page"
+                + " more, and 3 after that was taken")
+        .hasMessageContaining("shmem_enabled");
+  }
+
+  private static void run(String... command) throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(said).isZero();
+  }
+}
