@@ -120,7 +120,7 @@ final class OpenCommand implements Callable<Integer> {
     if (ended == null) {
       return true;
     }
-    io.err().println("pagetide: " + TerminalText.escape(ended.message()));
+    io.err().println("pagetide: " + TerminalText.escape(CommandWords.of(ended.message())));
     return false;
   }
 
