@@ -1,7 +1,9 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PagetideException;
+import io.grpc.ManagedChannelRegistry;
 import io.grpc.Status;
+import io.netty.channel.epoll.Epoll;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -65,6 +67,11 @@ final class ErrorLine {
               case CommandFailure said -> String.valueOf(said.getMessage());
               case PagetideException said -> sentence(said, pagetide);
               case InvalidPathException said -> PathConverter.problem(said.getInput());
+              case ManagedChannelRegistry.ProviderNotFoundException _ when !Epoll.isAvailable() ->
+                  "the library for Unix sockets cannot be unpacked into "
+                      + System.getProperty("java.io.tmpdir")
+                      + ", which may be full, read-only or mounted noexec; name another directory"
+                      + " with PAGETIDE_JAVA_OPTS=-Djava.io.tmpdir=DIR";
               default -> "unexpected failure: " + failure;
             });
   }

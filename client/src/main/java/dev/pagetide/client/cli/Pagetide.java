@@ -141,7 +141,7 @@ public final class Pagetide implements Runnable {
     return io;
   }
 
-  /** Where the server's sockets are, and by default the session file. */
+  /** Where the server's sockets are. */
   Path directory() {
     if (directory != null) {
       return directory;
@@ -194,14 +194,33 @@ public final class Pagetide implements Runnable {
         : "pagetide-server --dir " + directory();
   }
 
-  /** The session file: as {@code option} says, else PAGETIDE_SESSION, else in the directory. */
-  Path sessionFile(@Nullable Path option) {
+  /**
+   * The session file: as {@code option} says, else PAGETIDE_SESSION, else in this user's own
+   * directory, which is looked at, and made if {@code make} says so.
+   */
+  Path sessionFile(@Nullable Path option, boolean make) {
     if (option != null) {
       return option;
     }
     String named = io.variable("PAGETIDE_SESSION");
-    return named == null
-        ? directory().resolve("pagetide.session")
-        : PathConverter.ofVariable("PAGETIDE_SESSION", named);
+    if (named != null) {
+      return PathConverter.ofVariable("PAGETIDE_SESSION", named);
+    }
+    Path mine = SessionDirectory.path(io.variable("XDG_RUNTIME_DIR"));
+    if (make) {
+      SessionDirectory.prepare(mine);
+    } else {
+      SessionDirectory.check(mine);
+    }
+    return mine.resolve(SessionDirectory.fileName(otherServer()));
+  }
+
+  /** Which server is asked, if it is not the one of the usual directory. */
+  private @Nullable String otherServer() {
+    if (tcp != null) {
+      return tcp;
+    }
+    Path asked = directory().toAbsolutePath().normalize();
+    return asked.equals(PagetideClient.defaultDirectory()) ? null : asked.toString();
   }
 }

@@ -23,7 +23,7 @@ abstract class SessionCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "The file that 'pagetide open' wrote (default: the environment's PAGETIDE_SESSION, else"
-              + " pagetide.session in the server's directory).")
+              + " where it writes by default).")
   private @Nullable Path sessionFile;
 
   /** How the command's client behaves. */
@@ -46,7 +46,7 @@ abstract class SessionCommand implements Callable<Integer> {
 
   @Override
   public final Integer call() throws IOException {
-    var ticket = SessionFile.read(pagetide.sessionFile(sessionFile));
+    var ticket = SessionFile.read(pagetide.sessionFile(sessionFile, false));
     try (PagetideClient client = pagetide.connect(options());
         PageRange range = client.attach(ticket)) {
       run(range, pagetide.io());

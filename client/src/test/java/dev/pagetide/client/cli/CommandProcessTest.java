@@ -5,12 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.client.ServerProcess;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a shell sees of the command: its streams, its status, its locale. */
 final class CommandProcessTest {
+
+  private static final String[] ARABIC_DIGITS = {
+    "-Duser.language=ar", "-Duser.country=EG", "-Duser.extensions=nu-arab"
+  };
 
   @TempDir Path temporary = Path.of("");
 
@@ -62,12 +68,33 @@ final class CommandProcessTest {
               temporary,
               Map.of("PAGETIDE_DIR", server.directory().toString()),
               "\"$@\" count --all",
-              "-Duser.language=ar",
-              "-Duser.country=EG",
-              "-Duser.extensions=nu-arab");
+              ARABIC_DIGITS);
 
       assertThat(run.err()).isEmpty();
       assertThat(run.out()).matches("0\nresident 0 of \\d+ pages, available 0, waiting 0\n");
+    }
+  }
+
+  @Test
+  void server_arabicLocale_refusesWithTheDigitsThatScriptsRead()
+      throws IOException, InterruptedException {
+    Path directory = temporary.resolve("run");
+    List<String> command = new ArrayList<>(ServerProcess.command());
+    command.addAll(1, List.of(ARABIC_DIGITS));
+    command.addAll(List.of("--dir", directory.toString(), "--http", "off"));
+    Process server =
+        new ProcessBuilder(command).redirectError(temporary.resolve("log").toFile()).start();
+    try {
+      assertThat(server.inputReader().readLine()).startsWith("ready ");
+
+      CommandRun run =
+          CommandRun.of(
+              "open", "--size", "1", "--dir", directory.toString(), "--session-file", "x");
+
+      assertThat(run.err())
+          .isEqualTo("pagetide: --size 1 is less than one page; ask for at least 4096 bytes\n");
+    } finally {
+      server.destroyForcibly().waitFor();
     }
   }
 

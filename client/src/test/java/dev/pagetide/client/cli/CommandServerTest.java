@@ -22,8 +22,13 @@ final class CommandServerTest {
   @Test
   void commands_onOneSession_workThroughItsFile() throws IOException {
     try (ServerProcess server = ServerProcess.start()) {
-      Map<String, String> environment = Map.of("PAGETIDE_DIR", server.directory().toString());
-      Path file = server.directory().resolve("pagetide.session");
+      Map<String, String> environment =
+          Map.of(
+              "PAGETIDE_DIR",
+              server.directory().toString(),
+              "PAGETIDE_SESSION",
+              temporary.resolve("session").toString());
+      Path file = temporary.resolve("session");
       OpenSession open = OpenSession.start(environment, file, "--size", "64KiB", "--name", "me");
       assertThat(Files.getPosixFilePermissions(file))
           .isEqualTo(PosixFilePermissions.fromString("rw-------"));

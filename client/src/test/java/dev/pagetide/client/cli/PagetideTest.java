@@ -1,25 +1,19 @@
 package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.client.SessionTicket;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The command line without a server: its help, its refusals, its session file. */
+/** The command line without a server: its help, its refusals. */
 final class PagetideTest {
-
-  private static final SessionTicket TICKET = new SessionTicket("secret", 3, 4096, 64, 1 << 20, 17);
 
   @TempDir Path temporary = Path.of("");
 
@@ -161,62 +155,6 @@ final class PagetideTest {
 
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).contains("pagetide open");
-  }
-
-  @Test
-  void directory_fromTheEnvironment_isWhereTheSessionIsLookedFor() {
-    CommandRun run =
-        CommandRun.of(Map.of("PAGETIDE_DIR", temporary.toString()), new byte[0], "range");
-
-    assertThat(run.err()).contains(temporary.resolve("pagetide.session").toString());
-  }
-
-  @Test
-  void sessionFile_created_isReadableByItsOwnerOnlyAndGoesAtTheEnd() throws IOException {
-    Path path = temporary.resolve("s");
-
-    try (SessionFile file = SessionFile.create(path, TICKET)) {
-      assertThat(file).isNotNull();
-      assertThat(Files.getPosixFilePermissions(path))
-          .isEqualTo(PosixFilePermissions.fromString("rw-------"));
-      assertThat(SessionFile.read(path)).isEqualTo(TICKET);
-    }
-
-    assertThat(path).doesNotExist();
-  }
-
-  @Test
-  void sessionFile_existing_isNotOverwritten() throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), "precious");
-
-    assertThatThrownBy(() -> SessionFile.create(path, TICKET))
-        .isInstanceOf(CommandFailure.class)
-        .hasMessageContaining("exists");
-
-    assertThat(path).hasContent("precious");
-  }
-
-  @Test
-  void sessionFile_readableByOthers_isRefused() throws IOException {
-    Path path = temporary.resolve("s");
-    try (SessionFile file = SessionFile.create(path, TICKET)) {
-      assertThat(file).isNotNull();
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
-
-      assertThatThrownBy(() -> SessionFile.read(path))
-          .isInstanceOf(CommandFailure.class)
-          .hasMessageContaining("0600");
-    }
-  }
-
-  @Test
-  void sessionFile_ofSomethingElse_isRefused() throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), "a=b");
-    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
-
-    assertThatThrownBy(() -> SessionFile.read(path))
-        .isInstanceOf(CommandFailure.class)
-        .hasMessageContaining("is not a session file");
   }
 
   @Test
