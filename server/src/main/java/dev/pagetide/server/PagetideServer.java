@@ -45,6 +45,7 @@ public final class PagetideServer {
 
   /** Runs the command and ends the process with its exit code. */
   public static void main(String[] args) {
+    Locale.setDefault(Locale.ROOT); // scripts read our numbers, in whatever locale we are started
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);

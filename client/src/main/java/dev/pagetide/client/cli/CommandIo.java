@@ -46,8 +46,8 @@ public record CommandIo(
             && !environment.getOrDefault("TERM", "dumb").equals("dumb");
     return new CommandIo(
         System.in,
-        stream(FileDescriptor.out),
-        stream(FileDescriptor.err),
+        StandardOutput.ofProcess(),
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         environment,
         terminal,
         colour,
@@ -66,8 +66,18 @@ public record CommandIo(
     }
   }
 
-  private static PrintStream stream(FileDescriptor descriptor) {
-    return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+  /** Whether results cannot be delivered because the process that read them has ended. */
+  boolean readerIsGone() {
+    return out instanceof StandardOutput ours && ours.readerIsGone();
+  }
+
+  /** Why results could not be written; null if they could. */
+  @Nullable String outputProblem() {
+    if (!out.checkError()) {
+      return null;
+    }
+    String refusal = out instanceof StandardOutput ours ? ours.refusal() : null;
+    return "standard output cannot be written" + (refusal == null ? "" : ": " + refusal);
   }
 
   /** A variable of the environment; null if it is unset or empty. */

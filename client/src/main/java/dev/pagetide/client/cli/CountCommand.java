@@ -13,6 +13,7 @@ final class CountCommand extends OperatorCommand {
   @Option(
       names = "--range",
       paramLabel = "ID",
+      converter = RangeIdConverter.class,
       defaultValue = "0",
       description = "Only in the range of that id (default: all ranges).")
   private long rangeId;

@@ -58,14 +58,15 @@ final class OpenCommand implements Callable<Integer> {
       names = "--session-file",
       paramLabel = "FILE",
       description =
-          "Where to write the session, mode 0600; must not exist (default: the environment's"
-              + " PAGETIDE_SESSION, else pagetide.session in the server's directory).")
+          "Where to write the session, mode 0600; a file that a killed 'pagetide open' left is"
+              + " replaced (default: the environment's PAGETIDE_SESSION, else a file for each"
+              + " server in $XDG_RUNTIME_DIR/pagetide, else in /tmp/pagetide-UID).")
   private @Nullable Path sessionFile;
 
   @Override
   public Integer call() {
     CommandIo io = pagetide.io();
-    Path path = pagetide.sessionFile(sessionFile);
+    Path path = pagetide.sessionFile(sessionFile, true);
     try (PagetideClient client = pagetide.connect(ClientOptions.DEFAULT.withAccess(access));
         PageRange range = client.open(new OpenOptions(name, sizeBytes));
         SessionFile file = SessionFile.create(path, range.ticket())) {
@@ -120,7 +121,7 @@ final class OpenCommand implements Callable<Integer> {
     if (ended == null) {
       return true;
     }
-    io.err().println("pagetide: " + TerminalText.escape(ended.message()));
+    io.err().println("pagetide: " + TerminalText.escape(CommandWords.of(ended.message())));
     return false;
   }
 

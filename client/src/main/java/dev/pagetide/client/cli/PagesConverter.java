@@ -27,6 +27,14 @@ final class PagesConverter implements ITypeConverter<PageInterval> {
                   + ".."
                   + start);
         }
+        if (matcher.group(2) != null && end == start) {
+          throw new TypeConversionException(
+              "'"
+                  + value
+                  + "' names no page, because the end is left out; give "
+                  + start
+                  + " alone");
+        }
         if (end >= 0) {
           return new PageInterval(start, end);
         }

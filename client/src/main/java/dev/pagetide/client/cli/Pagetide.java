@@ -2,14 +2,13 @@ package dev.pagetide.client.cli;
 
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PagetideClient;
-import dev.pagetide.client.PagetideException;
 import dev.pagetide.client.cli.demo.DemoClientCommand;
 import dev.pagetide.client.cli.demo.DemoCommand;
 import dev.pagetide.client.cli.top.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,7 @@ import picocli.CommandLine.Spec;
       "",
       "Pages are numbers such as 7, or intervals such as 0..4 (pages 0 to 3).",
       "Sizes and offsets are bytes, or take a unit: 64KiB, 4MiB.",
-      "Exit status: 0 done, 1 failed, 2 misused."
+      "Exit status: 0 done, 1 failed, 2 misused, 141 (as SIGPIPE) the output's reader has ended."
     },
     subcommands = {
       DemoCommand.class,
@@ -53,6 +52,9 @@ import picocli.CommandLine.Spec;
       DemoClientCommand.class,
     })
 public final class Pagetide implements Runnable {
+
+  /** As a shell tells of a command that SIGPIPE ended: such as {@code pagetide read | head}. */
+  private static final int READER_GONE = 141;
 
   /** Held so that its level is not forgotten. */
   private static final Logger ROOT_LOGGER = Logger.getLogger("");
@@ -87,32 +89,44 @@ public final class Pagetide implements Runnable {
 
   /** Runs the command that {@code arguments} name and ends the process with its status. */
   public static void main(String[] arguments) {
+    Locale.setDefault(Locale.ROOT); // scripts read our numbers, in whatever locale we are started
     ROOT_LOGGER.setLevel(Level.OFF); // what goes wrong is said once, by the command
     System.exit(run(CommandIo.ofProcess(), arguments));
   }
 
   /** Runs the command that {@code arguments} name: 0 done, 1 failed, 2 misused. */
   static int run(CommandIo io, String... arguments) {
-    CommandLine commands =
-        new CommandLine(new Pagetide(io)).setCaseInsensitiveEnumValuesAllowed(true);
+    Pagetide pagetide = new Pagetide(io);
+    CommandLine commands = new CommandLine(pagetide).setCaseInsensitiveEnumValuesAllowed(true);
+    commands.registerConverter(Path.class, new PathConverter());
     commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));
     commands.setErr(new PrintWriter(io.err(), true, StandardCharsets.UTF_8));
     commands.setColorScheme(
         CommandLine.Help.defaultColorScheme(
             io.colour() ? CommandLine.Help.Ansi.ON : CommandLine.Help.Ansi.OFF));
-    commands.setExecutionExceptionHandler((failure, _, _) -> report(io, failure));
-    int status = commands.execute(arguments);
-    io.out().flush();
-    return status;
+    commands.setParameterExceptionHandler((misuse, _) -> {
+      io.err().println(ErrorLine.ofMisuse(misuse));
+      return CommandLine.ExitCode.USAGE;
+    });
+    commands.setExecutionExceptionHandler((failure, _, _) -> {
+      if (!io.readerIsGone()) {
+        io.err().println(ErrorLine.of(failure, pagetide));
+      }
+      return CommandLine.ExitCode.SOFTWARE;
+    });
+    return delivered(io, commands.execute(arguments));
   }
 
-  private static int report(CommandIo io, Exception failure) {
-    switch (failure) {
-      case CommandFailure said -> io.err().println("pagetide: " + said.getMessage());
-      case PagetideException said ->
-          io.err().println("pagetide: " + TerminalText.escape(String.valueOf(said.getMessage())));
-      default -> io.err().println("pagetide: unexpected failure: " + failure);
+  /** The status of a command that ended with {@code status}, its results being on their way. */
+  private static int delivered(CommandIo io, int status) {
+    if (io.readerIsGone()) {
+      return READER_GONE;
     }
+    String problem = io.outputProblem();
+    if (problem == null || status != CommandLine.ExitCode.OK) {
+      return status;
+    }
+    io.err().println("pagetide: " + problem);
     return CommandLine.ExitCode.SOFTWARE;
   }
 
@@ -127,13 +141,15 @@ public final class Pagetide implements Runnable {
     return io;
   }
 
-  /** Where the server's sockets are, and by default the session file. */
+  /** Where the server's sockets are. */
   Path directory() {
     if (directory != null) {
       return directory;
     }
     String named = io.variable("PAGETIDE_DIR");
-    return named == null ? PagetideClient.defaultDirectory() : Path.of(named);
+    return named == null
+        ? PagetideClient.defaultDirectory()
+        : PathConverter.ofVariable("PAGETIDE_DIR", named);
   }
 
   /**
@@ -166,16 +182,45 @@ public final class Pagetide implements Runnable {
     return tcp == null ? directory().toString() : tcp;
   }
 
-  /** The session file: as {@code option} says, else PAGETIDE_SESSION, else in the directory. */
-  Path sessionFile(@Nullable Path option) {
+  /** The server's socket; null for a TCP port. */
+  @Nullable Path socket() {
+    return tcp == null ? directory().toAbsolutePath().normalize().resolve("grpc.sock") : null;
+  }
+
+  /** The command that would start the server that is asked for, on a Unix socket. */
+  String serverCommand() {
+    return directory().equals(PagetideClient.defaultDirectory())
+        ? "pagetide-server"
+        : "pagetide-server --dir " + directory();
+  }
+
+  /**
+   * The session file: as {@code option} says, else PAGETIDE_SESSION, else in this user's own
+   * directory, which is looked at, and made if {@code make} says so.
+   */
+  Path sessionFile(@Nullable Path option, boolean make) {
     if (option != null) {
       return option;
     }
     String named = io.variable("PAGETIDE_SESSION");
-    try {
-      return named == null ? directory().resolve("pagetide.session") : Path.of(named);
-    } catch (InvalidPathException e) {
-      throw new CommandFailure("PAGETIDE_SESSION does not name a file: " + e.getMessage(), e);
+    if (named != null) {
+      return PathConverter.ofVariable("PAGETIDE_SESSION", named);
     }
+    Path mine = SessionDirectory.path(io.variable("XDG_RUNTIME_DIR"));
+    if (make) {
+      SessionDirectory.prepare(mine);
+    } else {
+      SessionDirectory.check(mine);
+    }
+    return mine.resolve(SessionDirectory.fileName(otherServer()));
+  }
+
+  /** Which server is asked, if it is not the one of the usual directory. */
+  private @Nullable String otherServer() {
+    if (tcp != null) {
+      return tcp;
+    }
+    Path asked = directory().toAbsolutePath().normalize();
+    return asked.equals(PagetideClient.defaultDirectory()) ? null : asked.toString();
   }
 }

@@ -30,6 +30,7 @@ final class RangesCommand extends OperatorCommand {
   @Option(
       names = "--range",
       paramLabel = "ID",
+      converter = RangeIdConverter.class,
       description = "Only the range of that id (default: all ranges).")
   private @Nullable Long rangeId;
 
@@ -40,7 +41,8 @@ final class RangesCommand extends OperatorCommand {
       long only = rangeId;
       ranges = ranges.stream().filter(range -> range.rangeId() == only).toList();
       if (ranges.isEmpty()) {
-        throw new CommandFailure("there is no range " + only + "; 'pagetide ranges' lists them");
+        throw new CommandFailure(
+            "there is no range " + Long.toUnsignedString(only) + "; 'pagetide ranges' lists them");
       }
     }
     table(ranges).forEach(io.out()::println);

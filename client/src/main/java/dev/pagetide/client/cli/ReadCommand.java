@@ -55,7 +55,7 @@ final class ReadCommand extends SessionCommand {
       }
       done += piece;
       progress.at(done);
-    } while (done < length);
+    } while (done < length && !io.out().checkError());
   }
 
   private static void dump(PrintStream out, long start, byte[] bytes) {

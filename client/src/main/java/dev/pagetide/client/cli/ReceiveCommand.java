@@ -100,7 +100,7 @@ final class ReceiveCommand implements Callable<Integer> {
       var _ = receiver.ended().thenAccept(end::complete);
       SessionEnd ended = await(end);
       if (ended != null) {
-        io.err().println("pagetide: " + TerminalText.escape(ended.message()));
+        io.err().println("pagetide: " + TerminalText.escape(CommandWords.of(ended.message())));
         return 1;
       }
       return 0;
@@ -127,7 +127,7 @@ final class ReceiveCommand implements Callable<Integer> {
     try {
       return Files.newOutputStream(Path.of(output));
     } catch (IOException e) {
-      throw new CommandFailure("cannot write " + output + ": " + e.getMessage(), e);
+      throw new CommandFailure("cannot write " + output + ": " + ErrorLine.reason(e), e);
     }
   }
 

@@ -114,9 +114,6 @@ final class SendCommand implements Callable<Integer> {
         send(sender, target, Payload.of(staged));
       }
     }
-    if (pagetide.io().out().checkError()) {
-      throw new CommandFailure("standard output cannot be written");
-    }
     return 0;
   }
 
@@ -187,7 +184,7 @@ final class SendCommand implements Callable<Integer> {
     } catch (NoSuchFileException e) {
       throw new CommandFailure("there is no file " + file, e);
     } catch (IOException e) {
-      throw new CommandFailure("cannot read " + file + ": " + e.getMessage(), e);
+      throw new CommandFailure("cannot read " + file + ": " + ErrorLine.reason(e), e);
     }
   }
 

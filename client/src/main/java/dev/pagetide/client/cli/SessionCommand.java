@@ -3,8 +3,8 @@ package dev.pagetide.client.cli;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
+import dev.pagetide.client.PagetideException;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +23,7 @@ abstract class SessionCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "The file that 'pagetide open' wrote (default: the environment's PAGETIDE_SESSION, else"
-              + " pagetide.session in the server's directory).")
+              + " where it writes by default).")
   private @Nullable Path sessionFile;
 
   /** How the command's client behaves. */
@@ -34,16 +34,22 @@ abstract class SessionCommand implements Callable<Integer> {
   /** Does the command's work on {@code range}. */
   abstract void run(PageRange range, CommandIo io) throws IOException;
 
+  /** What {@code failure} says, in the command line's words. */
+  final String sentence(PagetideException failure) {
+    return ErrorLine.sentence(failure, pagetide);
+  }
+
+  /** Why the server was not reached; null if it was. */
+  final @Nullable String unreached(PagetideException failure) {
+    return ErrorLine.unreached(failure, pagetide);
+  }
+
   @Override
   public final Integer call() throws IOException {
-    var ticket = SessionFile.read(pagetide.sessionFile(sessionFile));
+    var ticket = SessionFile.read(pagetide.sessionFile(sessionFile, false));
     try (PagetideClient client = pagetide.connect(options());
         PageRange range = client.attach(ticket)) {
       run(range, pagetide.io());
-    }
-    PrintStream out = pagetide.io().out();
-    if (out.checkError()) {
-      throw new CommandFailure("standard output cannot be written");
     }
     return 0;
   }

@@ -18,12 +18,16 @@ final class ShrinkCommand extends OperatorCommand {
 
   private static final String REASON_PREFIX = "SKIP_REASON_";
 
-  @Parameters(paramLabel = "COUNT", description = "Reclaim at most that many pages.")
+  @Parameters(
+      paramLabel = "COUNT",
+      converter = PageCountConverter.class,
+      description = "Reclaim at most that many pages.")
   private long pages;
 
   @Option(
       names = "--range",
       paramLabel = "ID",
+      converter = RangeIdConverter.class,
       defaultValue = "0",
       description = "Only from the range of that id (default: all ranges).")
   private long rangeId;
@@ -35,9 +39,6 @@ final class ShrinkCommand extends OperatorCommand {
 
   @Override
   void run(ShrinkerClient shrinker, CommandIo io) {
-    if (pages < 0) {
-      throw new CommandFailure("COUNT is a number of pages; " + pages + " is negative");
-    }
     ScanResult result;
     try (Progress _ = Progress.begin(io, "reclaiming", 0)) {
       result = shrinker.scan(pages, rangeId, dryRun);

@@ -39,8 +39,8 @@ final class UseCommand extends SessionCommand {
     try (Progress _ = Progress.begin(io, "waiting for memory", 0)) {
       fresh = range.useRange(pages);
     } catch (PagetideException e) {
-      if (e.outcomeUnknown()) {
-        throw new CommandFailure(e.getMessage() + "; take all these pages as fresh", e);
+      if (e.outcomeUnknown() && unreached(e) == null) {
+        throw new CommandFailure(sentence(e) + "; take all these pages as fresh", e);
       }
       throw e;
     }

@@ -51,7 +51,7 @@ final class WriteCommand extends SessionCommand {
     } catch (NoSuchFileException e) {
       throw new CommandFailure("there is no file " + file, e);
     } catch (IOException e) {
-      throw new CommandFailure("cannot read " + file + ": " + e.getMessage(), e);
+      throw new CommandFailure("cannot read " + file + ": " + ErrorLine.reason(e), e);
     }
   }
 }

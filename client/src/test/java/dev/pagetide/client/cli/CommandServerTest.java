@@ -1,19 +1,14 @@
 package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.client.ServerProcess;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,16 +21,15 @@ final class CommandServerTest {
 
   @Test
   void commands_onOneSession_workThroughItsFile() throws IOException {
-    OpenInput input = new OpenInput();
     try (ServerProcess server = ServerProcess.start()) {
-      Map<String, String> environment = Map.of("PAGETIDE_DIR", server.directory().toString());
-      Path file = server.directory().resolve("pagetide.session");
-      CompletableFuture<CommandRun> open =
-          CompletableFuture.supplyAsync(
-              () -> CommandRun.of(environment, input, "open", "--size", "64KiB", "--name", "me"),
-              task -> Thread.ofPlatform().daemon().start(task));
-      await().until(() -> open.isDone() || (Files.exists(file) && Files.size(file) > 0));
-      assertThat(open).isNotDone();
+      Map<String, String> environment =
+          Map.of(
+              "PAGETIDE_DIR",
+              server.directory().toString(),
+              "PAGETIDE_SESSION",
+              temporary.resolve("session").toString());
+      Path file = temporary.resolve("session");
+      OpenSession open = OpenSession.start(environment, file, "--size", "64KiB", "--name", "me");
       assertThat(Files.getPosixFilePermissions(file))
           .isEqualTo(PosixFilePermissions.fromString("rw-------"));
 
@@ -71,38 +65,11 @@ final class CommandServerTest {
       assertThat(refused.status()).isEqualTo(1);
       assertThat(refused.err().lines()).hasSize(1);
 
-      input.end();
-      CommandRun opened = open.join();
+      CommandRun opened = open.end();
 
       assertThat(opened.status()).isZero();
       assertThat(opened.out()).contains(file.toString()).doesNotContain("token");
       assertThat(file).doesNotExist();
-    }
-  }
-
-  /** A standard input that stays open until it is ended. */
-  private static final class OpenInput extends InputStream {
-
-    private final CountDownLatch ended = new CountDownLatch(1);
-
-    void end() {
-      ended.countDown();
-    }
-
-    @Override
-    public int read() throws IOException {
-      try {
-        ended.await();
-        return -1;
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new InterruptedIOException();
-      }
-    }
-
-    @Override
-    public int read(byte[] into, int offset, int length) throws IOException {
-      return read();
     }
   }
 

@@ -39,7 +39,7 @@ final class NotationTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"7, 7, 8", "0..4, 0, 4", "4..4, 4, 4", "0..2147483647, 0, 2147483647"})
+  @CsvSource({"7, 7, 8", "0..4, 0, 4", "0..2147483647, 0, 2147483647"})
   void pages_wellFormed_areAnInterval(String text, int start, int end) {
     assertThat(pages.convert(text)).isEqualTo(new PageInterval(start, end));
   }
@@ -55,6 +55,7 @@ final class NotationTest {
         "a",
         "0-4",
         "4..0",
+        "4..4",
         "9..2",
         "2147483647",
         "4294967295"

@@ -1,23 +1,19 @@
 package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.client.SessionTicket;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The command line without a server: its help, its refusals, its session file. */
+/** The command line without a server: its help, its refusals. */
 final class PagetideTest {
-
-  private static final SessionTicket TICKET = new SessionTicket("secret", 3, 4096, 64, 1 << 20, 17);
 
   @TempDir Path temporary = Path.of("");
 
@@ -46,7 +42,10 @@ final class PagetideTest {
     CommandRun run = CommandRun.of("use", "4..0");
 
     assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("'4..0' ends before it starts");
+    assertThat(run.err())
+        .isEqualTo(
+            "pagetide: PAGES: '4..0' ends before it starts; give the lower page first, as in 0..4;"
+                + " see 'pagetide use --help'\n");
   }
 
   @Test
@@ -60,6 +59,15 @@ final class PagetideTest {
         "nonsense",
         "use",
         "use 0-4",
+        "use 4..4",
+        "use 2147483648",
+        "stop 4..0",
+        "shrink -3",
+        "shrink -- -3",
+        "shrink 1 2",
+        "count --range -1",
+        "count --nonsense",
+        "cuont",
         "open",
         "open --size 4M",
         "read 0",
@@ -79,7 +87,10 @@ final class PagetideTest {
     CommandRun run = CommandRun.of(line.split(" ", -1));
 
     assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("pagetide");
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err())
+        .startsWith("pagetide: ")
+        .matches("(?s).*; see 'pagetide[a-z ]* --help'\n");
     assertThat(run.out()).isEmpty();
   }
 
@@ -88,7 +99,7 @@ final class PagetideTest {
     CommandRun run = CommandRun.of();
 
     assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("Missing command");
+    assertThat(run.err()).isEqualTo("pagetide: missing command; see 'pagetide --help'\n");
   }
 
   @Test
@@ -96,8 +107,46 @@ final class PagetideTest {
     CommandRun run = CommandRun.of("count", "--dir", temporary.toString());
 
     assertThat(run.status()).isEqualTo(1);
-    assertThat(run.err().lines()).hasSize(1).first().asString().contains("cannot be reached");
+    assertThat(run.err())
+        .isEqualTo(
+            "pagetide: no server listens at %1$s/grpc.sock; start one with 'pagetide-server --dir"
+                    .formatted(temporary)
+                + " %1$s', or name another's directory with --dir\n".formatted(temporary));
     assertThat(run.out()).isEmpty();
+  }
+
+  @Test
+  void run_directoryMissing_saysWhereAServerWouldListen() {
+    Path missing = temporary.resolve("none");
+
+    CommandRun run = CommandRun.of("count", "--dir", missing.toString());
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).startsWith("pagetide: no server listens at " + missing + "/grpc.sock; ");
+  }
+
+  @Test
+  void run_nothingAtTcpPort_saysHowToStartAServerThere() throws IOException {
+    String address;
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      address = "127.0.0.1:" + taken.getLocalPort();
+    }
+
+    CommandRun run = CommandRun.of("count", "--connect", address);
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err())
+        .startsWith("pagetide: no server listens at " + address + "; start one with")
+        .contains("pagetide-server --listen " + address);
+  }
+
+  @Test
+  void run_argumentThatWouldSteerATerminal_isHarmless() {
+    CommandRun run = CommandRun.of("use", "a\u001b[2J\nb");
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err()).contains("a\\u{1b}[2J\\u{a}b");
   }
 
   @Test
@@ -106,62 +155,6 @@ final class PagetideTest {
 
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).contains("pagetide open");
-  }
-
-  @Test
-  void directory_fromTheEnvironment_isWhereTheSessionIsLookedFor() {
-    CommandRun run =
-        CommandRun.of(Map.of("PAGETIDE_DIR", temporary.toString()), new byte[0], "range");
-
-    assertThat(run.err()).contains(temporary.resolve("pagetide.session").toString());
-  }
-
-  @Test
-  void sessionFile_created_isReadableByItsOwnerOnlyAndGoesAtTheEnd() throws IOException {
-    Path path = temporary.resolve("s");
-
-    try (SessionFile file = SessionFile.create(path, TICKET)) {
-      assertThat(file).isNotNull();
-      assertThat(Files.getPosixFilePermissions(path))
-          .isEqualTo(PosixFilePermissions.fromString("rw-------"));
-      assertThat(SessionFile.read(path)).isEqualTo(TICKET);
-    }
-
-    assertThat(path).doesNotExist();
-  }
-
-  @Test
-  void sessionFile_existing_isNotOverwritten() throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), "precious");
-
-    assertThatThrownBy(() -> SessionFile.create(path, TICKET))
-        .isInstanceOf(CommandFailure.class)
-        .hasMessageContaining("exists");
-
-    assertThat(path).hasContent("precious");
-  }
-
-  @Test
-  void sessionFile_readableByOthers_isRefused() throws IOException {
-    Path path = temporary.resolve("s");
-    try (SessionFile file = SessionFile.create(path, TICKET)) {
-      assertThat(file).isNotNull();
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
-
-      assertThatThrownBy(() -> SessionFile.read(path))
-          .isInstanceOf(CommandFailure.class)
-          .hasMessageContaining("0600");
-    }
-  }
-
-  @Test
-  void sessionFile_ofSomethingElse_isRefused() throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), "a=b");
-    Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
-
-    assertThatThrownBy(() -> SessionFile.read(path))
-        .isInstanceOf(CommandFailure.class)
-        .hasMessageContaining("is not a session file");
   }
 
   @Test

@@ -1,0 +1,119 @@
+package dev.pagetide.client.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.client.ServerProcess;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a shell sees of the command: its streams, its status, its locale. */
+final class CommandProcessTest {
+
+  private static final String[] ARABIC_DIGITS = {
+    "-Duser.language=ar", "-Duser.country=EG", "-Duser.extensions=nu-arab"
+  };
+
+  @TempDir Path temporary = Path.of("");
+
+  @Test
+  void read_readerEndsEarly_endsQuietlyAsSigpipeWould() throws IOException, InterruptedException {
+    try (ServerProcess server = ServerProcess.start()) {
+      Path file = temporary.resolve("session");
+      Map<String, String> environment =
+          Map.of(
+              "PAGETIDE_DIR", server.directory().toString(), "PAGETIDE_SESSION", file.toString());
+      try (OpenSession _ = OpenSession.start(environment, file, "--size", "1MiB")) {
+        CommandRun used = CommandRun.of(environment, new byte[0], "use", "0..256");
+        assertThat(used.status()).isZero();
+
+        CommandProcess run =
+            CommandProcess.inShell(
+                temporary,
+                environment,
+                "{ \"$@\" read 0 1MiB; echo $? >"
+                    + temporary
+                    + "/status; } | head -c 3;"
+                    + " exit $(cat "
+                    + temporary
+                    + "/status)");
+
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).isEqualTo("\0\0\0");
+        assertThat(run.status()).isEqualTo(141);
+      }
+    }
+  }
+
+  @Test
+  void help_outputOnAFullDisk_fails() throws IOException, InterruptedException {
+    CommandProcess run =
+        CommandProcess.inShell(temporary, Map.of("LC_ALL", "C"), "\"$@\" --help >/dev/full");
+
+    assertThat(run.err())
+        .isEqualTo("pagetide: standard output cannot be written: No space left on device\n");
+    assertThat(run.status()).isEqualTo(1);
+  }
+
+  @Test
+  void count_arabicLocale_printsTheDigitsThatScriptsRead()
+      throws IOException, InterruptedException {
+    try (ServerProcess server = ServerProcess.start()) {
+      CommandProcess run =
+          CommandProcess.inShell(
+              temporary,
+              Map.of("PAGETIDE_DIR", server.directory().toString()),
+              "\"$@\" count --all",
+              ARABIC_DIGITS);
+
+      assertThat(run.err()).isEmpty();
+      assertThat(run.out()).matches("0\nresident 0 of \\d+ pages, available 0, waiting 0\n");
+    }
+  }
+
+  @Test
+  void server_arabicLocale_refusesWithTheDigitsThatScriptsRead()
+      throws IOException, InterruptedException {
+    Path directory = temporary.resolve("run");
+    List<String> command = new ArrayList<>(ServerProcess.command());
+    command.addAll(1, List.of(ARABIC_DIGITS));
+    command.addAll(List.of("--dir", directory.toString(), "--http", "off"));
+    Process server =
+        new ProcessBuilder(command).redirectError(temporary.resolve("log").toFile()).start();
+    try {
+      assertThat(server.inputReader().readLine()).startsWith("ready ");
+
+      CommandRun run =
+          CommandRun.of(
+              "open", "--size", "1", "--dir", directory.toString(), "--session-file", "x");
+
+      assertThat(run.err())
+          .isEqualTo("pagetide: --size 1 is less than one page; ask for at least 4096 bytes\n");
+    } finally {
+      server.destroyForcibly().waitFor();
+    }
+  }
+
+  @Test
+  void run_lettersThatTheLocaleLacks_saysWhyAndWhatToSet()
+      throws IOException, InterruptedException {
+    for (String line :
+        new String[] {
+          "\"$@\" count --dir \"$d\"", "PAGETIDE_DIR=\"$d\" \"$@\" count",
+          "\"$@\" range --session-file \"$d\"", "PAGETIDE_SESSION=\"$d\" \"$@\" range",
+          "XDG_RUNTIME_DIR=\"$d\" \"$@\" range"
+        }) {
+      CommandProcess run =
+          CommandProcess.inShell(
+              temporary, Map.of("LC_ALL", "C"), "d=$(printf '/tmp/h\\303\\266hle'); " + line);
+
+      assertThat(run.err()).as(line).contains("ANSI_X3.4-1968", "set LC_ALL=C.UTF-8");
+      assertThat(run.err().lines()).as(line).hasSize(1);
+      assertThat(run.status()).as(line).isIn(1, 2);
+    }
+  }
+}
