@@ -170,7 +170,9 @@ public final class PagetideClient implements AutoCloseable {
    * Opens a session with a range of its own, and waits until the server has granted it.
    *
    * @throws PagetideException SIZE_INVALID, NAME_INVALID, NAME_TAKEN, TOO_MANY_SESSIONS, NO_MEMORY;
-   *     UNAVAILABLE if there is no server; DEADLINE_EXCEEDED after the call timeout
+   *     RESOURCE_EXHAUSTED, without a reason, if the server grants less than was asked for and
+   *     {@link OpenOptions#takesLess} is not set; UNAVAILABLE if there is no server;
+   *     DEADLINE_EXCEEDED after the call timeout
    */
   public PageRange open(OpenOptions open) {
     return Blocking.await(() -> openAsync(open));
@@ -209,7 +211,7 @@ public final class PagetideClient implements AutoCloseable {
       ReceiverOptions options, TransactionHandler handler) {
     reconnectSoon();
     return sessions.open(
-        new OpenOptions(options.name(), options.sizeBytes()),
+        new OpenOptions(options.name(), options.sizeBytes(), options.takesLess()),
         RangeMode.RANGE_MODE_BUFFERS,
         session -> Receiver.attach(channel, calls, session, options, handler));
   }

@@ -6,9 +6,11 @@ import java.util.concurrent.Executor;
  * What to ask for when a receiver is opened, and how its handler is called.
  *
  * @param name what senders name it by, of the form of {@link OpenOptions#name}, and not empty
- * @param sizeBytes the size of the range that transactions, and replies to its own, lie in; the
- *     server rounds it down to whole pages and to its own limit, and lets one-way ones take half of
- *     it. Memory is taken for live buffers only
+ * @param sizeBytes the size of the range that transactions, and replies to its own, lie in. The
+ *     server grants whole pages, at most its {@code --max-range-bytes}, and lets one-way ones take
+ *     half of it. Memory is taken for live buffers only
+ * @param takesLess whether a smaller range is taken when the server grants one; {@link
+ *     Receiver#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
  * @param executor where the handler is called; {@code Runnable::run} means where events come, for
  *     handlers that never block
  * @param maxQueued how many transactions may wait for the handler to return before the server is
@@ -19,6 +21,7 @@ import java.util.concurrent.Executor;
 public record ReceiverOptions(
     String name,
     long sizeBytes,
+    boolean takesLess,
     Executor executor,
     int maxQueued,
     Thread.UncaughtExceptionHandler errors) {
@@ -46,13 +49,14 @@ public record ReceiverOptions(
   }
 
   /**
-   * 4 MiB under that name; each call of the handler on a virtual thread of its own, 64 at a time;
-   * errors go where Java's uncaught ones go.
+   * 4 MiB, or less if the server grants less, under that name; each call of the handler on a
+   * virtual thread of its own, 64 at a time; errors go where Java's uncaught ones go.
    */
   public static ReceiverOptions named(String name) {
     return new ReceiverOptions(
         name,
         DEFAULT_SIZE_BYTES,
+        true,
         Thread::startVirtualThread,
         DEFAULT_MAX_QUEUED,
         ReceiverOptions::uncaught);
@@ -63,23 +67,28 @@ public record ReceiverOptions(
     thread.getUncaughtExceptionHandler().uncaughtException(thread, failure);
   }
 
-  /** These options with another {@link #sizeBytes}. */
+  /** These options with a range of that size: opening fails if the server grants less. */
   public ReceiverOptions withSizeBytes(long size) {
-    return new ReceiverOptions(name, size, executor, maxQueued, errors);
+    return new ReceiverOptions(name, size, false, executor, maxQueued, errors);
+  }
+
+  /** These options with a range of that size, or of as much as the server grants. */
+  public ReceiverOptions withSizeAtMost(long size) {
+    return new ReceiverOptions(name, size, true, executor, maxQueued, errors);
   }
 
   /** These options with another {@link #executor}. */
   public ReceiverOptions withExecutor(Executor other) {
-    return new ReceiverOptions(name, sizeBytes, other, maxQueued, errors);
+    return new ReceiverOptions(name, sizeBytes, takesLess, other, maxQueued, errors);
   }
 
   /** These options with another {@link #maxQueued}. */
   public ReceiverOptions withMaxQueued(int bound) {
-    return new ReceiverOptions(name, sizeBytes, executor, bound, errors);
+    return new ReceiverOptions(name, sizeBytes, takesLess, executor, bound, errors);
   }
 
   /** These options with another listener for {@link #errors}. */
   public ReceiverOptions withErrors(Thread.UncaughtExceptionHandler listener) {
-    return new ReceiverOptions(name, sizeBytes, executor, maxQueued, listener);
+    return new ReceiverOptions(name, sizeBytes, takesLess, executor, maxQueued, listener);
   }
 }

@@ -7,15 +7,21 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * @param name what receivers and operators see, of the form of {@link OpenOptions#name}; empty: the
  *     sender gets a name of its own when it is opened, {@code sender-PID-RANDOM}
- * @param sizeBytes the size of the range that staged buffers and replies lie in; the server rounds
- *     it down to whole pages and to its own limit. Memory is taken for live buffers only
+ * @param sizeBytes the size of the range that staged buffers and replies lie in. The server grants
+ *     whole pages, and at most its {@code --max-range-bytes}. Memory is taken for live buffers only
+ * @param takesLess whether a smaller range is taken when the server grants one; {@link
+ *     Sender#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
  * @param errors told of what fails where nobody waits for it: a free
  */
-public record SenderOptions(String name, long sizeBytes, Thread.UncaughtExceptionHandler errors) {
+public record SenderOptions(
+    String name, long sizeBytes, boolean takesLess, Thread.UncaughtExceptionHandler errors) {
 
-  /** 4 MiB, under a name of its own; errors go where Java's uncaught ones go. */
+  /**
+   * 4 MiB, or less if the server grants less, under a name of its own; errors go where Java's
+   * uncaught ones go.
+   */
   public static final SenderOptions DEFAULT =
-      new SenderOptions("", ReceiverOptions.DEFAULT_SIZE_BYTES, ReceiverOptions::uncaught);
+      new SenderOptions("", ReceiverOptions.DEFAULT_SIZE_BYTES, true, ReceiverOptions::uncaught);
 
   /**
    * Checks the size.
@@ -35,21 +41,26 @@ public record SenderOptions(String name, long sizeBytes, Thread.UncaughtExceptio
             ? "sender-%d-%08x"
                 .formatted(ProcessHandle.current().pid(), ThreadLocalRandom.current().nextInt())
             : name;
-    return new OpenOptions(ours, sizeBytes);
+    return new OpenOptions(ours, sizeBytes, takesLess);
   }
 
   /** These options with another {@link #name}. */
   public SenderOptions withName(String other) {
-    return new SenderOptions(other, sizeBytes, errors);
+    return new SenderOptions(other, sizeBytes, takesLess, errors);
   }
 
-  /** These options with another {@link #sizeBytes}. */
+  /** These options with a range of that size: opening fails if the server grants less. */
   public SenderOptions withSizeBytes(long size) {
-    return new SenderOptions(name, size, errors);
+    return new SenderOptions(name, size, false, errors);
+  }
+
+  /** These options with a range of that size, or of as much as the server grants. */
+  public SenderOptions withSizeAtMost(long size) {
+    return new SenderOptions(name, size, true, errors);
   }
 
   /** These options with another listener for {@link #errors}. */
   public SenderOptions withErrors(Thread.UncaughtExceptionHandler listener) {
-    return new SenderOptions(name, sizeBytes, listener);
+    return new SenderOptions(name, sizeBytes, takesLess, listener);
   }
 }

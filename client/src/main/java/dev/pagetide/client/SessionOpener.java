@@ -64,7 +64,7 @@ final class SessionOpener implements AutoCloseable {
         stream
             .opened()
             .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
-            .thenCompose(opened -> prepare(opened, stream, keepFile))
+            .thenCompose(opened -> prepare(open, opened, stream, keepFile))
             .thenCompose(make)
             .whenComplete((made, failure) -> settle(result, stream, made, failure));
     var _ =
@@ -77,7 +77,7 @@ final class SessionOpener implements AutoCloseable {
   }
 
   private CompletableFuture<OpenedSession> prepare(
-      Opened opened, SessionStream stream, boolean keepFile) {
+      OpenOptions open, Opened opened, SessionStream stream, boolean keepFile) {
     SessionTicket ticket =
         new SessionTicket(
             opened.getSession(),
@@ -86,6 +86,7 @@ final class SessionOpener implements AutoCloseable {
             WireNumbers.positive("page_count", opened.getPageCount()),
             WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
             opened.getServerInstance());
+    checkGranted(open, ticket);
     return files
         .fetch(opened, stream, keepFile)
         .handle((pages, why) -> {
@@ -98,6 +99,26 @@ final class SessionOpener implements AutoCloseable {
           }
           return new OpenedSession(ticket, stream, null, String.valueOf(cause.getMessage()));
         });
+  }
+
+  /** The server cuts sizes; a caller that did not say that less will do is told of it instead. */
+  private static void checkGranted(OpenOptions open, SessionTicket ticket) {
+    long granted = (long) ticket.pageSize() * ticket.pageCount();
+    if (open.takesLess() || granted >= open.sizeBytes()) {
+      return;
+    }
+    boolean onlyRounded = open.sizeBytes() - granted < ticket.pageSize();
+    throw PagetideException.local(
+        Status.Code.RESOURCE_EXHAUSTED,
+        "asked for a range of size_bytes=%d, and the server grants %d (%d pages of %d bytes); %s, or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)"
+            .formatted(
+                open.sizeBytes(),
+                granted,
+                ticket.pageCount(),
+                ticket.pageSize(),
+                onlyRounded
+                    ? "ask for whole pages, and no more than the server's --max-range-bytes"
+                    : "raise the server's --max-range-bytes"));
   }
 
   private <T> void settle(

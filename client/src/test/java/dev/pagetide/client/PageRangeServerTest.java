@@ -62,7 +62,7 @@ final class PageRangeServerTest {
 
   @Test
   void open_sizeWithARest_grantsWholePages() {
-    try (PageRange odd = client.open(OpenOptions.ofSize(bytes(3) + 1))) {
+    try (PageRange odd = client.open(OpenOptions.atMost(bytes(3) + 1))) {
       assertThat(odd.pageCount()).isEqualTo(3);
       assertThat(odd.maxDataBytes()).isEqualTo(MAX_DATA_BYTES);
       assertThat(odd.serverInstance()).isEqualTo(range.serverInstance()).isNotZero();

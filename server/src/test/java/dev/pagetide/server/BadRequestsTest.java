@@ -101,7 +101,8 @@ final class BadRequestsTest {
         Code.OUT_OF_RANGE,
         "PAST_END",
         "pages [7, 9) exceed this range's 8 pages; ask for end_page <= 8",
-        "larger size_bytes");
+        "larger range",
+        "--max-range-bytes");
     assertThat(refusal.retryMayHelp()).isFalse();
     assertThat(session.map()).isEqualTo("........");
   }
@@ -201,7 +202,8 @@ final class BadRequestsTest {
             Code.OUT_OF_RANGE,
             "PAST_END",
             "bytes at offset 18446744073709551615, length 2, exceed this range's 32768 bytes",
-            "ask for offset + length <= 32768");
+            "ask for offset + length <= 32768",
+            "--max-range-bytes");
     Refusal.of(() -> session.read(Long.MAX_VALUE, 2))
         .is(Code.OUT_OF_RANGE, "PAST_END", "offset 9223372036854775807");
     Refusal.of(() -> session.read(PAGES * PAGE - 1, 2)).is(Code.OUT_OF_RANGE, "PAST_END");

@@ -35,8 +35,17 @@ final class OpenCommand implements Callable<Integer> {
       required = true,
       paramLabel = "SIZE",
       converter = SizeConverter.class,
-      description = "How much to ask for, such as 4MiB; the server may grant less. Required.")
+      description =
+          "The size of the range, in whole pages, such as 4MiB; fails if the server's"
+              + " --max-range-bytes is less. Required.")
   private long sizeBytes;
+
+  @Option(
+      names = "--at-most",
+      description =
+          "Take what there is if the server grants less than --size (default: fail with both"
+              + " sizes).")
+  private boolean atMost;
 
   @Option(
       names = "--name",
@@ -68,7 +77,7 @@ final class OpenCommand implements Callable<Integer> {
     CommandIo io = pagetide.io();
     Path path = pagetide.sessionFile(sessionFile, true);
     try (PagetideClient client = pagetide.connect(ClientOptions.DEFAULT.withAccess(access));
-        PageRange range = client.open(new OpenOptions(name, sizeBytes));
+        PageRange range = client.open(new OpenOptions(name, sizeBytes, atMost));
         SessionFile file = SessionFile.create(path, range.ticket())) {
       Thread removal = Thread.ofPlatform().unstarted(file::close);
       Runtime.getRuntime().addShutdownHook(removal); // Ctrl-C and TERM remove the file, too

@@ -50,10 +50,19 @@ final class ReceiveCommand implements Callable<Integer> {
   @Option(
       names = "--size",
       paramLabel = "SIZE",
-      defaultValue = "4MiB",
       converter = SizeConverter.class,
-      description = "The size of the range that transactions lie in (default: 4MiB).")
-  private long sizeBytes;
+      description =
+          "The size of the range that transactions lie in, in whole pages; one-way ones have half"
+              + " of it. Fails if the server's --max-range-bytes is less (default: 4MiB, or what"
+              + " there is).")
+  private @Nullable Long sizeBytes;
+
+  @Option(
+      names = "--at-most",
+      description =
+          "Take what there is if the server grants less than --size (default: fail with both"
+              + " sizes).")
+  private boolean atMost;
 
   @Option(
       names = "--count",
@@ -90,9 +99,7 @@ final class ReceiveCommand implements Callable<Integer> {
         PagetideClient client = pagetide.connect();
         Receiver receiver =
             client.openReceiver(
-                ReceiverOptions.named(name)
-                    .withSizeBytes(sizeBytes)
-                    .withErrors((thread, failure) -> end.completeExceptionally(failure)),
+                options().withErrors((thread, failure) -> end.completeExceptionally(failure)),
                 new Taking(io, out, end)::take)) {
       io.err()
           .println(
@@ -105,6 +112,14 @@ final class ReceiveCommand implements Callable<Integer> {
       }
       return 0;
     }
+  }
+
+  private ReceiverOptions options() {
+    ReceiverOptions options = ReceiverOptions.named(name);
+    if (sizeBytes == null) {
+      return options;
+    }
+    return atMost ? options.withSizeAtMost(sizeBytes) : options.withSizeBytes(sizeBytes);
   }
 
   private static @Nullable SessionEnd await(CompletableFuture<@Nullable SessionEnd> end) {

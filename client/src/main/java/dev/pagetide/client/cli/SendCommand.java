@@ -3,6 +3,7 @@ package dev.pagetide.client.cli;
 import dev.pagetide.client.AskOptions;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.Payload;
+import dev.pagetide.client.RangeAccess;
 import dev.pagetide.client.Reply;
 import dev.pagetide.client.SendOptions;
 import dev.pagetide.client.SendResult;
@@ -101,11 +102,9 @@ final class SendCommand implements Callable<Integer> {
     Input input = open();
     try (input;
         PagetideClient client = pagetide.connect();
-        Sender sender =
-            client.openSender(
-                SenderOptions.DEFAULT.withSizeBytes(input.sizeBytes() + REPLY_BYTES));
+        Sender sender = openSender(client, input);
         StagedBuffer staged = sender.stage(input.sizeBytes(), clearOnFree)) {
-      try (Progress progress = Progress.begin(pagetide.io(), "reading", input.sizeBytes())) {
+      try (Progress progress = Progress.begin(pagetide.io(), "reading", staged.sizeBytes())) {
         input.readInto(staged.buffer(), progress);
       }
       if (twoWay) {
@@ -115,6 +114,25 @@ final class SendCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /** A sender whose range has room for the bytes, and for a reply if the server grants that. */
+  private static Sender openSender(PagetideClient client, Input input) throws IOException {
+    long bytes = input.sizeBytes();
+    Sender sender = client.openSender(SenderOptions.DEFAULT.withSizeAtMost(bytes + REPLY_BYTES));
+    long granted = sender.sizeBytes();
+    if (sender.access() == RangeAccess.SHARED && granted < bytes) {
+      sender.close();
+      throw new CommandFailure(
+          input.name()
+              + " has "
+              + bytes
+              + " bytes, and the server grants a range of "
+              + granted
+              + "; raise its --max-range-bytes (to twice the bytes for a one-way send, because"
+              + " those may have half of the receiver's range)");
+    }
+    return sender;
   }
 
   private Target target() {

@@ -20,8 +20,13 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     NoSpace(long size, long spaceBytes, BufferTotals totals, long totalBytes) {
       super(
-          "no gap for %s; free buffers, or open the range with a larger size_bytes"
-              .formatted(numbers(size, spaceBytes, totals, totalBytes)));
+          "no gap for %s; %s"
+              .formatted(
+                  numbers(size, spaceBytes, totals, totalBytes),
+                  spaceBytes > totalBytes
+                      ? "open a range of " + needed(spaceBytes)
+                      : "free buffers, or open a larger range, up to the server's"
+                          + " --max-range-bytes"));
       this.hopeless = spaceBytes > totalBytes;
     }
 
@@ -39,8 +44,12 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     NoOneWaySpace(long size, long spaceBytes, BufferTotals totals, long totalBytes) {
       super(
-          "no one-way space for %s; free one-way buffers, or open the range with a larger size_bytes"
-              .formatted(numbers(size, spaceBytes, totals, totalBytes)));
+          "no one-way space for %s; one-way buffers may have half of a range: %s"
+              .formatted(
+                  numbers(size, spaceBytes, totals, totalBytes),
+                  spaceBytes > totals.oneWayLimitBytes()
+                      ? "open one of " + needed(2 * spaceBytes)
+                      : "free some, or open a larger one, up to the server's --max-range-bytes"));
       this.hopeless = spaceBytes > totals.oneWayLimitBytes();
     }
 
@@ -48,6 +57,12 @@ public abstract sealed class BufferFailure extends RuntimeException {
     public boolean hopeless() {
       return hopeless;
     }
+  }
+
+  /** The range that would hold a buffer for which no free makes room. */
+  private static String needed(long bytes) {
+    return "at least %s bytes, and raise the server's --max-range-bytes if it is less"
+        .formatted(Long.toUnsignedString(bytes));
   }
 
   private static String numbers(long size, long spaceBytes, BufferTotals totals, long totalBytes) {

@@ -66,8 +66,8 @@ final class PageSpansTest {
     assertThatThrownBy(() -> builder().add(12, 300))
         .isInstanceOf(PageFailure.PastEnd.class)
         .hasMessage(
-            "pages [12, 300) exceed this range's 100 pages; ask for end_page <= 100, or open with a"
-                + " larger size_bytes");
+            "pages [12, 300) exceed this range's 100 pages; ask for end_page <= 100, or open a"
+                + " larger range, up to the server's --max-range-bytes");
     assertThatThrownBy(() -> builder().add(0, 101)).isInstanceOf(PageFailure.PastEnd.class);
     assertThatThrownBy(() -> builder().add(100, 101)).isInstanceOf(PageFailure.PastEnd.class);
     assertThatThrownBy(() -> builder().add(0, 4_294_967_295L))

@@ -125,7 +125,7 @@ final class BufferAllocatorTest {
         .isInstanceOfSatisfying(
             BufferFailure.NoSpace.class, e -> assertThat(e.hopeless()).isFalse())
         .hasMessage(
-            "no gap for %d bytes (rounded %d): largest gap %d, free %d of %d, one-way 0 of %d; free buffers, or open the range with a larger size_bytes"
+            "no gap for %d bytes (rounded %d): largest gap %d, free %d of %d, one-way 0 of %d; free buffers, or open a larger range, up to the server's --max-range-bytes"
                 .formatted(gap + 1, gap + 8, gap, total - 8, total, total / 2));
 
     assertThat(allocator.totals()).isEqualTo(before);
@@ -138,7 +138,9 @@ final class BufferAllocatorTest {
       assertThatThrownBy(() -> allocator.reserve(TestBuffers.twoWay(size)))
           .isInstanceOfSatisfying(
               BufferFailure.NoSpace.class, e -> assertThat(e.hopeless()).isTrue())
-          .hasMessageContaining("no gap for " + size + " bytes (rounded ");
+          .hasMessageContaining("no gap for " + size + " bytes (rounded ")
+          .hasMessageContaining("; open a range of at least ")
+          .hasMessageEndingWith("raise the server's --max-range-bytes if it is less");
     }
     assertThat(buffers.map()).isEqualTo("FFFF");
   }

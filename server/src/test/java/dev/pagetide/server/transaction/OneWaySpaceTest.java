@@ -51,7 +51,7 @@ final class OneWaySpaceTest {
         .isInstanceOfSatisfying(
             BufferFailure.NoOneWaySpace.class, e -> assertThat(e.hopeless()).isFalse())
         .hasMessage(
-            "no one-way space for 0 bytes (rounded 8): largest gap %d, free %d of %d, one-way %d of %d; free one-way buffers, or open the range with a larger size_bytes"
+            "no one-way space for 0 bytes (rounded 8): largest gap %d, free %d of %d, one-way %d of %d; one-way buffers may have half of a range: free some, or open a larger one, up to the server's --max-range-bytes"
                 .formatted(half, half, 2 * half, half, half));
 
     assertThat(allocator.totals()).isEqualTo(before);
@@ -66,7 +66,9 @@ final class OneWaySpaceTest {
     for (long size : new long[] {half + 1, Long.MAX_VALUE}) {
       assertThatThrownBy(() -> allocator.reserve(TestBuffers.oneWay(size, SENDER)))
           .isInstanceOfSatisfying(
-              BufferFailure.NoOneWaySpace.class, e -> assertThat(e.hopeless()).isTrue());
+              BufferFailure.NoOneWaySpace.class, e -> assertThat(e.hopeless()).isTrue())
+          .hasMessageContaining("half of a range: open one of at least ")
+          .hasMessageEndingWith("raise the server's --max-range-bytes if it is less");
     }
 
     assertThat(used()).isZero();

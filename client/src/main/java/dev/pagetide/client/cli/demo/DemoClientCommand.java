@@ -61,7 +61,7 @@ public final class DemoClientCommand implements Callable<Integer> {
   }
 
   private static PageRange open(PagetideClient client, String name, int pages) {
-    PageRange range = client.open(new OpenOptions(name, pages * USUAL_PAGE_BYTES));
+    PageRange range = client.open(OpenOptions.atMost(name, pages * USUAL_PAGE_BYTES));
     if (range.pageCount() == pages) {
       return range;
     }
