@@ -3,6 +3,7 @@ package dev.pagetide.client;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pages whose use ended without an answer: the server may have given them new memory, and
@@ -42,12 +43,20 @@ final class DoubtfulPages {
     return empty;
   }
 
-  /** The pages that a successful use reports as fresh: the server's, and the doubtful ones. */
-  synchronized FreshPages resolve(List<PageInterval> used, List<PageInterval> fresh) {
+  /**
+   * The pages that a successful use reports as fresh: the server's, and the doubtful ones.
+   *
+   * @param keeper told of the doubtful ones before they are forgotten here; null for none
+   */
+  synchronized FreshPages resolve(
+      List<PageInterval> used, List<PageInterval> fresh, @Nullable UnfilledPages keeper) {
     BitSet named = new BitSet();
     mark(named, used);
     BitSet result = (BitSet) named.clone();
     result.and(pages);
+    if (keeper != null && !result.isEmpty()) {
+      keeper.add(result);
+    }
     pages.andNot(named);
     empty = pages.isEmpty();
     mark(result, fresh);

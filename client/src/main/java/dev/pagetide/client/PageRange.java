@@ -120,7 +120,8 @@ public final class PageRange implements AutoCloseable {
 
   /**
    * Uses pages for as long as the result is open. Several scopes may use the same page: it is
-   * stopped when the last of them is closed.
+   * stopped when the last of them is closed. Pages that are fresh stay so, for every scope of this
+   * range object, until one that was told so calls {@link UsedPages#filled}.
    *
    * @throws IndexOutOfBoundsException if {@code startPage} is after {@code endPage}, or one of them
    *     is outside the range
@@ -128,10 +129,15 @@ public final class PageRange implements AutoCloseable {
    */
   public UsedPages use(int startPage, int endPage) {
     Objects.checkFromToIndex(startPage, endPage, pageCount());
+    long began = shared == null ? System.nanoTime() : 0;
     users.enter(startPage, endPage);
     boolean done = false;
     try {
-      FreshPages fresh = useRange(startPage, endPage, false);
+      FreshPages fresh = useRange(startPage, endPage, RangeUses.Caller.SCOPE);
+      // ORDER: after the pages were found to hold memory; see UnfilledPages.
+      if (!uses.unfilled().isEmpty()) {
+        fresh = uses.unfilled().report(startPage, endPage, fresh, patience(began));
+      }
       done = true;
       return new UsedPages(this, startPage, endPage, fresh, shared);
     } finally {
@@ -139,6 +145,16 @@ public final class PageRange implements AutoCloseable {
         leaveQuietly(startPage, endPage);
       }
     }
+  }
+
+  /** How long a scope that began then waits for the answers of other scopes. */
+  private long patience(long began) {
+    return shared == null ? calls.callTimeout().toNanos() - (System.nanoTime() - began) : 0;
+  }
+
+  /** A scope has filled what was fresh. */
+  void filled(FreshPages fresh) {
+    uses.unfilled().filled(fresh.intervals());
   }
 
   /** A scope has ended. */
@@ -183,10 +199,10 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #useRange(List)}
    */
   public FreshPages useRange(int startPage, int endPage) {
-    return useRange(startPage, endPage, true);
+    return useRange(startPage, endPage, RangeUses.Caller.PLAIN);
   }
 
-  private FreshPages useRange(int startPage, int endPage, boolean givesBack) {
+  private FreshPages useRange(int startPage, int endPage, RangeUses.Caller caller) {
     SharedPages pages = shared;
     BitSet flipped = null;
     if (pages != null && uses.nothingIsDoubtful() && failure() == null) {
@@ -195,13 +211,13 @@ public final class PageRange implements AutoCloseable {
         return FreshPages.NONE;
       }
     }
-    return useSlow(startPage, endPage, flipped, givesBack);
+    return useSlow(startPage, endPage, flipped, caller);
   }
 
   private FreshPages useSlow(
-      int startPage, int endPage, @Nullable BitSet flipped, boolean givesBack) {
+      int startPage, int endPage, @Nullable BitSet flipped, RangeUses.Caller caller) {
     List<PageInterval> named = List.of(new PageInterval(startPage, endPage));
-    return Blocking.await(() -> ifOpen(() -> uses.start(named, flipped, givesBack)));
+    return Blocking.await(() -> ifOpen(() -> uses.start(named, flipped, caller)));
   }
 
   /**
@@ -220,7 +236,7 @@ public final class PageRange implements AutoCloseable {
   /** {@link #useRange(List)} without waiting. */
   public CompletableFuture<FreshPages> useRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
-    return ifOpen(() -> uses.start(named, null, true));
+    return ifOpen(() -> uses.start(named, null, RangeUses.Caller.PLAIN));
   }
 
   /**

@@ -26,13 +26,11 @@ import org.jspecify.annotations.Nullable;
  * try (PagetideClient client = PagetideClient.connect();
  *     PageRange range = client.open(OpenOptions.ofSize(4 << 20))) {
  *   try (UsedPages pages = range.use(0, 16)) {
- *     pages.write(0, bytes);
- *   } // keeps the bytes for as long as memory is plentiful
- *   try (UsedPages pages = range.use(0, 16)) {
- *     if (!pages.fresh().isEmpty()) {
- *       // some pages were taken back meanwhile and are zeros now
+ *     if (!pages.fresh().isEmpty()) { // they hold zeros: new, or taken back meanwhile
+ *       pages.write(0, bytes);
+ *       pages.filled();
  *     }
- *   }
+ *   } // keeps the bytes for as long as memory is plentiful
  * }
  * }</pre>
  *

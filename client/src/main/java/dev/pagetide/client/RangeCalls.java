@@ -15,6 +15,7 @@ import dev.pagetide.v1.WriteRequest;
 import io.grpc.Deadline;
 import io.grpc.Status;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -53,6 +54,11 @@ final class RangeCalls {
         .setStartPage(pages.startPage())
         .setEndPage(pages.endPage())
         .build();
+  }
+
+  /** How long one operation may take. */
+  Duration callTimeout() {
+    return calls.options().callTimeout();
   }
 
   CompletableFuture<List<PageInterval>> use(List<PageInterval> pages) {

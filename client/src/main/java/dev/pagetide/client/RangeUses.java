@@ -21,6 +21,7 @@ final class RangeUses {
 
   private final RangeCalls calls;
   private final DoubtfulPages doubtful;
+  private final UnfilledPages unfilled = new UnfilledPages();
   private final @Nullable SharedPages shared;
 
   RangeUses(RangeCalls calls, int pageCount, @Nullable SharedPages shared) {
@@ -34,16 +35,36 @@ final class RangeUses {
     return doubtful.isEmpty();
   }
 
+  /** What scopes were told is fresh, and have not filled. */
+  UnfilledPages unfilled() {
+    return unfilled;
+  }
+
+  /** For whom pages are used. */
+  enum Caller {
+    /**
+     * A caller of the plain pair: is told once what is fresh, and what was made USED is stopped
+     * again if the use fails.
+     */
+    PLAIN,
+
+    /**
+     * A scope: what is fresh is {@link #unfilled}, and leaving the scope stops what it has used.
+     */
+    SCOPE,
+
+    /** A cache, which knows by itself what is filled, and whose last lease stops the pages. */
+    CACHE
+  }
+
   /**
    * Makes pages USED.
    *
    * @param flipped pages that the caller has made USED already, for this use
-   * @param givesBack whether pages that were made USED are stopped again if the use fails; else the
-   *     caller does that
    */
   CompletableFuture<FreshPages> start(
-      List<PageInterval> pages, @Nullable BitSet flipped, boolean givesBack) {
-    Use use = new Use(pages, flipped, givesBack);
+      List<PageInterval> pages, @Nullable BitSet flipped, Caller caller) {
+    Use use = new Use(pages, flipped, caller);
     // Runs inside cancel(): the doubt is there before the caller can do anything else.
     var _ =
         use.result.whenComplete((fresh, failure) -> {
@@ -58,7 +79,7 @@ final class RangeUses {
   /** One use, from its first request to its answer. */
   private final class Use {
     private final List<PageInterval> named;
-    private final boolean givesBack;
+    private final Caller caller;
     private final CompletableFuture<FreshPages> result = new CompletableFuture<>();
 
     /** Pages that the server gave memory for this use. */
@@ -73,6 +94,10 @@ final class RangeUses {
     @GuardedBy("this")
     private @Nullable List<PageInterval> asked;
 
+    /** A scope's note of {@link #asked}. */
+    @GuardedBy("this")
+    private UnfilledPages.@Nullable Ask ask;
+
     @GuardedBy("this")
     private @Nullable CompletableFuture<List<PageInterval>> answer;
 
@@ -82,9 +107,9 @@ final class RangeUses {
     @GuardedBy("this")
     private boolean abandoned;
 
-    Use(List<PageInterval> named, @Nullable BitSet flipped, boolean givesBack) {
+    Use(List<PageInterval> named, @Nullable BitSet flipped, Caller caller) {
       this.named = named;
-      this.givesBack = givesBack;
+      this.caller = caller;
       this.taken = flipped == null ? new BitSet() : (BitSet) flipped.clone();
     }
 
@@ -99,6 +124,7 @@ final class RangeUses {
           List<PageInterval> absent = rounds++ < MAX_ROUNDS ? takeHeld() : named;
           if (absent != null) {
             asked = absent;
+            ask = caller == Caller.SCOPE ? unfilled.ask(absent) : null; // before it is sent
             sent = calls.use(absent);
             answer = sent;
           } else {
@@ -152,9 +178,13 @@ final class RangeUses {
             fresh.set(interval.startPage(), interval.endPage());
             taken.set(interval.startPage(), interval.endPage());
           }
+          settle(given);
         } else if (request != null
             && (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown())) {
           doubtful.add(request);
+          settle(null);
+        } else {
+          settle(List.of());
         }
       }
       if (given == null) {
@@ -178,7 +208,8 @@ final class RangeUses {
           shared.countAsked(fresh.cardinality());
         }
       }
-      if (!result.complete(doubtful.resolve(named, given))) {
+      UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
+      if (!result.complete(doubtful.resolve(named, given, keeper))) {
         doubtful.add(named); // the caller had given up and never saw what was fresh
       }
     }
@@ -192,14 +223,30 @@ final class RangeUses {
         List<PageInterval> unanswered = asked;
         if (unanswered != null) {
           doubtful.add(unanswered);
+          settle(null);
         }
         doubtful.add(fresh);
-        if (givesBack && shared != null) {
+        if (caller == Caller.PLAIN && shared != null) {
           shared.giveBack(taken);
         }
       }
       if (running != null) {
         running.cancel(true);
+      }
+    }
+
+    /** Ends a scope's note of what was asked; null if it is unknown what is fresh. */
+    @GuardedBy("this")
+    private void settle(@Nullable List<PageInterval> given) {
+      UnfilledPages.Ask ended = ask;
+      ask = null;
+      if (ended == null) {
+        return;
+      }
+      if (given == null) {
+        unfilled.settleUnknown(ended);
+      } else {
+        unfilled.settle(ended, given);
       }
     }
   }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * try (UsedPages pages = range.use(0, 4)) {
  *   if (!pages.fresh().isEmpty()) {
  *     pages.write(0, content);
+ *     pages.filled();
  *   }
  *   pages.read(0, into);
  * }
@@ -77,9 +78,26 @@ public final class UsedPages implements AutoCloseable {
     return (long) (endPage - startPage) * range.pageSize();
   }
 
-  /** The pages that hold none of their old bytes, by their numbers in the range. */
+  /**
+   * The pages that hold none of their old bytes, by their numbers in the range, as this scope was
+   * told when it began. Every scope of the same range object that begins before {@link #filled} is
+   * told of them, too: at the same time, so two may fill a page, and after this one was closed.
+   */
   public FreshPages fresh() {
     return fresh;
+  }
+
+  /**
+   * Says that what was {@link #fresh} holds its bytes now, so scopes that begin from now on are not
+   * told of it. A scope that is closed without this, because its refill threw, leaves it fresh.
+   *
+   * @throws IllegalStateException if this scope is closed: its pages may have been taken away since
+   */
+  public void filled() {
+    check(0, 0);
+    if (!fresh.isEmpty()) {
+      range.filled(fresh);
+    }
   }
 
   /**

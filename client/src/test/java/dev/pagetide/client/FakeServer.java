@@ -11,6 +11,8 @@ import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ReadRequest;
 import dev.pagetide.v1.ReadResponse;
+import dev.pagetide.v1.StopUsingRangeRequest;
+import dev.pagetide.v1.StopUsingRangeResponse;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
 import dev.pagetide.v1.WriteRequest;
@@ -171,6 +173,13 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
     } catch (StatusRuntimeException e) {
       responses.onError(e);
     }
+  }
+
+  @Override
+  public void stopUsingRange(
+      StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> responses) {
+    responses.onNext(StopUsingRangeResponse.getDefaultInstance());
+    responses.onCompleted();
   }
 
   @Override

@@ -90,6 +90,7 @@ final class SharedRangeTest {
             pages.write(range.pageSize() - 2, new byte[] {1, 2, 3});
             pages.copyTo(range.pageSize() - 2, others, 10, 3);
             pages.fillZero(range.pageSize() - 1, 1);
+            pages.filled();
 
             assertThat(pages.read(range.pageSize() - 2, 3)).containsExactly(1, 0, 3);
             assertThat(others.read(9, 5)).containsExactly(0, 1, 2, 3, 0);

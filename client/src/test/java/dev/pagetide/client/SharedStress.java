@@ -90,6 +90,7 @@ final class SharedStress {
               ValueLayout.JAVA_LONG, offset + word * 8L, pattern(firstPage + page, sequence, word));
         }
       }
+      pages.filled();
       held.addLast(pages);
     }
     held.forEach(UsedPages::close);
