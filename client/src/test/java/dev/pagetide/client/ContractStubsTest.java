@@ -36,8 +36,8 @@ final class ContractStubsTest {
         "--go_out=" + stubs,
         "--go-grpc_out=" + stubs);
 
-    Path folder = stubs.resolve("dev.pagetide/gen/go/pagetide/v1");
-    assertThat(generated()).allSatisfy(file -> assertThat(file).hasParent(folder));
+    Path folder = stubs.resolve("pagetide.dev/proto/pagetide/v1");
+    assertThat(generated()).extracting(Path::getParent).containsOnly(folder);
     for (String name : protos()) {
       assertThat(folder.resolve(name + ".pb.go")).content().contains("\npackage pagetidev1\n");
       assertThat(folder.resolve(name + "_grpc.pb.go"))
