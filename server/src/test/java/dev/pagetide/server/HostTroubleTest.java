@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.ServerProcess.Launch;
+import dev.pagetide.testkit.Requires;
 import io.grpc.Status.Code;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,6 +43,7 @@ final class HostTroubleTest {
         .contains("(java.io.tmpdir)", "-Dio.netty.native.workdir=");
   }
 
+  @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderNoexec_endsWith2AndOneSentence() throws Exception {
     Requires.root("to mount a tmpfs noexec");
@@ -55,6 +58,7 @@ final class HostTroubleTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderFull_endsWith2AndOneSentence() throws Exception {
     Requires.root("to mount a small tmpfs");

@@ -1,0 +1,70 @@
+package dev.pagetide.client.launch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.client.launch.Launcher.Run;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the build runs to make the AOT cache: it makes a whole one, or tells why there is none. */
+final class MakeAotCacheTest {
+
+  private static final Path CLIENT = Path.of("bin/pagetide");
+
+  @TempDir Path temporary = Path.of("");
+
+  @Test
+  void make_trainingSucceeds_launcherUsesTheCache() throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module with blanks"));
+
+    Run made = launcher.makeCache();
+
+    assertThat(made.err()).isEmpty();
+    assertThat(made.out()).isEmpty();
+    assertThat(made.status()).isZero();
+    assertThat(names(launcher))
+        .containsExactly("pagetide.aot", "pagetide.aot.release", "pagetide.jar");
+    Run run = launcher.start("a");
+    assertThat(run.usedCache()).isTrue();
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.out()).isEqualTo("arguments a\n");
+  }
+
+  @Test
+  void make_jarBroken_warnsAndLeavesNothing() throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
+    Files.writeString(launcher.jar(), "no jar");
+    Files.writeString(launcher.cache(), "of the jar before");
+    Files.writeString(launcher.release(), "of the jar before");
+
+    Run made = launcher.makeCache();
+
+    assertThat(made.err()).startsWith("[WARNING] no AOT cache for pagetide").hasLineCount(1);
+    assertThat(made.status()).isZero();
+    assertThat(names(launcher)).containsExactly("pagetide.jar");
+  }
+
+  @Test
+  void make_othersMayWriteToTheFolder_warnsAndLeavesNothing()
+      throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
+    Files.setPosixFilePermissions(launcher.target(), PosixFilePermissions.fromString("rwxrwxr-x"));
+
+    Run made = launcher.makeCache();
+
+    assertThat(made.err()).contains("chmod go-w " + launcher.target()).hasLineCount(1);
+    assertThat(made.status()).isZero();
+    assertThat(names(launcher)).containsExactly("pagetide.jar");
+  }
+
+  private static Stream<String> names(Launcher launcher) throws IOException {
+    try (Stream<Path> files = Files.list(launcher.target())) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList().stream();
+    }
+  }
+}
