@@ -67,9 +67,9 @@ record Launcher(Path module, String name) {
   }
 
   /** Makes the cache as the build does for the client. */
-  Run makeCache() throws IOException, InterruptedException {
+  Run makeCache(Map<String, String> environment) throws IOException, InterruptedException {
     return run(
-        Map.of(),
+        environment,
         List.of("sh", Path.of("../.mvn/make-aot-cache").toString(), "client", module.toString()));
   }
 

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,7 +23,7 @@ final class MakeAotCacheTest {
   void make_trainingSucceeds_launcherUsesTheCache() throws IOException, InterruptedException {
     Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module with blanks"));
 
-    Run made = launcher.makeCache();
+    Run made = launcher.makeCache(Map.of());
 
     assertThat(made.err()).isEmpty();
     assertThat(made.out()).isEmpty();
@@ -42,7 +43,7 @@ final class MakeAotCacheTest {
     Files.writeString(launcher.cache(), "of the jar before");
     Files.writeString(launcher.release(), "of the jar before");
 
-    Run made = launcher.makeCache();
+    Run made = launcher.makeCache(Map.of());
 
     assertThat(made.err()).startsWith("[WARNING] no AOT cache for pagetide").hasLineCount(1);
     assertThat(made.status()).isZero();
@@ -55,9 +56,38 @@ final class MakeAotCacheTest {
     Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
     Files.setPosixFilePermissions(launcher.target(), PosixFilePermissions.fromString("rwxrwxr-x"));
 
-    Run made = launcher.makeCache();
+    Run made = launcher.makeCache(Map.of());
 
     assertThat(made.err()).contains("chmod go-w " + launcher.target()).hasLineCount(1);
+    assertThat(made.status()).isZero();
+    assertThat(names(launcher)).containsExactly("pagetide.jar");
+  }
+
+  @Test
+  void make_commandFails_warnsAndLeavesNothing() throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
+
+    Run made = launcher.makeCache(Map.of("TMPDIR", temporary.resolve("none").toString()));
+
+    assertThat(made.err()).contains("[WARNING] no AOT cache for pagetide");
+    assertThat(made.status()).isZero();
+    assertThat(names(launcher)).containsExactly("pagetide.jar");
+  }
+
+  @Test
+  void make_trainingEndsWithAnError_warnsAndLeavesNothing()
+      throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
+    Path server = Files.createDirectories(temporary.resolve("server/bin"));
+    Files.writeString(server.resolve("pagetide-server"), "#!/bin/sh\necho broken >&2\nexit 1\n");
+    Files.setPosixFilePermissions(
+        server.resolve("pagetide-server"), PosixFilePermissions.fromString("rwxr-xr-x"));
+    Files.createFile(
+        Files.createDirectories(temporary.resolve("server/target")).resolve("pagetide-server.jar"));
+
+    Run made = launcher.makeCache(Map.of());
+
+    assertThat(made.err()).contains("the server was not ready: broken").hasLineCount(1);
     assertThat(made.status()).isZero();
     assertThat(names(launcher)).containsExactly("pagetide.jar");
   }

@@ -1,8 +1,10 @@
 package dev.pagetide.client.launch;
 
+import java.util.List;
+
 /**
  * What a launcher starts here: tells its arguments on standard output, and the command line of its
- * JVM on standard error. Ends with 3, or with 0 if its first argument asks for help.
+ * JVM on standard error. Ends with 3, or with 0 if its first argument is --help or --version.
  */
 final class StandIn {
   private StandIn() {}
@@ -12,7 +14,7 @@ final class StandIn {
     System.out.println("arguments " + String.join("|", args));
     System.err.println(
         "started by " + String.join(" ", ProcessHandle.current().info().arguments().orElseThrow()));
-    boolean help = args.length > 0 && args[0].equals("--help");
-    System.exit(help ? 0 : 3);
+    boolean succeeds = args.length > 0 && List.of("--help", "--version").contains(args[0]);
+    System.exit(succeeds ? 0 : 3);
   }
 }
