@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * the kernel.
  */
 /*
- * By reflection because javac warns of sun.misc.Signal wherever it is named, and nothing can silence
- * that warning. The package is exported by jdk.unsupported, for exactly this use.
+ * By reflection because javac warns of sun.misc.Signal wherever it is named, and nothing can
+ * silence that warning. The package is exported by jdk.unsupported, for exactly this use.
  */
 final class StopSignals {
   private static final List<String> NAMES = List.of("TERM", "INT", "HUP");

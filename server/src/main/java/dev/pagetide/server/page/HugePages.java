@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A server does not start on such a host, but the setting can change while it runs. Thread-safe.
  */
 /*
- * The file is read outside every lock, at most ten times a second; the answer is kept, and read under
- * the locks of ranges. For a minute after the setting went back strays still count as the kernel's,
+ * The file is read outside every lock, at most ten times a second; the answer is kept, and read
+ * under the locks of ranges. For a minute after the setting went back strays still count as the kernel's,
  * because the pages that it gave lie in the files until each range is audited.
  */
 public final class HugePages {
