@@ -6,13 +6,14 @@ import dev.pagetide.bench.BenchmarkTable;
 import dev.pagetide.bench.BenchmarkTable.Row;
 import java.util.List;
 
-/** The benchmarks of the mapped range, with their limits. */
+/** The benchmarks of the mapped range, and of the cache over it, with their limits. */
 public final class SharedBenchmarks {
   private SharedBenchmarks() {}
 
   /** Runs and prints; arguments as {@link BenchmarkTable#run}. */
   public static void main(String[] arguments) throws Exception {
     Class<?> type = SharedUseBenchmark.class;
+    Class<?> hits = PageCacheBenchmark.class;
     new BenchmarkTable(
             List.of(
                 new Row(type, "onePage", "bareOnePage", 1.35),
@@ -20,7 +21,9 @@ public final class SharedBenchmarks {
                 new Row(type, "scopeOfOnePage", "bareOnePage", NO_LIMIT),
                 new Row(type, "scopeOfSixteenPages", "bareSixteenPages", NO_LIMIT),
                 new Row(type, "onePageByRpc", "bareOnePage", NO_LIMIT),
-                new Row(type, "copyOfOnePage", "bareOnePage", NO_LIMIT)))
+                new Row(type, "copyOfOnePage", "bareOnePage", NO_LIMIT),
+                new Row(hits, "hitOnOnePage", "bareOnePage", NO_LIMIT),
+                new Row(hits, "hitOnSixteenPages", "bareSixteenPages", 3.0)))
         .run(arguments);
   }
 }

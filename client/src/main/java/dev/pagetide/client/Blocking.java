@@ -40,11 +40,7 @@ final class Blocking {
    * @throws IllegalStateException if this thread is delivering an answer
    */
   static <T> T await(Supplier<CompletableFuture<T>> start) {
-    if (DELIVERING.get() != null) {
-      throw new IllegalStateException(
-          "a blocking call from a stage that runs where answers are delivered would wait for"
-              + " itself; call its Async twin, or continue with an executor (thenApplyAsync)");
-    }
+    checkMayWait();
     CompletableFuture<T> future = start.get();
     try {
       return future.get();
@@ -63,6 +59,19 @@ final class Blocking {
         throw bug;
       }
       throw new IllegalStateException(cause == null ? e : cause);
+    }
+  }
+
+  /**
+   * Refuses what may wait on a thread that delivers answers.
+   *
+   * @throws IllegalStateException if this thread is delivering an answer
+   */
+  static void checkMayWait() {
+    if (DELIVERING.get() != null) {
+      throw new IllegalStateException(
+          "a blocking call from a stage that runs where answers are delivered would wait for"
+              + " itself; call its Async twin, or continue with an executor (thenApplyAsync)");
     }
   }
 

@@ -147,9 +147,27 @@ public final class PageRange implements AutoCloseable {
     }
   }
 
+  /**
+   * The pages as tiles of a cache.
+   *
+   * @throws UnsupportedOperationException if the range is remote
+   */
+  TilePages tiles(int tilePages) {
+    if (shared == null) {
+      throw new UnsupportedOperationException(
+          "this range is remote, and a cache gives out the bytes in place: " + whyRemote);
+    }
+    return new TilePages(this, shared, uses, tilePages);
+  }
+
+  /** How long one operation may take. */
+  long callTimeoutNanos() {
+    return calls.callTimeout().toNanos();
+  }
+
   /** How long a scope that began then waits for the answers of other scopes. */
   private long patience(long began) {
-    return shared == null ? calls.callTimeout().toNanos() - (System.nanoTime() - began) : 0;
+    return shared == null ? callTimeoutNanos() - (System.nanoTime() - began) : 0;
   }
 
   /** A scope has filled what was fresh. */
@@ -163,7 +181,7 @@ public final class PageRange implements AutoCloseable {
   }
 
   /** After a session's end there is nothing to stop. */
-  private void stopUnlessEnded(int startPage, int endPage) {
+  void stopUnlessEnded(int startPage, int endPage) {
     if (failure() == null) {
       stopUsingRange(startPage, endPage);
     }
@@ -449,13 +467,14 @@ public final class PageRange implements AutoCloseable {
     }
   }
 
-  private <T> CompletableFuture<T> ifOpen(Supplier<CompletableFuture<T>> start) {
+  /** What {@code start} does, unless the range has ended. */
+  <T> CompletableFuture<T> ifOpen(Supplier<CompletableFuture<T>> start) {
     PagetideException failure = failure();
     return failure == null ? start.get() : CompletableFuture.failedFuture(failure.rethrown());
   }
 
   /** Why calls are of no use any more; null while the session lives, as far as we know. */
-  private @Nullable PagetideException failure() {
+  @Nullable PagetideException failure() {
     if (stream != null) {
       return stream.failure();
     }

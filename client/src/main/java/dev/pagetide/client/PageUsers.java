@@ -101,7 +101,8 @@ final class PageUsers {
     }
   }
 
-  private static void await(int waits) {
+  /** Waits a moment for another thread's stop, longer the more often it was called for it. */
+  static void await(int waits) {
     if (waits < SPINS) {
       Thread.onSpinWait();
     } else {

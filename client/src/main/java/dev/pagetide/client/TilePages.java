@@ -1,0 +1,84 @@
+package dev.pagetide.client;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** A mapped range, cut into tiles of equal size: use, stop and the bytes of each. */
+final class TilePages {
+
+  private final PageRange range;
+  private final SharedPages shared;
+  private final RangeUses uses;
+  private final int tilePages;
+  private final int tileCount;
+
+  TilePages(PageRange range, SharedPages shared, RangeUses uses, int tilePages) {
+    this.range = range;
+    this.shared = shared;
+    this.uses = uses;
+    this.tilePages = tilePages;
+    this.tileCount = range.pageCount() / tilePages;
+  }
+
+  PageRange range() {
+    return range;
+  }
+
+  int tileCount() {
+    return tileCount;
+  }
+
+  long tileBytes() {
+    return (long) tilePages * range.pageSize();
+  }
+
+  /**
+   * Makes a tile's pages USED if all hold the bytes they had. If it answers false some may be USED
+   * all the same, until {@link #stop}.
+   */
+  boolean tryUse(int tile) {
+    int start = tile * tilePages;
+    return uses.nothingIsDoubtful()
+        && range.failure() == null
+        && shared.tryUse(start, start + tilePages) == null;
+  }
+
+  /**
+   * Makes a tile's pages USED, by asking the server if need be.
+   *
+   * @return whether some of them may have lost their bytes
+   * @throws PagetideException as {@link PageRange#useRange(List)}; then some may be USED all the
+   *     same, until {@link #stop}
+   */
+  boolean use(int tile) {
+    int start = tile * tilePages;
+    List<PageInterval> named = List.of(new PageInterval(start, start + tilePages));
+    FreshPages fresh =
+        Blocking.await(() -> range.ifOpen(() -> uses.start(named, null, RangeUses.Caller.CACHE)));
+    return !fresh.isEmpty();
+  }
+
+  /** Makes a tile's pages AVAILABLE. */
+  void stop(int tile) {
+    int start = tile * tilePages;
+    range.stopUnlessEnded(start, start + tilePages);
+  }
+
+  /** A tile's bytes, where they lie. */
+  MemorySegment bytes(int tile) {
+    int start = tile * tilePages;
+    return shared.bytes(start, start + tilePages);
+  }
+
+  /** Whether a segment that is given out is to fail once its lease has ended. */
+  boolean confinesSegments() {
+    return shared.keepsFile();
+  }
+
+  /** A tile's bytes in a mapping of their own, where {@link #confinesSegments}. */
+  MemorySegment mapAnew(int tile, Arena lifetime) {
+    int start = tile * tilePages;
+    return shared.mapAnew(start, start + tilePages, lifetime);
+  }
+}
