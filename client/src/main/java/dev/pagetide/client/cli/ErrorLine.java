@@ -15,6 +15,9 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
@@ -29,6 +32,8 @@ final class ErrorLine {
   private static final Pattern OF_OPTION =
       Pattern.compile("^Invalid value for option '([^']*)'(?: \\([^)]*\\))?: ");
   private static final Pattern WHOLE_NUMBER = Pattern.compile("is not an? (?:int|long)\\b");
+  private static final Pattern ENUMERATED =
+      Pattern.compile("expected one of \\[(.*)] \\(case-insensitive\\) but was ('.*')");
   private static final Pattern UNMATCHED = Pattern.compile("^Unmatched arguments? from index \\d+");
 
   private ErrorLine() {}
@@ -39,6 +44,7 @@ final class ErrorLine {
     said = OF_PARAMETER.matcher(said).replaceFirst("$1: ");
     said = OF_OPTION.matcher(said).replaceFirst("$1: ");
     said = WHOLE_NUMBER.matcher(said).replaceFirst("is not a whole number");
+    said = ENUMERATED.matcher(said).replaceFirst(ErrorLine::noneOf);
     said = UNMATCHED.matcher(said).replaceFirst("unexpected");
     if (said.length() > 1 && Character.isLowerCase(said.charAt(1))) {
       said = Character.toLowerCase(said.charAt(0)) + said.substring(1);
@@ -49,6 +55,11 @@ final class ErrorLine {
         + "; see '"
         + misuse.getCommandLine().getCommandSpec().qualifiedName()
         + " --help'";
+  }
+
+  private static String noneOf(MatchResult said) {
+    return Matcher.quoteReplacement(
+        said.group(2) + " is none of " + said.group(1).toLowerCase(Locale.ROOT));
   }
 
   private static String suggestions(ParameterException misuse) {

@@ -21,7 +21,7 @@ final class PagetideTest {
   @ValueSource(
       strings = {
         "", "demo", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count",
-        "ranges", "receive", "send"
+        "ranges", "receive", "send", "help", "man"
       })
   void help_everyCommand_saysWhatItDoesAndItsDefaults(String command) {
     CommandRun run = command.isEmpty() ? CommandRun.of("--help") : CommandRun.of(command, "--help");
@@ -138,6 +138,17 @@ final class PagetideTest {
     assertThat(run.err())
         .startsWith("pagetide: no server listens at " + address + "; start one with")
         .contains("pagetide-server --listen " + address);
+  }
+
+  @Test
+  void open_unknownAccess_isMisuseAndListsTheKnown() {
+    CommandRun run = CommandRun.of("open", "--size", "4MiB", "--access", "magic");
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err())
+        .isEqualTo(
+            "pagetide: --access: 'magic' is none of auto, shared, remote; see 'pagetide open"
+                + " --help'\n");
   }
 
   @Test
