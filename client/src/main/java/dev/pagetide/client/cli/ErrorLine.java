@@ -1,6 +1,7 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PagetideException;
+import dev.pagetide.client.cli.demo.DemoFailure;
 import io.grpc.ManagedChannelRegistry;
 import io.grpc.Status;
 import io.netty.channel.epoll.Epoll;
@@ -19,6 +20,7 @@ import java.util.Locale;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -72,6 +74,14 @@ final class ErrorLine {
 
   /** Why a command failed. */
   static String of(Exception failure, Pagetide pagetide) {
+    if (failure instanceof CommandFailure && failure.getCause() instanceof DemoFailure) {
+      // The last words of a process of the demo's, which are lines.
+      return PREFIX
+          + String.valueOf(failure.getMessage())
+              .lines()
+              .map(TerminalText::escape)
+              .collect(Collectors.joining("\n"));
+    }
     return PREFIX
         + TerminalText.escape(
             switch (failure) {
@@ -120,7 +130,8 @@ final class ErrorLine {
               + "', or name another with --connect"
           : null;
     }
-    if (Files.exists(socket) && !Files.isWritable(socket)) {
+    // Where the directory may not be entered, nobody can tell whether the socket is there.
+    if (!Files.notExists(socket) && !Files.isWritable(socket)) {
       return "this user may not connect to "
           + socket
           + "; its server's options --socket-group and --socket-mode say who may";

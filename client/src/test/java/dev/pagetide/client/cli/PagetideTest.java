@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -176,5 +178,18 @@ final class PagetideTest {
 
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).contains("the demo failed").contains("PAGETIDE_SERVER");
+  }
+
+  @Test
+  void demo_serverThatCannotStart_keepsItsLastWordsInLines() throws IOException {
+    Path launcher = temporary.resolve("server");
+    Files.writeString(launcher, "#!/bin/sh\necho first >&2\necho 'sec\033[2Jond' >&2\nexit 1\n");
+    Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwx------"));
+
+    CommandRun run =
+        CommandRun.of(Map.of("PAGETIDE_SERVER", launcher.toString()), new byte[0], "demo");
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).contains("\nfirst\nsec").doesNotContain("\u001b");
   }
 }
