@@ -1,5 +1,6 @@
 package dev.pagetide.client;
 
+import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -38,8 +39,10 @@ public record SenderOptions(
   OpenOptions open() {
     String ours =
         name.isEmpty()
-            ? "sender-%d-%08x"
-                .formatted(ProcessHandle.current().pid(), ThreadLocalRandom.current().nextInt())
+            ? "sender-"
+                + ProcessHandle.current().pid()
+                + "-"
+                + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt())
             : name;
     return new OpenOptions(ours, sizeBytes, takesLess);
   }

@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli;
 
+import com.google.gson.JsonObject;
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.ShrinkerClient;
 import java.util.Map;
@@ -7,7 +8,21 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code pagetide count}: how many pages a scan could reclaim. */
-@Command(name = "count", description = "Count the AVAILABLE pages: what shrink could reclaim.")
+@Command(
+    name = "count",
+    description = "Count the AVAILABLE pages: what shrink could reclaim.",
+    footer = {
+      "",
+      "With --json it is one line, an object with these fields, with --all the later ones, too:",
+      "  count            pages that shrink could reclaim, with --range in that range",
+      "  page_size        bytes in a page",
+      "  resident_pages   pages charged to the budget",
+      "  budget_pages     the most that can be",
+      "  available_pages  pages that shrink could reclaim, in all ranges",
+      "  waiting          uses that wait for memory",
+      "  reclaimed_pages  since the server started, by what made it reclaim",
+      ""
+    })
 final class CountCommand extends OperatorCommand {
 
   @Option(
@@ -25,9 +40,24 @@ final class CountCommand extends OperatorCommand {
               + " (default: one number).")
   private boolean all;
 
+  @Option(names = "--json", description = "Print a line of JSON, for scripts (default: text).")
+  private boolean json;
+
   @Override
   void run(ShrinkerClient shrinker, CommandIo io) {
-    io.out().println(shrinker.count(rangeId));
+    long count = shrinker.count(rangeId);
+    if (json) {
+      JsonObject answer = new JsonObject();
+      answer.addProperty("count", count);
+      if (all) {
+        MemoryStatus memory = shrinker.memory();
+        RangeJson.addMemory(answer, memory);
+        answer.add("reclaimed_pages", RangeJson.reclaimed(memory));
+      }
+      io.out().println(RangeJson.line(answer));
+      return;
+    }
+    io.out().println(count);
     if (all) {
       MemoryStatus memory = shrinker.memory();
       io.out()

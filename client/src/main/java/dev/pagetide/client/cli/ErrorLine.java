@@ -1,6 +1,7 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PagetideException;
+import dev.pagetide.client.cli.demo.DemoFailure;
 import io.grpc.ManagedChannelRegistry;
 import io.grpc.Status;
 import io.netty.channel.epoll.Epoll;
@@ -15,7 +16,11 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -29,6 +34,8 @@ final class ErrorLine {
   private static final Pattern OF_OPTION =
       Pattern.compile("^Invalid value for option '([^']*)'(?: \\([^)]*\\))?: ");
   private static final Pattern WHOLE_NUMBER = Pattern.compile("is not an? (?:int|long)\\b");
+  private static final Pattern ENUMERATED =
+      Pattern.compile("expected one of \\[(.*)] \\(case-insensitive\\) but was ('.*')");
   private static final Pattern UNMATCHED = Pattern.compile("^Unmatched arguments? from index \\d+");
 
   private ErrorLine() {}
@@ -39,6 +46,7 @@ final class ErrorLine {
     said = OF_PARAMETER.matcher(said).replaceFirst("$1: ");
     said = OF_OPTION.matcher(said).replaceFirst("$1: ");
     said = WHOLE_NUMBER.matcher(said).replaceFirst("is not a whole number");
+    said = ENUMERATED.matcher(said).replaceFirst(ErrorLine::noneOf);
     said = UNMATCHED.matcher(said).replaceFirst("unexpected");
     if (said.length() > 1 && Character.isLowerCase(said.charAt(1))) {
       said = Character.toLowerCase(said.charAt(0)) + said.substring(1);
@@ -51,6 +59,11 @@ final class ErrorLine {
         + " --help'";
   }
 
+  private static String noneOf(MatchResult said) {
+    return Matcher.quoteReplacement(
+        said.group(2) + " is none of " + said.group(1).toLowerCase(Locale.ROOT));
+  }
+
   private static String suggestions(ParameterException misuse) {
     if (!(misuse instanceof UnmatchedArgumentException unmatched)) {
       return "";
@@ -61,6 +74,14 @@ final class ErrorLine {
 
   /** Why a command failed. */
   static String of(Exception failure, Pagetide pagetide) {
+    if (failure instanceof CommandFailure && failure.getCause() instanceof DemoFailure) {
+      // The last words of a process of the demo's, which are lines.
+      return PREFIX
+          + String.valueOf(failure.getMessage())
+              .lines()
+              .map(TerminalText::escape)
+              .collect(Collectors.joining("\n"));
+    }
     return PREFIX
         + TerminalText.escape(
             switch (failure) {
@@ -109,7 +130,8 @@ final class ErrorLine {
               + "', or name another with --connect"
           : null;
     }
-    if (Files.exists(socket) && !Files.isWritable(socket)) {
+    // Where the directory may not be entered, nobody can tell whether the socket is there.
+    if (!Files.notExists(socket) && !Files.isWritable(socket)) {
       return "this user may not connect to "
           + socket
           + "; its server's options --socket-group and --socket-mode say who may";

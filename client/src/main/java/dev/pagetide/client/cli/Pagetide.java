@@ -49,6 +49,9 @@ import picocli.CommandLine.Spec;
       TopCommand.class,
       ReceiveCommand.class,
       SendCommand.class,
+      HelpCommand.class,
+      CompletionCommand.class,
+      ManCommand.class,
       DemoClientCommand.class,
     })
 public final class Pagetide implements Runnable {

@@ -1,12 +1,14 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.RangeStatus;
+import dev.pagetide.v1.RangeMode;
 import dev.pagetide.v1.ReclaimTrigger;
 import dev.pagetide.v1.Transport;
 import java.util.Locale;
 
 /** What the operator's commands call things. */
 public final class RangeTexts {
+  private static final String MODE_PREFIX = "RANGE_MODE_";
   private static final String TRIGGER_PREFIX = "RECLAIM_TRIGGER_";
 
   private RangeTexts() {}
@@ -24,6 +26,11 @@ public final class RangeTexts {
   /** Whether a range's session came in over TCP. */
   public static boolean isTcp(RangeStatus range) {
     return range.transport() == Transport.TRANSPORT_TCP;
+  }
+
+  /** What a range is for: {@code pages} or {@code buffers}. */
+  public static String mode(RangeMode mode) {
+    return mode.name().replace(MODE_PREFIX, "").toLowerCase(Locale.ROOT);
   }
 
   /** What made the server reclaim: {@code watermark}, {@code psi_some}. */

@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli;
 
+import com.google.gson.JsonObject;
 import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.ShrinkerClient;
 import java.time.temporal.ChronoUnit;
@@ -10,7 +11,18 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code pagetide ranges}: a table of the live ranges. */
-@Command(name = "ranges", description = "List the live ranges.")
+@Command(
+    name = "ranges",
+    description = "List the live ranges.",
+    footer = {
+      "",
+      "With --json it is one line, an object with one field, an array with an object for each:",
+      "  ranges  range_id, name, pid (null: unknown), uid (null: TCP), transport (unix, tcp),",
+      "          mode (pages, buffers), open_time (ISO 8601), free_pages, available_pages,",
+      "          used_pages, high_watermark (one past the highest page that ever held memory),",
+      "          strays, contradictions, oldest_used_seconds (null: none is USED)",
+      ""
+    })
 final class RangesCommand extends OperatorCommand {
 
   private static final List<String> HEAD =
@@ -34,6 +46,9 @@ final class RangesCommand extends OperatorCommand {
       description = "Only the range of that id (default: all ranges).")
   private @Nullable Long rangeId;
 
+  @Option(names = "--json", description = "Print a line of JSON, for scripts (default: a table).")
+  private boolean json;
+
   @Override
   void run(ShrinkerClient shrinker, CommandIo io) {
     List<RangeStatus> ranges = shrinker.listRanges();
@@ -44,6 +59,12 @@ final class RangesCommand extends OperatorCommand {
         throw new CommandFailure(
             "there is no range " + Long.toUnsignedString(only) + "; 'pagetide ranges' lists them");
       }
+    }
+    if (json) {
+      JsonObject answer = new JsonObject();
+      answer.add("ranges", RangeJson.ranges(ranges));
+      io.out().println(RangeJson.line(answer));
+      return;
     }
     table(ranges).forEach(io.out()::println);
   }

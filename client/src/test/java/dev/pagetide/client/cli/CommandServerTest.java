@@ -2,6 +2,8 @@ package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.pagetide.client.ServerProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +59,30 @@ final class CommandServerTest {
               line -> assertThat(line).isEqualTo("1"),
               line -> assertThat(line).matches("resident 5 of \\d+ pages, available 1, waiting 0"),
               line -> assertThat(line).isEqualTo("reclaimed 1 for request"));
+      JsonObject range = json(environment, "range", "--json");
+      assertThat(range.get("page_count").getAsInt()).isEqualTo(16);
+      assertThat(range.getAsJsonArray("runs").toString())
+          .isEqualTo(
+              "[{'state':'available','start_page':0,'end_page':1},"
+                  .concat("{'state':'free','start_page':1,'end_page':2},")
+                  .concat("{'state':'used','start_page':2,'end_page':4},")
+                  .concat("{'state':'free','start_page':4,'end_page':16}]")
+                  .replace('\'', '"'));
+      assertThat(json(environment, "count", "--json")).hasToString("{\"count\":1}");
+      JsonObject count = json(environment, "count", "--json", "--all", "--range", "1");
+      assertThat(count.get("count").getAsLong()).isEqualTo(1);
+      assertThat(count.get("resident_pages").getAsLong()).isEqualTo(5);
+      assertThat(count.get("reclaimed_pages")).hasToString("{\"request\":1}");
+      JsonObject ranges = json(environment, "ranges", "--json");
+      assertThat(ranges.keySet()).containsExactly("ranges");
+      JsonObject listed = ranges.getAsJsonArray("ranges").get(0).getAsJsonObject();
+      assertThat(listed.get("name").getAsString()).isEqualTo("me");
+      assertThat(listed.get("pid").getAsLong()).isEqualTo(ProcessHandle.current().pid());
+      for (String command : new String[] {"range", "count", "ranges"}) {
+        CommandRun help = CommandRun.of(command, "--help");
+        json(environment, command, "--json").keySet().stream()
+            .forEach(field -> assertThat(help.out()).contains(field));
+      }
       CommandRun unknown = CommandRun.of(environment, NOTHING, "ranges", "--range", "7");
       assertThat(unknown.status()).isEqualTo(1);
       assertThat(unknown.err())
@@ -78,6 +104,12 @@ final class CommandServerTest {
     assertThat(run.err()).isEmpty();
     assertThat(run.status()).isZero();
     return run;
+  }
+
+  private static JsonObject json(Map<String, String> environment, String... line) {
+    String out = run(environment, NOTHING, line).out();
+    assertThat(out.lines()).hasSize(1);
+    return JsonParser.parseString(out).getAsJsonObject();
   }
 
   @Test

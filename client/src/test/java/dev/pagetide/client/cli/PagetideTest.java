@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +23,7 @@ final class PagetideTest {
   @ValueSource(
       strings = {
         "", "demo", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count",
-        "ranges", "receive", "send"
+        "ranges", "receive", "send", "help", "man"
       })
   void help_everyCommand_saysWhatItDoesAndItsDefaults(String command) {
     CommandRun run = command.isEmpty() ? CommandRun.of("--help") : CommandRun.of(command, "--help");
@@ -141,6 +143,17 @@ final class PagetideTest {
   }
 
   @Test
+  void open_unknownAccess_isMisuseAndListsTheKnown() {
+    CommandRun run = CommandRun.of("open", "--size", "4MiB", "--access", "magic");
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err())
+        .isEqualTo(
+            "pagetide: --access: 'magic' is none of auto, shared, remote; see 'pagetide open"
+                + " --help'\n");
+  }
+
+  @Test
   void run_argumentThatWouldSteerATerminal_isHarmless() {
     CommandRun run = CommandRun.of("use", "a\u001b[2J\nb");
 
@@ -165,5 +178,18 @@ final class PagetideTest {
 
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).contains("the demo failed").contains("PAGETIDE_SERVER");
+  }
+
+  @Test
+  void demo_serverThatCannotStart_keepsItsLastWordsInLines() throws IOException {
+    Path launcher = temporary.resolve("server");
+    Files.writeString(launcher, "#!/bin/sh\necho first >&2\necho 'sec\033[2Jond' >&2\nexit 1\n");
+    Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwx------"));
+
+    CommandRun run =
+        CommandRun.of(Map.of("PAGETIDE_SERVER", launcher.toString()), new byte[0], "demo");
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).contains("\nfirst\nsec").doesNotContain("\u001b");
   }
 }

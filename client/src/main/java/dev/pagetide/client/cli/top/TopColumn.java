@@ -4,7 +4,6 @@ import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.cli.Figures;
 import dev.pagetide.client.cli.RangeTexts;
 import dev.pagetide.client.cli.TerminalText;
-import dev.pagetide.v1.RangeMode;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -121,7 +120,7 @@ enum TopColumn {
       case RANGE -> Long.toUnsignedString(range.rangeId());
       case PID -> RangeTexts.pid(range);
       case UID -> RangeTexts.uid(range);
-      case MODE -> mode(range.mode());
+      case MODE -> RangeTexts.mode(range.mode());
       case SIZE -> Figures.bytes((double) pages(range) * snapshot.memory().pageSize());
       case FREE -> Figures.count(range.freePages());
       case AVAILABLE -> Figures.count(range.availablePages());
@@ -134,11 +133,6 @@ enum TopColumn {
       case OPEN -> Figures.age(Duration.between(range.openTime(), snapshot.at()));
       case NAME -> TerminalText.escape(range.name());
     };
-  }
-
-  /** {@code pages} or {@code buffers}. */
-  static String mode(RangeMode mode) {
-    return mode.name().replace("RANGE_MODE_", "").toLowerCase(Locale.ROOT);
   }
 
   static long pages(RangeStatus range) {
