@@ -3,117 +3,18 @@ package dev.pagetide.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
-import static org.awaitility.Awaitility.await;
 
 import io.grpc.Status;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A cache of four tiles of two pages, on a range of a server in a process of its own. */
-final class PageCacheTest {
-
-  private static final int TILES = 4;
-  private static final int TILE_PAGES = 2;
-  private static final long RANGE_BYTES = TILES * TILE_PAGES * 4096L;
-  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
-
-  @SuppressWarnings("NullAway.Init") // started before all tests
-  private static ServerProcess server;
-
-  @SuppressWarnings("NullAway.Init") // connected before each test
-  private PagetideClient client;
-
-  @SuppressWarnings("NullAway.Init") // made before each test
-  private PageCache<String> cache;
-
-  private long rangeId;
-
-  private final AtomicInteger loaderCalls = new AtomicInteger();
-
-  @BeforeAll
-  static void startServer() throws IOException {
-    server = ServerProcess.start();
-  }
-
-  @AfterAll
-  static void stopServer() throws IOException {
-    if (server != null) {
-      server.close();
-    }
-  }
-
-  @BeforeEach
-  void open() {
-    client = PagetideClient.connect(server.directory(), SHARED);
-    PageRange range = client.open(OpenOptions.ofSize(RANGE_BYTES));
-    rangeId = range.rangeId();
-    cache = PageCache.over(range, TILE_PAGES);
-  }
-
-  @AfterEach
-  void close() {
-    if (client != null) {
-      client.close();
-    }
-  }
-
-  private void fill(String key, MemorySegment bytes) {
-    loaderCalls.incrementAndGet();
-    assertAll(bytes, (byte) 0);
-    bytes.fill(byteOf(key));
-  }
-
-  private static byte byteOf(String key) {
-    return (byte) key.charAt(0);
-  }
-
-  private static void assertAll(MemorySegment bytes, byte expected) {
-    assertThat(bytes.byteSize()).isEqualTo(TILE_PAGES * 4096L);
-    byte[] found = bytes.toArray(ValueLayout.JAVA_BYTE);
-    byte[] all = new byte[found.length];
-    Arrays.fill(all, expected);
-    assertThat(found).isEqualTo(all);
-  }
-
-  /** Gets a key, looks at all its bytes, and closes the lease; whether the loader was called. */
-  private boolean loads(String key) {
-    AtomicBoolean called = new AtomicBoolean();
-    try (PageCache.Tile tile =
-        cache.get(
-            key,
-            (k, bytes) -> {
-              called.set(true);
-              fill(k, bytes);
-            })) {
-      assertAll(tile.segment(), byteOf(key));
-    }
-    return called.get();
-  }
-
-  private static Thread started(FutureTask<?> task) {
-    return Thread.ofPlatform().start(task);
-  }
-
-  private static void awaitWaiting(Thread thread) {
-    await()
-        .until(() ->
-            thread.getState() == Thread.State.WAITING
-                || thread.getState() == Thread.State.TIMED_WAITING);
-  }
+/** Which gets load, which wait, and which tile goes to a new key. */
+final class PageCacheTest extends PageCacheCase {
 
   @Test
   void get_newKey_isLoadedOnceAndHitAfterwards() {
@@ -255,20 +156,6 @@ final class PageCacheTest {
     assertThat(first.get()).isTrue();
     assertThat(second.get()).isFalse();
     assertThat(cache.statistics()).isEqualTo(new PageCacheStatistics(1, 2, 2, 0));
-  }
-
-  private boolean slowly(String key, CountDownLatch loading, CountDownLatch go) throws Exception {
-    try (PageCache.Tile tile =
-        cache.get(
-            key,
-            (k, bytes) -> {
-              loading.countDown();
-              go.await();
-              bytes.fill(byteOf(k));
-            })) {
-      assertAll(tile.segment(), byteOf(key));
-      return true;
-    }
   }
 
   @Test
@@ -438,151 +325,6 @@ final class PageCacheTest {
       assertAll(second.segment(), byteOf("b"));
       assertAll(third.segment(), byteOf("c"));
       assertAll(fourth.segment(), byteOf("d"));
-    }
-  }
-
-  @Test
-  void invalidate_whileLeased_keepsTheLeaseAndLoadsAnew() {
-    try (PageCache.Tile old = cache.get("a", this::fill)) {
-      cache.invalidate("a");
-      cache.invalidate("not there");
-
-      try (PageCache.Tile fresh = cache.get("a", (key, bytes) -> bytes.fill((byte) 9))) {
-        assertAll(fresh.segment(), (byte) 9);
-        assertAll(old.segment(), byteOf("a"));
-      }
-    }
-    // The old tile is free again: four keys fit.
-    for (String key : new String[] {"b", "c", "d"}) {
-      assertThat(loads(key)).isTrue();
-    }
-    cache.get("a", this::fill).close();
-    assertThat(loaderCalls).hasValue(4);
-  }
-
-  @Test
-  void invalidate_withoutALease_freesItsTile() {
-    for (int round = 0; round < 3 * TILES; round++) {
-      assertThat(loads("a")).isTrue();
-      cache.invalidate("a");
-    }
-    for (String key : new String[] {"b", "c", "d", "e"}) {
-      assertThat(loads(key)).isTrue();
-    }
-    assertThat(loads("b")).isFalse();
-  }
-
-  @Test
-  void invalidate_whileLoading_givesTheBytesToItsOwnCallerAlone() throws Exception {
-    CountDownLatch loading = new CountDownLatch(1);
-    CountDownLatch go = new CountDownLatch(1);
-    FutureTask<Boolean> first = new FutureTask<>(() -> slowly("a", loading, go));
-    FutureTask<Boolean> second = new FutureTask<>(() -> loads("a"));
-    started(first);
-    loading.await();
-    awaitWaiting(started(second));
-
-    cache.invalidate("a");
-    go.countDown();
-
-    assertThat(first.get()).isTrue();
-    assertThat(second.get()).isTrue();
-  }
-
-  @Test
-  void over_remoteRange_isRefusedWithTheReasonAndLeavesTheRange() {
-    try (PagetideClient remote =
-            PagetideClient.connect(
-                server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE));
-        PageRange range = remote.open(OpenOptions.ofSize(RANGE_BYTES))) {
-      assertThatThrownBy(() -> PageCache.over(range, 1))
-          .isInstanceOf(UnsupportedOperationException.class)
-          .hasMessageContaining("remote")
-          .hasMessageContaining("the client was told to map no file");
-
-      assertThat(range.useRange(0, 1).pageCount()).isEqualTo(1);
-    }
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {-1, 0, TILES * TILE_PAGES + 1})
-  void over_tileDoesNotFit_isRefusedWithTheNumbers(int tilePages) {
-    try (PageRange range = client.open(OpenOptions.ofSize(RANGE_BYTES))) {
-      assertThatThrownBy(() -> PageCache.over(range, tilePages))
-          .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("tilePages=" + tilePages)
-          .hasMessageContaining("the 8 pages");
-    }
-  }
-
-  @Test
-  void close_leaseIsOpenAndOthersWait_refusesThemAndClosesTheRange() throws Exception {
-    CountDownLatch loading = new CountDownLatch(1);
-    CountDownLatch go = new CountDownLatch(1);
-    FutureTask<Boolean> first = new FutureTask<>(() -> slowly("a", loading, go));
-    FutureTask<Boolean> second = new FutureTask<>(() -> loads("a"));
-    PageCache.Tile open = cache.get("b", this::fill);
-    MemorySegment bytes = open.segment();
-    started(first);
-    loading.await();
-    awaitWaiting(started(second));
-
-    cache.close();
-    cache.close();
-
-    assertThatThrownBy(second::get)
-        .cause()
-        .isInstanceOf(PagetideException.class)
-        .hasMessageContaining("closed");
-    assertThatThrownBy(() -> loads("b")).isInstanceOf(PagetideException.class);
-    assertThatThrownBy(() -> bytes.get(ValueLayout.JAVA_BYTE, 0))
-        .isInstanceOf(IllegalStateException.class);
-    assertThatThrownBy(() -> open.read(0, 1)).isInstanceOf(PagetideException.class);
-    open.close();
-    go.countDown();
-    assertThatThrownBy(first::get).cause().isInstanceOf(IllegalStateException.class);
-    await()
-        .until(
-            () -> client.shrinker().listRanges().stream().noneMatch(r -> r.rangeId() == rangeId));
-  }
-
-  @Test
-  void get_serverKilled_failsAndLeasesStayReadable() throws Exception {
-    try (ServerProcess mortal = ServerProcess.start();
-        PagetideClient own = PagetideClient.connect(mortal.directory(), SHARED);
-        PageCache<String> other =
-            PageCache.over(own.open(OpenOptions.ofSize(RANGE_BYTES)), TILE_PAGES);
-        PageCache.Tile tile = other.get("a", this::fill)) {
-      mortal.kill();
-      await()
-          .until(() -> {
-            try {
-              other.get("a", this::fill).close();
-              return false;
-            } catch (PagetideException e) {
-              return e.code() == Status.Code.UNAVAILABLE;
-            }
-          });
-
-      assertAll(tile.segment(), byteOf("a"));
-    }
-  }
-
-  @Test
-  void segment_confined_failsOnceTheLeaseIsClosed() {
-    try (PagetideClient strict =
-            PagetideClient.connect(server.directory(), SHARED.withConfinedSegments(true));
-        PageCache<String> other =
-            PageCache.over(strict.open(OpenOptions.ofSize(RANGE_BYTES)), TILE_PAGES)) {
-      PageCache.Tile tile = other.get("a", this::fill);
-      MemorySegment bytes = tile.segment();
-      assertAll(bytes, byteOf("a"));
-      assertThat(tile.buffer().get(4095)).isEqualTo(byteOf("a"));
-
-      tile.close();
-
-      assertThatThrownBy(() -> bytes.get(ValueLayout.JAVA_BYTE, 0))
-          .isInstanceOf(IllegalStateException.class);
     }
   }
 }
