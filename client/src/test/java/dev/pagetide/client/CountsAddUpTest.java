@@ -39,11 +39,10 @@ final class CountsAddUpTest {
         .metrics()
         .lines()
         .filter(line -> line.startsWith("pagetide_"))
-        .map(line -> List.of(line.split(" ", 2)))
         .collect(
             Collectors.toMap(
-                line -> line.getFirst().replace("{source=\"client\"}", ""),
-                line -> Double.valueOf(line.getLast())));
+                line -> line.substring(0, line.lastIndexOf(' ')).replace("{source=\"client\"}", ""),
+                line -> Double.valueOf(line.substring(line.lastIndexOf(' ') + 1))));
   }
 
   /** Uses 31 pages: 20 that are FREE, 11 that are AVAILABLE; stops 19. */

@@ -56,7 +56,7 @@ final class WireServer implements ServerInside {
     PagetideClient owner =
         connect(faces == Faces.REMOTE ? AccessChoice.REMOTE : AccessChoice.SHARED);
     try {
-      PageRange range = WireRange.told(() -> owner.open(OpenOptions.ofSize(sizeBytes)));
+      PageRange range = WireRange.told(() -> owner.open(OpenOptions.atMost(sizeBytes)));
       if ((range.access() == RangeAccess.SHARED) != (faces != Faces.REMOTE)) {
         throw new AssertionError(faces + " is " + range.access() + ": " + range.whyRemote());
       }

@@ -2,12 +2,13 @@ package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.client.Requires;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -79,6 +80,7 @@ final class CommandTextsTest {
         .doesNotContain("demo\\-client");
   }
 
+  @Tag(Requires.TAG)
   @Test
   void man_readByGroff_hasNoWarningAndTheOptions() throws IOException, InterruptedException {
     Path groff = Requires.command("groff", "it sets manual pages");
@@ -104,6 +106,7 @@ final class CommandTextsTest {
     }
   }
 
+  @Tag(Requires.TAG)
   @Test
   void completion_bash_completesCommandsAndOptions() throws IOException, InterruptedException {
     Path bash = Requires.command("bash", "its completion is tried");
