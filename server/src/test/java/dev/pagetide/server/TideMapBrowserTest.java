@@ -301,6 +301,53 @@ final class TideMapBrowserTest {
   }
 
   @Test
+  void table_rangeThatHeldItsLastPage_namesThatPage() {
+    RawSession full = RawSession.open(server.connect(), "full", 16 * RawSession.PAGE);
+    var _ = full.use(0, 16);
+    var _ = RawSession.open(server.connect(), "none", 16 * RawSession.PAGE);
+    open();
+
+    String row = "[...document.querySelectorAll('#sessions tbody tr')].find(r => ";
+    String highest =
+        ").children[[...document.querySelectorAll('#sessions thead th')]"
+            + ".findIndex(h => h.textContent.startsWith('highest page'))].textContent";
+    soon()
+        .untilAsserted(() -> {
+          assertThat(browser.ask(row + "r.textContent.includes('full')" + highest)).isEqualTo("15");
+          assertThat(browser.ask(row + "r.textContent.includes('none')" + highest)).isEqualTo("–");
+        });
+  }
+
+  /** The same numbers as pagetide top's FiguresTest: both are rounded down. */
+  @Test
+  void size_anyNumber_isRoundedDownAsTopDoes() {
+    open();
+    browser
+        .driver()
+        .executeScript("import('/map/words.js').then(words => { window.size = words.size; })");
+    soon().until(() -> browser.ask("typeof window.size").equals("function"));
+
+    assertThat(
+            browser.ask(
+                "[0, 1023, 4096, 1610612736, 12884901888, 4.1e18, 6334631936].map(size).join()"))
+        .isEqualTo("0 B,1023 B,4 KiB,1.5 GiB,12 GiB,3.5 EiB,5.8 GiB");
+  }
+
+  @Test
+  void table_narrowerThanItsColumns_showsAShadowWhereTheyGoOn() {
+    var _ = RawSession.open(server.connect(), "wide", RawSession.PAGE);
+    browser.screen(390, 900, false);
+    open();
+    soon().until(() -> !browser.text("#sessions tbody").isEmpty());
+    String table = "document.querySelector('.table-scroll')";
+
+    assertThat(browser.ask(table + ".scrollWidth > " + table + ".clientWidth")).isEqualTo("true");
+    assertThat(browser.ask("getComputedStyle(" + table + ").backgroundAttachment"))
+        .as("covers move with the columns, shadows stay at the edges")
+        .isEqualTo("local, local, scroll, scroll, scroll");
+  }
+
+  @Test
   void map_manyRanges_showsThemAll() {
     int many = 500;
     int perRange = 3;

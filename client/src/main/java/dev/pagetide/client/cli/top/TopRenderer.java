@@ -68,12 +68,11 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     List<AttributedString> lines = header(state, width, nowNanos);
     int body = bodyRows(height);
     TopSnapshot last = state.last();
-    int rows = 0;
+    int rows = last == null ? 0 : last.ranges().size();
     if (view.help()) {
       HELP.stream().limit(body + 1).forEach(line -> lines.add(new AttributedString(line)));
     } else if (last != null) {
       TopTable table = new TopTable(last, view, style, width);
-      rows = table.rowCount();
       lines.add(table.head());
       int first = view.scrolled(0, rows, body).firstRow();
       for (int row = first; row < Math.min(rows, first + body); row++) {
@@ -86,7 +85,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     List<AttributedString> fitting = new ArrayList<>();
     lines.stream().limit(Math.max(0, height - FOOTER_LINES)).forEach(fitting::add);
     if (height > 0) {
-      fitting.add(footer(view, rows, body));
+      fitting.add(footer(view, last != null, rows, body));
     }
     return fitting.stream().map(line -> cut(line, width, style)).toList();
   }
@@ -241,12 +240,18 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
         style.alarm());
   }
 
-  private AttributedString footer(TopView view, int rows, int body) {
+  private AttributedString footer(TopView view, boolean answered, int rows, int body) {
     int first = view.scrolled(0, rows, body).firstRow();
-    String place =
-        rows == 0
-            ? "no ranges"
-            : "%d-%d of %d".formatted(first + 1, Math.min(rows, first + body), rows);
+    String place;
+    if (!answered) {
+      place = "no answer yet";
+    } else if (rows == 0) {
+      place = "no ranges";
+    } else if (view.help() || body == 0) {
+      place = rows == 1 ? "1 range" : rows + " ranges";
+    } else {
+      place = (first + 1) + "-" + Math.min(rows, first + body) + " of " + rows;
+    }
     return new AttributedString(
         place + "  sorted by " + view.sort() + "  < > column  r reverse  h help  q quit",
         style.faint());

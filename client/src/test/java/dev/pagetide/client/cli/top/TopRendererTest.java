@@ -71,6 +71,20 @@ final class TopRendererTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"true,24,101 ranges", "false,24,1-16 of 101", "false,4,101 ranges"})
+  void screen_helpOrNoRoomForRows_theFootKnowsHowManyRangesThereAre(
+      boolean help, int height, String foot) {
+    TopView view = new TopView(TopColumn.RANGE, false, 0, help);
+
+    assertThat(screen(crowd(100), view, 120, height).getLast()).startsWith(foot);
+  }
+
+  @Test
+  void screen_beforeTheFirstAnswer_doesNotSayThatThereAreNoRanges() {
+    assertThat(screen(TopState.NOTHING, BY_RANGE, 80, 24).getLast()).startsWith("no answer yet");
+  }
+
   @Test
   void screen_80Columns_showsWhatTheIssueAsksForAndAName() {
     List<String> lines = screen(crowd(100), BY_RANGE, 80, 24);

@@ -11,7 +11,7 @@ const COLUMNS = [
   { key: 'size', label: 'size', number: true, value: r => r.pages, text: (r, t) => size(r.pages * t.pageSize) },
   { key: 'used', label: 'USED', number: true, value: r => r.used, text: r => count(r.used) },
   { key: 'available', label: 'AVAILABLE', number: true, value: r => r.available, text: r => count(r.available) },
-  { key: 'high', label: 'highest page', number: true, value: r => r.high, text: r => count(r.high) },
+  { key: 'high', label: 'highest page', number: true, value: r => r.high, text: r => (r.high === 0 ? '–' : count(r.high - 1)) },
   { key: 'strays', label: 'strays', number: true, value: r => r.strays, text: r => count(r.strays), warn: true },
   { key: 'contradictions', label: 'contradictions', number: true, value: r => r.contradictions, text: r => count(r.contradictions), warn: true },
   { key: 'usedSince', label: 'oldest USED', number: true, value: r => (r.usedSince < 0 || r.used === 0 ? -1 : -r.usedSince + 1e12), text: (r, t) => (r.usedSince < 0 || r.used === 0 ? '–' : age(t.age(r.usedSince, t.now()))) },

@@ -74,7 +74,7 @@ export class Tank {
 
   /** The same in words. */
   static describe(totals, pageSize) {
-    const percent = Math.round((100 * totals.resident) / Math.max(1, totals.budget));
+    const percent = Math.floor((100 * totals.resident) / Math.max(1, totals.budget));
     return `${percent} % of the budget of ${size(totals.budget * pageSize)} is resident: `
       + `${count(totals.used)} pages USED, ${count(totals.available)} AVAILABLE`;
   }

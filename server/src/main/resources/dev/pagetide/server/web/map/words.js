@@ -1,8 +1,8 @@
 /** Numbers, sizes and times in words. Pure. */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** 1536 → "1.5 KiB". */
+/** 1536 → "1.5 KiB"; rounded down, as `pagetide top` does. */
 export function size(bytes) {
   let value = bytes;
   let unit = 0;
@@ -10,7 +10,8 @@ export function size(bytes) {
     value /= 1024;
     unit++;
   }
-  return `${value < 10 && unit > 0 ? trimmed(value.toFixed(1)) : Math.round(value)} ${UNITS[unit]}`;
+  const shown = value < 10 ? Math.floor(value * 10) / 10 : Math.floor(value);
+  return `${shown} ${UNITS[unit]}`;
 }
 
 /** Made once: asking each number for its locale string makes one each time. */
@@ -61,8 +62,4 @@ const TRIGGERS = {
 /** Why pages were reclaimed. */
 export function trigger(name) {
   return TRIGGERS[name] ?? name;
-}
-
-function trimmed(text) {
-  return text.endsWith('.0') ? text.slice(0, -2) : text;
 }
