@@ -38,7 +38,8 @@ public class SharedUseBenchmark {
       PagetideClient.connect(
           server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED));
   private final PageRange range = client.open(OpenOptions.ofSize(PAGES * 4096L));
-  private final PageRange remote = client.attach(range.ticket());
+  private final PagetideClient other = PagetideClient.connect(server.directory());
+  private final PageRange remote = other.attach(range.ticket());
 
   /** Words of nobody's pages, in memory that may be unmapped as a range's table may. */
   private final PageTable bare = new PageTable(Arena.ofShared().allocate(PAGES * 8L, 64));
@@ -66,6 +67,7 @@ public class SharedUseBenchmark {
   /** Ends the server. */
   @TearDown
   public void close() throws IOException {
+    other.close();
     client.close();
     server.close();
   }

@@ -41,7 +41,20 @@ final class Blocking {
    */
   static <T> T await(Supplier<CompletableFuture<T>> start) {
     checkMayWait();
-    CompletableFuture<T> future = start.get();
+    return get(start.get());
+  }
+
+  /** Whether this thread is delivering an answer, so that it must not wait for another. */
+  static boolean isDelivering() {
+    return DELIVERING.get() != null;
+  }
+
+  /**
+   * Waits for a call that was started; of one that is done, by any thread.
+   *
+   * @throws PagetideException as {@link #await}
+   */
+  static <T> T get(CompletableFuture<T> future) {
     try {
       return future.get();
     } catch (InterruptedException e) {
@@ -68,7 +81,7 @@ final class Blocking {
    * @throws IllegalStateException if this thread is delivering an answer
    */
   static void checkMayWait() {
-    if (DELIVERING.get() != null) {
+    if (isDelivering()) {
       throw new IllegalStateException(
           "a blocking call from a stage that runs where answers are delivered would wait for"
               + " itself; call its Async twin, or continue with an executor (thenApplyAsync)");

@@ -1,7 +1,8 @@
 package dev.pagetide.client;
 
 /**
- * What to ask for when a range is opened.
+ * What to ask for when a range is opened. The process that opens a range is the only one that can
+ * map its file; to hand bytes to another process, open a {@link Sender} and a {@link Receiver}.
  *
  * @param name how operators see the session; empty, or at most 128 bytes of UTF-8 without control,
  *     format or surrogate characters, unique among the live sessions of this uid

@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The pages of one session: use them, write and read them, stop using them.
  *
+ * <p>A range belongs to the process that opened it. Two processes cannot map one range to share its
+ * bytes: another process can {@linkplain PagetideClient#attach attach}, and then every operation is
+ * an rpc, or be handed bytes by a {@link Sender}, which is what transactions are there for.
+ *
  * <p>A page is FREE (no memory), AVAILABLE (memory nobody uses, which the server may take back at
  * any instant) or USED. A page's use is a boolean, not a count: use, use, stop leaves it AVAILABLE.
  * Bytes can be read and written in USED pages only. A stopped page is a cache: using it again tells
@@ -108,7 +112,10 @@ public final class PageRange implements AutoCloseable {
     return ticket.serverInstance();
   }
 
-  /** What lies beneath this range. */
+  /**
+   * What lies beneath this range: {@link RangeAccess#SHARED} only where the file is mapped, which
+   * is never the case for an attached range. {@link #whyRemote} says why it is not.
+   */
   public RangeAccess access() {
     return shared == null ? RangeAccess.REMOTE : RangeAccess.SHARED;
   }

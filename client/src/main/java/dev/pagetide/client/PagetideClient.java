@@ -6,6 +6,7 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
+import io.grpc.Status;
 import io.grpc.netty.NettyChannelBuilder;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -54,6 +55,9 @@ public final class PagetideClient implements AutoCloseable {
   static {
     NETTY_BOOTSTRAP.setLevel(Level.SEVERE);
   }
+
+  private static final String WHY_ATTACHED_IS_REMOTE =
+      "only the client that opened a range can map its file";
 
   private final ManagedChannel channel;
   private final UnaryCalls calls;
@@ -243,13 +247,28 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Works on a session that another process, or another client, holds open. The range lives as long
-   * as its owner keeps it, and {@link PageRange#close} only lets go of it here. Pages whose use
-   * ended with an unknown outcome are remembered by each side for itself.
+   * Works on a session that another process, or another client, holds open, by rpc only. The range
+   * lives as long as its owner keeps it, and {@link PageRange#close} only lets go of it here. Pages
+   * whose use ended with an unknown outcome are remembered by each side for itself.
+   *
+   * <p>The result is always {@link RangeAccess#REMOTE}: the server hands a range's file to the
+   * process that opened it and to no other, so two processes cannot share one mapping. To move
+   * bytes between processes, use {@link #openSender} and {@link #openReceiver}.
+   *
+   * @throws PagetideException FAILED_PRECONDITION, without a reason, if this client's {@link
+   *     ClientOptions#access} is {@link AccessChoice#SHARED}, which an attached range cannot have
    */
   public PageRange attach(SessionTicket ticket) {
+    if (calls.options().access() == AccessChoice.SHARED) {
+      throw PagetideException.local(
+          Status.Code.FAILED_PRECONDITION,
+          "this client was told to map every range (access=SHARED), and an attached range cannot be"
+              + " mapped: "
+              + WHY_ATTACHED_IS_REMOTE
+              + "; attach with access=AUTO or REMOTE, or open a Sender and a Receiver");
+    }
     reconnectSoon();
-    return PageRange.attached(calls, ticket, "another process, or client, opened it");
+    return PageRange.attached(calls, ticket, WHY_ATTACHED_IS_REMOTE);
   }
 
   /** The operator's side of the same server. */

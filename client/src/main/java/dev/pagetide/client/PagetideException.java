@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@link #code} is the gRPC status, {@link #reason} the contract's reason if the server gave
  * one. {@link #outcomeUnknown} tells a refusal (nothing was changed) from a silence (it may have
- * been done): a deadline, a cancellation or a lost connection leaves no answer.
+ * been done): a deadline, a cancellation or a lost connection leaves no answer. A refusal of the
+ * server has no cause: its message and reason are all there is to know.
  */
 public final class PagetideException extends RuntimeException {
 
@@ -44,15 +45,19 @@ public final class PagetideException extends RuntimeException {
     return new PagetideException(code, null, message, null, false, 0, null);
   }
 
-  /** The same failure with the stack of the thread that waited for it. */
+  /**
+   * The same failure with the stack of the thread that waited for it. The stack of the thread that
+   * delivered it tells nothing, so it is left out, and the sentence stands there once.
+   */
   PagetideException rethrown() {
     return new PagetideException(
-        code, reason, text(), retryDelay, outcomeUnknown, completedBytes, this);
+        code, reason, text(), retryDelay, outcomeUnknown, completedBytes, getCause());
   }
 
   /** The same failure of a call of which nobody knows whether it was done. */
   PagetideException withUnknownOutcome() {
-    return new PagetideException(code, reason, text(), retryDelay, true, completedBytes, this);
+    return new PagetideException(
+        code, reason, text(), retryDelay, true, completedBytes, getCause());
   }
 
   /** The same failure of a transfer of which {@code bytes} bytes had been done before. */
@@ -61,7 +66,8 @@ public final class PagetideException extends RuntimeException {
       return this;
     }
     String message = text() + " (after " + bytes + " of " + ofBytes + " bytes)";
-    return new PagetideException(code, reason, message, retryDelay, outcomeUnknown, bytes, this);
+    return new PagetideException(
+        code, reason, message, retryDelay, outcomeUnknown, bytes, getCause());
   }
 
   private String text() {

@@ -102,6 +102,11 @@ final class Party {
     stream.free(offset, size);
   }
 
+  /** Whether the Exchange or the session has ended, as far as we know. */
+  boolean hasEnded() {
+    return stream.failure() != null || session.stream().failure() != null;
+  }
+
   /** Ends the Exchange, then the session. */
   void close() {
     stream.close();

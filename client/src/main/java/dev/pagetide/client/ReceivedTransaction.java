@@ -124,10 +124,23 @@ public final class ReceivedTransaction implements AutoCloseable {
   /**
    * Replies, and waits until the server has the bytes.
    *
+   * <p>Where events come (a handler under {@code withExecutor(Runnable::run)}) it cannot wait: the
+   * server's answer could not come before it returns. There it sends the reply and returns at once,
+   * and throws only what is known by then. If the reply fails later, and the handler has returned
+   * without {@link #keep}, the asker gets a refusal that says why. The payload's bytes must not
+   * change meanwhile; {@link #replyAsync} tells when they may.
+   *
    * @throws PagetideException as {@link #replyAsync}
    */
   public void reply(Payload payload) {
-    Blocking.await(() -> replyAsync(payload));
+    if (!Blocking.isDelivering()) {
+      Blocking.await(() -> replyAsync(payload));
+      return;
+    }
+    CompletableFuture<Void> reply = replyAsync(payload);
+    if (reply.isDone()) {
+      Blocking.get(reply);
+    }
   }
 
   /**
@@ -147,14 +160,14 @@ public final class ReceivedTransaction implements AutoCloseable {
     try {
       reply = party.reply(number, payload);
     } catch (RuntimeException e) {
-      failed();
+      failed(e);
       throw e;
     }
     return reply.whenComplete((_, failure) -> {
       if (failure == null || isOver(failure)) {
         end();
       } else {
-        failed();
+        failed(failure);
       }
     });
   }
@@ -168,13 +181,17 @@ public final class ReceivedTransaction implements AutoCloseable {
   }
 
   private static boolean isOver(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-    return cause instanceof PagetideException said
+    return cause(failure) instanceof PagetideException said
         && said.reason().filter(r -> r == ErrorReason.ERROR_REASON_TRANSACTION_OVER).isPresent();
   }
 
+  private static Throwable cause(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
+    return cause == null ? failure : cause;
+  }
+
   /** A reply was not taken; if nobody is going to try again, the asker must not wait. */
-  private void failed() {
+  private void failed(Throwable failure) {
     String why;
     synchronized (this) {
       if (state != State.ANSWERING) {
@@ -184,7 +201,7 @@ public final class ReceivedTransaction implements AutoCloseable {
       why = abandoned;
     }
     if (!why.isEmpty()) {
-      refuse(why);
+      refuse(why + "; its reply failed: " + cause(failure).getMessage());
     }
   }
 
@@ -276,10 +293,18 @@ public final class ReceivedTransaction implements AutoCloseable {
   /** The handler has thrown, or cannot be called. */
   void threw(Throwable failure) {
     if (isOneWay()) {
-      queue.report(failure);
+      if (!queue.isOfTheEnd(failure)) {
+        queue.report(failure);
+      }
     } else {
       abandon("the receiver's handler failed: " + failure);
     }
+    closeQuietly();
+  }
+
+  /** The receiver has ended before its handler was called: there is nobody to tell. */
+  void drop() {
+    end();
     closeQuietly();
   }
 

@@ -75,7 +75,8 @@ public final class Receiver implements AutoCloseable {
   /**
    * Ends the receiver. Handlers that run are not disturbed: bytes that they, or whoever kept a
    * transaction, have asked for stay readable until they are freed; bytes not asked for yet are
-   * gone. Calling it again does nothing; it never fails and never waits.
+   * gone. The handler is not called for transactions that still wait for it: the server tells their
+   * askers that the receiver died. Calling it again does nothing; it never fails and never waits.
    */
   @Override
   public void close() {

@@ -12,11 +12,12 @@ import java.util.concurrent.Executor;
  * @param takesLess whether a smaller range is taken when the server grants one; {@link
  *     Receiver#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
  * @param executor where the handler is called; {@code Runnable::run} means where events come, for
- *     handlers that never block
+ *     handlers that never block: {@link ReceivedTransaction#reply} does not wait there
  * @param maxQueued how many transactions may wait for the handler to return before the server is
  *     asked for no more; while this receiver waits for an answer of its own it may be more
  * @param errors told of what fails where nobody waits for it: a handler of a one-way transaction, a
- *     free
+ *     free. Not of what fails only because the receiver has ended: {@link Receiver#ended} tells
+ *     that
  */
 public record ReceiverOptions(
     String name,

@@ -61,7 +61,9 @@ final class StatusMapping {
     }
     boolean unknown = outcomeUnknown(status.getCode(), reason);
     String message = message(rpc, status, reason != null, unknown);
-    return new PagetideException(status.getCode(), reason, message, retryDelay, unknown, 0, cause);
+    boolean refused = reason != null && !unknown; // an answer: how it came here explains nothing
+    return new PagetideException(
+        status.getCode(), reason, message, retryDelay, unknown, 0, refused ? null : cause);
   }
 
   /**

@@ -46,7 +46,7 @@ record StreamEnd(SessionEnd end, PagetideException failure) {
                   null,
                   false,
                   0,
-                  said));
+                  said.getCause()));
     };
   }
 

@@ -2,6 +2,7 @@ package dev.pagetide.client;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.v1.Transaction;
+import io.grpc.Status;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The way of transactions from the stream to the handler: two-way ones each by itself, one-way ones
  * through one lane, in their order. Thread-safe.
+ *
+ * <p>Once the receiver has ended, the handler is not called for transactions that still wait: their
+ * bytes are gone, and the server has told their askers that the receiver died.
  */
 final class TransactionQueue implements ExchangeStream.News {
 
@@ -56,6 +60,13 @@ final class TransactionQueue implements ExchangeStream.News {
   /** Tells of a failure that nobody waits for. */
   void report(Throwable failure) {
     errors.uncaughtException(Thread.currentThread(), failure);
+  }
+
+  /** Whether {@code failure} only says that the receiver has ended, which it tells by itself. */
+  boolean isOfTheEnd(Throwable failure) {
+    return failure instanceof PagetideException said
+        && said.code() == Status.Code.ABORTED
+        && party().hasEnded();
   }
 
   /** Nobody waits for {@code transaction} any more. */
@@ -114,7 +125,11 @@ final class TransactionQueue implements ExchangeStream.News {
   }
 
   private void rejected(ReceivedTransaction transaction, RejectedExecutionException e) {
-    transaction.threw(e);
+    if (party().hasEnded()) {
+      transaction.drop();
+    } else {
+      transaction.threw(e);
+    }
     party().stream().handled();
   }
 
@@ -133,6 +148,11 @@ final class TransactionQueue implements ExchangeStream.News {
   }
 
   private void handle(ReceivedTransaction transaction) {
+    if (party().hasEnded()) {
+      transaction.drop();
+      party().stream().handled();
+      return;
+    }
     try {
       handler.handle(transaction);
       transaction.returned();

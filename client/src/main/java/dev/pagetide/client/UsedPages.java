@@ -226,7 +226,12 @@ public final class UsedPages implements AutoCloseable {
       throw new UnsupportedOperationException(
           "this range is remote, so its bytes are not in this process; read and write them");
     }
+    // RACE: close() sets `closed` before it takes this monitor. So either we are first, and it
+    // finds
+    // our arena and ends it, or it was first, and the check below fails. No arena is made after
+    // that.
     synchronized (this) {
+      check(0, 0);
       MemorySegment bytes = segment;
       if (bytes == null) {
         if (shared.keepsFile()) {

@@ -137,24 +137,87 @@ final class ReceiverFlowTest extends ReceiverCase {
   }
 
   @Test
-  void handle_onTheEventLoop_blockingIsRefusedAndReplyAsyncWorks() {
+  void handle_onTheEventLoop_replyWorksAndOtherBlockingIsRefused() {
+    CompletableFuture<Sender> own = new CompletableFuture<>();
     CompletableFuture<Throwable> blocked = new CompletableFuture<>();
-    open(
-        options().withExecutor(Runnable::run),
-        transaction -> {
-          try {
-            transaction.reply(Payload.NONE);
-          } catch (IllegalStateException e) {
-            blocked.complete(e);
-          }
-          var _ = transaction.replyAsync(payload("async"));
-        });
+    CompletableFuture<PagetideException> second = new CompletableFuture<>();
+    Receiver receiver =
+        open(
+            options().withExecutor(Runnable::run),
+            transaction -> {
+              try {
+                own.join().send(Target.named("other"), 9, Payload.NONE);
+              } catch (IllegalStateException e) {
+                blocked.complete(e);
+              }
+              transaction.reply(payload("sync"));
+              second.complete(
+                  catchThrowableOfType(
+                      PagetideException.class, () -> transaction.reply(Payload.NONE)));
+            });
+    own.complete(receiver.sender());
 
     server.transact(1, false, TEXT);
 
     assertThat(join(blocked)).hasMessageContaining("Async");
     ExchangeRequest reply = server.next(CommandCase.REPLY);
-    assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("async");
+    assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("sync");
+    assertThat(reply.getReply().getRefusal()).isEmpty();
+    server.accept(reply);
+    expectFree(16);
+    assertThat(join(second).reason()).contains(ErrorReason.ERROR_REASON_TRANSACTION_OVER);
+    assertThat(server.waiting()).isZero();
+    assertThat(errors).isEmpty();
+  }
+
+  @Test
+  void reply_onTheEventLoopFailsLater_askerIsToldWhy() {
+    open(options().withExecutor(Runnable::run), transaction -> transaction.reply(payload("bad")));
+
+    server.transact(1, false, TEXT);
+    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    expectFree(16);
+    server.fail(reply, Status.Code.OUT_OF_RANGE, ErrorReason.ERROR_REASON_PAST_END, "too far");
+
+    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("too far");
+  }
+
+  @Test
+  void close_withABacklog_handlesNoneOfItAndReportsNothing() {
+    Semaphore hold = new Semaphore(0);
+    CompletableFuture<Void> handled = new CompletableFuture<>();
+    List<Runnable> twoWay = new CopyOnWriteArrayList<>();
+    List<Integer> codes = new CopyOnWriteArrayList<>();
+    Receiver receiver =
+        open(
+            options()
+                .withExecutor(task -> {
+                  if (twoWay.isEmpty()) {
+                    Thread.startVirtualThread(() -> {
+                      task.run();
+                      handled.complete(null); // the lane of one-way ones is empty
+                    });
+                  }
+                  twoWay.add(task);
+                }),
+            transaction -> {
+              codes.add(transaction.code());
+              hold.acquire();
+              throw PagetideException.local(Status.Code.ABORTED, "its bytes are gone");
+            });
+    for (int i = 1; i <= 20; i++) {
+      server.transact(i, true, TEXT);
+    }
+    server.transact(21, false, TEXT);
+    await().until(() -> !codes.isEmpty() && twoWay.size() == 2);
+
+    receiver.close();
+    hold.release(100);
+    join(handled);
+    twoWay.getLast().run();
+
+    assertThat(codes).containsExactly(1);
+    assertThat(errors).isEmpty();
   }
 
   @Test

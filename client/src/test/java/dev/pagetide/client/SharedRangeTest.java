@@ -64,6 +64,28 @@ final class SharedRangeTest {
   }
 
   @Test
+  void attach_isRemoteAndSaysWhy_andIsRefusedWhereSharedIsDemanded() {
+    with(
+        SHARED,
+        range -> {
+          try (PagetideClient other = PagetideClient.connect(server.directory());
+              PagetideClient demanding = PagetideClient.connect(server.directory(), SHARED);
+              PageRange attached = other.attach(range.ticket())) {
+            assertThat(attached.access()).isEqualTo(RangeAccess.REMOTE);
+            assertThat(attached.whyRemote().orElseThrow())
+                .contains("only the client that opened a range can map its file");
+            PagetideException refused =
+                catchThrowableOfType(
+                    PagetideException.class, () -> demanding.attach(range.ticket()));
+            assertThat(refused.code()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+            assertThat(refused)
+                .hasMessageContaining("access=SHARED")
+                .hasMessageContaining("open a Sender and a Receiver");
+          }
+        });
+  }
+
+  @Test
   void open_withoutHandoffSocket_isRemoteAndForcedSharedFails() throws IOException {
     Files.delete(server.directory().resolve("handoff.sock"));
 

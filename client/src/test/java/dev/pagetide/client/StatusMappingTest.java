@@ -1,12 +1,16 @@
 package dev.pagetide.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.pagetide.v1.ErrorReason;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /** What becomes of a server's status and its details. */
@@ -28,6 +32,34 @@ final class StatusMappingTest {
     assertThat(failure).hasMessage("no memory for 16 pages");
     assertThat(failure.retryDelay()).contains(Duration.ofMillis(1500));
     assertThat(failure.outcomeUnknown()).isFalse();
+  }
+
+  @Test
+  void exception_refusalThatWasWaitedFor_saysItsSentenceOnce() {
+    CompletableFuture<Object> refused =
+        CompletableFuture.failedFuture(
+            StatusMapping.exception(
+                "UseRange",
+                FakeServer.refusal(Status.Code.NOT_FOUND, "UNKNOWN_SESSION", "no such session")));
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> Blocking.await(() -> refused));
+    StringWriter printed = new StringWriter();
+    failure.printStackTrace(new PrintWriter(printed));
+
+    assertThat(printed.toString()).containsOnlyOnce("no such session").doesNotContain("io.grpc");
+    assertThat(failure.code()).isEqualTo(Status.Code.NOT_FOUND);
+    assertThat(failure.reason()).contains(ErrorReason.ERROR_REASON_UNKNOWN_SESSION);
+    assertThat(failure.getStackTrace()[0].getClassName()).startsWith("dev.pagetide.client");
+  }
+
+  @Test
+  void exception_lostConnection_keepsItsCause() {
+    PagetideException failure =
+        StatusMapping.exception(
+            "Write", Status.UNAVAILABLE.withCause(new IOException("reset")), new Metadata());
+
+    assertThat(failure.rethrown()).hasRootCauseMessage("reset");
   }
 
   @Test
