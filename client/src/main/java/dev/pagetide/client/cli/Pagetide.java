@@ -4,6 +4,7 @@ import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.cli.demo.DemoClientCommand;
 import dev.pagetide.client.cli.demo.DemoCommand;
+import dev.pagetide.client.cli.demo.DemoRelayCommand;
 import dev.pagetide.client.cli.top.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -53,6 +54,7 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       ManCommand.class,
       DemoClientCommand.class,
+      DemoRelayCommand.class,
     })
 public final class Pagetide implements Runnable {
 
@@ -102,6 +104,7 @@ public final class Pagetide implements Runnable {
     Pagetide pagetide = new Pagetide(io);
     CommandLine commands = new CommandLine(pagetide).setCaseInsensitiveEnumValuesAllowed(true);
     commands.registerConverter(Path.class, new PathConverter());
+    DemoCommand.hideServerOptions(commands);
     commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));
     commands.setErr(new PrintWriter(io.err(), true, StandardCharsets.UTF_8));
     commands.setColorScheme(
@@ -178,6 +181,11 @@ public final class Pagetide implements Runnable {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--connect " + e.getMessage(), e);
     }
+  }
+
+  /** Whether an option says which server to meet. */
+  public boolean namesServer() {
+    return directory != null || tcp != null;
   }
 
   /** Which server that is, for people. */

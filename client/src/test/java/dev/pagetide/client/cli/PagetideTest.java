@@ -22,8 +22,8 @@ final class PagetideTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", "demo", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count",
-        "ranges", "receive", "send", "help", "man"
+        "", "open", "use", "stop", "read", "write", "zero", "range", "shrink", "count", "ranges",
+        "receive", "send", "help", "man"
       })
   void help_everyCommand_saysWhatItDoesAndItsDefaults(String command) {
     CommandRun run = command.isEmpty() ? CommandRun.of("--help") : CommandRun.of(command, "--help");
@@ -168,6 +168,16 @@ final class PagetideTest {
 
     assertThat(run.status()).isEqualTo(1);
     assertThat(run.err()).contains("pagetide open");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"demo --dir=here", "--dir=here demo", "demo --connect=x:1"})
+  void demo_anotherServerNamed_isMisuse(String arguments) {
+    CommandRun run = CommandRun.of(arguments.split(" "));
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("leave out --dir and --connect").hasLineCount(1);
+    assertThat(CommandRun.of("demo", "--help").out()).doesNotContain("--dir", "--connect");
   }
 
   @Test

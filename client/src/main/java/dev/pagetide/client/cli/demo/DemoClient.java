@@ -6,7 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One of the demo's clients, from outside: a real process that is told what to do, line by line.
+ * One of the demo's clients, or its relay, from outside: a real process that is told what to do,
+ * line by line.
  */
 final class DemoClient implements AutoCloseable {
 
@@ -18,8 +19,22 @@ final class DemoClient implements AutoCloseable {
     this.process = process;
   }
 
-  /** Starts a client of the server in {@code directory}, on the same Java as this process. */
+  /** Starts a client of the server in {@code directory}. */
   static DemoClient start(String name, Path directory, Path log) {
+    return start(name, log, List.of("--dir", directory.toString(), DemoClientCommand.NAME));
+  }
+
+  /**
+   * Starts the relay of the gRPC that the demo compares with: serves at {@code from}, passes calls
+   * on to {@code onward}.
+   */
+  static DemoClient relay(Path from, Path onward, Path log) {
+    return start(
+        "the relay", log, List.of(DemoRelayCommand.NAME, from.toString(), onward.toString()));
+  }
+
+  /** Runs this command on the same Java as this process. */
+  private static DemoClient start(String name, Path log, List<String> arguments) {
     List<String> command = new ArrayList<>();
     command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
     command.addAll(
@@ -28,10 +43,8 @@ final class DemoClient implements AutoCloseable {
             "--enable-native-access=ALL-UNNAMED",
             "-cp",
             System.getProperty("java.class.path"),
-            "dev.pagetide.client.cli.Pagetide",
-            "--dir",
-            directory.toString(),
-            DemoClientCommand.NAME));
+            "dev.pagetide.client.cli.Pagetide"));
+    command.addAll(arguments);
     return new DemoClient(ChildProcess.start(name, command, log));
   }
 

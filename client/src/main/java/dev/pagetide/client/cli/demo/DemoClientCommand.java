@@ -10,6 +10,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -27,6 +28,14 @@ public final class DemoClientCommand implements Callable<Integer> {
   static final String NAME = "demo-client";
 
   private static final long USUAL_PAGE_BYTES = 4096;
+
+  /** A clock's reading costs as much as a pair by mapping, so that many of them share two. */
+  private static final int MAPPED_BATCH = 10_000;
+
+  private static final int MAPPED_SAMPLES = 101;
+  private static final int RPC_SAMPLES = 1001;
+  private static final Duration MAPPED_WARM_UP = Duration.ofMillis(500);
+  private static final Duration RPC_WARM_UP = Duration.ofSeconds(2);
 
   @ParentCommand
   @SuppressWarnings("NullAway.Init") // picocli sets it
@@ -83,6 +92,9 @@ public final class DemoClientCommand implements Callable<Integer> {
             case "pair" -> pair(client, range, order);
             case "receive" -> party.receive(order);
             case "hand" -> party.hand(order);
+            case "receive-relayed" -> party.receiveRelayed(order);
+            case "hand-relayed" -> party.handRelayed(order);
+            case "copy" -> DemoParty.copy(order);
             case "leave" -> party.leave();
             default -> obey(range, order);
           };
@@ -112,19 +124,25 @@ public final class DemoClientCommand implements Callable<Integer> {
   }
 
   /**
-   * Uses and stops one page again and again, through the mapping or by rpc, and tells how many
-   * nanoseconds a pair took.
+   * {@code pair mapped|rpc PAGE}: uses and stops one page again and again, through the mapping or
+   * by asking the server, and tells how many nanoseconds a pair takes.
    */
   private static String pair(PagetideClient client, PageRange own, List<String> order) {
-    PageRange range = order.get(1).equals("rpc") ? client.attach(own.ticket()) : own;
+    boolean asks = order.get(1).equals("rpc");
+    PageRange range = asks ? client.attach(own.ticket()) : own;
     int page = Integer.parseInt(order.get(2));
-    int times = Integer.parseInt(order.get(3));
-    long start = System.nanoTime();
-    for (int i = 0; i < times; i++) {
-      range.stopUsingRange(page, page + 1);
-      range.useRange(page, page + 1);
-    }
-    return Long.toString((System.nanoTime() - start) / times);
+    int pairs = asks ? 1 : MAPPED_BATCH;
+    long nanos =
+        WarmTiming.medianNanos(
+            asks ? RPC_WARM_UP : MAPPED_WARM_UP,
+            asks ? RPC_SAMPLES : MAPPED_SAMPLES,
+            () -> {
+              for (int i = 0; i < pairs; i++) {
+                range.stopUsingRange(page, page + 1);
+                range.useRange(page, page + 1);
+              }
+            });
+    return Double.toString(nanos / (double) pairs);
   }
 
   /** The pages of an order: its second word and its third. */

@@ -9,18 +9,25 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
 
 /** {@code pagetide demo}: starts everything, shows everything, leaves nothing behind. */
 @Command(
     name = "demo",
     description = {
       "Show it all: a server, two clients, pages taken, written, given back and reclaimed, and"
-          + " bytes handed from one process to the other.",
-      "Starts real processes and ends them again; needs no configuration; takes a few seconds.",
+          + " bytes handed from one process to the other, with what it costs beside plain gRPC.",
+      "Starts real processes and ends them again; needs no configuration; takes about 20 seconds.",
       "The server is the one built beside this command, or the environment's PAGETIDE_SERVER."
     })
 public final class DemoCommand implements Callable<Integer> {
@@ -28,25 +35,52 @@ public final class DemoCommand implements Callable<Integer> {
   /** A Unix socket's path has at most 107 bytes; this leaves room for the names in it. */
   private static final int LONGEST_TEMP_PATH = 60;
 
+  @Option(
+      names = "--stay",
+      description =
+          "Keep the server until you press Enter, for its tide map to be looked at in a browser"
+              + " (default: the server ends with the demo).")
+  private boolean stay;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private CommandSpec spec;
+
   @ParentCommand
   @SuppressWarnings("NullAway.Init") // picocli sets it
   private Pagetide pagetide;
 
   @Override
   public Integer call() throws IOException {
+    if (pagetide.namesServer()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "demo starts a server of its own and meets no other: leave out --dir and --connect");
+    }
     CommandIo io = pagetide.io();
     Path launcher = launcher(io);
     Path directory = temporaryDirectory();
     Thread removal = Thread.ofPlatform().unstarted(() -> endAll(directory));
     Runtime.getRuntime().addShutdownHook(removal); // Ctrl-C leaves nothing behind, either
     try {
-      new DemoScript(io, launcher, directory).play();
+      new DemoScript(io, launcher, directory, stay).play();
       return 0;
     } catch (DemoFailure e) {
       throw new CommandFailure("the demo failed: " + e.getMessage(), e);
     } finally {
       remove(directory);
       forget(removal);
+    }
+  }
+
+  /** Leaves the options that name a server out of this command's help: it refuses them. */
+  public static void hideServerOptions(CommandLine commands) {
+    CommandSpec demo =
+        Objects.requireNonNull(commands.getSubcommands().get("demo")).getCommandSpec();
+    for (String name : List.of("--dir", "--connect")) {
+      OptionSpec shown = demo.findOption(name);
+      demo.remove(shown);
+      demo.add(OptionSpec.builder(shown).hidden(true).build());
     }
   }
 

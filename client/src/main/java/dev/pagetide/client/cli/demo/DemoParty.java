@@ -10,11 +10,15 @@ import dev.pagetide.client.Sender;
 import dev.pagetide.client.SenderOptions;
 import dev.pagetide.client.StagedBuffer;
 import dev.pagetide.client.Target;
+import io.grpc.ManagedChannel;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +27,11 @@ final class DemoParty implements AutoCloseable {
 
   private static final int CODE = 1;
 
+  private static final Duration WARM_UP = Duration.ofSeconds(2);
+  private static final int ROUNDS = 101;
+
   private final PagetideClient client;
+  private final RelayedBytes relayed = new RelayedBytes();
   private @Nullable Receiver receiver;
 
   DemoParty(PagetideClient client) {
@@ -43,28 +51,83 @@ final class DemoParty implements AutoCloseable {
   }
 
   /**
-   * {@code hand NAME BYTES TIMES}: hands over the same staged bytes again and again, and tells
-   * their checksum, what the receiver said, and how many nanoseconds the last took until its reply.
+   * {@code hand NAME BYTES}: writes bytes into a staged buffer and hands them over, again and
+   * again. Tells their checksum, what the receiver said, the median nanoseconds from the first byte
+   * written to the reply, and how the buffer is reached.
    */
   String hand(List<String> order) {
     Target target = Target.named(order.get(1));
-    int bytes = Integer.parseInt(order.get(2));
-    int times = Integer.parseInt(order.get(3));
+    byte[] bytes = Pattern.page(3, 0, Integer.parseInt(order.get(2)));
+    AtomicReference<String> heard = new AtomicReference<>("");
     try (Sender sender = client.openSender(SenderOptions.DEFAULT);
-        StagedBuffer staged = sender.stage(bytes)) {
-      staged.segment().copyFrom(MemorySegment.ofArray(Pattern.page(3, 0, bytes)));
-      String heard = "";
-      long nanos = 0;
-      for (int i = 0; i < times; i++) {
-        long start = System.nanoTime();
-        try (Reply reply = sender.ask(target, CODE, Payload.of(staged))) {
-          nanos = System.nanoTime() - start;
-          heard =
-              new String(reply.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.US_ASCII);
-        }
-      }
-      return checksum(staged.segment()) + " " + heard + " " + nanos + " " + sender.access();
+        StagedBuffer staged = sender.stage(bytes.length)) {
+      MemorySegment shared = staged.segment();
+      long nanos =
+          WarmTiming.medianNanos(
+              WARM_UP,
+              ROUNDS,
+              () -> {
+                shared.copyFrom(MemorySegment.ofArray(bytes));
+                try (Reply reply = sender.ask(target, CODE, Payload.of(staged))) {
+                  heard.set(ascii(reply.data().toArray(ValueLayout.JAVA_BYTE)));
+                }
+              });
+      return checksum(shared) + " " + heard + " " + nanos + " " + sender.access();
     }
+  }
+
+  /** {@code receive-relayed SOCKET}: answers each gRPC call with the checksum of its bytes. */
+  String receiveRelayed(List<String> order) {
+    relayed.receive(
+        Path.of(order.get(1)),
+        bytes -> checksum(MemorySegment.ofArray(bytes)).getBytes(StandardCharsets.US_ASCII));
+    return "receiving";
+  }
+
+  /** {@code hand-relayed SOCKET BYTES}: as {@link #hand}, by gRPC to whoever serves there. */
+  String handRelayed(List<String> order) {
+    byte[] bytes = Pattern.page(3, 0, Integer.parseInt(order.get(2)));
+    byte[] written = new byte[bytes.length];
+    AtomicReference<String> heard = new AtomicReference<>("");
+    ManagedChannel channel = relayed.channel(Path.of(order.get(1)));
+    try {
+      long nanos =
+          WarmTiming.medianNanos(
+              WARM_UP,
+              ROUNDS,
+              () -> {
+                System.arraycopy(bytes, 0, written, 0, bytes.length);
+                heard.set(ascii(RelayedBytes.call(channel, written)));
+              });
+      return checksum(MemorySegment.ofArray(written)) + " " + heard + " " + nanos;
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+
+  /**
+   * {@code copy BYTES}: writes, copies and reads bytes in this process alone; tells their checksum,
+   * that of the copy, and the median nanoseconds.
+   */
+  static String copy(List<String> order) {
+    byte[] bytes = Pattern.page(3, 0, Integer.parseInt(order.get(1)));
+    byte[] written = new byte[bytes.length];
+    byte[] copied = new byte[bytes.length];
+    AtomicReference<String> heard = new AtomicReference<>("");
+    long nanos =
+        WarmTiming.medianNanos(
+            WARM_UP,
+            ROUNDS,
+            () -> {
+              System.arraycopy(bytes, 0, written, 0, bytes.length);
+              System.arraycopy(written, 0, copied, 0, bytes.length);
+              heard.set(checksum(MemorySegment.ofArray(copied)));
+            });
+    return checksum(MemorySegment.ofArray(written)) + " " + heard + " " + nanos;
+  }
+
+  private static String ascii(byte[] bytes) {
+    return new String(bytes, StandardCharsets.US_ASCII);
   }
 
   private static String checksum(MemorySegment bytes) {
@@ -75,14 +138,19 @@ final class DemoParty implements AutoCloseable {
 
   /** {@code leave}: receives no more. */
   String leave() {
-    close();
+    closeReceiver();
     return "left";
+  }
+
+  private void closeReceiver() {
+    if (receiver != null) {
+      receiver.close();
+    }
   }
 
   @Override
   public void close() {
-    if (receiver != null) {
-      receiver.close();
-    }
+    closeReceiver();
+    relayed.close();
   }
 }

@@ -24,10 +24,7 @@ final class DemoScript {
   private static final int BOB = 2;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration POLL = Duration.ofMillis(20);
-  private static final int MAPPED_PAIRS = 1_000_000;
-  private static final int RPC_PAIRS = 200;
   private static final int HANDED_BYTES = 1 << 20;
-  private static final int HANDED_TIMES = 100;
   private static final String REQUESTS_METRIC = "grpc_server_requests_received_messages_total";
   private static final String USE_METHOD = "method=\"UseRange\"";
   private static final String PAGES_METRIC = "pagetide_pages";
@@ -38,12 +35,20 @@ final class DemoScript {
   private final Story story;
   private final Path launcher;
   private final Path directory;
+  private final boolean stays;
+  private final Summary summary = new Summary();
 
-  DemoScript(CommandIo io, Path launcher, Path directory) {
+  /**
+   * A script.
+   *
+   * @param stays whether the server stays until Enter, for its tide map to be looked at
+   */
+  DemoScript(CommandIo io, Path launcher, Path directory, boolean stays) {
     this.io = io;
     this.story = new Story(io.out(), io.colour());
     this.launcher = launcher;
     this.directory = directory;
+    this.stays = stays;
   }
 
   /**
@@ -69,7 +74,10 @@ final class DemoScript {
       useAgain(cast);
       handOver(cast);
       killBob(cast);
+      stay(server);
       stopServer(cast);
+      story.summary(summary.lines());
+      server.map().ifPresent(url -> story.mapUrl(url, stays));
     }
     story.end("Done: every check held, and nothing is left running.");
   }
@@ -133,19 +141,24 @@ final class DemoScript {
     story.maps(client.name(), before, after);
   }
 
-  private void useByMapping(Cast cast) {
+  private void useByMapping(Cast cast) throws IOException {
     story.step("alice stops a page and uses it again, a million times, in the memory she shares.");
     String before = cast.server.sample(REQUESTS_METRIC, USE_METHOD);
     story.metric(before);
-    var _ = cast.alice.tell("pair mapped 0 " + MAPPED_PAIRS); // the first million warms up
-    String mapped = cast.alice.tell("pair mapped 0 " + MAPPED_PAIRS);
+    String mapped = measure(cast.alice, "pair mapped 0");
     String after = cast.server.sample(REQUESTS_METRIC, USE_METHOD);
     check(after.equals(before), "the server was asked: " + after);
-    story.note(mapped + " ns for each stop and use; the server was asked 0 times:");
-    story.metric(after);
-    String asked = cast.alice.tell("pair rpc 0 " + RPC_PAIRS);
-    story.note(asked + " ns where the server is asked, " + RPC_PAIRS + " times:");
+    story.note("the server was asked 0 times; then she asks it, again and again:");
+    String asked = measure(cast.alice, "pair rpc 0");
     story.metric(cast.server.sample(REQUESTS_METRIC, USE_METHOD));
+    summary.pairs(Double.parseDouble(mapped), Double.parseDouble(asked));
+    story.note(summary.ofPairs() + " (medians)");
+  }
+
+  private String measure(DemoClient client, String order) throws IOException {
+    try (Progress _ = Progress.begin(io, "measuring", 0)) {
+      return client.tell(order);
+    }
   }
 
   private void stopSome(Cast cast) {
@@ -214,22 +227,24 @@ final class DemoScript {
     showPages(cast, "used", 80);
   }
 
-  private void handOver(Cast cast) {
+  private void handOver(Cast cast) throws IOException {
     story.step("alice hands bob 1 MiB: the server copies it once, and bob reads it where it lies.");
     String[] inbox = cast.bob.tell("receive inbox").split(" ", -1);
     check(inbox[2].equals("SHARED"), "bob could not map his inbox");
     story.note("bob receives as \"inbox\", in range " + inbox[0] + " of " + inbox[1] + " bytes");
-    String[] handed =
-        cast.alice.tell("hand inbox " + HANDED_BYTES + " " + HANDED_TIMES).split(" ", -1);
-    check(handed[3].equals("SHARED"), "alice could not map what she writes into");
-    check(handed[0].equals(handed[1]), "bob read " + handed[1] + ", alice wrote " + handed[0]);
+    Handed handed = hand(cast.alice, "hand inbox " + HANDED_BYTES);
+    check(handed.rest.equals(List.of("SHARED")), "alice could not map what she writes into");
     story.note(
         "alice wrote %d bytes into shared memory, with the checksum %s"
-            .formatted(HANDED_BYTES, handed[0]));
-    story.note("bob read them in place, and replied with their checksum, " + handed[1]);
+            .formatted(HANDED_BYTES, handed.checksum));
+    story.note("bob read them in place, and replied with their checksum, " + handed.checksum);
     story.note(
-        "%d us from her asking to his reply, the %dth time"
-            .formatted(Long.parseLong(handed[2]) / 1000, HANDED_TIMES));
+        "The same bytes by plain gRPC through a relay, a third process, and in one process:");
+    double relayed = handRelayed(cast, handed.checksum);
+    Handed copied = hand(cast.alice, "copy " + HANDED_BYTES);
+    check(copied.checksum.equals(handed.checksum), "the copy is not what alice wrote");
+    summary.handed(HANDED_BYTES, handed.nanos, relayed, copied.nanos);
+    summary.ofHandedInDetail().forEach(story::note);
     var _ = cast.bob.tell("leave");
     await(
         "their buffers to be gone",
@@ -237,6 +252,32 @@ final class DemoScript {
     await("their pages to be gone", () -> value(cast, "used") == 80);
     story.counts(cast.counts());
   }
+
+  /** The same by gRPC; the median nanoseconds. */
+  private double handRelayed(Cast cast, String checksum) throws IOException {
+    Path relay = directory.resolve("relay.sock");
+    Path bob = directory.resolve("bob.sock");
+    var _ = cast.bob.tell("receive-relayed " + bob);
+    try (DemoClient relaying = DemoClient.relay(relay, bob, directory.resolve("relay.log"))) {
+      var _ = relaying.answer();
+      Handed handed = hand(cast.alice, "hand-relayed " + relay + " " + HANDED_BYTES);
+      check(handed.checksum.equals(checksum), "gRPC carried other bytes than alice's");
+      check(relaying.awaitExit() == 0, "the relay did not end with 0");
+      return handed.nanos;
+    }
+  }
+
+  private Handed hand(DemoClient client, String order) throws IOException {
+    List<String> words = List.of(measure(client, order).split(" ", -1));
+    check(
+        words.get(0).equals(words.get(1)),
+        "what was read has checksum " + words.get(1) + ", what was written " + words.get(0));
+    return new Handed(
+        words.get(0), Double.parseDouble(words.get(2)), words.subList(3, words.size()));
+  }
+
+  /** What came of handing bytes over: their checksum on both sides, and how long it took. */
+  private record Handed(String checksum, double nanos, List<String> rest) {}
 
   private void killBob(Cast cast) {
     story.step("bob is killed (SIGKILL): the kernel closes his socket, and his memory comes back.");
@@ -254,6 +295,19 @@ final class DemoScript {
     story.note("live ranges: " + String.join(", ", names(cast)));
     story.counts(cast.counts());
     story.map("alice", expectMap(cast.alice, "U".repeat(48) + ".".repeat(16)));
+  }
+
+  /** Waits for a line of input, or its end, if that is wanted. */
+  private void stay(DemoServer server) throws IOException {
+    if (!stays) {
+      return;
+    }
+    story.step("The server stays until you press Enter. Its tide map, live, with alice's pages:");
+    story.note(server.map().orElse("this server offers none"));
+    int read = io.in().read();
+    while (read >= 0 && read != '\n') {
+      read = io.in().read();
+    }
   }
 
   private void stopServer(Cast cast) {

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -20,15 +21,17 @@ import org.jspecify.annotations.Nullable;
 final class DemoServer implements AutoCloseable {
 
   private static final Pattern READY =
-      Pattern.compile("ready grpc=unix:(\\S+) http=(\\S+) pid=\\d+( map=\\S+)?");
+      Pattern.compile("ready grpc=unix:(\\S+) http=(\\S+) pid=\\d+(?: map=(\\S+))?");
   private static final int TIMEOUT_MILLIS = 10_000;
 
   private final ChildProcess process;
   private final URI metrics;
+  private final Optional<String> map;
 
-  private DemoServer(ChildProcess process, URI metrics) {
+  private DemoServer(ChildProcess process, URI metrics, Optional<String> map) {
     this.process = process;
     this.metrics = metrics;
+    this.map = map;
   }
 
   /**
@@ -54,7 +57,10 @@ final class DemoServer implements AutoCloseable {
       if (!ready.matches()) {
         throw new DemoFailure("the server's first line is not its ready line: " + line);
       }
-      return new DemoServer(process, new URI(ready.group(2)).resolve("/metrics"));
+      return new DemoServer(
+          process,
+          new URI(ready.group(2)).resolve("/metrics"),
+          Optional.ofNullable(ready.group(3)));
     } catch (URISyntaxException e) {
       process.close();
       throw new DemoFailure("the server's ready line names no URL: " + e.getMessage(), e);
@@ -70,6 +76,11 @@ final class DemoServer implements AutoCloseable {
 
   URI metrics() {
     return metrics;
+  }
+
+  /** Where its tide map is, with the key that opens it. */
+  Optional<String> map() {
+    return map;
   }
 
   /**

@@ -70,6 +70,21 @@ final class Story {
     note(PageMap.LEGEND);
   }
 
+  /** What was seen, in a few lines. */
+  void summary(List<String> lines) {
+    out.println();
+    out.println(paint(BOLD, "In short"));
+    lines.forEach(this::note);
+  }
+
+  /** Where the tide map was. */
+  void mapUrl(String url, boolean stayed) {
+    note("The tide map was at " + url);
+    if (!stayed) {
+      note("and ended with its server; demo --stay keeps both until you press Enter");
+    }
+  }
+
   /** The last line. */
   void end(String sentence) {
     out.println();
