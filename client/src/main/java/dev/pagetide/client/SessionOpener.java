@@ -110,7 +110,8 @@ final class SessionOpener implements AutoCloseable {
     boolean onlyRounded = open.sizeBytes() - granted < ticket.pageSize();
     throw PagetideException.local(
         Status.Code.RESOURCE_EXHAUSTED,
-        "asked for a range of size_bytes=%d, and the server grants %d (%d pages of %d bytes); %s, or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)"
+        ("asked for a range of size_bytes=%d, and the server grants %d (%d pages of %d bytes); %s,"
+             + " or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)")
             .formatted(
                 open.sizeBytes(),
                 granted,

@@ -1,6 +1,7 @@
 package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.ByteString;
 import dev.pagetide.testkit.Requires;
@@ -14,15 +15,21 @@ import java.io.Writer;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What Prometheus sees, at rest after a load: promises 2, 22 and 31. */
 final class MetricsTest {
@@ -58,6 +65,22 @@ final class MetricsTest {
     assertThat(said).isEmpty();
     assertThat(promtool.waitFor()).isEqualTo(0);
     assertThat(exposition).contains("pagetide_", "jvm_", "grpc_server_");
+  }
+
+  /** What the documents promise an operator who has to size a Prometheus. */
+  @ParameterizedTest
+  @ValueSource(strings = {"../README.md", "docs/OPERATIONS.md"})
+  void scrape_afterEveryRpc_hasAboutAsManySeriesAsTheDocumentsSay(String document)
+      throws Exception {
+    loadWithEveryRpc(server.connect(), "load");
+
+    long series =
+        server.scrape("text/plain").body().lines().filter(line -> !line.startsWith("#")).count();
+
+    Matcher said =
+        Pattern.compile("some (\\d+) series").matcher(Files.readString(Path.of(document)));
+    assertThat(said.find()).isTrue();
+    assertThat(Long.parseLong(said.group(1))).isCloseTo(series, withinPercentage(10));
   }
 
   /** Uses 12 pages that are FREE and 3 that are AVAILABLE; 12 - 5 = 7 are left. */

@@ -309,8 +309,8 @@ final class TideMapBrowserTest {
 
     String row = "[...document.querySelectorAll('#sessions tbody tr')].find(r => ";
     String highest =
-        ").children[[...document.querySelectorAll('#sessions thead th')]"
-            + ".findIndex(h => h.textContent.startsWith('highest page'))].textContent";
+        ")?.children[[...document.querySelectorAll('#sessions thead th')]"
+            + ".findIndex(h => h.textContent.startsWith('highest page'))]?.textContent";
     soon()
         .untilAsserted(() -> {
           assertThat(browser.ask(row + "r.textContent.includes('full')" + highest)).isEqualTo("15");
