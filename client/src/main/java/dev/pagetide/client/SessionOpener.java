@@ -111,7 +111,7 @@ final class SessionOpener implements AutoCloseable {
     throw PagetideException.local(
         Status.Code.RESOURCE_EXHAUSTED,
         ("asked for a range of size_bytes=%d, and the server grants %d (%d pages of %d bytes); %s,"
-             + " or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)")
+                + " or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)")
             .formatted(
                 open.sizeBytes(),
                 granted,
