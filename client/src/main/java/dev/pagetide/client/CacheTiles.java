@@ -26,9 +26,10 @@ import org.jspecify.annotations.Nullable;
  * LOCKS: one, held for a few steps of bookkeeping; never over a loader, a request to the server, or
  * a wait for another thread's stop. Who waits for a load or for a tile waits on `changed`.
  *
- * The order of eviction is a set by `rank`, which is what `lastUse` was when the tile was put there.
- * `lastUse` only grows, so the tile with the least rank is the least recently used one if its rank is
- * still right; else it is put back with the right one. So a hit does not touch the order.
+ * The order of eviction is a set by `rank`, which is what `lastUse` was when the tile was put
+ * there. `lastUse` only grows, so the tile with the least rank is the least recently used one if
+ * its rank is still right; else it is put back with the right one. So a hit does not touch the
+ * order.
  */
 final class CacheTiles<K> {
 

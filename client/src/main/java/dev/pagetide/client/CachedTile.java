@@ -10,23 +10,25 @@ import java.util.concurrent.atomic.AtomicInteger;
  * of a tile that the key has lost, or that others wait for.
  */
 /*
- * The number of leases is the number of threads that have entered and not left, STOPPING, or RETIRED.
+ * The number of leases is the number of threads that have entered and not left, STOPPING, or
+ * RETIRED.
  *
  * A thread enters first and uses the pages afterwards, whether or not others are in: while it is
- * counted nobody stops them and nobody gives the tile to another key. The last to leave turns 1 into
- * STOPPING, stops the pages, and only then lets others in: else its stop could hit pages that another
- * thread has entered and found USED. A tile without leases is RETIRED before it goes to another key,
- * and stays so: a thread that found it under its old key enters it no more.
+ * counted nobody stops them and nobody gives the tile to another key. The last to leave turns 1
+ * into STOPPING, stops the pages, and only then lets others in: else its stop could hit pages that
+ * another thread has entered and found USED. A tile without leases is RETIRED before it goes to
+ * another key, and stays so: a thread that found it under its old key enters it no more.
  *
- * Why no lease is given out over bytes that are not there. Only the thread that has claimed the load
- * of a tile asks the server for its pages, and it makes `filled` false before it asks. A thread that
- * takes a lease makes the pages USED by their words alone, and reads `filled` afterwards. So if one of
- * the words says that the page has memory because the server gave it some, the claim's write comes
- * before that in order, and `filled` is true only if the loader has returned since.
+ * Why no lease is given out over bytes that are not there. Only the thread that has claimed the
+ * load of a tile asks the server for its pages, and it makes `filled` false before it asks. A
+ * thread that takes a lease makes the pages USED by their words alone, and reads `filled`
+ * afterwards. So if one of the words says that the page has memory because the server gave it some,
+ * the claim's write comes before that in order, and `filled` is true only if the loader has
+ * returned since.
  *
  * ORDER: `leases` becomes 0 before `dropped` and the number of waiting threads are read; who writes
- * those reads `leases` afterwards. All are volatile, so one of the two sees the other, and no tile is
- * left without an owner.
+ * those reads `leases` afterwards. All are volatile, so one of the two sees the other, and no tile
+ * is left without an owner.
  */
 final class CachedTile<K> {
 

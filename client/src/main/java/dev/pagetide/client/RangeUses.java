@@ -35,6 +35,11 @@ final class RangeUses {
     return doubtful.isEmpty();
   }
 
+  /** As {@link #nothingIsDoubtful()}, of {@code [startPage, endPage)}. */
+  boolean nothingIsDoubtful(int startPage, int endPage) {
+    return doubtful.isEmpty() || doubtful.containsNone(startPage, endPage);
+  }
+
   /** What scopes were told is fresh, and have not filled. */
   UnfilledPages unfilled() {
     return unfilled;
@@ -106,6 +111,10 @@ final class RangeUses {
 
     @GuardedBy("this")
     private boolean abandoned;
+
+    /** Whether {@link #result} is about to be completed with what was fresh. */
+    @GuardedBy("this")
+    private boolean resolved;
 
     Use(List<PageInterval> named, @Nullable BitSet flipped, Caller caller) {
       this.named = named;
@@ -201,17 +210,19 @@ final class RangeUses {
     }
 
     private void finish() {
-      List<PageInterval> given;
+      FreshPages answer;
       synchronized (this) {
-        given = FreshPages.of(fresh).intervals();
+        if (abandoned) {
+          return;
+        }
         if (shared != null) {
           shared.countAsked(fresh.cardinality());
         }
+        UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
+        answer = doubtful.resolve(named, FreshPages.of(fresh).intervals(), keeper);
+        resolved = true; // if the caller gives up from now on, abandon() remembers what was resolved
       }
-      UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
-      if (!result.complete(doubtful.resolve(named, given, keeper))) {
-        doubtful.add(named); // the caller had given up and never saw what was fresh
-      }
+      result.complete(answer);
     }
 
     /** The caller gave up, or the server refused: whatever this use has taken is given back. */
@@ -226,6 +237,9 @@ final class RangeUses {
           settle(null);
         }
         doubtful.add(fresh);
+        if (resolved) {
+          doubtful.add(named); // the caller never saw what was fresh
+        }
         if (caller == Caller.PLAIN && shared != null) {
           shared.giveBack(taken);
         }

@@ -39,9 +39,10 @@ final class TilePages {
    */
   boolean tryUse(int tile) {
     int start = tile * tilePages;
-    return uses.nothingIsDoubtful()
+    int end = start + tilePages;
+    return uses.nothingIsDoubtful(start, end)
         && range.failure() == null
-        && shared.tryUse(start, start + tilePages) == null;
+        && shared.tryUse(start, end) == null;
   }
 
   /**

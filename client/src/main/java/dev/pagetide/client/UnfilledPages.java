@@ -15,29 +15,30 @@ import java.util.concurrent.TimeUnit;
  * waits for the server, {@link #isEmpty} is all that a scope costs here: one volatile read.
  */
 /*
- * Why no scope can miss that a page is fresh. Take scope A, whose request makes the server give page
- * p new memory, and scope B of the same page, which the server tells nothing, because p holds memory
- * by then.
+ * Why no scope can miss that a page is fresh. Take scope A, whose request makes the server give
+ * page p new memory, and scope B of the same page, which the server tells nothing, because p holds
+ * memory by then.
  *
  * A registers an Ask for p before it sends its request, and B looks here after it has found that p
  * holds memory: it has read p's word with acquire, or has got its own answer. The server gives p
- * memory after it has got A's request. So the Ask is there before B can find p with memory, and what
- * is left to show is that p stays here until B has looked.
+ * memory after it has got A's request. So the Ask is there before B can find p with memory, and
+ * what is left to show is that p stays here until B has looked.
  *
  * The Ask ends with A's answer, in one step under the lock: the pages that the answer calls fresh
- * become unfilled as the Ask goes. An answer that does not come makes all its pages unfilled, because
- * the server may have given them memory. So p is under an Ask or unfilled from before it gets its
- * memory until somebody who was told calls it filled. Pages that become fresh because an earlier use
- * of them was never answered (DoubtfulPages) are added here before they are forgotten there.
+ * become unfilled as the Ask goes. An answer that does not come makes all its pages unfilled,
+ * because the server may have given them memory. So p is under an Ask or unfilled from before it
+ * gets its memory until somebody who was told calls it filled. Pages that become fresh because an
+ * earlier use of them was never answered (DoubtfulPages) are added here before they are forgotten
+ * there.
  *
- * What B makes of an Ask that has not ended: where the file is mapped, A asked for p because its word
- * was FREE a moment ago, so p is fresh, and B is told so at once. Where it is not, A asks for all its
- * pages, and most are warm; so B waits for A's answer. It waits for the Asks that were there when it
- * came and for no later one, because a later Ask cannot have given p the memory that B has found; and
- * no longer than its own time, after which it takes the page as fresh.
+ * What B makes of an Ask that has not ended: where the file is mapped, A asked for p because its
+ * word was FREE a moment ago, so p is fresh, and B is told so at once. Where it is not, A asks for
+ * all its pages, and most are warm; so B waits for A's answer. It waits for the Asks that were
+ * there when it came and for no later one, because a later Ask cannot have given p the memory that
+ * B has found; and no longer than its own time, after which it takes the page as fresh.
  *
- * A thread can call p filled only in an open scope. So p has been USED since it was told, its memory
- * is the same, and what this forgets is no later freshness.
+ * A thread can call p filled only in an open scope. So p has been USED since it was told, its
+ * memory is the same, and what this forgets is no later freshness.
  *
  * LOCKS: a leaf. Nobody calls out, or waits, with the lock held.
  */

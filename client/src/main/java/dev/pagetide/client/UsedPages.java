@@ -227,9 +227,8 @@ public final class UsedPages implements AutoCloseable {
           "this range is remote, so its bytes are not in this process; read and write them");
     }
     // RACE: close() sets `closed` before it takes this monitor. So either we are first, and it
-    // finds
-    // our arena and ends it, or it was first, and the check below fails. No arena is made after
-    // that.
+    // finds our arena and ends it, or it was first, and the check below fails. No arena is made
+    // after that.
     synchronized (this) {
       check(0, 0);
       MemorySegment bytes = segment;
@@ -261,14 +260,19 @@ public final class UsedPages implements AutoCloseable {
    * After the range has ended it does nothing either.
    *
    * @throws PagetideException if the range is remote and the server could not be told
+   * @throws IllegalStateException if another thread is using the segment that {@link
+   *     ClientOptions#confinedSegments} confines; the pages are given back all the same
    */
   @Override
   public void close() {
     if (!CLOSED.compareAndSet(this, false, true)) {
       return;
     }
-    endLifetime();
-    range.leave(startPage, endPage);
+    try {
+      endLifetime();
+    } finally {
+      range.leave(startPage, endPage);
+    }
   }
 
   private synchronized void endLifetime() {

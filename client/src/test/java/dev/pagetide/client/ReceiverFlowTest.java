@@ -242,18 +242,21 @@ final class ReceiverFlowTest extends ReceiverCase {
 
   @Test
   void close_whileHandlersRun_repliesFailAndWhoKeepsItCanCloseIt() {
+    CompletableFuture<Void> running = new CompletableFuture<>();
     Semaphore closed = new Semaphore(0);
     CompletableFuture<PagetideException> reply = new CompletableFuture<>();
     CompletableFuture<String> bytes = new CompletableFuture<>();
     Receiver receiver =
         open(transaction -> {
           MemorySegment data = transaction.data();
+          running.complete(null);
           closed.acquire();
           bytes.complete(text(data));
           reply.complete(
               catchThrowableOfType(PagetideException.class, () -> transaction.reply(Payload.NONE)));
         });
     server.transact(1, false, TEXT);
+    join(running);
 
     receiver.close();
     receiver.close();
