@@ -220,7 +220,7 @@ final class RangeUses {
         }
         UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
         answer = doubtful.resolve(named, FreshPages.of(fresh).intervals(), keeper);
-        resolved = true; // if the caller gives up from now on, abandon() remembers what was resolved
+        resolved = true; // from now on abandon() remembers what was resolved
       }
       result.complete(answer);
     }

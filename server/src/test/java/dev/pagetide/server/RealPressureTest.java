@@ -69,10 +69,9 @@ final class RealPressureTest {
       // The server still gives back while the two figures are read, one after the other.
       await()
           .atMost(Duration.ofSeconds(60))
-          .untilAsserted(
-              () ->
-                  assertThat(server.metric("pagetide_pressure_pages_total" + RECLAIMED))
-                      .isEqualTo((double) before - neighbours.available()));
+          .untilAsserted(() ->
+              assertThat(server.metric("pagetide_pressure_pages_total" + RECLAIMED))
+                  .isEqualTo((double) before - neighbours.available()));
     }
   }
 
