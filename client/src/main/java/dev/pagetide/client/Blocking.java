@@ -36,7 +36,7 @@ final class Blocking {
    * Starts an asynchronous call and waits for it.
    *
    * @throws PagetideException as the call fails; CANCELLED, with an unknown outcome and the
-   *     interrupt flag set again, if this thread is interrupted
+   *     interrupt flag set again, if this thread is interrupted before the answer has come
    * @throws IllegalStateException if this thread is delivering an answer
    */
   static <T> T await(Supplier<CompletableFuture<T>> start) {
@@ -58,21 +58,29 @@ final class Blocking {
     try {
       return future.get();
     } catch (InterruptedException e) {
-      future.cancel(true);
+      boolean cancelled = future.cancel(true);
       Thread.currentThread().interrupt();
-      throw silent("interrupted while waiting; whether the call was done is unknown", e);
+      if (cancelled) {
+        throw silent("interrupted while waiting; whether the call was done is unknown", e);
+      }
+      // RACE: the answer came before the cancellation, and nobody else would hear of it.
+      if (future.isCompletedExceptionally()) {
+        throw failure(future.exceptionNow());
+      }
+      return future.resultNow();
     } catch (CancellationException e) {
       throw silent("cancelled while waiting; whether the call was done is unknown", e);
     } catch (ExecutionException e) {
-      Throwable cause = e.getCause();
-      if (cause instanceof PagetideException failure) {
-        throw failure.rethrown();
-      }
-      if (cause instanceof RuntimeException bug) {
-        throw bug;
-      }
-      throw new IllegalStateException(cause == null ? e : cause);
+      throw failure(e.getCause() == null ? e : e.getCause());
     }
+  }
+
+  private static RuntimeException failure(Throwable cause) {
+    return switch (cause) {
+      case PagetideException refusal -> refusal.rethrown();
+      case RuntimeException bug -> bug;
+      default -> new IllegalStateException(cause);
+    };
   }
 
   /**

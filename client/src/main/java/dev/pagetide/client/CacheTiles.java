@@ -275,12 +275,17 @@ final class CacheTiles<K> {
     }
   }
 
-  /** The load of a claimed tile has failed; one of those who wait for it is the next to load. */
+  /**
+   * The load of a claimed tile has failed, and one of those who wait for it is the next to load; or
+   * there was none, because others have leases on the tile, which they keep while the key gets
+   * another one.
+   */
   void failed(CachedTile<K> tile) {
     lock.lock();
     try {
       Load load = loads.remove(tile);
-      if ((load != null && load.stale) || !waiting.containsValue(tile)) {
+      boolean stale = load != null && load.stale;
+      if (stale || tile.isShared() || !waiting.containsValue(tile)) {
         drop(tile);
       }
       changed.signalAll();

@@ -24,7 +24,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * thread that takes a lease makes the pages USED by their words alone, and reads `filled`
  * afterwards. So if one of the words says that the page has memory because the server gave it some,
  * the claim's write comes before that in order, and `filled` is true only if the loader has
- * returned since.
+ * returned since. That includes pages whose request was never answered: the request was this
+ * tile's, so the tile does not count as filled, and the use before the next load is told of them.
  *
  * ORDER: `leases` becomes 0 before `dropped` and the number of waiting threads are read; who writes
  * those reads `leases` afterwards. All are volatile, so one of the two sees the other, and no tile
@@ -157,6 +158,14 @@ final class CachedTile<K> {
   /** Whether it has a lease, or its last one is just ending. */
   boolean isLeased() {
     return leases.get() != 0;
+  }
+
+  /**
+   * Whether there are more leases than the caller's. If not, there are none until the tile counts
+   * as filled.
+   */
+  boolean isShared() {
+    return leases.get() > 1;
   }
 
   /** Lets nobody in any more; false if there is a lease. */

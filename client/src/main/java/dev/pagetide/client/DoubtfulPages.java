@@ -43,12 +43,6 @@ final class DoubtfulPages {
     return empty;
   }
 
-  /** Whether none of {@code [startPage, endPage)} is doubtful. */
-  synchronized boolean containsNone(int startPage, int endPage) {
-    int page = pages.nextSetBit(startPage);
-    return page < 0 || page >= endPage;
-  }
-
   /**
    * The pages that a successful use reports as fresh: the server's, and the doubtful ones.
    *

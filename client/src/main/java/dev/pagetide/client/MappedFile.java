@@ -14,7 +14,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,14 +26,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class MappedFile implements AutoCloseable {
 
-  private static final long UNMAP_RETRY_NANOS = 1_000_000;
-
   private final SharedFileLayout layout;
   private final Arena arena;
   private final MemorySegment mapping;
   private final MemorySegment data;
 
-  /** Kept only where pieces are to be mapped anew. */
+  /**
+   * Kept only where pieces are to be mapped anew. Its number is used only with the lock held, and
+   * until {@link #closing}: once it is closed, the number may be another file's.
+   */
   private final @Nullable FileDescriptor file;
 
   /** Those who hold bytes that the end of {@link #arena} would not save from a crash. */
@@ -141,17 +141,31 @@ final class MappedFile implements AutoCloseable {
   /**
    * The {@code length} bytes at {@code offset} of the data, in a mapping of their own, which ends
    * with {@code lifetime}. Only where the file was kept.
+   *
+   * @throws IllegalStateException if this was closed
+   * @throws PagetideException RESOURCE_EXHAUSTED if the host refuses another mapping
    */
-  MemorySegment mapAnew(long offset, long length, FileChannel.MapMode mode, Arena lifetime) {
+  synchronized MemorySegment mapAnew(
+      long offset, long length, FileChannel.MapMode mode, Arena lifetime) {
     Objects.checkFromIndexSize(offset, length, data.byteSize());
     FileDescriptor kept = file;
     if (kept == null) {
       throw new IllegalStateException("the file was not kept");
     }
+    if (closing) {
+      throw new IllegalStateException("the file was closed");
+    }
     try (FileChannel channel = open(kept)) {
       return channel.map(mode, layout.dataOffset() + offset, length, lifetime);
     } catch (IOException e) {
-      throw new IllegalStateException("cannot map pages anew: " + e.getMessage(), e);
+      throw new PagetideException(
+          Status.Code.RESOURCE_EXHAUSTED,
+          null,
+          "the host refuses to map these pages once more: " + e.getMessage(),
+          null,
+          false,
+          0,
+          e);
     }
   }
 
@@ -195,41 +209,22 @@ final class MappedFile implements AutoCloseable {
     synchronized (this) {
       closing = true;
       borrowed = borrowers > 0;
+      FileDescriptor kept = file;
+      if (kept != null && kept.isOpen()) {
+        Handoff.closeQuietly(kept);
+      }
     }
     if (!borrowed) {
       unmap();
     }
-    FileDescriptor kept = file;
-    if (kept != null && kept.isOpen()) {
-      Handoff.closeQuietly(kept);
-    }
   }
 
   private void unmap() {
-    if (!tryUnmap()) {
-      var _ =
-          Thread.startVirtualThread(() -> {
-            while (!tryUnmap()) {
-              LockSupport.parkNanos(UNMAP_RETRY_NANOS);
-            }
-          });
-    }
+    SegmentLifetime.end(arena);
   }
 
   /** Whether it was not closed yet, or is accessed still. */
   boolean isMapped() {
     return arena.scope().isAlive();
-  }
-
-  private synchronized boolean tryUnmap() {
-    if (!isMapped()) {
-      return true;
-    }
-    try {
-      arena.close();
-      return true;
-    } catch (IllegalStateException accessed) {
-      return false;
-    }
   }
 }

@@ -43,7 +43,8 @@ public final class PageCache<K> implements AutoCloseable {
   private final LongAdder loads = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
-  private PageCache(TilePages pages, CacheTiles<K> tiles) {
+  /** A cache whose index the caller has a hand on; else {@link #over}. */
+  PageCache(TilePages pages, CacheTiles<K> tiles) {
     this.pages = pages;
     this.tiles = tiles;
   }
@@ -64,8 +65,11 @@ public final class PageCache<K> implements AutoCloseable {
               + tilePages
               + " is not between 1 and the "
               + range.pageCount()
-              + " pages of the range; a larger range takes a larger OpenOptions.sizeBytes, within"
-              + " the server's --max-range-bytes");
+              + " pages of the range"
+              + (tilePages < 1
+                  ? ""
+                  : "; a larger range takes a larger OpenOptions.sizeBytes, within the server's"
+                      + " --max-range-bytes"));
     }
     TilePages pages = range.tiles(tilePages);
     return new PageCache<>(pages, new CacheTiles<>(pages, range.callTimeoutNanos()));
@@ -103,13 +107,15 @@ public final class PageCache<K> implements AutoCloseable {
       }
       Blocking.checkMayWait();
       CachedTile<K> claimed = tiles.claim(key);
-      if (claimed != null) {
-        return load(claimed, loader);
+      Tile lease = claimed == null ? null : load(claimed, loader);
+      if (lease != null) {
+        return lease;
       }
     }
   }
 
-  private <X extends Exception> Tile load(CachedTile<K> claimed, TileLoader<? super K, X> loader)
+  /** A lease on a claimed tile; null if it cannot be loaded, because others read its bytes. */
+  <X extends Exception> @Nullable Tile load(CachedTile<K> claimed, TileLoader<? super K, X> loader)
       throws X {
     boolean done = false;
     if (!claimed.enter()) {
@@ -117,8 +123,7 @@ public final class PageCache<K> implements AutoCloseable {
       throw new IllegalStateException("a tile was retired while it was claimed");
     }
     try {
-      fill(claimed, loader);
-      done = true;
+      done = fill(claimed, loader);
     } finally {
       if (done) {
         tiles.loaded(claimed);
@@ -127,30 +132,35 @@ public final class PageCache<K> implements AutoCloseable {
         claimed.release();
       }
     }
-    return new Tile(claimed);
+    return done ? new Tile(claimed) : null;
   }
 
-  private <X extends Exception> void fill(CachedTile<K> tile, TileLoader<? super K, X> loader)
+  private <X extends Exception> boolean fill(CachedTile<K> tile, TileLoader<? super K, X> loader)
       throws X {
     boolean wasFilled = tile.isFilled();
     if (wasFilled && pages.tryUse(tile.number())) {
       hits.increment(); // another thread has loaded it before we claimed it
-      return;
+      return true;
     }
     tile.setFilled(false); // before the server is asked; see CachedTile
     boolean fresh = pages.use(tile.number());
     if (wasFilled && !fresh) {
       hits.increment();
-      return;
+      return true;
     }
-    misses.increment();
     if (wasFilled) {
       lost.increment();
     }
+    // RACE: loaded by another thread before we claimed it, leased, and invalidated since.
+    if (tile.isShared()) {
+      return false;
+    }
+    misses.increment();
     MemorySegment bytes = pages.bytes(tile.number());
     zero(bytes);
     loader.load(tile.key(), bytes);
     loads.increment();
+    return true;
   }
 
   private void zero(MemorySegment bytes) {
@@ -178,7 +188,8 @@ public final class PageCache<K> implements AutoCloseable {
   /**
    * Closes the range, and refuses every get from now on, also those that wait. It waits for nobody:
    * bytes of leases that are open become inaccessible, as at {@link PageRange#close}, and the
-   * leases close quietly. Calling it again does nothing.
+   * leases close quietly; segments that {@link ClientOptions#confinedSegments} confines end with
+   * their lease instead. Calling it again does nothing.
    */
   @Override
   public void close() {
@@ -189,7 +200,7 @@ public final class PageCache<K> implements AutoCloseable {
   /**
    * A lease on a tile: its bytes stay where they are until this is closed.
    *
-   * <p>Any number of threads may call any method at once. Every accessor fails with {@link
+   * <p>Any number of threads may call any method at once. Every accessor of bytes fails with {@link
    * IllegalStateException} once this is closed.
    */
   public static final class Tile implements AutoCloseable {
@@ -221,6 +232,9 @@ public final class PageCache<K> implements AutoCloseable {
     /**
      * The bytes, read-only, because others read them, too; not to be touched once this is closed,
      * as at {@link UsedPages#segment}.
+     *
+     * @throws PagetideException if they are to be confined and the cache was closed, or the host
+     *     refuses another mapping
      */
     public MemorySegment segment() {
       checkOpen();
@@ -237,20 +251,32 @@ public final class PageCache<K> implements AutoCloseable {
       if (bytes == null) {
         Arena own = Arena.ofShared();
         lifetime = own;
-        bytes = tile.pages().mapAnew(tile.number(), own).asReadOnly();
+        bytes = mappedAnew(own).asReadOnly();
         segment = bytes;
       }
       return bytes;
     }
 
-    private synchronized void endLifetime() {
-      Arena own = lifetime;
-      if (own != null) {
-        own.close();
+    private MemorySegment mappedAnew(Arena own) {
+      try {
+        return tile.pages().mapAnew(tile.number(), own);
+      } catch (IllegalStateException e) {
+        throw tile.pages().range().unmapped(e);
       }
     }
 
-    /** {@link #segment} as a read-only buffer, in the machine's byte order. */
+    private synchronized void endLifetime() {
+      Arena own = lifetime;
+      if (own != null) {
+        SegmentLifetime.end(own);
+      }
+    }
+
+    /**
+     * {@link #segment} as a read-only buffer, in the machine's byte order.
+     *
+     * @throws UnsupportedOperationException if it is 2 GiB or more
+     */
     public ByteBuffer buffer() {
       return segment().asByteBuffer().order(ByteOrder.nativeOrder());
     }
@@ -271,6 +297,7 @@ public final class PageCache<K> implements AutoCloseable {
       } catch (IllegalStateException e) {
         throw tile.pages().range().unmapped(e);
       }
+      checkOpen(); // else the tile may have become another key's while it was read
       return bytes;
     }
 
@@ -286,13 +313,10 @@ public final class PageCache<K> implements AutoCloseable {
       if (!CLOSED.compareAndSet(this, false, true)) {
         return;
       }
-      try {
-        if (tile.pages().confinesSegments()) {
-          endLifetime();
-        }
-      } finally {
-        tile.release();
+      if (tile.pages().confinesSegments()) {
+        endLifetime();
       }
+      tile.release();
     }
   }
 }

@@ -189,8 +189,15 @@ public final class PageRange implements AutoCloseable {
 
   /** After a session's end there is nothing to stop. */
   void stopUnlessEnded(int startPage, int endPage) {
-    if (failure() == null) {
+    if (failure() != null) {
+      return;
+    }
+    try {
       stopUsingRange(startPage, endPage);
+    } catch (PagetideException e) {
+      if (failure() == null) { // else it has ended meanwhile
+        throw e;
+      }
     }
   }
 

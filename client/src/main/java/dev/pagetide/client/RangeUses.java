@@ -35,11 +35,6 @@ final class RangeUses {
     return doubtful.isEmpty();
   }
 
-  /** As {@link #nothingIsDoubtful()}, of {@code [startPage, endPage)}. */
-  boolean nothingIsDoubtful(int startPage, int endPage) {
-    return doubtful.isEmpty() || doubtful.containsNone(startPage, endPage);
-  }
-
   /** What scopes were told is fresh, and have not filled. */
   UnfilledPages unfilled() {
     return unfilled;

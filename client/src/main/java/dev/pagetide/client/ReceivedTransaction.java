@@ -126,9 +126,10 @@ public final class ReceivedTransaction implements AutoCloseable {
    *
    * <p>Where events come (a handler under {@code withExecutor(Runnable::run)}) it cannot wait: the
    * server's answer could not come before it returns. There it sends the reply and returns at once,
-   * and throws only what is known by then. If the reply fails later, and the handler has returned
-   * without {@link #keep}, the asker gets a refusal that says why. The payload's bytes must not
-   * change meanwhile; {@link #replyAsync} tells when they may.
+   * and throws only what is known by then. If the reply fails later, {@link ReceiverOptions#errors}
+   * is told, and if the handler has returned without {@link #keep}, the asker gets a refusal that
+   * says why. The payload's bytes must not change meanwhile; {@link #replyAsync} tells when they
+   * may.
    *
    * @throws PagetideException as {@link #replyAsync}
    */
@@ -140,7 +141,14 @@ public final class ReceivedTransaction implements AutoCloseable {
     CompletableFuture<Void> reply = replyAsync(payload);
     if (reply.isDone()) {
       Blocking.get(reply);
+      return;
     }
+    var _ =
+        reply.whenComplete((_, failure) -> {
+          if (failure != null && !isOver(failure) && !queue.isOfTheEnd(cause(failure))) {
+            queue.report(cause(failure));
+          }
+        });
   }
 
   /**

@@ -110,16 +110,19 @@ final class SessionOpener implements AutoCloseable {
     boolean onlyRounded = open.sizeBytes() - granted < ticket.pageSize();
     throw PagetideException.local(
         Status.Code.RESOURCE_EXHAUSTED,
-        ("asked for a range of size_bytes=%d, and the server grants %d (%d pages of %d bytes); %s,"
-                + " or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)")
-            .formatted(
-                open.sizeBytes(),
-                granted,
-                ticket.pageCount(),
-                ticket.pageSize(),
-                onlyRounded
-                    ? "ask for whole pages, and no more than the server's --max-range-bytes"
-                    : "raise the server's --max-range-bytes"));
+        "asked for a range of size_bytes="
+            + open.sizeBytes()
+            + ", and the server grants "
+            + granted
+            + " ("
+            + ticket.pageCount()
+            + " pages of "
+            + ticket.pageSize()
+            + " bytes); "
+            + (onlyRounded
+                ? "ask for whole pages, and no more than the server's --max-range-bytes"
+                : "raise the server's --max-range-bytes")
+            + ", or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)");
   }
 
   private <T> void settle(

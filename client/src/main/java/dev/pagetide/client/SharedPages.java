@@ -35,8 +35,8 @@ final class SharedPages implements AutoCloseable {
   /** A request of more intervals is refused by the server, so it is the server's to answer. */
   static final int MAX_INTERVALS = 4096;
 
-  /** What the recursion of {@link #takeFrom} may take: 256 frames. */
-  private static final int MAX_WARM_PAGES = 256 * PageEdges.MAX_PAGES;
+  /** Most pages that {@link #tryUse} takes: those of 256 frames of its recursion. */
+  static final int MAX_WARM_PAGES = 256 * PageEdges.MAX_PAGES;
 
   private static final BitSet NONE = new BitSet();
 
@@ -68,7 +68,7 @@ final class SharedPages implements AutoCloseable {
   }
 
   /**
-   * Makes pages USED if all are resident.
+   * Makes at most {@link #MAX_WARM_PAGES} pages USED if all are resident.
    *
    * @return null if they are USED, with the bytes they had; else the pages that this call has made
    *     USED before it met one that must be asked for, most often none

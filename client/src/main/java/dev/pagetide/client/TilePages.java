@@ -34,15 +34,20 @@ final class TilePages {
   }
 
   /**
-   * Makes a tile's pages USED if all hold the bytes they had. If it answers false some may be USED
-   * all the same, until {@link #stop}.
+   * Makes a tile's pages USED if all hold memory: the bytes they had, if the tile counts as filled.
+   * If it answers false some may be USED all the same, until {@link #stop}.
    */
   boolean tryUse(int tile) {
-    int start = tile * tilePages;
-    int end = start + tilePages;
-    return uses.nothingIsDoubtful(start, end)
-        && range.failure() == null
-        && shared.tryUse(start, end) == null;
+    if (range.failure() != null) {
+      return false;
+    }
+    int end = (tile + 1) * tilePages;
+    for (int start = tile * tilePages; start < end; start += SharedPages.MAX_WARM_PAGES) {
+      if (shared.tryUse(start, Math.min(end, start + SharedPages.MAX_WARM_PAGES)) != null) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**

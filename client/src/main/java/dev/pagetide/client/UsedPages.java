@@ -93,8 +93,8 @@ public final class UsedPages implements AutoCloseable {
    *
    * @throws IllegalStateException if this scope is closed: its pages may have been taken away since
    */
-  public void filled() {
-    check(0, 0);
+  public synchronized void filled() {
+    check(0, 0); // close() takes this monitor before it gives the pages back
     if (!fresh.isEmpty()) {
       range.filled(fresh);
     }
@@ -215,8 +215,11 @@ public final class UsedPages implements AutoCloseable {
   /**
    * The bytes themselves, for those who promise not to touch them once this scope is closed: from
    * then on they may be taken away under every access, and touching them gives the page memory that
-   * the server did not lend. With {@link ClientOptions#confinedSegments} such an access fails.
+   * the server did not lend. With {@link ClientOptions#confinedSegments} such an access fails; the
+   * bytes end with the scope then, and not with the range.
    *
+   * @throws PagetideException RESOURCE_EXHAUSTED if they are to be confined and the host refuses
+   *     another mapping
    * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}: there are no
    *     bytes here
    */
@@ -236,13 +239,21 @@ public final class UsedPages implements AutoCloseable {
         if (shared.keepsFile()) {
           Arena own = Arena.ofShared();
           lifetime = own;
-          bytes = shared.mapAnew(startPage, endPage, own);
+          bytes = mappedAnew(shared, own);
         } else {
           bytes = shared.bytes(startPage, endPage);
         }
         segment = bytes;
       }
       return bytes;
+    }
+  }
+
+  private MemorySegment mappedAnew(SharedPages pages, Arena own) {
+    try {
+      return pages.mapAnew(startPage, endPage, own);
+    } catch (IllegalStateException e) {
+      throw range.unmapped(e);
     }
   }
 
@@ -260,25 +271,20 @@ public final class UsedPages implements AutoCloseable {
    * After the range has ended it does nothing either.
    *
    * @throws PagetideException if the range is remote and the server could not be told
-   * @throws IllegalStateException if another thread is using the segment that {@link
-   *     ClientOptions#confinedSegments} confines; the pages are given back all the same
    */
   @Override
   public void close() {
     if (!CLOSED.compareAndSet(this, false, true)) {
       return;
     }
-    try {
-      endLifetime();
-    } finally {
-      range.leave(startPage, endPage);
-    }
+    endLifetime();
+    range.leave(startPage, endPage);
   }
 
   private synchronized void endLifetime() {
     Arena own = lifetime;
     if (own != null) {
-      own.close();
+      SegmentLifetime.end(own);
     }
   }
 

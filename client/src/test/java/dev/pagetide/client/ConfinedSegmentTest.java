@@ -1,15 +1,27 @@
 package dev.pagetide.client;
 
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.Pipe;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A segment of its own mapping, asked for while its scope is closed: it must end with the scope, or
@@ -91,6 +103,60 @@ final class ConfinedSegmentTest {
           .as("round %d", round)
           .isTrue();
     }
+  }
+
+  /** The range's descriptor is closed, and its number is the next file's. */
+  @Test
+  void segment_rangeWasClosed_touchesNoOtherFile(@TempDir Path folder) throws IOException {
+    Path other = Files.writeString(folder.resolve("other"), "8 bytes.");
+    UsedPages pages = range.use(0, 1);
+    PageCache<String> cache = PageCache.over(client.open(OpenOptions.ofSize(16 << 10)), 1);
+    PageCache.Tile tile = cache.get("key", (key, bytes) -> {});
+    range.close();
+    cache.close();
+    List<FileChannel> opened = new ArrayList<>();
+    try {
+      for (int i = 0; i < 16; i++) {
+        opened.add(FileChannel.open(other, READ, WRITE));
+      }
+
+      assertThatThrownBy(pages::segment).isInstanceOf(PagetideException.class);
+      assertThatThrownBy(tile::segment).isInstanceOf(PagetideException.class);
+    } finally {
+      for (FileChannel channel : opened) {
+        channel.close();
+      }
+    }
+    assertThat(other).hasContent("8 bytes.");
+  }
+
+  /** No close can stop a channel's read, so the mapping ends as soon as that has. */
+  @Test
+  void close_channelReadsIntoTheSegment_pagesAreStoppedAndTheMappingEndsLater() throws Exception {
+    Pipe pipe = Pipe.open();
+    try (Pipe.SinkChannel sink = pipe.sink();
+        Pipe.SourceChannel source = pipe.source()) {
+      UsedPages pages = range.use(0, 1);
+      MemorySegment bytes = pages.segment();
+      FutureTask<Integer> read = new FutureTask<>(() -> source.read(bytes.asByteBuffer()));
+      Thread reader = Thread.ofPlatform().start(read);
+      await().until(() -> isInNativeRead(reader));
+
+      pages.close();
+
+      assertThat(client.shrinker().count(range.rangeId())).isEqualTo(1);
+      assertThat(bytes.scope().isAlive()).isTrue();
+      assertThat(sink.write(ByteBuffer.wrap(new byte[] {1}))).isEqualTo(1);
+      assertThat(read.get()).isEqualTo(1);
+      await().until(() -> !bytes.scope().isAlive());
+    }
+  }
+
+  private static boolean isInNativeRead(Thread thread) {
+    StackTraceElement[] frames = thread.getStackTrace();
+    return frames.length > 0
+        && frames[0].isNativeMethod()
+        && frames[0].getMethodName().startsWith("read");
   }
 
   private static Thread asker(UsedPages pages, CompletableFuture<MemorySegment> given) {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
@@ -131,11 +132,38 @@ final class PageCacheTest extends PageCacheCase {
           Thread.currentThread().interrupt();
           return loads("a");
         });
-    started(first);
+    server.pause();
+    try {
+      started(first);
 
-    assertThatThrownBy(first::get).cause().isInstanceOf(PagetideException.class);
+      assertThatThrownBy(first::get).cause().isInstanceOf(PagetideException.class);
+    } finally {
+      server.goOn();
+    }
 
     assertThat(loads("a")).isTrue();
+    assertThat(loads("a")).isFalse();
+  }
+
+  /**
+   * A thread claims the load of a tile that another has loaded meanwhile, and that is stale now.
+   */
+  @Test
+  void load_claimedTileIsLeasedAndInvalidated_leaseKeepsItsBytes() {
+    PageRange range = client.open(OpenOptions.ofSize(RANGE_BYTES));
+    CacheTiles<String> tiles = new CacheTiles<>(range.tiles(TILE_PAGES), 1_000_000_000);
+    cache = new PageCache<>(range.tiles(TILE_PAGES), tiles);
+    try (PageCache.Tile leased = cache.get("a", this::fill)) {
+      CachedTile<String> claimed = Objects.requireNonNull(tiles.claim("a"));
+      cache.invalidate("a");
+
+      assertThat(cache.load(claimed, this::fill)).isNull();
+
+      assertAll(leased.segment(), byteOf("a"));
+      assertThat(loaderCalls.get()).isEqualTo(1);
+      assertThat(loads("a")).isTrue();
+      assertAll(leased.segment(), byteOf("a"));
+    }
     assertThat(loads("a")).isFalse();
   }
 

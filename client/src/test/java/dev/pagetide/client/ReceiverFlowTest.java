@@ -180,6 +180,8 @@ final class ReceiverFlowTest extends ReceiverCase {
     server.fail(reply, Status.Code.OUT_OF_RANGE, ErrorReason.ERROR_REASON_PAST_END, "too far");
 
     assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("too far");
+    await().until(() -> !errors.isEmpty());
+    assertThat(errors).singleElement().asString().contains("too far");
   }
 
   @Test

@@ -132,6 +132,26 @@ public final class ServerProcess implements AutoCloseable {
     var _ = process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
   }
 
+  /** Stops the process where it is: it answers nothing until {@link #goOn}. */
+  public void pause() throws IOException, InterruptedException {
+    signal("STOP");
+    while (!Files.readString(Path.of("/proc/" + pid() + "/stat")).contains(") T ")) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Ends a {@link #pause}. */
+  public void goOn() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    int status = new ProcessBuilder("sh", "-c", "kill -" + name + " " + pid()).start().waitFor();
+    if (status != 0) {
+      throw new IOException("kill -" + name + " ended with " + status);
+    }
+  }
+
   /** Sends SIGTERM. */
   public void terminate() {
     process.destroy();
