@@ -173,7 +173,7 @@ final class WaitingTest {
 
     Refusal refusal =
         refusal(
-            other.useLater(8, 10, WaitMode.WAIT_MODE_UNTIL_DEADLINE, /* deadlineMillis= */ 3_000));
+            other.useLater(8, 10, WaitMode.WAIT_MODE_UNTIL_DEADLINE, /* deadlineMillis= */ 10_000));
 
     refusal.is(Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory for 2 pages after ");
     assertThat(refusal.retryMayHelp()).isTrue();
