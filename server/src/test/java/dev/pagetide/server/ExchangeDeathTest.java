@@ -253,6 +253,23 @@ final class ExchangeDeathTest {
   }
 
   @Test
+  void askerEndsWhileItsReplyWaitsForMemory_replierIsToldThatItIsOver() {
+    long _ = ask();
+    Transaction got = bob.take();
+    RawSession hoarder = hoard();
+    long reply = bob.reply(got.getTransaction(), RawParty.bytes(bytes(5000)));
+    awaitWaiting(1);
+
+    alice.halfClose();
+
+    bob.failed(reply, Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TRANSACTION_OVER);
+    awaitWaiting(0);
+    hoarder.cancel();
+    bob.free(got.getOffset());
+    awaitNoneUsed(bob);
+  }
+
+  @Test
   void transact_timeIsUpWhileMemoryIsWaitedFor_endsItAndTheNextBegins() {
     RawSession hoarder = hoard();
     long asked = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(9))).setTimeoutMs(200));

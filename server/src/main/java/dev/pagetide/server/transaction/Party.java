@@ -314,8 +314,12 @@ public final class Party {
           @Override
           public void noRoom(Throwable why) {
             unpin(pinned);
-            boolean over = why instanceof PageFailure.Closed;
-            transaction.end(over ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
+            boolean died = why instanceof PageFailure.Closed;
+            boolean waited =
+                transaction.end(
+                    died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
+            // One that had ended before is why this was given up.
+            boolean over = died || !waited;
             fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
           }
 
