@@ -463,8 +463,8 @@ public final class PageRange implements AutoCloseable {
   /**
    * Ends the session: its pages and bytes are gone, and where the file was mapped, it is not any
    * more; segments that {@link ClientOptions#confinedSegments} confines end with their scope
-   * instead. An attached range is only let go of. Calls in flight may end either way. Calling it again
-   * does nothing; it never fails and never waits.
+   * instead. An attached range is only let go of. Calls in flight may end either way. Calling it
+   * again does nothing; it never fails and never waits.
    */
   @Override
   public void close() {
