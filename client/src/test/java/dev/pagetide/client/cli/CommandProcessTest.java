@@ -96,7 +96,7 @@ final class CommandProcessTest {
     }
   }
 
-  /** Nobody has ended: the pipe is full, and does not block whoever shares it. */
+  /** The reader has not ended: the pipe is full, and its writes do not block. */
   @Test
   @Tag(Requires.TAG)
   void help_pipeFullAndNotBlocking_saysSo() throws IOException, InterruptedException {
