@@ -3,6 +3,8 @@ package dev.pagetide.client;
 import io.grpc.Status;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -67,8 +69,20 @@ final class RuntimeDirectory {
               + directory
               + " does not exist; start pagetide-server, or"
               + " name the directory of one that runs");
+    } catch (AccessDeniedException e) {
+      throw refused(
+          "cannot look at the directory "
+              + directory
+              + ": permission denied, because a directory above it is closed to this user; open"
+              + " that one with 'chmod a+x', or name another server's directory with --dir or"
+              + " PAGETIDE_DIR");
     } catch (IOException e) {
-      throw refused("cannot look at the directory " + directory + ": " + e.getMessage());
+      throw refused(
+          "cannot look at the directory "
+              + directory
+              + ": "
+              + reason(e)
+              + "; name another with --dir or PAGETIDE_DIR");
     }
     if (!Boolean.TRUE.equals(attributes.get("isDirectory"))) {
       throw refused(directory + " is not a real directory (a symbolic link is not followed)");
@@ -89,6 +103,13 @@ final class RuntimeDirectory {
               + ", not to you or root; name a directory with"
               + " --dir or PAGETIDE_DIR");
     }
+  }
+
+  /** What the system said; the exception's message begins with the path otherwise. */
+  private static String reason(IOException failure) {
+    return failure instanceof FileSystemException said && said.getReason() != null
+        ? said.getReason()
+        : String.valueOf(failure.getMessage());
   }
 
   private static boolean owner(@Nullable Object owner, int uid) {

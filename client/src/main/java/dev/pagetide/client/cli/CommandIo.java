@@ -72,7 +72,7 @@ public record CommandIo(
   }
 
   /** Why results could not be written; null if they could. */
-  @Nullable String outputProblem() {
+  public @Nullable String outputProblem() {
     if (!out.checkError()) {
       return null;
     }

@@ -1,5 +1,7 @@
 package dev.pagetide.client.cli;
 
+import java.time.Duration;
+import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -11,7 +13,7 @@ import java.util.regex.Pattern;
  * What server and library say in the contract's words (rpcs and fields), in the command line's
  * words: commands and options.
  */
-final class CommandWords {
+public final class CommandWords {
 
   /** The rpcs that no ordinary word looks like, and the commands that make them. */
   private static final Map<String, String> COMMANDS =
@@ -47,9 +49,14 @@ final class CommandWords {
 
   private static final List<Rule> RULES =
       List.of(
-          Rule.of("^" + ANY_RPC + ": ", ""),
+          Rule.of("(^|: )" + ANY_RPC + ": ", said -> said.group(1)),
           Rule.of(
-              "^" + ANY_RPC + " ended with (\\w+)", said -> "the call ended with " + said.group(1)),
+              "(^|: )" + ANY_RPC + " ended with (\\w+)",
+              said -> said.group(1) + "the call ended with " + said.group(2)),
+          Rule.of(
+              "(within |timeout=|between | and )(PT[0-9HMS.]+)\\b",
+              said -> said.group(1) + time(said.group(2))),
+          Rule.of("OpenOptions\\.atMost, withSizeAtMost(?:; --at-most)?", "--at-most"),
           Rule.of(
               "call UseRange\\((\\d+), (\\d+)\\) before \\w+",
               said -> "run 'pagetide use " + said.group(1) + ".." + said.group(2) + "' first"),
@@ -70,8 +77,18 @@ final class CommandWords {
 
   private CommandWords() {}
 
+  /** A time that Java writes as {@code PT1.5S}, as a person does. */
+  private static String time(String iso) {
+    try {
+      Duration time = Duration.parse(iso);
+      return time.toNanosPart() == 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
+    } catch (DateTimeParseException e) {
+      return iso; // no time after all
+    }
+  }
+
   /** {@code message} in the command line's words; to be escaped before it is shown. */
-  static String of(String message) {
+  public static String of(String message) {
     String text = message;
     for (Rule rule : RULES) {
       text = rule.apply(text);

@@ -72,6 +72,11 @@ final class ErrorLine {
     return similar.isEmpty() ? "" : "; did you mean " + String.join(" or ", similar) + "?";
   }
 
+  /** What is wrong with an argument that this process could not read. */
+  static String ofMangled(String argument) {
+    return PREFIX + TerminalText.escape(PathConverter.mangled(argument));
+  }
+
   /** Why a command failed. */
   static String of(Exception failure, Pagetide pagetide) {
     if (failure instanceof CommandFailure && failure.getCause() instanceof DemoFailure) {
@@ -82,19 +87,23 @@ final class ErrorLine {
               .map(TerminalText::escape)
               .collect(Collectors.joining("\n"));
     }
-    return PREFIX
-        + TerminalText.escape(
-            switch (failure) {
-              case CommandFailure said -> String.valueOf(said.getMessage());
-              case PagetideException said -> sentence(said, pagetide);
-              case InvalidPathException said -> PathConverter.problem(said.getInput());
-              case ManagedChannelRegistry.ProviderNotFoundException _ when !Epoll.isAvailable() ->
-                  "the library for Unix sockets cannot be unpacked into "
-                      + System.getProperty("java.io.tmpdir")
-                      + ", which may be full, read-only or mounted noexec; name another directory"
-                      + " with PAGETIDE_JAVA_OPTS=-Djava.io.tmpdir=DIR";
-              default -> "unexpected failure: " + failure;
-            });
+    return PREFIX + TerminalText.escape(problem(failure, pagetide));
+  }
+
+  /** Why a command failed, in one sentence; to be escaped before it is shown. */
+  static String problem(Exception failure, Pagetide pagetide) {
+    return switch (failure) {
+      case CommandFailure said -> String.valueOf(said.getMessage());
+      case PagetideException said -> sentence(said, pagetide);
+      case ParameterException said -> String.valueOf(said.getMessage());
+      case InvalidPathException said -> PathConverter.problem(said.getInput());
+      case ManagedChannelRegistry.ProviderNotFoundException _ when !Epoll.isAvailable() ->
+          "the library for Unix sockets cannot be unpacked into "
+              + System.getProperty("java.io.tmpdir")
+              + ", which may be full, read-only or mounted noexec; name another directory"
+              + " with PAGETIDE_JAVA_OPTS=-Djava.io.tmpdir=DIR";
+      default -> "unexpected failure: " + failure;
+    };
   }
 
   /** Why a file could not be read or written, without its name. */

@@ -120,6 +120,12 @@ public final class Pagetide implements Runnable {
       }
       return CommandLine.ExitCode.SOFTWARE;
     });
+    for (String argument : arguments) {
+      if (PathConverter.isMangled(argument)) {
+        io.err().println(ErrorLine.ofMangled(argument));
+        return CommandLine.ExitCode.USAGE;
+      }
+    }
     return delivered(io, commands.execute(arguments));
   }
 
@@ -181,6 +187,11 @@ public final class Pagetide implements Runnable {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), "--connect " + e.getMessage(), e);
     }
+  }
+
+  /** Why something failed, in the command line's words; to be escaped before it is shown. */
+  public String problem(Exception failure) {
+    return ErrorLine.problem(failure, this);
   }
 
   /** Whether an option says which server to meet. */

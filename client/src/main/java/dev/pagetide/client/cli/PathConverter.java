@@ -8,6 +8,8 @@ import picocli.CommandLine.TypeConversionException;
 /** Files and directories as a person names them, in letters that this process can write. */
 final class PathConverter implements ITypeConverter<Path> {
 
+  private static final char LOST = '\ufffd';
+
   @Override
   public Path convert(String value) {
     try {
@@ -24,6 +26,23 @@ final class PathConverter implements ITypeConverter<Path> {
     } catch (InvalidPathException e) {
       throw new CommandFailure(variable + ": " + problem(value), e);
     }
+  }
+
+  /**
+   * Whether {@code argument} has lost letters on its way into this process: bytes that are none of
+   * the locale's letters arrive as U+FFFD, so that different arguments become the same.
+   */
+  static boolean isMangled(String argument) {
+    return argument.indexOf(LOST) >= 0;
+  }
+
+  /** Why {@code argument}, which {@link #isMangled}, is refused. */
+  static String mangled(String argument) {
+    return "'"
+        + argument
+        + "' has letters that cannot be read: this locale's are written in "
+        + System.getProperty("sun.jnu.encoding")
+        + "; set LC_ALL=C.UTF-8 and write the letters in UTF-8";
   }
 
   /** Why {@code value} names no file. */

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -125,24 +126,40 @@ final class ReceiveCommand implements Callable<Integer> {
   private static @Nullable SessionEnd await(CompletableFuture<@Nullable SessionEnd> end) {
     try {
       return end.join();
-    } catch (java.util.concurrent.CompletionException e) {
-      throw new CommandFailure(
-          "the bytes cannot be written: " + (e.getCause() == null ? e : e.getCause()).getMessage(),
-          e);
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      throw e;
     }
   }
 
-  private OutputStream open(CommandIo io) throws IOException {
+  private OutputStream open(CommandIo io) {
     if (output == null) {
-      return io.terminal() ? OutputStream.nullOutputStream() : new Shared(io.out());
+      return io.terminal() ? OutputStream.nullOutputStream() : new Shared(io);
     }
     if (output.equals("-")) {
-      return new Shared(io.out());
+      return new Shared(io);
     }
     try {
       return Files.newOutputStream(Path.of(output));
     } catch (IOException e) {
-      throw new CommandFailure("cannot write " + output + ": " + ErrorLine.reason(e), e);
+      throw unwritten(e);
+    }
+  }
+
+  private CommandFailure unwritten(IOException e) {
+    return e instanceof StandardOutputProblem
+        ? new CommandFailure(String.valueOf(e.getMessage()), e)
+        : new CommandFailure("cannot write " + output + ": " + ErrorLine.reason(e), e);
+  }
+
+  /** Says of standard output what {@link CommandIo#outputProblem} says. */
+  private static final class StandardOutputProblem extends IOException {
+    private static final long serialVersionUID = 1;
+
+    StandardOutputProblem(String sentence) {
+      super(sentence);
     }
   }
 
@@ -150,26 +167,27 @@ final class ReceiveCommand implements Callable<Integer> {
    * Standard output, which is not this command's to close, and fails where it cannot be written.
    */
   private static final class Shared extends OutputStream {
-    private final java.io.PrintStream out;
+    private final CommandIo io;
 
-    Shared(java.io.PrintStream out) {
-      this.out = out;
+    Shared(CommandIo io) {
+      this.io = io;
     }
 
     @Override
     public void write(int b) {
-      out.write(b);
+      io.out().write(b);
     }
 
     @Override
     public void write(byte[] bytes, int offset, int length) {
-      out.write(bytes, offset, length);
+      io.out().write(bytes, offset, length);
     }
 
     @Override
-    public void flush() throws IOException {
-      if (out.checkError()) {
-        throw new IOException("standard output is closed");
+    public void flush() throws StandardOutputProblem {
+      String problem = io.outputProblem();
+      if (problem != null) {
+        throw new StandardOutputProblem(problem);
       }
     }
   }
@@ -187,7 +205,7 @@ final class ReceiveCommand implements Callable<Integer> {
       this.end = end;
     }
 
-    synchronized void take(ReceivedTransaction transaction) throws IOException {
+    synchronized void take(ReceivedTransaction transaction) {
       if (count != null && taken == count) {
         return; // came while the last one was taken: nobody is told that it was
       }
@@ -195,8 +213,9 @@ final class ReceiveCommand implements Callable<Integer> {
       try (Progress progress = progress(transaction.sizeBytes())) {
         TransactionBytes.write(transaction.data(), out, progress);
       } catch (IOException e) {
-        end.completeExceptionally(e);
-        throw e;
+        CommandFailure failure = unwritten(e);
+        end.completeExceptionally(failure);
+        throw failure;
       }
       if (!transaction.isOneWay()) {
         transaction.reply(Payload.of(reply.getBytes(StandardCharsets.UTF_8)));

@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalLong;
@@ -155,7 +154,8 @@ final class SendCommand implements Callable<Integer> {
     try {
       return options.withTimeout(timeout);
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), "--" + e.getMessage(), e);
+      throw new ParameterException(
+          spec.commandLine(), "--" + CommandWords.of(String.valueOf(e.getMessage())), e);
     }
   }
 
@@ -187,22 +187,18 @@ final class SendCommand implements Callable<Integer> {
     }
   }
 
-  private Input open() throws IOException {
-    if (file == null) {
-      try (Progress _ = Progress.begin(pagetide.io(), "reading standard input", 0)) {
-        byte[] read = pagetide.io().in().readAllBytes();
-        return new Input(null, ByteBuffer.wrap(read), "standard input");
+  private Input open() {
+    String from = file == null ? "standard input" : file.toString();
+    if (file == null || (!Files.isRegularFile(file) && Files.exists(file))) {
+      try (Progress _ = Progress.begin(pagetide.io(), "reading " + from, 0)) {
+        byte[] read = InputBytes.all(InputBytes.mostInMemory(), file, pagetide.io());
+        return new Input(null, ByteBuffer.wrap(read), from);
       }
     }
     try {
-      if (!Files.isRegularFile(file) && Files.exists(file)) {
-        return new Input(null, ByteBuffer.wrap(Files.readAllBytes(file)), file.toString());
-      }
-      return new Input(FileChannel.open(file), ByteBuffer.allocate(0), file.toString());
-    } catch (NoSuchFileException e) {
-      throw new CommandFailure("there is no file " + file, e);
+      return new Input(FileChannel.open(file), ByteBuffer.allocate(0), from);
     } catch (IOException e) {
-      throw new CommandFailure("cannot read " + file + ": " + ErrorLine.reason(e), e);
+      throw InputBytes.unread(file, e);
     }
   }
 

@@ -129,7 +129,7 @@ final class SessionDirectory {
   }
 
   /** This process's effective user, as the kernel shows it to itself. */
-  private static int ownUid() {
+  static int ownUid() {
     try {
       return Files.getAttribute(Path.of("/proc/self"), "unix:uid") instanceof Integer uid
           ? uid

@@ -6,21 +6,16 @@ import java.io.StringReader;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Properties;
-import java.util.Set;
 
 /**
  * The file by which {@code pagetide open} lends its session to the other commands: the token and
@@ -29,26 +24,30 @@ import java.util.Set;
  */
 /*
  * Who owns a file is told by a lock on it, which the kernel releases when its owner ends, however
- * it ends. A file is written under another name, locked, and only then given its own: by link(2),
- * which fails where there is one already, or by rename(2) over a file whose lock we hold, so whose
- * owner is dead. LOCKS: of two commands that find the same dead file, one gets its lock, and the
- * other one's comes too late: the name then leads to another file, and it starts again.
+ * it ends. A file is written as a draft, which is locked, and only then given its own name: by
+ * link(2), which fails where there is one already, or by rename(2) over a file whose lock we hold,
+ * so whose owner is dead. LOCKS: of two commands that find the same dead file, one gets its lock,
+ * and the other one's comes too late: the name then leads to another file, and it starts again.
+ *
+ * What we replace is a regular file of this user's that has all of a session in it. A session file
+ * gets its name when all of it is written, so one that was cut off is none of ours.
  */
 final class SessionFile implements AutoCloseable {
 
-  private static final Set<PosixFilePermission> OWNER_ONLY =
-      PosixFilePermissions.fromString("rw-------");
   private static final String COMMENT = "A Pagetide session; keep it secret.";
   private static final String HEAD = "#" + COMMENT;
   private static final String PID = "pid";
   private static final int MOST_BYTES = 4096;
+  private static final String ELSEWHERE = "choose another --session-file";
 
   private final Path path;
+  private final FileIdentity identity;
   private final FileChannel locked;
   private boolean closed;
 
-  private SessionFile(Path path, FileChannel locked) {
+  private SessionFile(Path path, FileIdentity identity, FileChannel locked) {
     this.path = path;
+    this.identity = identity;
     this.locked = locked;
   }
 
@@ -59,29 +58,25 @@ final class SessionFile implements AutoCloseable {
    *     be written
    */
   static SessionFile create(Path path, SessionTicket ticket) {
+    Path absolute = path.toAbsolutePath();
+    Path directory = absolute.getParent();
+    if (directory == null) {
+      throw new CommandFailure(path + " is no file in a directory; " + ELSEWHERE);
+    }
     try {
-      Path absolute = path.toAbsolutePath();
-      Path draft =
-          Files.createTempFile(
-              absolute.getParent(),
-              ".pagetide-",
-              ".draft",
-              PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-      try {
-        FileChannel channel = FileChannel.open(draft, StandardOpenOption.WRITE);
+      checkReplaceable(absolute);
+      SessionDraft.removeDead(directory);
+      try (SessionDraft draft = SessionDraft.create(directory, text(ticket))) {
         try {
-          var _ = channel.lock();
-          write(channel, ticket);
-          while (!named(draft, absolute) && !replacedDead(draft, absolute)) {
+          FileIdentity identity = FileIdentity.of(draft.path());
+          while (!named(draft.path(), absolute) && !replacedDead(draft.path(), absolute)) {
             Thread.onSpinWait(); // the file went, or was replaced, while we looked at it
           }
-          return new SessionFile(absolute, channel);
+          return new SessionFile(absolute, identity, draft.locked());
         } catch (IOException | RuntimeException e) {
-          channel.close();
+          draft.locked().close();
           throw e;
         }
-      } finally {
-        Files.deleteIfExists(draft);
       }
     } catch (IOException e) {
       throw new CommandFailure(
@@ -89,15 +84,20 @@ final class SessionFile implements AutoCloseable {
     }
   }
 
-  private static void write(FileChannel channel, SessionTicket ticket) throws IOException {
+  private static void checkReplaceable(Path path) throws IOException {
+    try {
+      checkOurs(path, FileIdentity.of(path));
+    } catch (NoSuchFileException e) {
+      // The usual case: the name is free.
+    }
+  }
+
+  private static String text(SessionTicket ticket) throws IOException {
     Properties properties = ticket.toProperties();
     properties.setProperty(PID, Long.toString(ProcessHandle.current().pid()));
     StringWriter text = new StringWriter();
     properties.store(text, COMMENT);
-    ByteBuffer bytes = StandardCharsets.UTF_8.encode(text.toString());
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
+    return text.toString();
   }
 
   /** Gives {@code draft} the name {@code path} if no file has it. */
@@ -107,31 +107,44 @@ final class SessionFile implements AutoCloseable {
       return true;
     } catch (FileAlreadyExistsException e) {
       return false;
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (FileSystemException e) {
+      // The draft was made in this directory a moment ago: what is refused is the second name.
+      throw withoutLinks(path, ErrorLine.reason(e), e);
     }
+  }
+
+  /** A file system, such as that of many memory sticks, where a file has one name only. */
+  static CommandFailure withoutLinks(Path path, String reason, Exception cause) {
+    return new CommandFailure(
+        "cannot write the session into "
+            + path
+            + ": the file system refuses a hard link ("
+            + reason
+            + "); choose a --session-file on another file system",
+        cause);
   }
 
   /** Gives {@code draft} the name of a dead owner's file; false: look again. */
   private static boolean replacedDead(Path draft, Path path) throws IOException {
-    Object seen;
     try {
-      seen = key(path);
+      FileIdentity seen = FileIdentity.of(path);
+      checkOurs(path, seen);
       try (FileChannel old =
           FileChannel.open(
               path, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
-        String text = text(old);
-        if (!text.startsWith(HEAD) && !HEAD.startsWith(text)) {
+        Properties session = session(path, text(old));
+        if (!SessionDraft.isUnlocked(old)) {
           throw new CommandFailure(
-              path + " exists and is no session; choose another --session-file, or remove it");
-        }
-        if (!isLocked(old)) {
-          throw new CommandFailure(
-              "another 'pagetide open'"
-                  + process(text)
-                  + " holds a session in "
+              "another 'pagetide open' (process "
+                  + session.getProperty(PID)
+                  + ") holds a session in "
                   + path
-                  + "; end it, or choose another --session-file");
+                  + "; end it, or "
+                  + ELSEWHERE);
         }
-        if (!seen.equals(key(path))) {
+        if (!seen.isSameAs(FileIdentity.of(path))) {
           return false;
         }
         Files.move(
@@ -143,33 +156,48 @@ final class SessionFile implements AutoCloseable {
     }
   }
 
-  private static boolean isLocked(FileChannel channel) throws IOException {
-    try {
-      FileLock lock = channel.tryLock();
-      return lock != null;
-    } catch (OverlappingFileLockException e) {
-      return false; // held by another thread of this process
+  /** Refuses, before it is opened, what no 'pagetide open' of this user can have left. */
+  private static void checkOurs(Path path, FileIdentity found) {
+    if (!found.isRegular()) {
+      throw new CommandFailure(
+          path + " is no session, because it is not a regular file; " + ELSEWHERE);
+    }
+    if (!found.isOurs()) {
+      throw new CommandFailure(
+          path
+              + " is no session of this user, but belongs to uid "
+              + found.uid()
+              + "; "
+              + ELSEWHERE);
     }
   }
 
+  /** What a session file says; refuses every other file. */
+  private static Properties session(Path path, String text) throws IOException {
+    try {
+      if (text.startsWith(HEAD)) {
+        Properties properties = new Properties();
+        properties.load(new StringReader(text));
+        var _ = SessionTicket.fromProperties(properties);
+        if (properties.containsKey(PID)) {
+          return properties;
+        }
+      }
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      // As below: it is not what create() writes.
+    }
+    throw new CommandFailure(path + " exists and is no session; " + ELSEWHERE + ", or remove it");
+  }
+
+  /**
+   * The file's bytes, as many as it says that it has: nothing that a pipe would make us wait for.
+   */
   private static String text(FileChannel channel) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(MOST_BYTES);
+    ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(channel.size(), MOST_BYTES));
     while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
       // until all of it is read
     }
-    return StandardCharsets.ISO_8859_1.decode(bytes.flip()).toString();
-  }
-
-  private static String process(String text) throws IOException {
-    Properties properties = new Properties();
-    properties.load(new StringReader(text));
-    String pid = properties.getProperty(PID);
-    return pid == null ? "" : " (process " + pid + ")";
-  }
-
-  private static Object key(Path path) throws IOException {
-    return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-        .fileKey();
+    return StandardCharsets.UTF_8.decode(bytes.flip()).toString();
   }
 
   /**
@@ -179,7 +207,7 @@ final class SessionFile implements AutoCloseable {
    */
   static SessionTicket read(Path path) {
     try {
-      if (!OWNER_ONLY.containsAll(Files.getPosixFilePermissions(path))) {
+      if (!SessionDraft.OWNER_ONLY.containsAll(Files.getPosixFilePermissions(path))) {
         throw new CommandFailure(
             path
                 + " may be read or written by others, so its session is not secret; its mode must"
@@ -212,9 +240,15 @@ final class SessionFile implements AutoCloseable {
       return;
     }
     closed = true;
-    // The lock goes last: while we hold it, nobody gives the name to another file.
+    // While we hold the lock, no other 'pagetide open' replaces our file. But a person may have
+    // removed it, and then another one has the name: that file is not ours to remove.
+    // RACE: if all of that happens between our look and our removal, that other file is lost.
     try (locked) {
-      Files.deleteIfExists(path);
+      if (FileIdentity.of(path).isSameAs(identity)) {
+        Files.deleteIfExists(path);
+      }
+    } catch (NoSuchFileException e) {
+      // It is gone already.
     } catch (IOException e) {
       throw new CommandFailure("cannot remove " + path + ": " + ErrorLine.reason(e), e);
     }

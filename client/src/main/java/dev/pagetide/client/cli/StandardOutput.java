@@ -6,15 +6,29 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** This process's standard output, which knows why it could not be written. */
 final class StandardOutput extends PrintStream {
 
   private static final Path DESCRIPTOR = Path.of("/proc/self/fd/1");
+  private static final Path DESCRIPTOR_INFO = Path.of("/proc/self/fdinfo/1");
+
+  /** The line of {@code fdinfo} with the flags of open(2), in octal digits. */
+  private static final String FLAGS = "flags:";
+
+  /** As on x86-64 and aarch64. */
+  private static final long O_NONBLOCK = 0x800;
+
+  /** EPIPE and ECONNRESET. */
+  private static final List<String> READER_GONE =
+      List.of("Broken pipe", "Connection reset by peer");
 
   private final Sink sink;
   private final boolean pipe;
@@ -38,9 +52,28 @@ final class StandardOutput extends PrintStream {
     }
   }
 
-  /** Whether the process that read the output has closed it: a pipe fails in no other way. */
+  /**
+   * Whether the process that read the output has closed it. A pipe or socket fails in no other way
+   * while its writes block. One whose writes do not block fails when it is full, too: there the
+   * kernel's words have to tell.
+   */
   boolean readerIsGone() {
-    return pipe && checkError();
+    if (!pipe || !checkError()) {
+      return false;
+    }
+    String refusal = refusal();
+    return READER_GONE.stream().anyMatch(said -> said.equals(refusal)) || isBlocking();
+  }
+
+  private static boolean isBlocking() {
+    try (Stream<String> lines = Files.lines(DESCRIPTOR_INFO)) {
+      return lines
+          .filter(line -> line.startsWith(FLAGS))
+          .map(line -> Long.parseLong(line.substring(FLAGS.length()).strip(), 8))
+          .allMatch(flags -> (flags & O_NONBLOCK) == 0);
+    } catch (IOException | UncheckedIOException e) {
+      return true; // the usual case; /proc is not there
+    }
   }
 
   /** What the kernel said when it refused the output; null if it did not. */

@@ -1,10 +1,6 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PageRange;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -29,29 +25,15 @@ final class WriteCommand extends SessionCommand {
   private @Nullable Path file;
 
   @Override
-  void run(PageRange range, CommandIo io) throws IOException {
+  void run(PageRange range, CommandIo io) {
     byte[] bytes;
     try (Progress _ = Progress.begin(io, "reading", 0)) {
-      bytes = bytes(range, io);
+      // One byte more than the range holds is enough to be refused.
+      bytes = InputBytes.first(range.sizeBytes() + 1, file, io);
     }
     try (Progress _ = Progress.begin(io, "writing " + Figures.bytes((double) bytes.length), 0)) {
       range.write(offset, bytes);
     }
     io.out().println("wrote " + bytes.length + " bytes");
-  }
-
-  /** All of the input; one byte more than the range holds is enough to be refused. */
-  private byte[] bytes(PageRange range, CommandIo io) throws IOException {
-    int most = (int) Math.min(range.sizeBytes() + 1, Integer.MAX_VALUE - 8);
-    if (file == null) {
-      return io.in().readNBytes(most);
-    }
-    try (InputStream input = Files.newInputStream(file)) {
-      return input.readNBytes(most);
-    } catch (NoSuchFileException e) {
-      throw new CommandFailure("there is no file " + file, e);
-    } catch (IOException e) {
-      throw new CommandFailure("cannot read " + file + ": " + ErrorLine.reason(e), e);
-    }
   }
 }

@@ -1,13 +1,19 @@
 package dev.pagetide.client.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.client.ServerProcess;
+import dev.pagetide.testkit.Requires;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -60,6 +66,80 @@ final class CommandProcessTest {
   }
 
   @Test
+  void receive_outputOnAFullDisk_saysWhy() throws IOException {
+    try (ServerProcess server = ServerProcess.start()) {
+      Map<String, String> environment =
+          Map.of("LC_ALL", "C", "PAGETIDE_DIR", server.directory().toString());
+      CompletableFuture<CommandProcess> receiving =
+          CompletableFuture.supplyAsync(
+              () -> inShell(environment, "\"$@\" receive inbox >/dev/full"),
+              task -> Thread.ofPlatform().daemon().start(task));
+      await()
+          .atMost(Duration.ofMinutes(1))
+          .until(() ->
+              receiving.isDone()
+                  || CommandRun.of(environment, new byte[] {'x'}, "send", "inbox").status() == 0);
+
+      CommandProcess received = receiving.join();
+
+      assertThat(received.err().lines().toList().getLast())
+          .isEqualTo("pagetide: standard output cannot be written: No space left on device");
+      assertThat(received.status()).isEqualTo(1);
+    }
+  }
+
+  private CommandProcess inShell(Map<String, String> environment, String script) {
+    try {
+      return CommandProcess.inShell(temporary, environment, script);
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** The reader has not ended: the pipe is full, and its writes do not block. */
+  @Test
+  @Tag(Requires.TAG)
+  void help_pipeFullAndNotBlocking_saysSo() throws IOException, InterruptedException {
+    Requires.command("python3", "to make a pipe that does not block");
+    Path script =
+        Files.writeString(
+            temporary.resolve("full.py"),
+            """
+            import os, subprocess, sys
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            try:
+                while True:
+                    os.write(writer, b'x' * 65536)
+            except BlockingIOError:
+                pass
+            sys.exit(subprocess.run(sys.argv[1:], stdout=writer).returncode)
+            """);
+
+    CommandProcess run =
+        CommandProcess.inShell(
+            temporary, Map.of("LC_ALL", "C"), "python3 " + script + " \"$@\" --help");
+
+    assertThat(run.err())
+        .isEqualTo(
+            "pagetide: standard output cannot be written: Resource temporarily unavailable\n");
+    assertThat(run.status()).isEqualTo(1);
+  }
+
+  @Test
+  void send_endlessInput_saysTheLimitAndHowToRaiseIt() throws IOException, InterruptedException {
+    for (String input : new String[] {"</dev/zero", "/dev/zero"}) {
+      CommandProcess run =
+          CommandProcess.inShell(temporary, Map.of(), "\"$@\" send inbox " + input, "-Xmx32m");
+
+      assertThat(run.err())
+          .as(input)
+          .matches("pagetide: (standard input|/dev/zero) has more than \\d+ bytes, .*-Xmx8g\n");
+      assertThat(run.status()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void count_arabicLocale_printsTheDigitsThatScriptsRead()
       throws IOException, InterruptedException {
     try (ServerProcess server = ServerProcess.start()) {
@@ -103,9 +183,14 @@ final class CommandProcessTest {
       throws IOException, InterruptedException {
     for (String line :
         new String[] {
-          "\"$@\" count --dir \"$d\"", "PAGETIDE_DIR=\"$d\" \"$@\" count",
-          "\"$@\" range --session-file \"$d\"", "PAGETIDE_SESSION=\"$d\" \"$@\" range",
-          "XDG_RUNTIME_DIR=\"$d\" \"$@\" range"
+          "\"$@\" count --dir \"$d\"",
+          "PAGETIDE_DIR=\"$d\" \"$@\" count",
+          "\"$@\" range --session-file \"$d\"",
+          "PAGETIDE_SESSION=\"$d\" \"$@\" range",
+          "XDG_RUNTIME_DIR=\"$d\" \"$@\" range",
+          "\"$@\" send \"$d\"",
+          "\"$@\" receive \"$d\"",
+          "\"$@\" open --size 64KiB --name=\"$d\""
         }) {
       CommandProcess run =
           CommandProcess.inShell(

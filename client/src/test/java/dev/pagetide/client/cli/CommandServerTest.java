@@ -19,6 +19,12 @@ final class CommandServerTest {
 
   private static final byte[] NOTHING = new byte[0];
 
+  private static final String TIME = "[0-9.,]+ (ns|us|ms|s)";
+  private static final String RATE = "[0-9.,]+ [kMG]?B/s";
+  private static final String MAP = "http://127\\.0\\.0\\.1:\\d+/\\?key=\\S+";
+  private static final String PAIRS =
+      "use \\+ stop: " + TIME + "; asking the server: " + TIME + ", [0-9.,]+ times as much";
+
   @TempDir Path temporary = Path.of("");
 
   @Test
@@ -112,14 +118,20 @@ final class CommandServerTest {
     return JsonParser.parseString(out).getAsJsonObject();
   }
 
+  /** An environment in which the demo's server is what a shell does with {@code script}. */
+  private Map<String, String> launcher(String script) throws IOException {
+    Path launcher = Files.writeString(temporary.resolve("pagetide-server"), "#!/bin/sh\n" + script);
+    Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwx------"));
+    return Map.of("PAGETIDE_SERVER", launcher.toString());
+  }
+
+  private Map<String, String> realServer() throws IOException {
+    return launcher("exec '" + String.join("' '", ServerProcess.command()) + "' \"$@\"\n");
+  }
+
   @Test
   void demo_realServer_showsEverythingAndLeavesNothing() throws IOException {
-    Path launcher = temporary.resolve("pagetide-server");
-    String command = String.join("' '", ServerProcess.command());
-    Files.writeString(launcher, "#!/bin/sh\nexec '" + command + "' \"$@\"\n");
-    Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwx------"));
-
-    CommandRun run = CommandRun.of(Map.of("PAGETIDE_SERVER", launcher.toString()), NOTHING, "demo");
+    CommandRun run = CommandRun.of(realServer(), NOTHING, "demo");
 
     assertThat(run.err()).isEmpty();
     assertThat(run.status()).isZero();
@@ -134,7 +146,52 @@ final class CommandServerTest {
             "bob read them in place, and replied with their checksum",
             "live ranges: alice",
             "every check held")
+        .containsPattern(PAIRS + " \\(medians\\)\n")
+        .containsPattern("Pagetide, from writing them to the reply: " + TIME + ", " + RATE + "\n")
+        .containsPattern("relayed gRPC: " + TIME + ", " + RATE + ", [0-9.,]+ times as long\n")
+        .containsPattern("written, copied and read in one process: " + TIME + ", " + RATE + "\n")
+        .containsPattern(
+            "In short\n *"
+                + PAIRS
+                + "\n *1 MiB to another process: "
+                + RATE
+                + "; relayed gRPC: "
+                + RATE
+                + "; written, copied and read in one process: "
+                + RATE
+                + "\n *20 pages reclaimed, the oldest first; .* came back\n *The tide map was at "
+                + MAP
+                + "\n *and ended with its server; demo --stay keeps both")
         .doesNotContain("\u001b");
+    assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive)).isEmpty();
+  }
+
+  @Test
+  void demoStay_enter_endsTheServerThatStayed() throws IOException {
+    CommandRun run = CommandRun.of(realServer(), new byte[] {'\n'}, "demo", "--stay");
+
+    assertThat(run.err()).isEmpty();
+    assertThat(run.status()).isZero();
+    assertThat(run.out())
+        .containsPattern("until you press Enter. .*\n *" + MAP + "\n")
+        .containsPattern("The tide map was at " + MAP + "\n")
+        .contains("every check held")
+        .doesNotContain("and ended with its server");
+    assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive)).isEmpty();
+  }
+
+  /** The user's own server has nothing to do with it. */
+  @Test
+  void demo_itsServerFails_isTheDemosFailure() throws IOException {
+    Map<String, String> environment =
+        launcher("rmdir \"$2\"; echo ready grpc=unix:x http=http://127.0.0.1:1/ pid=1; exec cat\n");
+
+    CommandRun run = CommandRun.of(environment, NOTHING, "demo");
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err())
+        .startsWith("pagetide: the demo failed: no server: the directory ")
+        .hasLineCount(1);
     assertThat(ProcessHandle.current().children().filter(ProcessHandle::isAlive)).isEmpty();
   }
 }

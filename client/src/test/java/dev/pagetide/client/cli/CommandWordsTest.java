@@ -36,6 +36,15 @@ final class CommandWordsTest {
             + "|no range with id 7; 'pagetide ranges' lists them",
         "size_bytes=0 is less than one page|--size 0 is less than one page",
         "Count: no answer in time|no answer in time",
+        "lost, and the session with it: OpenRange: the server cannot be reached: x"
+            + "|lost, and the session with it: the server cannot be reached: x",
+        "ended: Exchange ended with INTERNAL (x)|ended: the call ended with INTERNAL (x)",
+        "OpenRange: no answer within PT10S|no answer within 10 s",
+        "Read: no answer within PT1M0.5S; x|no answer within 60500 ms; x",
+        "timeout=PT0S is not between PT0.001S and PT1H|timeout=0 s is not between 1 ms and 3600 s",
+        "nobody receives as PT10S|nobody receives as PT10S",
+        "take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)"
+            + "|take what there is (--at-most)",
         "Read ended with INTERNAL (x)|the call ended with INTERNAL (x)",
         "no reply within timeout_ms=5; x|no reply within --timeout 5ms; x",
         "open the range with a larger size_bytes|open the range with a larger --size",

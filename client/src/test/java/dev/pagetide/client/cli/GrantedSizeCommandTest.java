@@ -53,7 +53,8 @@ final class GrantedSizeCommandTest {
     assertThat(run.err().lines())
         .singleElement()
         .asString()
-        .contains("1073741824", "262144", "--max-range-bytes", "--at-most");
+        .contains("1073741824", "262144", "--max-range-bytes", "(--at-most)")
+        .doesNotContain("OpenOptions", "withSizeAtMost");
   }
 
   @Test

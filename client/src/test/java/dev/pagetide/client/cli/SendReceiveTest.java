@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -130,6 +131,38 @@ final class SendReceiveTest {
 
     assertThat(sent.status()).isEqualTo(1);
     assertThat(sent.err()).contains("1048577 bytes", "max_data_bytes=1048576", "not mapped");
+  }
+
+  @Test
+  void receive_fileThatCannotBeWritten_isNamedWithTheReason() {
+    CompletableFuture<CommandRun> receiver = receive("receive", "inbox", "--output", "/dev/full");
+
+    assertThat(run(HELLO, "send", "inbox").status()).isZero();
+
+    CommandRun received = join(receiver);
+    assertThat(received.status()).isEqualTo(1);
+    assertThat(received.err()).contains("pagetide: cannot write /dev/full: ");
+  }
+
+  @Test
+  void send_inputCannotBeRead_saysWhy() {
+    InputStream directory =
+        new InputStream() {
+          @Override
+          public int read() throws IOException {
+            throw new IOException("Is a directory");
+          }
+
+          @Override
+          public int read(byte[] into, int offset, int length) throws IOException {
+            return read();
+          }
+        };
+
+    CommandRun sent = CommandRun.of(Map.of(), directory, "send", "inbox");
+
+    assertThat(sent.status()).isEqualTo(1);
+    assertThat(sent.err()).isEqualTo("pagetide: cannot read standard input: Is a directory\n");
   }
 
   @Test

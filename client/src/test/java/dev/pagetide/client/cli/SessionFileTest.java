@@ -46,19 +46,6 @@ final class SessionFileTest {
     assertThat(files()).isEmpty();
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"precious", "#A Pagetide poem\n", "\n"})
-  void create_fileOfSomethingElse_isNotOverwritten(String content) throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), content);
-
-    assertThatThrownBy(() -> SessionFile.create(path, TICKET))
-        .isInstanceOf(CommandFailure.class)
-        .hasMessageContaining("is no session");
-
-    assertThat(path).hasContent(content);
-    assertThat(files()).containsExactly("s");
-  }
-
   @Test
   void create_heldByAnother_isRefusedAndNamesTheProcess() throws IOException {
     Path path = temporary.resolve("s");
@@ -73,22 +60,31 @@ final class SessionFileTest {
     }
   }
 
-  /** What a disk that was full left of a session. */
-  @ParameterizedTest
-  @ValueSource(strings = {"", "#A Paget", "#A Pagetide session; keep it secret.\n#Sun Nov"})
-  void create_cutOffSession_isReplaced(String content) throws IOException {
-    Path path = Files.writeString(temporary.resolve("s"), content);
+  @Test
+  void create_deadOwnersFile_isReplaced() throws IOException {
+    Path path = dead(temporary.resolve("s"));
+    SessionTicket mine = new SessionTicket("other", 4, 4096, 64, 1, 17);
 
-    try (SessionFile _ = SessionFile.create(path, TICKET)) {
-      assertThat(SessionFile.read(path)).isEqualTo(TICKET);
+    try (SessionFile _ = SessionFile.create(path, mine)) {
+      assertThat(SessionFile.read(path)).isEqualTo(mine);
       assertThat(Files.getPosixFilePermissions(path))
           .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+      assertThat(files()).containsExactly("s");
     }
+  }
+
+  /** A session file whose lock nobody holds, as a killed process leaves it. */
+  private static Path dead(Path path) throws IOException {
+    byte[] bytes;
+    try (SessionFile _ = SessionFile.create(path, TICKET)) {
+      bytes = Files.readAllBytes(path);
+    }
+    return Files.write(path, bytes);
   }
 
   @Test
   void create_manyAtOnceOverADeadOnes_oneGetsIt() throws Exception {
-    Path path = Files.writeString(temporary.resolve("s"), "");
+    Path path = dead(temporary.resolve("s"));
     List<Callable<SessionFile>> racers = new ArrayList<>();
     for (int i = 0; i < RACERS; i++) {
       racers.add(() -> SessionFile.create(path, TICKET));
@@ -107,6 +103,32 @@ final class SessionFileTest {
     assertThat(SessionFile.read(path)).isEqualTo(TICKET);
     assertThat(files()).containsExactly("s");
     won.getFirst().close();
+    assertThat(files()).isEmpty();
+  }
+
+  /** A person removed our file, and another 'pagetide open' has written its own there. */
+  @Test
+  void close_nameIsAnothersNow_leavesIt() throws IOException {
+    Path path = temporary.resolve("s");
+    SessionTicket theirs = new SessionTicket("other", 4, 4096, 64, 1, 17);
+    SessionFile first = SessionFile.create(path, TICKET);
+    Files.delete(path);
+    try (SessionFile _ = SessionFile.create(path, theirs)) {
+      first.close();
+
+      assertThat(SessionFile.read(path)).isEqualTo(theirs);
+    }
+    assertThat(files()).isEmpty();
+  }
+
+  @Test
+  void close_fileIsGone_isNoFailure() throws IOException {
+    Path path = temporary.resolve("s");
+    SessionFile file = SessionFile.create(path, TICKET);
+    Files.delete(path);
+
+    file.close();
+
     assertThat(files()).isEmpty();
   }
 

@@ -4,6 +4,7 @@ import java.io.File;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * One of the demo's clients, or its relay, from outside: a real process that is told what to do,
@@ -19,33 +20,53 @@ final class DemoClient implements AutoCloseable {
     this.process = process;
   }
 
-  /** Starts a client of the server in {@code directory}. */
-  static DemoClient start(String name, Path directory, Path log) {
-    return start(name, log, List.of("--dir", directory.toString(), DemoClientCommand.NAME));
+  /**
+   * Starts a client of the server in {@code directory}.
+   *
+   * @param javaOptions options of its JVM, between spaces
+   */
+  static DemoClient start(String name, Path directory, Path log, String javaOptions) {
+    return start(
+        name, log, javaOptions, List.of("--dir", directory.toString(), DemoClientCommand.NAME));
   }
 
   /**
    * Starts the relay of the gRPC that the demo compares with: serves at {@code from}, passes calls
    * on to {@code onward}.
    */
-  static DemoClient relay(Path from, Path onward, Path log) {
+  static DemoClient relay(Path from, Path onward, Path log, String javaOptions) {
     return start(
-        "the relay", log, List.of(DemoRelayCommand.NAME, from.toString(), onward.toString()));
+        "the relay",
+        log,
+        javaOptions,
+        List.of(DemoRelayCommand.NAME, from.toString(), onward.toString()));
   }
 
-  /** Runs this command on the same Java as this process. */
-  private static DemoClient start(String name, Path log, List<String> arguments) {
+  private static DemoClient start(
+      String name, Path log, String javaOptions, List<String> arguments) {
+    List<String> command = command(javaOptions);
+    command.addAll(arguments);
+    return new DemoClient(ChildProcess.start(name, command, log));
+  }
+
+  /**
+   * This command on the same Java as this process, with the same folder for temporary files: native
+   * libraries are unpacked there, and the usual one may be closed to them.
+   */
+  static List<String> command(String javaOptions) {
     List<String> command = new ArrayList<>();
     command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
     command.addAll(
         List.of(
             "-XX:+UseSerialGC",
             "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path"),
-            "dev.pagetide.client.cli.Pagetide"));
-    command.addAll(arguments);
-    return new DemoClient(ChildProcess.start(name, command, log));
+            "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir")));
+    Stream.of(javaOptions.split("\\s+", -1))
+        .filter(option -> !option.isEmpty())
+        .forEach(command::add);
+    command.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), "dev.pagetide.client.cli.Pagetide"));
+    return command;
   }
 
   String name() {

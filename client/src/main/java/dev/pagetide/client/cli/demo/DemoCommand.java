@@ -1,7 +1,9 @@
 package dev.pagetide.client.cli.demo;
 
+import dev.pagetide.client.PagetideException;
 import dev.pagetide.client.cli.CommandFailure;
 import dev.pagetide.client.cli.CommandIo;
+import dev.pagetide.client.cli.CommandWords;
 import dev.pagetide.client.cli.Pagetide;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -67,6 +69,10 @@ public final class DemoCommand implements Callable<Integer> {
       return 0;
     } catch (DemoFailure e) {
       throw new CommandFailure("the demo failed: " + e.getMessage(), e);
+    } catch (PagetideException e) {
+      // Of the demo's own server, about whose socket the user is to be told nothing.
+      throw new CommandFailure(
+          "the demo failed: " + CommandWords.of(String.valueOf(e.getMessage())), e);
     } finally {
       remove(directory);
       forget(removal);

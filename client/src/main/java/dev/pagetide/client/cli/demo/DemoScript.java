@@ -60,8 +60,10 @@ final class DemoScript {
     Path sockets = Files.createDirectory(directory.resolve("run"));
     story.step("Start a server, with no configuration.");
     try (DemoServer server = startServer(sockets);
-        DemoClient alice = DemoClient.start("alice", sockets, directory.resolve("alice.log"));
-        DemoClient bob = DemoClient.start("bob", sockets, directory.resolve("bob.log"));
+        DemoClient alice =
+            DemoClient.start("alice", sockets, directory.resolve("alice.log"), javaOptions());
+        DemoClient bob =
+            DemoClient.start("bob", sockets, directory.resolve("bob.log"), javaOptions());
         PagetideClient operator = PagetideClient.connect(sockets)) {
       story.note("process " + server.pid() + ", metrics at " + server.metrics());
       Cast cast = new Cast(server, alice, bob, operator.shrinker());
@@ -80,6 +82,11 @@ final class DemoScript {
       server.map().ifPresent(url -> story.mapUrl(url, stays));
     }
     story.end("Done: every check held, and nothing is left running.");
+  }
+
+  /** Options of the clients' JVMs; the server's launcher takes them from the environment, too. */
+  private String javaOptions() {
+    return io.environment().getOrDefault("PAGETIDE_JAVA_OPTS", "");
   }
 
   private DemoServer startServer(Path sockets) throws IOException {
@@ -142,7 +149,7 @@ final class DemoScript {
   }
 
   private void useByMapping(Cast cast) throws IOException {
-    story.step("alice stops a page and uses it again, a million times, in the memory she shares.");
+    story.step("alice stops a page and uses it, again and again, in the memory she shares.");
     String before = cast.server.sample(REQUESTS_METRIC, USE_METHOD);
     story.metric(before);
     String mapped = measure(cast.alice, "pair mapped 0");
@@ -228,7 +235,9 @@ final class DemoScript {
   }
 
   private void handOver(Cast cast) throws IOException {
-    story.step("alice hands bob 1 MiB: the server copies it once, and bob reads it where it lies.");
+    story.step(
+        "alice hands bob 1 MiB, again and again: the server copies it once each time, and bob reads"
+            + " it where it lies.");
     String[] inbox = cast.bob.tell("receive inbox").split(" ", -1);
     check(inbox[2].equals("SHARED"), "bob could not map his inbox");
     story.note("bob receives as \"inbox\", in range " + inbox[0] + " of " + inbox[1] + " bytes");
@@ -258,7 +267,8 @@ final class DemoScript {
     Path relay = directory.resolve("relay.sock");
     Path bob = directory.resolve("bob.sock");
     var _ = cast.bob.tell("receive-relayed " + bob);
-    try (DemoClient relaying = DemoClient.relay(relay, bob, directory.resolve("relay.log"))) {
+    try (DemoClient relaying =
+        DemoClient.relay(relay, bob, directory.resolve("relay.log"), javaOptions())) {
       var _ = relaying.answer();
       Handed handed = hand(cast.alice, "hand-relayed " + relay + " " + HANDED_BYTES);
       check(handed.checksum.equals(checksum), "gRPC carried other bytes than alice's");

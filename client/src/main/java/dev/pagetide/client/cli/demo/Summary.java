@@ -58,7 +58,8 @@ final class Summary {
   List<String> lines() {
     return List.of(
         ofPairs(),
-        "1 MiB to another process: %s; relayed gRPC: %s; a plain copy: %s"
+        ("1 MiB to another process: %s; relayed gRPC: %s; written, copied and read in one"
+                + " process: %s")
             .formatted(
                 DemoFigures.rate(handedBytes, handedNanos),
                 DemoFigures.rate(handedBytes, relayedNanos),

@@ -162,7 +162,7 @@ public final class TopCommand implements Callable<Integer> {
       try {
         line = TopJson.answer(source.ask());
       } catch (PagetideException e) {
-        line = TopJson.failure(Instant.now(), String.valueOf(e.getMessage()));
+        line = TopJson.failure(Instant.now(), pagetide.problem(e));
       }
       print(io, List.of(line));
       due = Math.max(due + interval.toNanos(), System.nanoTime());
@@ -174,8 +174,9 @@ public final class TopCommand implements Callable<Integer> {
 
   private static void print(CommandIo io, List<String> lines) {
     lines.forEach(io.out()::println);
-    if (io.out().checkError()) {
-      throw new CommandFailure("standard output cannot be written");
+    String problem = io.outputProblem();
+    if (problem != null) {
+      throw new CommandFailure(problem);
     }
   }
 
@@ -184,6 +185,7 @@ public final class TopCommand implements Callable<Integer> {
       throw new CommandFailure(
           "there is no terminal to draw on; give --once, or --json for a line each time");
     }
-    new TopLoop(source, interval, view()).run(io, isColoured(io), pagetide.server());
+    new TopLoop(source, interval, view(), pagetide::problem)
+        .run(io, isColoured(io), pagetide.server());
   }
 }

@@ -7,6 +7,7 @@ import java.time.ZoneId;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jline.terminal.Size;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class TopLoop {
   private final TopSource source;
   private final long intervalNanos;
+  private final Function<RuntimeException, String> sentence;
   private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
 
   private TopState state = TopState.NOTHING;
@@ -30,11 +32,20 @@ final class TopLoop {
   private boolean quit;
   private int shownRows;
 
-  /** A loop that begins with a view. */
-  TopLoop(TopSource source, Duration interval, TopView view) {
+  /**
+   * A loop that begins with a view.
+   *
+   * @param sentence why the server did not answer, for people
+   */
+  TopLoop(
+      TopSource source,
+      Duration interval,
+      TopView view,
+      Function<RuntimeException, String> sentence) {
     this.source = source;
     this.intervalNanos = interval.toNanos();
     this.view = view;
+    this.sentence = sentence;
   }
 
   private sealed interface Event {}
@@ -131,7 +142,7 @@ final class TopLoop {
           try {
             asked = new Asked(source.ask(), null);
           } catch (RuntimeException e) {
-            asked = new Asked(null, String.valueOf(e.getMessage()));
+            asked = new Asked(null, sentence.apply(e));
           }
           events.add(asked);
         });

@@ -212,7 +212,7 @@ final class TopTerminalTest {
 
     server.kill();
 
-    List<String> gone = terminal.awaitText("NO ANSWER for ");
+    List<String> gone = terminal.awaitText("no server listens at ");
     assertThat(gone.get(5)).startsWith("NO ANSWER for ").endsWith("…").hasSize(80);
     assertThat(gone).anyMatch(line -> line.endsWith("alpha"));
     terminal.press("<");
