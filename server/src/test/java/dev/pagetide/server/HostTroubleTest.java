@@ -6,9 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.ServerProcess.Launch;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.Tmpfs;
 import io.grpc.Status.Code;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -46,30 +45,22 @@ final class HostTroubleTest {
   @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderNoexec_endsWith2AndOneSentence() throws Exception {
-    Requires.root("to mount a tmpfs noexec");
-    run("mount", "-t", "tmpfs", "-o", "size=4m,noexec", "none", folder.toString());
-    try {
+    try (Tmpfs _ = Tmpfs.mount(folder, "size=4m,noexec")) {
       assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
           .singleElement()
           .asString()
           .contains(folder.toString(), "failed to map segment", "noexec");
-    } finally {
-      run("umount", folder.toString());
     }
   }
 
   @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderFull_endsWith2AndOneSentence() throws Exception {
-    Requires.root("to mount a small tmpfs");
-    run("mount", "-t", "tmpfs", "-o", "size=4k", "none", folder.toString());
-    try {
+    try (Tmpfs _ = Tmpfs.mount(folder, "size=4k")) {
       assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
           .singleElement()
           .asString()
           .contains(folder.toString(), "No space left on device");
-    } finally {
-      run("umount", folder.toString());
     }
   }
 
@@ -97,11 +88,5 @@ final class HostTroubleTest {
             "a file that needs 2 pages of shared memory holds 512 on this host, 512 with one page"
                 + " more, and 3 after that was taken")
         .hasMessageContaining("shmem_enabled");
-  }
-
-  private static void run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(said).isZero();
   }
 }
