@@ -22,7 +22,12 @@ final class HostTroubleTest {
 
   private static String errorsOfAStartThatEndsWith2(Path temporary, String... options)
       throws Exception {
-    Launch launch = new Launch(List.of(), List.of("-Djava.io.tmpdir=" + temporary));
+    return errorsOfAStartThatEndsWith2(
+        new Launch(List.of(), List.of("-Djava.io.tmpdir=" + temporary)), options);
+  }
+
+  private static String errorsOfAStartThatEndsWith2(Launch launch, String... options)
+      throws Exception {
     try (ServerProcess server = ServerProcess.start(launch, PagetideServer.class, options)) {
       assertThat(server.readLine()).isNull();
       assertThat(server.awaitExit()).isEqualTo(2);
@@ -65,14 +70,41 @@ final class HostTroubleTest {
   }
 
   @Test
+  void main_filesMayNotBeAsLargeAsTheLibrary_namesTheLimitAndNoFolder() throws Exception {
+    Launch small = new Launch(List.of("sh", "-c", "ulimit -f 4 && exec \"$@\"", "sh"), List.of());
+
+    assertThat(errorsOfAStartThatEndsWith2(small).lines())
+        .singleElement()
+        .asString()
+        .contains("File too large", "ulimit -f")
+        .doesNotContain("noexec", "workdir");
+  }
+
+  @Test
+  void main_nettyToldToDoWithoutItsLibrary_saysSoAndNoFolder() throws Exception {
+    Launch without = new Launch(List.of(), List.of("-Dio.netty.transport.noNative=true"));
+
+    assertThat(errorsOfAStartThatEndsWith2(without).lines())
+        .singleElement()
+        .asString()
+        .contains("-Dio.netty.transport.noNative=true")
+        .doesNotContain("noexec", "workdir", "java.io.tmpdir");
+  }
+
+  @Test
   void open_beyondTheLimitOnFileSizes_isToldOfUlimit() throws Exception {
     Launch small =
         new Launch(List.of("sh", "-c", "ulimit -f 2048 && exec \"$@\"", "sh"), List.of());
     try (TestServer server = TestServer.start(small)) {
       Refusal refusal = Refusal.of(() -> RawSession.open(server.connect(), 1024));
 
-      refusal.is(Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "EFBIG", "larger ulimit -f");
-      assertThat(refusal.toString()).doesNotContain("free memory on the host");
+      refusal.is(
+          Code.RESOURCE_EXHAUSTED,
+          "NO_MEMORY",
+          "the kernel refused the range's file (ftruncate(",
+          "EFBIG",
+          "larger ulimit -f");
+      assertThat(refusal.toString()).doesNotContain("free memory on the host", "no memory for");
       RawSession fits = RawSession.open(server.connect(), 4);
       assertThat(fits.use(0, 4)).isNotEmpty();
       var _ = server.stopWithoutStackTrace();
@@ -81,7 +113,8 @@ final class HostTroubleTest {
 
   @Test
   void probe_hugePages_isToldInNumbersOfPagesThatAreThere() {
-    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2)).doesNotThrowAnyException();
+    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2))
+        .doesNotThrowAnyException();
     assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3))
         .isInstanceOf(StartupException.class)
         .hasMessageContaining(
