@@ -25,13 +25,13 @@ import org.jspecify.annotations.Nullable;
  * runs, and those for single sizes concern only pages that a client touches. Thread-safe.
  */
 /*
- * There is a setting for all sizes, and since Linux 6.11 one for each size, of which "inherit" means
- * the former's. "deny" of the former overrides the latter.
+ * There is a setting for all sizes, and since Linux 6.11 one for each size, of which "inherit"
+ * means the former's. "deny" of the former overrides the latter.
  *
  * The files are read outside every lock, ten times a second at most unless there is somebody to
- * blame; the answer is kept, and read under the locks of ranges. For a minute after the setting went
- * back strays still count as the kernel's, because the pages that it gave lie in the files until each
- * range is audited.
+ * blame; the answer is kept, and read under the locks of ranges. For a minute after the setting
+ * went back strays still count as the kernel's, because the pages that it gave lie in the files
+ * until each range is audited.
  *
  * LOCKS: the monitor orders readings, so that an older one never replaces a newer one, and what the
  * listener is told. Only files are read under it, and nobody enters it with a range's lock.
