@@ -4,14 +4,8 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,8 +14,8 @@ import org.slf4j.LoggerFactory;
  * Says in the log which clients ran into a limit: a line each, at most {@link #MOST_LINES} for each
  * limit in ten seconds, and one that counts the rest. So a hostile client cannot flood the log.
  *
- * <p>Its lines are written by a thread of its own, because those who call it serve other clients
- * and standard error may be a pipe that nobody reads. Thread-safe.
+ * <p>Its lines are written by a {@link LogThread}, because those who call it serve other clients.
+ * Thread-safe.
  */
 final class CutOffLog implements CutOffObserver, AutoCloseable {
   /** Lines of one limit in one window, besides the one that counts the rest. */
@@ -30,19 +24,12 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CutOffLog.class);
   private static final Duration WINDOW = Duration.ofSeconds(10);
 
-  private final ScheduledExecutorService timer =
-      new ScheduledThreadPoolExecutor(
-          1, Thread.ofPlatform().daemon().name("pagetide-cut-offs").factory());
-
+  private final LogThread thread;
   private final Duration window;
 
-  /** By limit, while it is open. LOCKS: a leaf; nothing is logged under it. */
+  /** By limit, while it is open. LOCKS: beneath it the thread's monitor alone. */
   @GuardedBy("this")
   private final Map<String, Window> windows = new HashMap<>();
-
-  /** Lines to be written: at most MOST_LINES and one for each limit that has a window. */
-  @GuardedBy("this")
-  private final Deque<String> lines = new ArrayDeque<>();
 
   @GuardedBy("this")
   private boolean closed;
@@ -52,11 +39,13 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
     private long more;
   }
 
-  CutOffLog() {
-    this(WINDOW);
+  /** Writes by a thread, which is to be closed after this. */
+  CutOffLog(LogThread thread) {
+    this(thread, WINDOW);
   }
 
-  CutOffLog(Duration window) {
+  CutOffLog(LogThread thread, Duration window) {
+    this.thread = thread;
     this.window = window;
   }
 
@@ -78,15 +67,10 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
         return;
       }
       open.told++;
-      lines.add("client cut off: %s limit=%s: %s".formatted(name(peer), limit, why));
+      thread.write(() -> LOG.warn("client cut off: {} limit={}: {}", name(peer), limit, why));
     }
-    try {
-      timer.execute(this::tell);
-      if (begins) {
-        var _ = timer.schedule(() -> end(limit), window.toNanos(), TimeUnit.NANOSECONDS);
-      }
-    } catch (RejectedExecutionException e) {
-      // Closed meanwhile, and what was left has been told.
+    if (begins) {
+      thread.runLater(() -> end(limit), window.toNanos());
     }
   }
 
@@ -96,41 +80,25 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
         : "uid=%d pid=%d".formatted(peer.uid(), peer.pid());
   }
 
-  private void end(String limit) {
-    synchronized (this) {
-      count(limit, windows.remove(limit));
-    }
-    tell();
+  private synchronized void end(String limit) {
+    count(limit, windows.remove(limit));
   }
 
   @GuardedBy("this")
   private void count(String limit, @Nullable Window ended) {
     if (ended != null && ended.more > 0) {
-      lines.add(
-          "clients cut off: limit=%s: %d more within %d s"
-              .formatted(limit, ended.more, window.toSeconds()));
+      long more = ended.more;
+      thread.write(() ->
+          LOG.warn(
+              "clients cut off: limit={}: {} more within {} s", limit, more, window.toSeconds()));
     }
   }
 
-  private void tell() {
-    for (String line = next(); line != null; line = next()) {
-      LOG.warn("{}", line);
-    }
-  }
-
-  private synchronized @Nullable String next() {
-    return lines.poll();
-  }
-
-  /** Tells what is left. */
+  /** Counts what is left. */
   @Override
-  public void close() {
-    timer.shutdownNow();
-    synchronized (this) {
-      closed = true;
-      windows.forEach(this::count);
-      windows.clear();
-    }
-    tell();
+  public synchronized void close() {
+    closed = true;
+    windows.forEach(this::count);
+    windows.clear();
   }
 }

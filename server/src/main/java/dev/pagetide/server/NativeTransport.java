@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,26 +30,46 @@ final class NativeTransport {
   }
 
   private static String problem(Throwable cause) {
+    List<Throwable> all = new ArrayList<>();
+    collect(cause, all);
+    Optional<String> mount =
+        first(all, one -> isOfTheLinker(one) && text(one).contains(NOT_MAPPED));
+    Optional<String> file = mount.or(() -> first(all, NativeTransport::isOfAFile));
+    if (file.isPresent()) {
+      return ofTheFolder(file.get());
+    }
+    // Such as a C library that lacks a symbol: no folder can help.
+    return "Netty's native transport, which the server cannot do without, does not work here: "
+        + first(all, NativeTransport::isOfTheLinker).orElse(text(cause));
+  }
+
+  private static String ofTheFolder(String said) {
     String property = FOLDERS[FOLDERS.length - 1];
     for (int i = FOLDERS.length - 1; i >= 0; i--) {
       property = System.getProperty(FOLDERS[i]) == null ? property : FOLDERS[i];
     }
-    return ("Netty's native library cannot be unpacked to %s (%s) and loaded from there: %s; make"
-            + " that folder writable, with room, and on a mount without noexec, or name another"
-            + " one: PAGETIDE_JAVA_OPTS=-Dio.netty.native.workdir=FOLDER")
-        .formatted(System.getProperty(property), property, reason(cause));
+    return "Netty's native library cannot be unpacked to %s (%s) and loaded from there: %s; %s"
+        .formatted(System.getProperty(property), property, said, remedy(said));
   }
 
-  /** What the loader says of a mount, or of a file that could not be written; else what it says. */
-  private static String reason(Throwable thrown) {
-    List<Throwable> all = new ArrayList<>();
-    collect(thrown, all);
-    return all.stream()
-        .filter(one -> one instanceof UnsatisfiedLinkError && text(one).contains(NOT_MAPPED))
-        .findFirst()
-        .or(() -> all.stream().filter(NativeTransport::isOfAFile).findFirst())
-        .map(NativeTransport::text)
-        .orElse(text(thrown));
+  private static String remedy(String said) {
+    if (said.contains("File too large")) {
+      return "start the server with a larger ulimit -f (RLIMIT_FSIZE)";
+    }
+    if (said.contains("Too many open files")) {
+      return "start the server with a larger ulimit -n (RLIMIT_NOFILE)";
+    }
+    return "make that folder writable, with room, and on a mount without noexec, or name another"
+        + " one: PAGETIDE_JAVA_OPTS=-Dio.netty.native.workdir=FOLDER";
+  }
+
+  private static Optional<String> first(List<Throwable> all, Predicate<Throwable> wanted) {
+    return all.stream().filter(wanted).findFirst().map(NativeTransport::text);
+  }
+
+  /** The dynamic linker's sentences begin with the library's path. */
+  private static boolean isOfTheLinker(Throwable thrown) {
+    return thrown instanceof UnsatisfiedLinkError && text(thrown).contains(".so: ");
   }
 
   /** Netty looks for a second name in the jar, too, which is never there. */

@@ -9,6 +9,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
@@ -90,12 +91,23 @@ public final class PagetideServer {
           ? serve(accepted.options())
           : BAD_OPTIONS;
     } catch (StartupException e) {
-      err.println(NAME + ": " + e.getMessage());
-      return FAILED;
+      // Other processes of the user may have taken the last threads since they were tried.
+      return fail(ThreadLimit.isReached(e) ? ThreadLimit.SENTENCE : e.getMessage());
+    } catch (OutOfMemoryError e) {
+      if (!ThreadLimit.isReached(e)) {
+        throw e;
+      }
+      return fail(ThreadLimit.SENTENCE);
     }
   }
 
+  private int fail(@Nullable String why) {
+    err.println(NAME + ": " + why);
+    return FAILED;
+  }
+
   private int serve(ServerOptions options) throws StartupException {
+    ThreadLimit.check();
     RunningServer server = RunningServer.start(options);
     StopSignals signals = new StopSignals();
     Runtime.getRuntime()

@@ -121,10 +121,12 @@ final class RunningServer implements AutoCloseable {
     opened.push(registry::close);
     BuildMeters.bind(registry, BuildVersion.text());
     ServerMeters meters = new ServerMeters(registry);
+    LogThread logThread = new LogThread();
+    opened.push(logThread);
     CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    Shrinker shrinker = startShrinker(options, groups, budget, meters);
+    Shrinker shrinker = startShrinker(options, groups, budget, meters, logThread);
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
@@ -145,7 +147,7 @@ final class RunningServer implements AutoCloseable {
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
-    CutOffLog cutOffs = new CutOffLog();
+    CutOffLog cutOffs = new CutOffLog(logThread);
     opened.push(cutOffs);
     TransactionMeters transactions = new TransactionMeters(registry);
     GrpcEndpoint endpoint =
@@ -205,29 +207,34 @@ final class RunningServer implements AutoCloseable {
   }
 
   private Shrinker startShrinker(
-      ServerOptions options, CgroupMemory groups, PageBudget budget, ServerMeters meters) {
-    ShortageLog shortages = new ShortageLog();
-    opened.push(shortages);
+      ServerOptions options,
+      CgroupMemory groups,
+      PageBudget budget,
+      ServerMeters meters,
+      LogThread logThread) {
     Shrinker shrinker =
         new Shrinker(
             budget,
             PageClock.MONOTONIC,
-            PageObserver.all(meters, shortages),
+            PageObserver.all(meters, new ShortageLog(logThread)),
             reclaimTerms(options, edge(options, groups)),
-            new HugePages(HugePages.SETTING, PageClock.MONOTONIC, RunningServer::tellHugePages));
+            new HugePages(
+                HugePages.SETTINGS,
+                PageClock.MONOTONIC,
+                by -> logThread.write(() -> tellHugePages(by))));
     opened.push(
         BackgroundReclaim.start(
             shrinker, e -> LOG.error("reclaiming in the background failed", e)));
     return shrinker;
   }
 
-  private static void tellHugePages(boolean forced) {
-    if (forced) {
+  private static void tellHugePages(@Nullable Path by) {
+    if (by != null) {
       LOG.warn(
           "huge pages are forced on shared memory now: each page given costs hundreds until the"
               + " next look takes them, and what is found counts as pagetide_strays_host_total;"
               + " write never or advise to {}",
-          HugePages.SETTING);
+          by);
     } else {
       LOG.info("huge pages are no longer forced on shared memory");
     }

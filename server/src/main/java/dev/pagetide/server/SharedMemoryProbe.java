@@ -3,7 +3,9 @@ package dev.pagetide.server;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.server.page.HugePages;
 import dev.pagetide.shm.SharedFileLayout;
+import java.nio.file.Path;
 
 /**
  * The question whether this kernel lends shared memory as Pagetide counts it: a file of its own, by
@@ -36,7 +38,7 @@ final class SharedMemoryProbe {
       file.allocate(0, 1);
       long with = file.residentPages();
       file.punch(0, 1);
-      check(layout.bookkeepingPages(), before, with, file.residentPages());
+      check(layout.bookkeepingPages(), before, with, file.residentPages(), setting());
     } catch (SystemCallException e) {
       throw new StartupException(
           "this host does not lend shared memory by pages (%s); %s"
@@ -48,6 +50,11 @@ final class SharedMemoryProbe {
     }
   }
 
+  private static Path setting() {
+    Path ofAll = HugePages.SETTINGS.resolve("shmem_enabled");
+    return HugePages.forcedBy(HugePages.SETTINGS).orElse(ofAll);
+  }
+
   /**
    * Judges what the trial file held, in pages.
    *
@@ -55,15 +62,17 @@ final class SharedMemoryProbe {
    * @param before what it held without data
    * @param with what it held with one page of data
    * @param after what it held once that page was taken
+   * @param setting what to change where that is too much
    */
-  static void check(int bookkeeping, long before, long with, long after) throws StartupException {
+  static void check(int bookkeeping, long before, long with, long after, Path setting)
+      throws StartupException {
     // A huge page covers header and table, too: then nothing is gained by the page of data.
     if (before != bookkeeping || with != bookkeeping + 1 || after != bookkeeping) {
       throw new StartupException(
           ("a file that needs %d pages of shared memory holds %d on this host, %d with one page"
                   + " more, and %d after that was taken; huge pages are forced on shared memory:"
-                  + " write never or advise to /sys/kernel/mm/transparent_hugepage/shmem_enabled")
-              .formatted(bookkeeping, before, with, after));
+                  + " write never or advise to %s")
+              .formatted(bookkeeping, before, with, after, setting));
     }
   }
 }

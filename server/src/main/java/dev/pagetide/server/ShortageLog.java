@@ -5,9 +5,6 @@ import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageObserver;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,15 +14,14 @@ import org.slf4j.LoggerFactory;
  * many uses were refused in it.
  *
  * <p>An episode begins with a refusal and ends when there was none for ten seconds; each limit has
- * its own. Thread-safe.
+ * its own. Its lines are written by a {@link LogThread}, because those who are refused are served
+ * by threads that serve others, too. Thread-safe.
  */
-final class ShortageLog implements PageObserver, AutoCloseable {
+final class ShortageLog implements PageObserver {
   private static final Logger LOG = LoggerFactory.getLogger(ShortageLog.class);
   private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  private final ScheduledExecutorService timer =
-      new ScheduledThreadPoolExecutor(
-          1, Thread.ofPlatform().daemon().name("pagetide-shortages").factory());
+  private final LogThread thread;
 
   /** By the limit's option. LOCKS: a leaf. */
   @GuardedBy("this")
@@ -40,6 +36,10 @@ final class ShortageLog implements PageObserver, AutoCloseable {
     Episode(long startNanos) {
       this.startNanos = startNanos;
     }
+  }
+
+  ShortageLog(LogThread thread) {
+    this.thread = thread;
   }
 
   @Override
@@ -58,16 +58,8 @@ final class ShortageLog implements PageObserver, AutoCloseable {
       episode.pages += refusal.pages();
     }
     if (begins) {
-      LOG.warn("memory runs short: {}", refusal.getMessage());
-      lookLater(refusal.limit(), QUIET_NANOS);
-    }
-  }
-
-  private void lookLater(String limit, long nanos) {
-    try {
-      var _ = timer.schedule(() -> look(limit), nanos, TimeUnit.NANOSECONDS);
-    } catch (RejectedExecutionException e) {
-      // The server has stopped.
+      thread.write(() -> LOG.warn("memory runs short: {}", refusal.getMessage()));
+      thread.runLater(() -> look(refusal.limit()), QUIET_NANOS);
     }
   }
 
@@ -83,7 +75,7 @@ final class ShortageLog implements PageObserver, AutoCloseable {
       ended = quiet >= QUIET_NANOS ? episodes.remove(limit) : null;
     }
     if (ended == null) {
-      lookLater(limit, QUIET_NANOS - quiet);
+      thread.runLater(() -> look(limit), QUIET_NANOS - quiet);
       return;
     }
     LOG.info(
@@ -92,10 +84,5 @@ final class ShortageLog implements PageObserver, AutoCloseable {
         ended.refusals,
         ended.pages,
         TimeUnit.NANOSECONDS.toMillis(ended.lastNanos - ended.startNanos));
-  }
-
-  @Override
-  public void close() {
-    timer.shutdownNow();
   }
 }

@@ -72,7 +72,7 @@ final class StopSignals {
     }
   }
 
-  /** On a thread of the JVM's; returns only if the JVM is ending already. */
+  /** On a thread of the JVM's; never returns, also if the JVM is ending already. */
   private void end(String name) {
     first.compareAndSet(null, name);
     System.exit(0);

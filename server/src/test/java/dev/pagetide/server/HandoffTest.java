@@ -196,7 +196,7 @@ final class HandoffTest {
   @Tag(Requires.TAG)
   @Test
   void handoff_anotherUid_getsItsOwnFileOnly() throws Exception {
-    Requires.root("a second uid is taken on with setpriv");
+    Requires.otherUid();
     try (TestServer open = TestServer.start("--socket-mode=0666")) {
       RawSession session = RawSession.open(open.connect(), 1);
 

@@ -6,9 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.ServerProcess.Launch;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.Tmpfs;
 import io.grpc.Status.Code;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -23,7 +22,12 @@ final class HostTroubleTest {
 
   private static String errorsOfAStartThatEndsWith2(Path temporary, String... options)
       throws Exception {
-    Launch launch = new Launch(List.of(), List.of("-Djava.io.tmpdir=" + temporary));
+    return errorsOfAStartThatEndsWith2(
+        new Launch(List.of(), List.of("-Djava.io.tmpdir=" + temporary)), options);
+  }
+
+  private static String errorsOfAStartThatEndsWith2(Launch launch, String... options)
+      throws Exception {
     try (ServerProcess server = ServerProcess.start(launch, PagetideServer.class, options)) {
       assertThat(server.readLine()).isNull();
       assertThat(server.awaitExit()).isEqualTo(2);
@@ -46,31 +50,45 @@ final class HostTroubleTest {
   @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderNoexec_endsWith2AndOneSentence() throws Exception {
-    Requires.root("to mount a tmpfs noexec");
-    run("mount", "-t", "tmpfs", "-o", "size=4m,noexec", "none", folder.toString());
-    try {
+    try (Tmpfs _ = Tmpfs.mount(folder, "size=4m,noexec")) {
       assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
           .singleElement()
           .asString()
           .contains(folder.toString(), "failed to map segment", "noexec");
-    } finally {
-      run("umount", folder.toString());
     }
   }
 
   @Tag(Requires.TAG)
   @Test
   void main_temporaryFolderFull_endsWith2AndOneSentence() throws Exception {
-    Requires.root("to mount a small tmpfs");
-    run("mount", "-t", "tmpfs", "-o", "size=4k", "none", folder.toString());
-    try {
+    try (Tmpfs _ = Tmpfs.mount(folder, "size=4k")) {
       assertThat(errorsOfAStartThatEndsWith2(folder, "--http=off").lines())
           .singleElement()
           .asString()
           .contains(folder.toString(), "No space left on device");
-    } finally {
-      run("umount", folder.toString());
     }
+  }
+
+  @Test
+  void main_filesMayNotBeAsLargeAsTheLibrary_namesTheLimitAndNoFolder() throws Exception {
+    Launch small = new Launch(List.of("sh", "-c", "ulimit -f 4 && exec \"$@\"", "sh"), List.of());
+
+    assertThat(errorsOfAStartThatEndsWith2(small).lines())
+        .singleElement()
+        .asString()
+        .contains("File too large", "ulimit -f")
+        .doesNotContain("noexec", "workdir");
+  }
+
+  @Test
+  void main_nettyToldToDoWithoutItsLibrary_saysSoAndNoFolder() throws Exception {
+    Launch without = new Launch(List.of(), List.of("-Dio.netty.transport.noNative=true"));
+
+    assertThat(errorsOfAStartThatEndsWith2(without).lines())
+        .singleElement()
+        .asString()
+        .contains("-Dio.netty.transport.noNative=true")
+        .doesNotContain("noexec", "workdir", "java.io.tmpdir");
   }
 
   @Test
@@ -80,8 +98,13 @@ final class HostTroubleTest {
     try (TestServer server = TestServer.start(small)) {
       Refusal refusal = Refusal.of(() -> RawSession.open(server.connect(), 1024));
 
-      refusal.is(Code.RESOURCE_EXHAUSTED, "NO_MEMORY", "EFBIG", "larger ulimit -f");
-      assertThat(refusal.toString()).doesNotContain("free memory on the host");
+      refusal.is(
+          Code.RESOURCE_EXHAUSTED,
+          "NO_MEMORY",
+          "the kernel refused the range's file (ftruncate(",
+          "EFBIG",
+          "larger ulimit -f");
+      assertThat(refusal.toString()).doesNotContain("free memory on the host", "no memory for");
       RawSession fits = RawSession.open(server.connect(), 4);
       assertThat(fits.use(0, 4)).isNotEmpty();
       var _ = server.stopWithoutStackTrace();
@@ -90,18 +113,13 @@ final class HostTroubleTest {
 
   @Test
   void probe_hugePages_isToldInNumbersOfPagesThatAreThere() {
-    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2)).doesNotThrowAnyException();
-    assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3))
+    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2, Path.of("s")))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3, Path.of("/a/setting")))
         .isInstanceOf(StartupException.class)
         .hasMessageContaining(
             "a file that needs 2 pages of shared memory holds 512 on this host, 512 with one page"
                 + " more, and 3 after that was taken")
-        .hasMessageContaining("shmem_enabled");
-  }
-
-  private static void run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(said).isZero();
+        .hasMessageEndingWith("write never or advise to /a/setting");
   }
 }

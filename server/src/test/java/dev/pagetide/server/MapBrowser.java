@@ -35,7 +35,11 @@ final class MapBrowser implements AutoCloseable {
 
   /** Starts a browser, or skips the test where there is none. */
   static MapBrowser start() throws IOException {
-    Path chromium = Requires.command("chromium", WHY);
+    return start(Requires.command("chromium", WHY));
+  }
+
+  /** Starts a browser by its command, or skips the test where there is nothing to drive it. */
+  static MapBrowser start(Path chromium) throws IOException {
     Path chromedriver = Requires.command("chromedriver", WHY);
     ChromeOptions options = new ChromeOptions();
     options.setBinary(chromium.toFile());

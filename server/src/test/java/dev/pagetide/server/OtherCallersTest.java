@@ -25,7 +25,7 @@ final class OtherCallersTest {
   @Tag(Requires.TAG)
   @Test
   void anyRpc_tokenOfAnotherUid_isUnknownAndTheShrinkerIsRefused() throws Exception {
-    Requires.root("a second uid is taken on with setpriv");
+    Requires.otherUid();
     try (TestServer server = TestServer.start("--socket-mode=0666")) {
       Files.setAttribute(server.parent(), "unix:mode", 0755);
       RawSession session = RawSession.open(server.connect(), "same name", 2 * RawSession.PAGE);

@@ -27,7 +27,7 @@ final class OtherPartiesTest {
   @Tag(Requires.TAG)
   @Test
   void transact_anotherUidsReceiver_isDeniedAndTheNameIsNotTold() throws Exception {
-    Requires.root("a second uid is taken on with setpriv");
+    Requires.otherUid();
     try (TestServer server = TestServer.start("--socket-mode=0666")) {
       RawParty bob = RawParty.open(server.connect(), "bob", 1);
 
@@ -44,7 +44,7 @@ final class OtherPartiesTest {
   @Tag(Requires.TAG)
   @Test
   void transact_anotherUidsReceiver_isDeliveredWhereTheRuleAllowsIt() throws Exception {
-    Requires.root("a second uid is taken on with setpriv");
+    Requires.otherUid();
     int own = HostLimits.ownUid();
     try (TestServer server =
         TestServer.start(

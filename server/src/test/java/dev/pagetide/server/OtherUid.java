@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A second user of this machine, taken on with setpriv. Needs root. */
+/** A second user of this machine, taken on with setpriv. Needs {@code Requires.otherUid()}. */
 final class OtherUid {
   private static final String NOBODY = "65534";
 

@@ -2,13 +2,16 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Requires;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,10 +39,22 @@ final class ServerLogTest {
     }
   }
 
+  /** Starts a JVM that ignores no signal, even if these tests run under nohup. */
+  private static ServerProcess.Launch withDefaultSignals()
+      throws IOException, InterruptedException {
+    List<String> prefix = List.of("env", "--default-signal=HUP,INT");
+    List<String> trial = new ArrayList<>(prefix);
+    trial.add("true");
+    boolean known = new ProcessBuilder(trial).redirectErrorStream(true).start().waitFor() == 0;
+    Requires.that(known, "env --default-signal: the server must ignore no signal (coreutils 8.31)");
+    return new ServerProcess.Launch(prefix, List.of());
+  }
+
+  @Tag(Requires.TAG)
   @ParameterizedTest
   @ValueSource(strings = {"TERM", "INT", "HUP"})
   void main_signalled_drainsEndsWith0AndSaysWhichSignal(String signal) throws Exception {
-    try (TestServer server = TestServer.start("--drain-wait=0ms")) {
+    try (TestServer server = TestServer.start(withDefaultSignals(), "--drain-wait=0ms")) {
       RawSession session = RawSession.open(server.connect(), 4);
 
       kill(signal, server.process().pid());
@@ -102,7 +117,7 @@ final class ServerLogTest {
 
   private static void kill(String signal, long pid) throws IOException, InterruptedException {
     Process kill =
-        new ProcessBuilder("kill", "-" + signal, String.valueOf(pid))
+        new ProcessBuilder("sh", "-c", "kill -" + signal + " " + pid)
             .redirectErrorStream(true)
             .start();
     String said = new String(kill.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -33,6 +33,12 @@ public final class Requires {
     that(isRoot(), "root: " + why);
   }
 
+  /** Goes on where a second uid can be taken on with setpriv only. */
+  public static void otherUid() {
+    root("a second uid is taken on with setpriv");
+    var _ = command("setpriv", "a second uid is taken on with it (Debian: util-linux)");
+  }
+
   /** Goes on where a command can be found on the PATH only; tells where. */
   public static Path command(String name, String why) {
     Optional<Path> found =

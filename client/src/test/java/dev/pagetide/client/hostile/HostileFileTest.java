@@ -244,7 +244,7 @@ final class HostileFileTest {
   @Tag(Requires.TAG)
   @Test
   void reopening_throughProcFromAnotherUid_isRefused() throws Exception {
-    Requires.root("a second uid is taken on with setpriv");
+    Requires.otherUid();
     List<Path> files = new ArrayList<>(Footprint.sharedFiles(server.pid()));
     files.addAll(Footprint.sharedFiles(hostile.pid()));
     assertThat(files).hasSizeGreaterThanOrEqualTo(3);

@@ -197,6 +197,30 @@ final class AotCacheTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {SERVER, CLIENT})
+  void start_othersAskedForLogging_isLeftAsItIsWithoutTheCache(String original)
+      throws IOException, InterruptedException {
+    for (String variable :
+        new String[] {"JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "PAGETIDE_JAVA_OPTS"}) {
+      Path log = temporary.resolve(variable);
+      Path options = temporary.resolve(variable + ".options");
+      for (String option : new String[] {"-Xlog:gc*:file=" + log, "@" + options}) {
+        Files.writeString(options, "-Xlog:gc*:file=" + log);
+        if (option.startsWith("@") && variable.equals("JAVA_TOOL_OPTIONS")) {
+          continue; // the JVM expands no files there
+        }
+        Run run = launcher(original).start(Map.of(variable, option), "a", "b c");
+
+        assertThat(run.out()).as(run.err()).isEqualTo("arguments a|b c\n");
+        assertThat(run.status()).isEqualTo(3);
+        assertThat(run.usedCache()).isFalse();
+        assertThat(log).isNotEmptyFile();
+        Files.delete(log);
+      }
+    }
+  }
+
+  @ParameterizedTest
   @ValueSource(
       strings = {
         "-Xmx64m",

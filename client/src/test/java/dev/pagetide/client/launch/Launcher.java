@@ -45,6 +45,7 @@ record Launcher(Path module, String name) {
       jar.putNextEntry(new JarEntry(entry));
       jar.write(bytes.readAllBytes());
     }
+    Files.setPosixFilePermissions(launcher.jar(), PosixFilePermissions.fromString("rw-r--r--"));
     setAge(launcher.jar(), Duration.ofHours(1));
     return launcher;
   }

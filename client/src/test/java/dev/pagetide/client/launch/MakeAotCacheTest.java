@@ -6,6 +6,7 @@ import dev.pagetide.client.launch.Launcher.Run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -51,15 +52,36 @@ final class MakeAotCacheTest {
   }
 
   @Test
-  void make_othersMayWriteToTheFolder_warnsAndLeavesNothing()
+  void make_groupMayWriteWhatTheBuildMade_closesItToTheGroupAndTheCacheIsUsed()
       throws IOException, InterruptedException {
     Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
     Files.setPosixFilePermissions(launcher.target(), PosixFilePermissions.fromString("rwxrwxr-x"));
+    Files.setPosixFilePermissions(launcher.jar(), PosixFilePermissions.fromString("rw-rw-rw-"));
+    FileTime built = Files.getLastModifiedTime(launcher.jar());
 
     Run made = launcher.makeCache(Map.of());
 
-    assertThat(made.err()).contains("chmod go-w " + launcher.target()).hasLineCount(1);
+    assertThat(made.err()).isEmpty();
     assertThat(made.status()).isZero();
+    assertThat(rights(launcher.target())).isEqualTo("rwxr-xr-x");
+    assertThat(rights(launcher.jar())).isEqualTo("rw-r--r--");
+    assertThat(Files.getLastModifiedTime(launcher.jar())).isEqualTo(built);
+    assertThat(launcher.start("a").usedCache()).isTrue();
+  }
+
+  @Test
+  void make_optionsInTheEnvironment_doNotReachTheTraining()
+      throws IOException, InterruptedException {
+    Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
+    writeServer("env | sed -n 's/^PAGETIDE_/ /p' | sort | tr -d '\n' >&2\necho . >&2\nexit 1\n");
+
+    Run made =
+        launcher.makeCache(
+            Map.of("PAGETIDE_MAX_SESSIONS", "none", "PAGETIDE_JAVA_OPTS", "-no-such-option"));
+
+    assertThat(made.err())
+        .containsPattern("the server was not ready:  JAVA_HOME=\\S+ JAVA_OPTS=\\.\n")
+        .hasLineCount(1);
     assertThat(names(launcher)).containsExactly("pagetide.jar");
   }
 
@@ -78,18 +100,27 @@ final class MakeAotCacheTest {
   void make_trainingEndsWithAnError_warnsAndLeavesNothing()
       throws IOException, InterruptedException {
     Launcher launcher = Launcher.copyOf(CLIENT, temporary.resolve("module"));
-    Path server = Files.createDirectories(temporary.resolve("server/bin"));
-    Files.writeString(server.resolve("pagetide-server"), "#!/bin/sh\necho broken >&2\nexit 1\n");
-    Files.setPosixFilePermissions(
-        server.resolve("pagetide-server"), PosixFilePermissions.fromString("rwxr-xr-x"));
-    Files.createFile(
-        Files.createDirectories(temporary.resolve("server/target")).resolve("pagetide-server.jar"));
+    writeServer("echo broken >&2\nexit 1\n");
 
     Run made = launcher.makeCache(Map.of());
 
     assertThat(made.err()).contains("the server was not ready: broken").hasLineCount(1);
     assertThat(made.status()).isZero();
     assertThat(names(launcher)).containsExactly("pagetide.jar");
+  }
+
+  /** Makes the launcher of the server that the client is trained with. */
+  private void writeServer(String script) throws IOException {
+    Path server = Files.createDirectories(temporary.resolve("server/bin"));
+    Files.writeString(server.resolve("pagetide-server"), "#!/bin/sh\n" + script);
+    Files.setPosixFilePermissions(
+        server.resolve("pagetide-server"), PosixFilePermissions.fromString("rwxr-xr-x"));
+    Files.createFile(
+        Files.createDirectories(temporary.resolve("server/target")).resolve("pagetide-server.jar"));
+  }
+
+  private static String rights(Path path) throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
   }
 
   private static Stream<String> names(Launcher launcher) throws IOException {

@@ -2,8 +2,14 @@ package dev.pagetide.server.page;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -12,95 +18,155 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether the host forces huge pages on shared memory: then the kernel gives hundreds of pages
- * where one was asked for, and what the server finds beside its own is no client's doing.
+ * Whether the host forces huge pages on shared memory: then the kernel gives several or hundreds of
+ * pages where one was asked for, and what the server finds beside its own is no client's doing.
  *
- * <p>A server does not start on such a host, but the setting can change while it runs. Thread-safe.
+ * <p>A server does not start where a trial file shows it, but the settings can change while it
+ * runs, and those for single sizes concern only pages that a client touches. Thread-safe.
  */
 /*
- * The file is read outside every lock, at most ten times a second; the answer is kept, and read
- * under the locks of ranges. For a minute after the setting went back strays still count as the kernel's,
- * because the pages that it gave lie in the files until each range is audited.
+ * There is a setting for all sizes, and since Linux 6.11 one for each size, of which "inherit"
+ * means the former's. "deny" of the former overrides the latter.
+ *
+ * The files are read outside every lock, ten times a second at most unless there is somebody to
+ * blame; the answer is kept, and read under the locks of ranges. For a minute after the setting
+ * went back strays still count as the kernel's, because the pages that it gave lie in the files
+ * until each range is audited.
+ *
+ * LOCKS: the monitor orders readings, so that an older one never replaces a newer one, and what the
+ * listener is told. Only files are read under it, and nobody enters it with a range's lock.
  */
 public final class HugePages {
-  /** Where Linux keeps the setting. */
-  public static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+  /** Where Linux keeps the settings. */
+  public static final Path SETTINGS = Path.of("/sys/kernel/mm/transparent_hugepage");
+
+  /** The setting for all sizes; those for one size have the same name in folders of their own. */
+  private static final String NAME = "shmem_enabled";
 
   /** A host that never forces any. */
   static final HugePages NONE = new HugePages(null, () -> 0, _ -> {});
 
   private static final Pattern CHOSEN = Pattern.compile("\\[(\\w+)]");
   private static final Set<String> FORCING = Set.of("always", "within_size", "force");
+  private static final String OVERRIDES = "deny";
   private static final long FRESH_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long LINGER_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-  private final @Nullable Path setting;
+  private final @Nullable Path settings;
+  private final List<Path> ofOneSize;
   private final PageClock clock;
   private final Listener listener;
   private final AtomicLong readAt;
 
-  // RACE: written by whoever won readAt, so by one thread in a hundred milliseconds.
+  // Written under the monitor.
   private volatile boolean forced;
   private volatile boolean causeStrays;
   private volatile long lastForced;
 
-  /** What hears that the setting has changed, on the thread that noticed, which holds no lock. */
+  /** What hears that the answer has changed, on the thread that noticed, under our monitor. */
   @FunctionalInterface
   public interface Listener {
-    /** Told once for each change; must be quick and throw nothing. */
-    void changed(boolean forced);
+    /**
+     * Told once for each change; must be quick and throw nothing.
+     *
+     * @param by the file whose setting forces huge pages now; null if none does any longer
+     */
+    void changed(@Nullable Path by);
   }
 
   /**
-   * Watches a setting.
+   * Watches a host's settings.
    *
-   * @param setting its file; null or a missing one for a host that forces none
+   * @param settings their folder; null or one without them for a host that forces none
    */
-  public HugePages(@Nullable Path setting, PageClock clock, Listener listener) {
-    this.setting = setting;
+  public HugePages(@Nullable Path settings, PageClock clock, Listener listener) {
+    this.settings = settings;
+    this.ofOneSize = settings == null ? List.of() : ofOneSize(settings);
     this.clock = clock;
     this.listener = listener;
     this.readAt = new AtomicLong(clock.nanos() - FRESH_NANOS);
   }
 
-  /** Whether they were forced when the setting was read last. */
+  /** The file whose setting forces huge pages on shared memory now; empty if none does. */
+  public static Optional<Path> forcedBy(Path settings) {
+    return Optional.ofNullable(forcedBy(settings, ofOneSize(settings)));
+  }
+
+  /** Whether they were forced when the settings were read last. */
   public boolean areForced() {
     return forced;
   }
 
-  /** Whether strays are the kernel's, as of the last {@link #refresh}. Takes no lock, no call. */
+  /** Whether strays are the kernel's, as of the last reading. Takes no lock, no call. */
   boolean causeStrays() {
     return causeStrays;
   }
 
-  /** Reads the setting, unless that was done just now. To be called holding no lock. */
+  /** Reads the settings, unless that was done just now. To be called holding no lock. */
   public void refresh() {
-    if (setting == null) {
-      return;
-    }
-    long now = clock.nanos();
     long before = readAt.get();
-    if (now - before < FRESH_NANOS || !readAt.compareAndSet(before, now)) {
-      return;
-    }
-    boolean was = forced;
-    boolean is = read(setting);
-    if (is) {
-      lastForced = now;
-    }
-    causeStrays = is || (causeStrays && now - lastForced < LINGER_NANOS);
-    forced = is;
-    if (was != is) {
-      listener.changed(is);
+    long now = clock.nanos();
+    if (now - before >= FRESH_NANOS && readAt.compareAndSet(before, now)) {
+      refreshNow();
     }
   }
 
-  private static boolean read(Path setting) {
+  /** Reads the settings: somebody is about to be blamed. To be called holding no lock. */
+  void refreshNow() {
+    if (settings == null) {
+      return;
+    }
+    synchronized (this) {
+      long now = clock.nanos();
+      readAt.set(now);
+      Path by = forcedBy(settings, ofOneSize);
+      boolean was = forced;
+      if (by != null) {
+        lastForced = now;
+      }
+      causeStrays = by != null || (causeStrays && now - lastForced < LINGER_NANOS);
+      forced = by != null;
+      if (was != forced) {
+        listener.changed(by);
+      }
+    }
+  }
+
+  private static List<Path> ofOneSize(Path settings) {
+    List<Path> files = new ArrayList<>();
+    try (DirectoryStream<Path> sizes = Files.newDirectoryStream(settings, "hugepages-*kB")) {
+      for (Path size : sizes) {
+        files.add(size.resolve(NAME));
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      return List.of(); // a kernel without huge pages
+    }
+    Collections.sort(files);
+    return files;
+  }
+
+  private static @Nullable Path forcedBy(Path settings, List<Path> ofOneSize) {
+    Path ofAll = settings.resolve(NAME);
+    String chosen = chosen(ofAll);
+    if (FORCING.contains(chosen)) {
+      return ofAll;
+    }
+    if (chosen.equals(OVERRIDES)) {
+      return null;
+    }
+    return ofOneSize.stream()
+        .filter(file -> FORCING.contains(chosen(file)))
+        .findFirst()
+        .orElse(null);
+  }
+
+  /** The word in brackets; the empty string where there is none. */
+  private static String chosen(Path setting) {
     try {
       Matcher chosen = CHOSEN.matcher(Files.readString(setting, StandardCharsets.ISO_8859_1));
-      return chosen.find() && FORCING.contains(chosen.group(1));
+      return chosen.find() ? chosen.group(1) : "";
     } catch (IOException e) {
-      return false; // a kernel without huge pages
+      return ""; // a kernel that has no such setting
     }
   }
 }

@@ -91,18 +91,22 @@ public abstract sealed class PageFailure extends RuntimeException {
     }
 
     NoMemory(long pages, SystemCallException kernel) {
-      super(
-          "no memory for %d %s: the kernel refused (%s); %s"
-              .formatted(
-                  pages,
-                  pages == 1 ? "page" : "pages",
-                  kernel.getMessage(),
-                  kernel
-                      .limitRemedy()
-                      .orElse("free memory on the host, or lower --max-resident-bytes")));
+      super(message(pages == 1 ? "1 page" : pages + " pages", kernel));
       this.hopeless = kernel.isForGood();
       this.pages = pages;
       this.limit = KERNEL;
+    }
+
+    /** Of a limit on files it does not speak of memory: there may be plenty. */
+    private static String message(String pages, SystemCallException kernel) {
+      return kernel
+          .limitRemedy()
+          .map(remedy ->
+              "the kernel refused the range's file (%s); %s".formatted(kernel.getMessage(), remedy))
+          .orElseGet(() ->
+              ("no memory for %s: the kernel refused (%s); free memory on the host, or lower"
+                      + " --max-resident-bytes")
+                  .formatted(pages, kernel.getMessage()));
     }
 
     /** How many pages were asked for. */

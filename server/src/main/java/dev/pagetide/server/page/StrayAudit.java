@@ -34,7 +34,7 @@ final class StrayAudit {
     }
     try {
       if (range.pages().excess() > 0) {
-        range.shrinker().hugePages().refresh();
+        range.shrinker().hugePages().refreshNow(); // because it decides whom they are blamed on
         punchAllRound(range);
       }
     } catch (SystemCallException e) {

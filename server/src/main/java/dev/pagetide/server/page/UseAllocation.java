@@ -217,12 +217,19 @@ final class UseAllocation {
     for (int span = 0; span < spans.size() && reserved > 0; span++) {
       int page = spans.startPage(span);
       while (page < spans.endPage(span) && reserved > 0) {
+        boolean sawThemBefore = sawStrays;
         page = allocateUnderOneHold(page, spans.endPage(span));
+        if (sawStrays && !sawThemBefore) {
+          shrinker.hugePages().refreshNow(); // because it decides whom they are blamed on
+        }
       }
     }
   }
 
-  /** Allocates absent pages from {@code page} on, and returns the first page not looked at. */
+  /**
+   * Allocates absent pages from {@code page} on, and returns the first page not looked at. The hold
+   * that sees strays first allocates nothing.
+   */
   private int allocateUnderOneHold(int page, int endPage) throws SystemCallException {
     int left = (int) Math.min(reserved, ResidentPages.MAX_PAGES_PER_HOLD);
     int gave = 0;
@@ -242,8 +249,10 @@ final class UseAllocation {
         while (page < endPage && page - runStart < left && !pages.isResident(page)) {
           page++;
         }
-        if (gave == 0) {
-          sawStrays |= pages.excess() > 0;
+        if (gave == 0 && !sawStrays && pages.excess() > 0) {
+          sawStrays = true;
+          page = runStart;
+          break;
         }
         pages.allocate(runStart, page, sawStrays);
         given.set(runStart, page);

@@ -137,18 +137,23 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
   }
 
+  private String why(Share share) {
+    return ("too many requests in flight%s: read the answers of those under way first"
+            + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)")
+        .formatted(
+            share == whole ? "" : " on this connection, which may have half of them",
+            limits.maxRequestsInFlight(),
+            limits.maxRequestBytesInFlight());
+  }
+
+  /** The limit that a share is above. */
+  private static String limit(Share share) {
+    return share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight";
+  }
+
   private StatusRuntimeException refusal(Share share, Peer peer) {
-    String why =
-        ("too many requests in flight%s: read the answers of those under way first"
-                + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)")
-            .formatted(
-                share == whole ? "" : " on this connection, which may have half of them",
-                limits.maxRequestsInFlight(),
-                limits.maxRequestBytesInFlight());
-    cutOffs.cutOff(
-        peer,
-        share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight",
-        why);
+    String why = why(share);
+    cutOffs.cutOff(peer, limit(share), why);
     return Statuses.tooManyRequests(why);
   }
 
@@ -216,12 +221,15 @@ final class InFlight extends ServerStreamTracer.Factory {
       ServerCall<?, ?> call = receiving;
       if (full != null && call != null && !refused) {
         refused = true;
-        StatusRuntimeException refusal = refusal(full, peer);
+        String why = why(full);
+        String limit = limit(full); // before our going lowers what it counts
         // What is left of it is its last frame, which ReadWhileAnswersAreRead bounds; counting
         // that, one connection's refusals would have the others refused.
         letGo();
+        StatusRuntimeException refusal = Statuses.tooManyRequests(why);
         Metadata trailers = refusal.getTrailers();
         call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
+        cutOffs.cutOff(peer, limit, why); // last, because it counts for nobody but the operator
       }
     }
 

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
@@ -15,8 +16,10 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Who is blamed for strays while the host forces huge pages; the setting is a file of the test. */
 final class HugePagesTest {
+  private static final String NONE = "null";
+
   private final AtomicLong nanos = new AtomicLong();
-  private final List<Boolean> told = new ArrayList<>();
+  private final List<String> told = new ArrayList<>();
 
   @TempDir
   @SuppressWarnings("NullAway.Init") // by JUnit
@@ -28,17 +31,31 @@ final class HugePagesTest {
   @BeforeEach
   void watch() throws IOException {
     choose("never");
-    hugePages = new HugePages(setting(), nanos::get, told::add);
+    chooseOfOneSize("inherit");
+    hugePages = new HugePages(folder, nanos::get, by -> told.add(String.valueOf(by)));
   }
 
   private Path setting() {
     return folder.resolve("shmem_enabled");
   }
 
+  private Path settingOfOneSize() {
+    return folder.resolve("hugepages-64kB/shmem_enabled");
+  }
+
   private void choose(String chosen) throws IOException {
-    String all = "always within_size advise never deny force";
-    Files.writeString(setting(), all.replaceFirst("\\b" + chosen + "\\b", "[" + chosen + "]"));
+    write(setting(), "always within_size advise never deny force", chosen);
     nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
+  }
+
+  private void chooseOfOneSize(String chosen) throws IOException {
+    write(settingOfOneSize(), "always inherit within_size advise never", chosen);
+    nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
+  }
+
+  private static void write(Path setting, String all, String chosen) throws IOException {
+    Files.createDirectories(Objects.requireNonNull(setting.getParent()));
+    Files.writeString(setting, all.replaceFirst("\\b" + chosen + "\\b", "[" + chosen + "]"));
   }
 
   @Test
@@ -53,11 +70,71 @@ final class HugePagesTest {
       hugePages.refresh();
       assertThat(hugePages.areForced()).as(other).isFalse();
     }
-    assertThat(told).as("once for each change").containsExactly(true, false);
+    assertThat(told).as("once for each change").containsExactly(setting().toString(), NONE);
     Files.delete(setting());
     nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
     hugePages.refresh();
     assertThat(hugePages.areForced()).isFalse();
+  }
+
+  @Test
+  void refresh_settingOfOneSize_isForcedByTwoOfThemUnlessTheOtherDenies() throws IOException {
+    List<String> one = List.of(settingOfOneSize().toString(), NONE);
+    for (String forcing : List.of("always", "within_size")) {
+      told.clear();
+      chooseOfOneSize(forcing);
+      hugePages.refresh();
+      assertThat(hugePages.areForced()).as(forcing).isTrue();
+      assertThat(HugePages.forcedBy(folder)).contains(settingOfOneSize());
+      choose("deny");
+      hugePages.refresh();
+      assertThat(hugePages.areForced()).as(forcing + ", denied").isFalse();
+      assertThat(told).isEqualTo(one);
+      choose("advise");
+    }
+    for (String other : List.of("inherit", "advise", "never")) {
+      chooseOfOneSize(other);
+      hugePages.refresh();
+      assertThat(hugePages.areForced()).as(other).isFalse();
+      assertThat(HugePages.forcedBy(folder)).isEmpty();
+    }
+    choose("always");
+    assertThat(HugePages.forcedBy(folder)).as("by what they inherit").contains(setting());
+  }
+
+  @Test
+  void audit_forcedSinceTheLastReading_blamesTheHost() throws IOException {
+    try (TestRanges ranges = TestRanges.on(hugePages);
+        ClientView client = new ClientView(ranges.open(8))) {
+      ShrinkablePageRange range = ranges.ranges.getFirst();
+      hugePages.refresh();
+      write(setting(), "always never", "always"); // and no time passes
+      client.scribble(5, 9);
+
+      ranges.shrinker.audit(range);
+
+      assertThat(range.strays()).isZero();
+      assertThat(ranges.shrinker.counters().hostStrays()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void useRange_forcedSinceTheLastReading_blamesTheHost() throws IOException {
+    try (TestRanges ranges = TestRanges.on(hugePages);
+        ClientView client = new ClientView(ranges.open(8))) {
+      ShrinkablePageRange range = ranges.ranges.getFirst();
+      hugePages.refresh();
+      write(setting(), "always never", "always"); // and no time passes
+      client.scribble(2, 9);
+      client.scribble(6, 9);
+
+      assertThat(range.useRange(2, 4)).isEqualTo(PageSpans.of(2, 4));
+
+      assertThat(range.strays()).isZero();
+      assertThat(ranges.shrinker.counters().hostStrays()).isEqualTo(2);
+      assertThat(Pages.bytes(range, 2, 4)).containsOnly(0);
+      ranges.checkInvariants();
+    }
   }
 
   @Test
@@ -73,14 +150,14 @@ final class HugePagesTest {
       assertThat(range.strays()).isZero();
       assertThat(ranges.shrinker.counters().strays()).isZero();
       assertThat(ranges.shrinker.counters().hostStrays()).isEqualTo(1);
-      assertThat(told).containsExactly(true);
+      assertThat(told).containsExactly(setting().toString());
 
       choose("never");
       client.scribble(6, 9);
       ranges.shrinker.audit(range);
       assertThat(range.strays()).as("what the kernel gave before may still lie there").isZero();
       assertThat(ranges.shrinker.counters().hostStrays()).isEqualTo(2);
-      assertThat(told).containsExactly(true, false);
+      assertThat(told).containsExactly(setting().toString(), NONE);
 
       nanos.addAndGet(TimeUnit.MINUTES.toNanos(2));
       client.scribble(7, 9);

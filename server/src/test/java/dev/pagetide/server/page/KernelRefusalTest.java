@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.TmpfsFile;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.Tmpfs;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -28,34 +29,19 @@ final class KernelRefusalTest {
   @SuppressWarnings("NullAway.Init") // by JUnit
   Path directory;
 
-  private boolean mounted;
+  private @Nullable Tmpfs mounted;
 
   @BeforeEach
-  void mount() throws IOException, InterruptedException {
+  void mount() throws IOException {
     String size = "size=" + (long) ROOM_PAGES * Memfd.systemPageSize();
-    String refusal =
-        run("mount", "-t", "tmpfs", "-o", size + ",huge=never", "none", directory.toString());
-    if (!refusal.isEmpty()) {
-      refusal = run("mount", "-t", "tmpfs", "-o", size, "none", directory.toString());
-    }
-    mounted = refusal.isEmpty();
-    Requires.that(mounted, "to be root, to mount a tmpfs: " + refusal);
+    mounted = Tmpfs.mount(directory, size + ",huge=never", size);
   }
 
   @AfterEach
-  void unmount() throws IOException, InterruptedException {
-    if (mounted) {
-      assertThat(run("umount", directory.toString())).isEmpty();
+  void unmount() throws IOException {
+    if (mounted != null) {
+      mounted.close();
     }
-  }
-
-  /** Runs a command; what it said if it failed, else nothing. */
-  private static String run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
-    int code = process.waitFor();
-    return code == 0 ? "" : said + " (exit code " + code + ")";
   }
 
   private TestRanges ranges() {

@@ -1,0 +1,81 @@
+package dev.pagetide.server;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+
+/** The question whether the kernel lets this process start the threads that a server needs. */
+final class ThreadLimit {
+  /**
+   * An idle server has a dozen threads besides the JVM's; event loops and workers come with work.
+   */
+  private static final int THREADS = 32;
+
+  /** What the operator is told where it does not. */
+  static final String SENTENCE =
+      ("the kernel lets this process start no more threads, and a server needs %d; raise ulimit -u"
+              + " (RLIMIT_NPROC, which counts all threads of the user) or pids.max of the control"
+              + " group, or free memory for the threads' stacks")
+          .formatted(THREADS);
+
+  /** How the JVM's error begins; it has no type of its own. */
+  private static final String MESSAGE = "unable to create native thread";
+
+  private ThreadLimit() {}
+
+  /**
+   * Starts as many threads as a server needs, and ends them again: before there is anything that
+   * would complain in many lines of its own.
+   *
+   * @throws StartupException if that is more than the kernel allows
+   */
+  static void check() throws StartupException {
+    CountDownLatch end = new CountDownLatch(1);
+    List<Thread> started = new ArrayList<>();
+    try {
+      for (int i = 0; i < THREADS; i++) {
+        Thread thread = Thread.ofPlatform().daemon().unstarted(() -> await(end));
+        thread.start();
+        started.add(thread);
+      }
+    } catch (OutOfMemoryError e) {
+      if (!isReached(e)) {
+        throw e;
+      }
+      throw new StartupException(SENTENCE, e);
+    } finally {
+      end.countDown();
+      started.forEach(ThreadLimit::join);
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      // Then it ends sooner.
+    }
+  }
+
+  private static void join(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // it ends by itself
+    }
+  }
+
+  /** Whether a failure, or one of its causes, is a thread that could not be started. */
+  static boolean isReached(@Nullable Throwable failure) {
+    Throwable thrown = failure;
+    for (int depth = 0; thrown != null && depth < 100; depth++) {
+      if (thrown instanceof OutOfMemoryError
+          && String.valueOf(thrown.getMessage()).startsWith(MESSAGE)) {
+        return true;
+      }
+      thrown = thrown.getCause();
+    }
+    return false;
+  }
+}
