@@ -33,7 +33,9 @@ final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    if (!stopped && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
+    // Of a closed channel Netty says that endless bytes lie unread.
+    boolean open = context.channel().isActive();
+    if (!stopped && open && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
       stopped = true;
       context.channel().config().setAutoRead(false);
       cutOffs.cutOff(
