@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.session.Peer;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.ArrayList;
@@ -36,18 +35,11 @@ final class ReadWhileAnswersAreReadTest {
   /** A connection that ends while it is read from: Netty tells of the read's end afterwards. */
   @Test
   void readComplete_channelIsClosed_nobodyIsCutOff() {
-    EmbeddedChannel channel =
-        new EmbeddedChannel(
-            handler,
-            new ChannelInboundHandlerAdapter() {
-              @Override
-              public void channelRead(ChannelHandlerContext context, Object message) {
-                var _ = context.close();
-              }
-            });
+    EmbeddedChannel channel = new EmbeddedChannel(handler);
+    ChannelHandlerContext context = channel.pipeline().context(handler);
+    var _ = channel.close();
 
-    channel.pipeline().fireChannelRead("a request that is none");
-    channel.pipeline().fireChannelReadComplete();
+    handler.channelReadComplete(context);
 
     assertThat(channel.isActive()).isFalse();
     assertThat(limits).isEmpty();
