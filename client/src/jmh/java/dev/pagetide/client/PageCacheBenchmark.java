@@ -18,7 +18,7 @@ import org.openjdk.jmh.annotations.TearDown;
 /**
  * What does a hit of a {@link PageCache} cost: get a loaded tile and close the lease?
  *
- * <p>The sketch: a look into a hash map, two compare-and-sets on the count of leases, a second
+ * <p>The sketch: a lookup in a hash map, two compare-and-sets on the count of leases, a second
  * clock read and an object, on top of using and stopping the pages. They are some 100 ns, whether
  * the tile has one page or 16. The limit for 16 pages is 3 times the bare compare-and-sets and
  * clock read.

@@ -325,7 +325,7 @@ final class CacheTiles<K> {
     }
   }
 
-  /** A lease has ended that somebody wants to hear of. */
+  /** The last lease of a dropped tile has ended, or any lease while a thread waits for a tile. */
   void released(CachedTile<K> tile) {
     lock.lock();
     try {

@@ -27,9 +27,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  * returned since. That includes pages whose request was never answered: the request was this
  * tile's, so the tile does not count as filled, and the use before the next load is told of them.
  *
- * ORDER: `leases` becomes 0 before `dropped` and the number of waiting threads are read; who writes
- * those reads `leases` afterwards. All are volatile, so one of the two sees the other, and no tile
- * is left without an owner.
+ * ORDER: a thread that ends a lease writes `leases` and then reads `dropped` and the number of
+ * waiting threads; a thread that writes one of those reads `leases` afterwards. All are volatile,
+ * so one of the two sees the other's write, and no tile is left without an owner.
  */
 final class CachedTile<K> {
 

@@ -49,9 +49,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * Who comes meanwhile sets `again` and goes: the sender looks at the queues, and asks isReady(),
    * once more before it gives `sending` up, so no command and no onReady() is missed.
    *
-   * Frees: free() queues an offset. What is queued goes out in one message: before the next command,
-   * or when it is worth a message of its own, or after FLUSH_MILLIS,
-   * for which one timer runs. So most frees ride along, and none waits for further traffic.
+   * Frees: free() queues an offset. What is queued goes out in one message: before the next
+   * command, or when it is worth a message of its own, or after FLUSH_MILLIS, for which one timer
+   * runs. So most frees ride along, and none waits for further traffic.
    *
    * Receiving: `requested` events are asked for and not come yet. A transaction counts in `queued`
    * until its handler has returned. See topUp().

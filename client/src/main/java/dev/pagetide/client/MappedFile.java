@@ -32,8 +32,9 @@ final class MappedFile implements AutoCloseable {
   private final MemorySegment data;
 
   /**
-   * Kept only where pieces are to be mapped anew. Its number is used only with the lock held, and
-   * until {@link #closing}: once it is closed, the number may be another file's.
+   * Non-null only if {@link #mapAnew} is to work. Its number is used only under the lock and before
+   * {@link #closing} is set, because the kernel may give the number of a closed descriptor to
+   * another file.
    */
   private final @Nullable FileDescriptor file;
 

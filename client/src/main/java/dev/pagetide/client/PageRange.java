@@ -4,7 +4,6 @@ import io.grpc.Status;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -48,7 +47,7 @@ public final class PageRange implements AutoCloseable {
   private final String whyRemote;
   private final RangeCalls calls;
   private final RangeUses uses;
-  private final PageUsers users;
+  private final RangeScopes scopes;
   private final CompletableFuture<SessionEnd> detached = new CompletableFuture<>();
 
   private PageRange(
@@ -63,7 +62,7 @@ public final class PageRange implements AutoCloseable {
     this.whyRemote = whyRemote;
     this.calls = new RangeCalls(calls, ticket);
     this.uses = new RangeUses(this.calls, ticket.pageCount(), shared);
-    this.users = new PageUsers(ticket.pageCount());
+    this.scopes = new RangeScopes(this, uses, shared);
   }
 
   /** The range of a session that was just opened. */
@@ -135,23 +134,7 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #useRange(List)}
    */
   public UsedPages use(int startPage, int endPage) {
-    Objects.checkFromToIndex(startPage, endPage, pageCount());
-    long began = shared == null ? System.nanoTime() : 0;
-    users.enter(startPage, endPage);
-    boolean done = false;
-    try {
-      FreshPages fresh = useRange(startPage, endPage, RangeUses.Caller.SCOPE);
-      // ORDER: after the pages were found to hold memory; see UnfilledPages.
-      if (!uses.unfilled().isEmpty()) {
-        fresh = uses.unfilled().report(startPage, endPage, fresh, patience(began));
-      }
-      done = true;
-      return new UsedPages(this, startPage, endPage, fresh, shared);
-    } finally {
-      if (!done) {
-        leaveQuietly(startPage, endPage);
-      }
-    }
+    return scopes.enter(startPage, endPage);
   }
 
   /**
@@ -172,21 +155,6 @@ public final class PageRange implements AutoCloseable {
     return calls.callTimeout().toNanos();
   }
 
-  /** How long a scope that began then waits for the answers of other scopes. */
-  private long patience(long began) {
-    return shared == null ? callTimeoutNanos() - (System.nanoTime() - began) : 0;
-  }
-
-  /** A scope has filled what was fresh. */
-  void filled(FreshPages fresh) {
-    uses.unfilled().filled(fresh.intervals());
-  }
-
-  /** A scope has ended. */
-  void leave(int startPage, int endPage) {
-    users.leave(startPage, endPage, this::stopUnlessEnded);
-  }
-
   /** After a session's end there is nothing to stop. */
   void stopUnlessEnded(int startPage, int endPage) {
     if (failure() != null) {
@@ -198,15 +166,6 @@ public final class PageRange implements AutoCloseable {
       if (failure() == null) { // else it has ended meanwhile
         throw e;
       }
-    }
-  }
-
-  /** After a use that failed: why it failed is what the caller wants to hear. */
-  private void leaveQuietly(int startPage, int endPage) {
-    try {
-      leave(startPage, endPage);
-    } catch (PagetideException e) {
-      // The pages stay as they are; nobody was told that they can be relied on.
     }
   }
 
@@ -234,7 +193,8 @@ public final class PageRange implements AutoCloseable {
     return useRange(startPage, endPage, RangeUses.Caller.PLAIN);
   }
 
-  private FreshPages useRange(int startPage, int endPage, RangeUses.Caller caller) {
+  /** As {@link #useRange(int, int)}, for a caller of another kind. */
+  FreshPages useRange(int startPage, int endPage, RangeUses.Caller caller) {
     SharedPages pages = shared;
     BitSet flipped = null;
     if (pages != null && uses.nothingIsDoubtful() && failure() == null) {

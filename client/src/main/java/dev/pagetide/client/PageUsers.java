@@ -14,11 +14,11 @@ import java.util.concurrent.locks.LockSupport;
 /*
  * A page's count is the number of scopes that have entered it and not left, or STOPPING.
  *
- * Who enters counts itself in first and makes the page USED afterwards, whether or not others are
- * in: while it is counted nobody stops the page. Who leaves as the last turns 1 into STOPPING,
- * stops the page, and only then lets others in: else its stop could hit a page that somebody has
- * entered and found USED. Whoever is STOPPING a page waits for nobody, and whoever waits holds only
- * counts, so there is no circle.
+ * A scope first counts itself in and then makes the page USED, whether or not other scopes are in.
+ * While it is counted, no scope stops the page. The last scope to leave turns 1 into STOPPING,
+ * stops the page, and only then lets others in; otherwise its stop could hit a page that another
+ * scope has entered and found USED. A thread that has set STOPPING waits for no other thread, and a
+ * thread that waits holds only counts, so there is no circle.
  */
 final class PageUsers {
 

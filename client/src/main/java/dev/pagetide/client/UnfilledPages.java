@@ -27,7 +27,7 @@ import java.util.concurrent.TimeUnit;
  * The Ask ends with A's answer, in one step under the lock: the pages that the answer calls fresh
  * become unfilled as the Ask goes. An answer that does not come makes all its pages unfilled,
  * because the server may have given them memory. So p is under an Ask or unfilled from before it
- * gets its memory until somebody who was told calls it filled. Pages that become fresh because an
+ * gets its memory until a scope that was told calls it filled. Pages that become fresh because an
  * earlier use of them was never answered (DoubtfulPages) are added here before they are forgotten
  * there.
  *

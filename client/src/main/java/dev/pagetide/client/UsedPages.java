@@ -46,6 +46,7 @@ public final class UsedPages implements AutoCloseable {
   }
 
   private final PageRange range;
+  private final RangeScopes scopes;
   private final int startPage;
   private final int endPage;
   private final FreshPages fresh;
@@ -55,8 +56,14 @@ public final class UsedPages implements AutoCloseable {
   private @Nullable MemorySegment segment;
 
   UsedPages(
-      PageRange range, int startPage, int endPage, FreshPages fresh, @Nullable SharedPages shared) {
+      PageRange range,
+      RangeScopes scopes,
+      int startPage,
+      int endPage,
+      FreshPages fresh,
+      @Nullable SharedPages shared) {
     this.range = range;
+    this.scopes = scopes;
     this.startPage = startPage;
     this.endPage = endPage;
     this.fresh = fresh;
@@ -96,7 +103,7 @@ public final class UsedPages implements AutoCloseable {
   public synchronized void filled() {
     check(0, 0); // close() takes this monitor before it gives the pages back
     if (!fresh.isEmpty()) {
-      range.filled(fresh);
+      scopes.filled(fresh);
     }
   }
 
@@ -278,7 +285,7 @@ public final class UsedPages implements AutoCloseable {
       return;
     }
     endLifetime();
-    range.leave(startPage, endPage);
+    scopes.leave(startPage, endPage);
   }
 
   private synchronized void endLifetime() {

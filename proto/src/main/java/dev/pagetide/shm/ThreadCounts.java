@@ -19,7 +19,8 @@ import java.util.List;
  *
  * ORDER: a cell is written and read opaque: each access whole, and each thread's writes seen in the
  * order in which they were made; nothing else is published by it. What happened before a sum was
- * asked for by the asker's own knowledge (a call that returned to it) is seen by that happens-before.
+ * asked for by the asker's own knowledge (a call that returned to it) is seen by that
+ * happens-before.
  *
  * A dead thread's cell is added to the base and dropped. ORDER: isAlive() that says false happens
  * after everything the thread did (JLS 17.4.4), so what is added is final. That is looked after

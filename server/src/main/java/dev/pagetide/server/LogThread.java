@@ -27,7 +27,7 @@ final class LogThread implements AutoCloseable {
   @GuardedBy("this")
   private boolean closed;
 
-  /** Starts the thread, so that nobody who has a line has to. */
+  /** Starts the thread here, because starting it with the first line could fail or take long. */
   LogThread() {
     timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     int _ = timer.prestartAllCoreThreads();

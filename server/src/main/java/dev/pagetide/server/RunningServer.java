@@ -296,7 +296,8 @@ final class RunningServer implements AutoCloseable {
       PressureLog.tellMissing(monitor.missing());
     } catch (SystemCallException e) {
       throw new StartupException(
-          "the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give --pressure=off"
+          ("the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give "
+                  + "--pressure=off")
               .formatted(e.getMessage()),
           e);
     }

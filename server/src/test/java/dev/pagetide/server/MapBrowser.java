@@ -111,20 +111,23 @@ final class MapBrowser implements AutoCloseable {
         """
         (() => {
           const style = getComputedStyle(document.documentElement);
-          const named = name => [1, 3, 5].map(i => parseInt(style.getPropertyValue(name).trim().slice(i, i + 2), 16));
+          const named = name => [1, 3, 5].map(i =>
+            parseInt(style.getPropertyValue(name).trim().slice(i, i + 2), 16));
           const same = (a, b) => a.every((value, i) => value === b[i]);
           const between = (a, from, to) => a.every((value, i) =>
             value >= Math.min(from[i], to[i]) - 1 && value <= Math.max(from[i], to[i]) + 1);
           const card = document.querySelector(`[data-range="${arguments[0]}"].card`);
           const canvas = card?.querySelector('canvas');
           if (!canvas) return 'no card';
-          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          const pixels = canvas.getContext('2d')
+            .getImageData(0, 0, canvas.width, canvas.height).data;
           let letters = '';
           for (let page = 0; page < Number(card.dataset.pages); page++) {
             const pixel = [0, 1, 2].map(i => pixels[page * 4 + i]);
             if (same(pixel, named('--free'))) letters += '.';
             else if (same(pixel, named('--used'))) letters += 'U';
-            else if (between(pixel, named('--available'), named('--available-pale'))) letters += 'a';
+            else if (between(pixel, named('--available'), named('--available-pale')))
+              letters += 'a';
             else if (between(pixel, named('--reclaimed'), named('--free'))) letters += 'r';
             else letters += '?';
           }

@@ -67,7 +67,7 @@ final class MetricsTest {
     assertThat(exposition).contains("pagetide_", "jvm_", "grpc_server_");
   }
 
-  /** What the documents promise an operator who has to size a Prometheus. */
+  /** The number of series that README.md and OPERATIONS.md give for sizing a Prometheus. */
   @ParameterizedTest
   @ValueSource(strings = {"../README.md", "docs/OPERATIONS.md"})
   void scrape_afterEveryRpc_hasAboutAsManySeriesAsTheDocumentsSay(String document)

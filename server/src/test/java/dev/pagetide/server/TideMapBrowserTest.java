@@ -120,8 +120,10 @@ final class TideMapBrowserTest {
         .executeScript(
             """
             window.flashed = false;
-            new MutationObserver(() => { window.flashed ||= document.querySelector('.reclaiming') !== null; })
-              .observe(document.querySelector('#map'), { subtree: true, attributeFilter: ['class'] });
+            new MutationObserver(() => {
+              window.flashed ||= document.querySelector('.reclaiming') !== null;
+            }).observe(
+              document.querySelector('#map'), { subtree: true, attributeFilter: ['class'] });
             """);
 
     assertThat(server.scanAll().getReclaimed()).isEqualTo(8);
@@ -291,7 +293,8 @@ final class TideMapBrowserTest {
                     const done = arguments[0];
                     axe.run(document).then(result => done(result.violations
                       .filter(v => v.impact === 'serious' || v.impact === 'critical')
-                      .map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | '))
+                      .map(v => v.id + ': '
+                        + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | '))
                       .concat(result.passes.length > 10 ? [] : ['axe looked at nothing'])));
                     """);
         assertThat(found).as("dark=" + dark + " detail=" + detail).isEqualTo(List.of());
@@ -314,7 +317,8 @@ final class TideMapBrowserTest {
     soon()
         .untilAsserted(() -> {
           assertThat(browser.ask(row + "r.textContent.includes('full')" + highest)).isEqualTo("15");
-          assertThat(browser.ask(row + "r.textContent.includes('none')" + highest)).isEqualTo("–");
+          String none = browser.ask(row + "r.textContent.includes('none')" + highest);
+          assertThat(none).isEqualTo("–");
         });
   }
 

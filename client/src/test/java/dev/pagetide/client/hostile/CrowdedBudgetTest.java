@@ -71,7 +71,8 @@ final class CrowdedBudgetTest {
         restsExactly(server);
 
         System.out.println(
-            "CrowdedBudgetTest: at random %s, hoarding %s, waits %s; %d samples, most memory %d of %d bytes"
+            ("CrowdedBudgetTest: at random %s, hoarding %s, waits %s; %d samples, most memory "
+                    + "%d of %d bytes")
                 .formatted(
                     random, hoarded, waits(server), samples, mostResidentBytes, BUDGET_BYTES));
         assertThat(random.used()).isPositive();

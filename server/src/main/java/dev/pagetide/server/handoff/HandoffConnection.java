@@ -32,11 +32,12 @@ import org.slf4j.LoggerFactory;
  * within {@link HandoffLimits#connectionWait}, and every duplicate made for it is closed.
  */
 /*
- * What is sent is a duplicate, never the range's own descriptor. Netty sends a number, and may do so
- * later than it was told to; if the session ended in between, its number could be that of another
- * session's file by then. The duplicate is this connection's: made inside an entry of the range,
- * closed when the write has succeeded or failed. Netty completes every write, if only with a failure
- * when the channel is closed. So its number means that one file as long as anybody may send it.
+ * What is sent is a duplicate, never the range's own descriptor. Netty sends a number, and may do
+ * so later than it was told to; if the session ended in between, its number could be that of
+ * another session's file by then. The duplicate is this connection's: made inside an entry of the
+ * range, closed when the write has succeeded or failed. Netty completes every write, if only with a
+ * failure when the channel is closed. So its number means that one file as long as anybody may send
+ * it.
  *
  * The status byte is a write of its own, before the descriptor's: Netty sends a descriptor as a
  * message of one byte with SCM_RIGHTS. The client reads exactly one byte; a longer read could run

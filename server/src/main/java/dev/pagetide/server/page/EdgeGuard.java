@@ -11,15 +11,16 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe, without locks. The host is asked at most once a millisecond while it has room.
  */
 /*
- * A reservation is added to `pending`, then to `reservedEver`, and only then compared with a reading,
- * fresh or up to a millisecond old. A reading takes reservedEver, then pending, then the host's
- * figures. So a page that was reserved before the reading is in it as pending or, if it was given
- * memory meanwhile, in the host's use; and one reserved since is in the rise of reservedEver. It may
- * count twice, never not at all; and of two that overshoot together the later one sees both.
+ * A reservation is added to `pending`, then to `reservedEver`, and only then compared with a
+ * reading, fresh or up to a millisecond old. A reading takes reservedEver, then pending, then the
+ * host's figures. So a page that was reserved before the reading is in it as pending or, if it was
+ * given memory meanwhile, in the host's use; and one reserved since is in the rise of reservedEver.
+ * It may count twice, never not at all; and of two that overshoot together the later one sees both.
  *
  * What was taken back since the reading is not in it, and must not be: a page is punched before its
- * charge falls, so the host's figures may show already what the charge does not, and to add the fall
- * of the charge to them would count that page twice. Who finds too little room asks the host anew.
+ * charge falls, so the host's figures may show already what the charge does not, and to add the
+ * fall of the charge to them would count that page twice. Who finds too little room asks the host
+ * anew.
  *
  * RACE: others in the same control group may use more in that millisecond. The reserve is for them.
  */

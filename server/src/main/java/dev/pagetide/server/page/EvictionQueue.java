@@ -14,19 +14,19 @@ import java.util.concurrent.locks.ReentrantLock;
  * list, filled by a sweep over the page tables.
  */
 /*
- * What "exact" promises: of two stops of which one returned before the other was called, the first is
- * reclaimed first. The argument: a sweep reads the clock (the cut), then the tables, and queues no
- * word stamped after the cut. Let stop A return before stop B is called, and let B's page be queued.
- * B's stamp was read after A's compare-and-set and is at or before the cut, so A's word was in the
- * table before the sweep read it: the sweep has queued A's page, too, unless it had chosen only older
- * ones. And A's stamp is at most B's. Stops that overlap in time may go either way.
+ * What "exact" promises: of two stops of which one returned before the other was called, the first
+ * is reclaimed first. The argument: a sweep reads the clock (the cut), then the tables, and queues
+ * no word stamped after the cut. Let stop A return before stop B is called, and let B's page be
+ * queued. B's stamp was read after A's compare-and-set and is at or before the cut, so A's word was
+ * in the table before the sweep read it: the sweep has queued A's page, too, unless it had chosen
+ * only older ones. And A's stamp is at most B's. Stops that overlap in time may go either way.
  *
- * A queued candidate is a page and the exact word it was chosen by. If the page has been used since,
- * the word differs and the candidate is dropped when its turn comes. Pages stopped later have later
- * stamps than everything queued, so a queue stays right until it is empty.
+ * A queued candidate is a page and the exact word it was chosen by. If the page has been used
+ * since, the word differs and the candidate is dropped when its turn comes. Pages stopped later
+ * have later stamps than everything queued, so a queue stays right until it is empty.
  *
- * LOCKS: `lock` is a leaf, held to copy some longs. `sweepLock` is held over a walk through the page
- * tables, so that two scans do not both walk; nothing is called under it but that walk.
+ * LOCKS: `lock` is a leaf, held to copy some longs. `sweepLock` is held over a walk through the
+ * page tables, so that two scans do not both walk; nothing is called under it but that walk.
  */
 final class EvictionQueue {
   /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */

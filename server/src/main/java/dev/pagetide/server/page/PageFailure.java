@@ -24,13 +24,15 @@ public abstract sealed class PageFailure extends RuntimeException {
 
     static PastEnd ofPages(long startPage, long endPage, int pageCount) {
       return new PastEnd(
-          "pages [%s, %s) exceed this range's %d pages; ask for end_page <= %d, or open a larger range, up to the server's --max-range-bytes"
+          ("pages [%s, %s) exceed this range's %d pages; ask for end_page <= %d, or open a "
+                  + "larger range, up to the server's --max-range-bytes")
               .formatted(Long.toString(startPage), Long.toString(endPage), pageCount, pageCount));
     }
 
     static PastEnd ofBytes(long offset, long length, long dataBytes) {
       return new PastEnd(
-          "bytes at offset %s, length %s, exceed this range's %d bytes; ask for offset + length <= %d, or open a larger range, up to the server's --max-range-bytes"
+          ("bytes at offset %s, length %s, exceed this range's %d bytes; ask for offset + "
+                  + "length <= %d, or open a larger range, up to the server's --max-range-bytes")
               .formatted(
                   Long.toUnsignedString(offset),
                   Long.toUnsignedString(length),

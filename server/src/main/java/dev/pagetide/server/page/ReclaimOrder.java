@@ -14,7 +14,8 @@ import java.util.List;
 /*
  * The order of a fair scan, and why:
  *   1. what ranges hold above their fair share, oldest first, down to the share;
- *   2. what anybody stopped longer ago than --protect-recent, oldest first: idle memory is anybody's;
+ *   2. what anybody stopped longer ago than --protect-recent, oldest first: idle memory is
+ *      anybody's;
  *   3. for a use that stays within its share, the oldest there is: the share is its right;
  *      for one that does not, its own pages: else one that has everything USED, and nothing to pay
  *      with, would be given what the others keep warm.

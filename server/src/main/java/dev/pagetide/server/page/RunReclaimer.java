@@ -17,8 +17,8 @@ import dev.pagetide.shm.PageWord;
  *   1. the word goes from exactly the word that was chosen (state and stamp) to FREE;
  *   2. the page is punched;  3. its bit is cleared;  4. its charge is released.
  * A client's use starts from exactly the word it read, too, so one of the two wins, also when the
- * page went round the circle in between: its stamp would differ. After 1 the only way out of FREE is
- * an allocation, which needs the lock that we hold until the punch has returned.
+ * page went round the circle in between: its stamp would differ. After 1 the only way out of FREE
+ * is an allocation, which needs the lock that we hold until the punch has returned.
  */
 final class RunReclaimer {
   private final ShrinkablePageRange range;

@@ -50,13 +50,13 @@ import org.jspecify.annotations.Nullable;
  *   set    USED, FREE, 3   USED; FREE and 3 are contradictions
  *
  * The word lies in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
- * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in ResidentPages, in our own memory. Every word is read once, into a local,
- * before anything is decided.
+ * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in ResidentPages, in
+ * our own memory. Every word is read once, into a local, before anything is decided.
  *
- * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but the
- * clock's. They touch the mapping outside an entry: the arena beneath it refuses accesses after it
- * was closed, with a handshake that costs the accesses nothing, so a late one ends in Closed. The
- * descriptor has no such guard, so whoever needs it (allocate, copy, punch) enters first.
+ * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but
+ * the clock's. They touch the mapping outside an entry: the arena beneath it refuses accesses after
+ * it was closed, with a handshake that costs the accesses nothing, so a late one ends in Closed.
+ * The descriptor has no such guard, so whoever needs it (allocate, copy, punch) enters first.
  *
  * Invariants, at rest (checkInvariants): count of set bits = ResidentPages.count();
  * bookkeeping + that count = the file's resident pages; charge = that sum.

@@ -12,17 +12,17 @@ import dev.pagetide.server.os.SystemCallException;
 /*
  * A client that has mapped its file gives a page memory by touching it, and by fallocate(2) in ways
  * that neither SEEK_DATA nor mincore(2) shows. But st_blocks shows all of it, as a sum: more blocks
- * than header, table and bits account for means that some page without a bit holds memory. Which one
- * it is nobody tells, so every page without a bit is punched. Such a page is in nobody's hands: a use
- * sets the bit before it returns, and that needs the lock that we hold.
+ * than header, table and bits account for means that some page without a bit holds memory. Which
+ * one it is nobody tells, so every page without a bit is punched. Such a page is in nobody's hands:
+ * a use sets the bit before it returns, and that needs the lock that we hold.
  *
  * What it cannot see: a client that has punched pages of its own hides as many strays. It pays for
  * them, since the charge stays; and no use is handed them, because an allocation punches first.
  *
- * LOCKS: as the shrinker, never behind an allocation and never past one that is queued: tryLock, and
- * only if nobody waits. A busy range is left for the next round. At most MAX_PAGES_PER_HOLD pages
- * are punched under one hold, and one audit goes once round the range at most, so a client that
- * touches its pages all the time keeps it no longer than any other.
+ * LOCKS: as the shrinker, never behind an allocation and never past one that is queued: tryLock,
+ * and only if nobody waits. A busy range is left for the next round. At most MAX_PAGES_PER_HOLD
+ * pages are punched under one hold, and one audit goes once round the range at most, so a client
+ * that touches its pages all the time keeps it no longer than any other.
  */
 final class StrayAudit {
   private StrayAudit() {}

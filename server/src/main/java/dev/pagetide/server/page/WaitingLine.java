@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * A waiter leaves the line by one compare-and-set of its own, so exactly one of granted, refused,
- * cancelled and ended happens to it; memory that was reserved for one who has left meanwhile is given
- * back. Who comes while others wait stands behind them, or a stream of small uses would keep a large
- * one waiting for ever; but not behind those who ask for more than their fair share, or one large
- * use would keep all the others waiting.
+ * cancelled and ended happens to it; memory that was reserved for one who has left meanwhile is
+ * given back. Who comes while others wait stands behind them, or a stream of small uses would keep
+ * a large one waiting for ever; but not behind those who ask for more than their fair share, or one
+ * large use would keep all the others waiting.
  */
 public final class WaitingLine {
   /** How often the server looks for pages while somebody waits. */

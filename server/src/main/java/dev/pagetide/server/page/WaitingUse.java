@@ -15,10 +15,10 @@ import org.jspecify.annotations.Nullable;
  * that is cancelled before it began does nothing.
  */
 /*
- * A use waits outside the range (no entry, no lock, no memory held), so a range that closes need not
- * wait for it; when its turn comes the pages are reserved in its name, and it begins again from the
- * first step. If pages of it were reclaimed meanwhile, it may need more than was reserved: then it
- * stands in line again, at the place of its arrival, with nothing in its hands.
+ * A use waits outside the range (no entry, no lock, no memory held), so a range that closes need
+ * not wait for it; when its turn comes the pages are reserved in its name, and it begins again from
+ * the first step. If pages of it were reclaimed meanwhile, it may need more than was reserved: then
+ * it stands in line again, at the place of its arrival, with nothing in its hands.
  */
 public final class WaitingUse implements Runnable {
   private final ShrinkablePageRange range;

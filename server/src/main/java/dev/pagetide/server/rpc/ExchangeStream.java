@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * as fast as they are read.
  */
 /*
- * Commands come one at a time: the next is asked for only while the lane of those that wait is short
- * and the party reads its events. So frees overtake commands that wait for memory, and neither a
- * flood nor a party that reads nothing costs more than a few commands.
+ * Commands come one at a time: the next is asked for only while the lane of those that wait is
+ * short and the party reads its events. So frees overtake commands that wait for memory, and
+ * neither a flood nor a party that reads nothing costs more than a few commands.
  */
 final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   /** Commands that are taken while an earlier one waits for memory, so that frees come through. */

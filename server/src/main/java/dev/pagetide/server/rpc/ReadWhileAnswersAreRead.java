@@ -13,8 +13,8 @@ import io.netty.channel.ChannelHandlerContext;
  * call it refuses.
  */
 /*
- * Data alone never gets here: the flow controller stops at Netty's high watermark, 64 KiB. The HTTP/2
- * handler asks for more even where automatic reading is off, hence read().
+ * Data alone never gets here: the flow controller stops at Netty's high watermark, 64 KiB. The
+ * HTTP/2 handler asks for more even where automatic reading is off, hence read().
  */
 final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
   /** Some thousand refusals. */

@@ -31,25 +31,25 @@ import org.jspecify.annotations.Nullable;
 /*
  * Why a page stays USED under a buffer: `lock` is held from the look at the neighbours until the
  * stop has returned, and a buffer is among the neighbours from before it tries to use its pages
- * until its own are stopped. So a stop never comes after the use of a later buffer: were the lock let
- * go between the two, a buffer could be carved, use the page, and lose it to the late stop.
+ * until its own are stopped. So a stop never comes after the use of a later buffer: were the lock
+ * let go between the two, a buffer could be carved, use the page, and lose it to the late stop.
  *
  * Buffers whose pages are being waited for: reserve has left them pending, because a page had no
  * memory, and their use runs outside the lock. Let X be pending and share a page p with Y.
- *   Y is freed: X is live, so p is left alone. If X's use ends well, p is USED by it, whether it was
- *     before or not; if not, the use has changed no word, and abandon(X) stops p if nobody else is in
- *     it by then. In between p is USED or not, and overlapped by a live buffer only.
- *   Z is carved into p: it finds p resident and uses it, or it is pending itself. abandon(X) leaves p
- *     to Z, which is live.
+ *   Y is freed: X is live, so p is left alone. If X's use ends well, p is USED by it, whether it
+ *     was before or not; if not, the use has changed no word, and abandon(X) stops p if nobody else
+ *     is in it by then. In between p is USED or not, and overlapped by a live buffer only.
+ *   Z is carved into p: it finds p resident and uses it, or it is pending itself. abandon(X) leaves
+ *     p to Z, which is live.
  * That is why abandon comes after the use has ended: a use under way could make p USED for nobody.
  *
  * LOCKS: `lock` is taken before the range's. Under it the range is asked for warm calls only
- * (tryUseRange, stopUsingRange), which take no lock, wait for nobody and allocate nothing; uses that
- * allocate and copies run without it. A CLEARING buffer is live, so its pages stay USED while it is
- * zeroed, and nobody is given its space.
+ * (tryUseRange, stopUsingRange), which take no lock, wait for nobody and allocate nothing; uses
+ * that allocate and copies run without it. A CLEARING buffer is live, so its pages stay USED while
+ * it is zeroed, and nobody is given its space.
  *
- * RACE: the range may close at any moment. A use under the lock then throws Closed, and its buffer is
- * taken back; a stop that throws it has nothing to stop any more, and the free has been done.
+ * RACE: the range may close at any moment. A use under the lock then throws Closed, and its buffer
+ * is taken back; a stop that throws it has nothing to stop any more, and the free has been done.
  */
 public final class BufferAllocator {
   private final ReentrantLock lock = new ReentrantLock();

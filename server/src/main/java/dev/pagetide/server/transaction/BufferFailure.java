@@ -83,7 +83,8 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     TooMany(int maxBuffers) {
       super(
-          "this range has %d live buffers, as many as it may; free some, or raise --max-buffers (now %d)"
+          ("this range has %d live buffers, as many as it may; free some, or raise "
+                  + "--max-buffers (now %d)")
               .formatted(maxBuffers, maxBuffers));
     }
   }
@@ -98,13 +99,15 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     static NotABuffer toFree(long offset) {
       return new NotABuffer(
-          "offset=%s is where no live buffer starts: it was freed before, or never was one; free each buffer once, by the offset it came with"
+          ("offset=%s is where no live buffer starts: it was freed before, or never was "
+                  + "one; free each buffer once, by the offset it came with")
               .formatted(Long.toUnsignedString(offset)));
     }
 
     static NotABuffer toPin(long offset, long length) {
       return new NotABuffer(
-          "bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes of a buffer that was delivered and is not freed"
+          ("bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes "
+                  + "of a buffer that was delivered and is not freed")
               .formatted(Long.toUnsignedString(offset), Long.toUnsignedString(length)));
     }
   }
@@ -125,7 +128,8 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     static Busy pinned(long offset, int pins) {
       return new Busy(
-          "the buffer at offset=%d is being copied (pins=%d); free it after what names it was answered"
+          ("the buffer at offset=%d is being copied (pins=%d); free it after what names it "
+                  + "was answered")
               .formatted(offset, pins));
     }
   }

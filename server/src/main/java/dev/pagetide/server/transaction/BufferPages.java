@@ -10,17 +10,17 @@ import java.util.BitSet;
  * thread-safe: guarded by its allocator's lock.
  */
 /*
- * Which pages the end of a buffer stops, and why no other live buffer loses one:
- * buffers are disjoint, so of all buffers before this one only the last can reach into its first
- * page, and of all behind it only the first into its last page. Its pages are
- * [floor(offset / P), ceil(end / P)); the first is left out if the buffer before ends after that page
- * starts, the last if the buffer behind starts before that page ends. Between the two is nobody else.
+ * Which pages the end of a buffer stops, and why no other live buffer loses one: buffers are
+ * disjoint, so of all buffers before this one only the last can reach into its first page, and of
+ * all behind it only the first into its last page. Its pages are [floor(offset / P), ceil(end /
+ * P)); the first is left out if the buffer before ends after that page starts, the last if the
+ * buffer behind starts before that page ends. Between the two is nobody else.
  *
  * Binder comes from the inside: [ceil(offset / P), floor(end / P)), and adds the first page and the
- * last where no neighbour is in them. That pair is inverted by one for a buffer within one page, and
- * right again once both were added. Coming from the outside, a page is left out twice where both
- * neighbours are in the only page: the pair is inverted by one, and names no page. A small buffer
- * alone in its page leaves nothing out, and stops it.
+ * last where no neighbour is in them. That pair is inverted by one for a buffer within one page,
+ * and right again once both were added. Coming from the outside, a page is left out twice where
+ * both neighbours are in the only page: the pair is inverted by one, and names no page. A small
+ * buffer alone in its page leaves nothing out, and stops it.
  */
 final class BufferPages {
   private final ShrinkablePageRange range;

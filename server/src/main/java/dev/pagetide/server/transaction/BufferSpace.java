@@ -13,12 +13,13 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * The buffers are ordered by offset, and a gap is what lies between two of them or between one and
- * an end of the range: so gaps are as large as they can be by definition, and freeing a buffer makes
- * one gap of the two beside it and of its own space. The gaps are kept a second time, ordered by
- * (size, offset), where the first that is not too small is the best fit, and the lowest of those
+ * an end of the range: so gaps are as large as they can be by definition, and freeing a buffer
+ * makes one gap of the two beside it and of its own space. The gaps are kept a second time, ordered
+ * by (size, offset), where the first that is not too small is the best fit, and the lowest of those
  * that are equal. Every operation is a handful of steps down a tree.
  *
- * Invariant (check): the gaps kept are those that lie between the buffers, and their sum is freeBytes.
+ * Invariant (check): the gaps kept are those that lie between the buffers, and their sum is
+ * freeBytes.
  */
 final class BufferSpace {
   /** What offsets and space are multiples of: a word, as Binder aligns buffers to a pointer. */

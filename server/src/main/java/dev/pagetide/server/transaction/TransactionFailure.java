@@ -100,7 +100,8 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     WrongMode(String what) {
       super(
-          "%s needs a session of mode RANGE_MODE_BUFFERS, and this one has RANGE_MODE_PAGES; open another one"
+          ("%s needs a session of mode RANGE_MODE_BUFFERS, and this one has "
+                  + "RANGE_MODE_PAGES; open another one")
               .formatted(what));
     }
   }

@@ -43,7 +43,8 @@ import org.jspecify.annotations.Nullable;
  * the last change told.
  *
  * After a round, rest at least REST_FACTOR times as long as round and frames took: the map costs
- * less than 2 % of a core, sending included, however many pages there are. It is then slower, not dearer.
+ * less than 2 % of a core, sending included, however many pages there are. It is then slower, not
+ * dearer.
  */
 final class TideModel {
   /** Four rounds a second at most. */

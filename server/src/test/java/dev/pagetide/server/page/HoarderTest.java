@@ -117,7 +117,8 @@ final class HoarderTest {
     }
 
     String figures(String name) {
-      return "HoarderTest %s: %d of %d uses of the small refaulted (%.2f %%); they hold %d pages, the large one %d"
+      return ("HoarderTest %s: %d of %d uses of the small refaulted (%.2f %%); they hold %d "
+              + "pages, the large one %d")
           .formatted(
               name,
               refaulted,

@@ -125,7 +125,8 @@ final class BufferAllocatorTest {
         .isInstanceOfSatisfying(
             BufferFailure.NoSpace.class, e -> assertThat(e.hopeless()).isFalse())
         .hasMessage(
-            "no gap for %d bytes (rounded %d): largest gap %d, free %d of %d, one-way 0 of %d; free buffers, or open a larger range, up to the server's --max-range-bytes"
+            ("no gap for %d bytes (rounded %d): largest gap %d, free %d of %d, one-way 0 of %d;"
+                    + " free buffers, or open a larger range, up to the server's --max-range-bytes")
                 .formatted(gap + 1, gap + 8, gap, total - 8, total, total / 2));
 
     assertThat(allocator.totals()).isEqualTo(before);

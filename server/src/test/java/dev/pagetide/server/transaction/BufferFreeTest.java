@@ -27,7 +27,8 @@ final class BufferFreeTest {
     assertThatThrownBy(() -> allocator.free(offset))
         .isInstanceOf(BufferFailure.NotABuffer.class)
         .hasMessage(
-            "offset=%s is where no live buffer starts: it was freed before, or never was one; free each buffer once, by the offset it came with"
+            ("offset=%s is where no live buffer starts: it was freed before, or never was "
+                    + "one; free each buffer once, by the offset it came with")
                 .formatted(Long.toUnsignedString(offset)));
     assertThat(allocator.totals()).isEqualTo(before);
   }
@@ -129,7 +130,8 @@ final class BufferFreeTest {
       assertThatThrownBy(() -> allocator.pin(offset, length))
           .isInstanceOf(BufferFailure.NotABuffer.class)
           .hasMessage(
-              "bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes of a buffer that was delivered and is not freed"
+              ("bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes "
+                      + "of a buffer that was delivered and is not freed")
                   .formatted(Long.toUnsignedString(offset), Long.toUnsignedString(length)));
     }
     buffers.free(allocator.delivered().toArray(Buffer[]::new)); // none is pinned

@@ -51,7 +51,9 @@ final class OneWaySpaceTest {
         .isInstanceOfSatisfying(
             BufferFailure.NoOneWaySpace.class, e -> assertThat(e.hopeless()).isFalse())
         .hasMessage(
-            "no one-way space for 0 bytes (rounded 8): largest gap %d, free %d of %d, one-way %d of %d; one-way buffers may have half of a range: free some, or open a larger one, up to the server's --max-range-bytes"
+            ("no one-way space for 0 bytes (rounded 8): largest gap %d, free %d of %d, one-way %d"
+                 + " of %d; one-way buffers may have half of a range: free some, or open a larger"
+                 + " one, up to the server's --max-range-bytes")
                 .formatted(half, half, 2 * half, half, half));
 
     assertThat(allocator.totals()).isEqualTo(before);

@@ -84,7 +84,7 @@ final class DemoParty implements AutoCloseable {
     return "receiving";
   }
 
-  /** {@code hand-relayed SOCKET BYTES}: as {@link #hand}, by gRPC to whoever serves there. */
+  /** {@code hand-relayed SOCKET BYTES}: as {@link #hand}, by gRPC to the server at that socket. */
   String handRelayed(List<String> order) {
     byte[] bytes = Pattern.page(3, 0, Integer.parseInt(order.get(2)));
     byte[] written = new byte[bytes.length];

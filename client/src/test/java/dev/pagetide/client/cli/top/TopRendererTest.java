@@ -39,7 +39,8 @@ final class TopRendererTest {
     for (int id = 1; id <= count; id++) {
       ranges.add(range(id, "a rather long name of session " + id, 100_000 + id, 20_000, id));
     }
-    ranges.add(trespasser(count + 1L, "wide 界界界界界界界界界界界界 " + TopSamples.HOSTILE, 7, 123_456));
+    String wide = "wide " + "界".repeat(12) + " " + TopSamples.HOSTILE;
+    ranges.add(trespasser(count + 1L, wide, 7, 123_456));
     return TopState.NOTHING
         .answered(snapshot(0, ranges, Map.of()))
         .answered(
