@@ -5,7 +5,7 @@ public enum AccessChoice {
   /** Shared where the server hands the file over, remote where it does not. */
   AUTO,
 
-  /** Shared; opening fails where the file cannot be had, and attaching always does. */
+  /** Shared. Opening fails if the range's file cannot be mapped; attaching always fails. */
   SHARED,
 
   /** Remote, always. */

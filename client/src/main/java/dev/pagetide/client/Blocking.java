@@ -3,6 +3,7 @@ package dev.pagetide.client;
 import io.grpc.Status;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 
@@ -50,7 +51,8 @@ final class Blocking {
   }
 
   /**
-   * Waits for a call that was started; of one that is done, by any thread.
+   * The result of a call that was started. Waits for it unless it is done; a thread that delivers
+   * answers may pass only one that is done.
    *
    * @throws PagetideException as {@link #await}
    */
@@ -75,6 +77,13 @@ final class Blocking {
     }
   }
 
+  /** What a stage failed with, without the wrapper that later stages are given it in. */
+  static Throwable cause(Throwable failure) {
+    return failure instanceof CompletionException && failure.getCause() != null
+        ? failure.getCause()
+        : failure;
+  }
+
   private static RuntimeException failure(Throwable cause) {
     return switch (cause) {
       case PagetideException refusal -> refusal.rethrown();
@@ -84,7 +93,7 @@ final class Blocking {
   }
 
   /**
-   * Refuses what may wait on a thread that delivers answers.
+   * Refuses a call that may wait, if this thread delivers answers.
    *
    * @throws IllegalStateException if this thread is delivering an answer
    */

@@ -2,7 +2,6 @@ package dev.pagetide.client;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,10 +87,7 @@ final class ByteTransfer<A> {
       result.complete(null);
       return;
     }
-    Throwable cause =
-        failure instanceof CompletionException && failure.getCause() != null
-            ? failure.getCause()
-            : failure;
+    Throwable cause = Blocking.cause(failure);
     int before;
     synchronized (this) {
       before = moved;

@@ -18,13 +18,14 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which key has which tile of a {@link PageCache}, who loads one, and which tile is the next to go.
+ * Which key has which tile of a {@link PageCache}, which thread loads a tile, and which tile is
+ * evicted next.
  *
  * <p>Any number of threads may call any method at once. {@link #find} takes no lock.
  */
 /*
  * LOCKS: one, held for a few steps of bookkeeping; never over a loader, a request to the server, or
- * a wait for another thread's stop. Who waits for a load or for a tile waits on `changed`.
+ * a wait for another thread's stop. A thread that waits for a load or a tile waits on `changed`.
  *
  * The order of eviction is a set by `rank`, which is what `lastUse` was when the tile was put
  * there. `lastUse` only grows, so the tile with the least rank is the least recently used one if
@@ -133,14 +134,8 @@ final class CacheTiles<K> {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new PagetideException(
-          Status.Code.CANCELLED,
-          null,
-          "interrupted while waiting for a tile of the cache",
-          null,
-          false,
-          0,
-          e);
+      throw PagetideException.local(
+          Status.Code.CANCELLED, "interrupted while waiting for a tile of the cache", e);
     } finally {
       lock.unlock();
     }
@@ -276,16 +271,16 @@ final class CacheTiles<K> {
   }
 
   /**
-   * The load of a claimed tile has failed, and one of those who wait for it is the next to load; or
-   * there was none, because others have leases on the tile, which they keep while the key gets
-   * another one.
+   * The load of a claimed tile has failed: one of the threads that wait for it loads next. Or it
+   * did not begin, because other threads have leases on the tile: they keep it, and the key gets
+   * another tile.
    */
   void failed(CachedTile<K> tile) {
     lock.lock();
     try {
       Load load = loads.remove(tile);
       boolean stale = load != null && load.stale;
-      if (stale || tile.isShared() || !waiting.containsValue(tile)) {
+      if (stale || tile.isLeased() || !waiting.containsValue(tile)) {
         drop(tile);
       }
       changed.signalAll();

@@ -32,6 +32,13 @@ public record FreshPages(List<PageInterval> intervals) {
     return new FreshPages(intervals);
   }
 
+  /** The pages of some intervals. */
+  static BitSet bits(List<PageInterval> pages) {
+    BitSet bits = new BitSet();
+    pages.forEach(interval -> bits.set(interval.startPage(), interval.endPage()));
+    return bits;
+  }
+
   /** Whether every page kept its bytes. */
   public boolean isEmpty() {
     return intervals.isEmpty();

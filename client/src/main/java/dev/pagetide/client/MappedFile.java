@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -77,13 +78,9 @@ final class MappedFile implements AutoCloseable {
         throw e;
       }
     } catch (IOException | IllegalArgumentException e) {
-      throw new PagetideException(
+      throw PagetideException.local(
           Status.Code.UNAVAILABLE,
-          null,
           "the file that was handed over cannot be mapped: " + e.getMessage(),
-          null,
-          false,
-          0,
           e);
     } finally {
       if (!kept) {
@@ -156,17 +153,25 @@ final class MappedFile implements AutoCloseable {
     if (closing) {
       throw new IllegalStateException("the file was closed");
     }
-    try (FileChannel channel = open(kept)) {
-      return channel.map(mode, layout.dataOffset() + offset, length, lifetime);
+    boolean interrupted = false;
+    try {
+      while (true) {
+        interrupted |= Thread.interrupted(); // it would close the channel, and nothing here waits
+        try (FileChannel channel = open(kept)) {
+          return channel.map(mode, layout.dataOffset() + offset, length, lifetime);
+        } catch (ClosedByInterruptException e) {
+          interrupted = true;
+        }
+      }
     } catch (IOException e) {
-      throw new PagetideException(
+      throw PagetideException.local(
           Status.Code.RESOURCE_EXHAUSTED,
-          null,
           "the host refuses to map these pages once more: " + e.getMessage(),
-          null,
-          false,
-          0,
           e);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any number of threads may call any method at once. Keys are compared by {@code equals} and are
  * kept on the heap. A key is loaded by one thread, while others that want it wait for as long as
- * that loader runs, or until they are interrupted. If the loader throws, the caller of its own get
- * gets that, and one of those who wait loads with its own loader.
+ * that loader runs, or until they are interrupted. If a loader throws, the {@code get} that called
+ * it throws the same, and one of the waiting threads loads with its own loader.
  *
  * @param <K> what tiles are found by
  */
@@ -43,7 +43,7 @@ public final class PageCache<K> implements AutoCloseable {
   private final LongAdder loads = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
-  /** A cache whose index the caller has a hand on; else {@link #over}. */
+  /** A cache with an index of the caller's, for tests; otherwise use {@link #over}. */
   PageCache(TilePages pages, CacheTiles<K> tiles) {
     this.pages = pages;
     this.tiles = tiles;
@@ -128,8 +128,8 @@ public final class PageCache<K> implements AutoCloseable {
       if (done) {
         tiles.loaded(claimed);
       } else {
+        claimed.release(); // first: the thread that loads next must find no lease of ours
         tiles.failed(claimed);
-        claimed.release();
       }
     }
     return done ? new Tile(claimed) : null;
@@ -250,8 +250,8 @@ public final class PageCache<K> implements AutoCloseable {
       MemorySegment bytes = segment;
       if (bytes == null) {
         Arena own = Arena.ofShared();
-        lifetime = own;
         bytes = mappedAnew(own).asReadOnly();
+        lifetime = own;
         segment = bytes;
       }
       return bytes;

@@ -7,7 +7,7 @@ package dev.pagetide.client;
  * @param hits gets that were answered without a load of their own, those that waited for another
  *     thread's load included
  * @param misses gets that called their loader
- * @param loads loaders that returned; what is missing to {@code misses} threw, or runs still
+ * @param loads loaders that returned; the loaders of the other misses threw, or still run
  * @param lost the misses whose key had been loaded, and whose tile the server had taken pages of
  */
 public record PageCacheStatistics(long hits, long misses, long loads, long lost) {}

@@ -155,10 +155,10 @@ public final class PageRange implements AutoCloseable {
     return calls.callTimeout().toNanos();
   }
 
-  /** After a session's end there is nothing to stop. */
+  /** Stops pages, unless the session has ended: then there is nothing to stop. */
   void stopUnlessEnded(int startPage, int endPage) {
     if (failure() != null) {
-      return;
+      return; // many scopes may end after their range; none of them needs an exception
     }
     try {
       stopUsingRange(startPage, endPage);

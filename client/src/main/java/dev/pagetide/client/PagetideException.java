@@ -42,7 +42,12 @@ public final class PagetideException extends RuntimeException {
 
   /** A failure that this side found before it asked the server anything. */
   static PagetideException local(Status.Code code, String message) {
-    return new PagetideException(code, null, message, null, false, 0, null);
+    return local(code, message, null);
+  }
+
+  /** As {@link #local(Status.Code, String)}, with what brought it about. */
+  static PagetideException local(Status.Code code, String message, @Nullable Throwable cause) {
+    return new PagetideException(code, null, message, null, false, 0, cause);
   }
 
   /**

@@ -8,6 +8,6 @@ public enum RangeAccess {
    */
   SHARED,
 
-  /** Every operation is an rpc. So it always is for a range that another client opened. */
+  /** Every operation is an rpc. A range that another client opened is always remote. */
   REMOTE
 }

@@ -166,17 +166,16 @@ final class RangeBytes {
     } catch (IllegalStateException e) {
       lifetime.close();
       throw unmapped(e);
+    } catch (PagetideException e) {
+      lifetime.close();
+      throw e;
     }
   }
 
   private static PagetideException unmapped(@Nullable Exception cause) {
-    return new PagetideException(
+    return PagetideException.local(
         Status.Code.ABORTED,
-        null,
         "the session has ended, and its bytes are not in this process any more",
-        null,
-        false,
-        0,
         cause);
   }
 }

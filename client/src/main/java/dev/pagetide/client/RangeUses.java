@@ -178,15 +178,14 @@ final class RangeUses {
         answer = null;
         last = shared == null || rounds > MAX_ROUNDS;
         if (given != null) {
-          for (PageInterval interval : given) {
-            fresh.set(interval.startPage(), interval.endPage());
-            taken.set(interval.startPage(), interval.endPage());
-          }
+          BitSet pages = FreshPages.bits(given);
+          fresh.or(pages);
+          taken.or(pages);
           settle(given);
         } else if (request != null
             && (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown())) {
           doubtful.add(request);
-          settle(null);
+          settle(request); // all of it may be fresh
         } else {
           settle(List.of());
         }
@@ -229,7 +228,7 @@ final class RangeUses {
         List<PageInterval> unanswered = asked;
         if (unanswered != null) {
           doubtful.add(unanswered);
-          settle(null);
+          settle(unanswered); // all of it may be fresh
         }
         doubtful.add(fresh);
         if (resolved) {
@@ -244,18 +243,13 @@ final class RangeUses {
       }
     }
 
-    /** Ends a scope's note of what was asked; null if it is unknown what is fresh. */
+    /** Ends a scope's note of what was asked: {@code maybeFresh} of it are, or may be. */
     @GuardedBy("this")
-    private void settle(@Nullable List<PageInterval> given) {
+    private void settle(List<PageInterval> maybeFresh) {
       UnfilledPages.Ask ended = ask;
       ask = null;
-      if (ended == null) {
-        return;
-      }
-      if (given == null) {
-        unfilled.settleUnknown(ended);
-      } else {
-        unfilled.settle(ended, given);
+      if (ended != null) {
+        unfilled.settle(ended, maybeFresh);
       }
     }
   }

@@ -8,7 +8,6 @@ import io.grpc.Status;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -145,8 +144,8 @@ public final class ReceivedTransaction implements AutoCloseable {
     }
     var _ =
         reply.whenComplete((_, failure) -> {
-          if (failure != null && !isOver(failure) && !queue.isOfTheEnd(cause(failure))) {
-            queue.report(cause(failure));
+          if (failure != null && !isOver(failure) && !queue.isOfTheEnd(Blocking.cause(failure))) {
+            queue.report(Blocking.cause(failure));
           }
         });
   }
@@ -189,13 +188,8 @@ public final class ReceivedTransaction implements AutoCloseable {
   }
 
   private static boolean isOver(Throwable failure) {
-    return cause(failure) instanceof PagetideException said
+    return Blocking.cause(failure) instanceof PagetideException said
         && said.reason().filter(r -> r == ErrorReason.ERROR_REASON_TRANSACTION_OVER).isPresent();
-  }
-
-  private static Throwable cause(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
-    return cause == null ? failure : cause;
   }
 
   /** A reply was not taken; if nobody is going to try again, the asker must not wait. */
@@ -209,7 +203,7 @@ public final class ReceivedTransaction implements AutoCloseable {
       why = abandoned;
     }
     if (!why.isEmpty()) {
-      refuse(why + "; its reply failed: " + cause(failure).getMessage());
+      refuse(why + "; its reply failed: " + Blocking.cause(failure).getMessage());
     }
   }
 

@@ -105,7 +105,7 @@ final class RuntimeDirectory {
     }
   }
 
-  /** What the system said; the exception's message begins with the path otherwise. */
+  /** The system's reason alone, because the exception's message begins with the path. */
   private static String reason(IOException failure) {
     return failure instanceof FileSystemException said && said.getReason() != null
         ? said.getReason()

@@ -6,7 +6,8 @@ import java.util.concurrent.locks.LockSupport;
 /** The end of a shared arena, now or as soon as it can be. */
 final class SegmentLifetime {
 
-  private static final long RETRY_NANOS = 1_000_000;
+  private static final long FIRST_PAUSE_NANOS = 1_000_000;
+  private static final long LONGEST_PAUSE_NANOS = 128_000_000;
 
   private SegmentLifetime() {}
 
@@ -19,8 +20,10 @@ final class SegmentLifetime {
     if (!tryEnd(arena)) {
       var _ =
           Thread.startVirtualThread(() -> {
+            long pause = FIRST_PAUSE_NANOS;
             while (!tryEnd(arena)) {
-              LockSupport.parkNanos(RETRY_NANOS);
+              LockSupport.parkNanos(pause);
+              pause = Math.min(2 * pause, LONGEST_PAUSE_NANOS);
             }
           });
     }

@@ -93,7 +93,7 @@ final class SessionOpener implements AutoCloseable {
           if (pages != null) {
             return new OpenedSession(ticket, stream, pages, "");
           }
-          Throwable cause = requireNonNull(cause(why));
+          Throwable cause = Blocking.cause(requireNonNull(why));
           if (options.access() == AccessChoice.SHARED) {
             throw new CompletionException(cause);
           }
@@ -122,7 +122,7 @@ final class SessionOpener implements AutoCloseable {
             + (onlyRounded
                 ? "ask for whole pages, and no more than the server's --max-range-bytes"
                 : "raise the server's --max-range-bytes")
-            + ", or take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)");
+            + ", or take what there is (OpenOptions.atMost, withSizeAtMost)");
   }
 
   private <T> void settle(
@@ -132,23 +132,17 @@ final class SessionOpener implements AutoCloseable {
       @Nullable Throwable failure) {
     Blocking.deliver(() -> {
       if (made == null) {
-        Throwable cause = cause(failure);
+        Throwable cause = Blocking.cause(requireNonNull(failure));
         result.completeExceptionally(
             cause instanceof TimeoutException
                 ? PagetideException.local(
                     Status.Code.DEADLINE_EXCEEDED,
                     "OpenRange: no answer within " + options.callTimeout())
-                : requireNonNull(cause));
+                : cause);
       } else if (!result.complete(made)) {
         stream.close(); // the caller has given up meanwhile; what was made ends with its session
       }
     });
-  }
-
-  private static @Nullable Throwable cause(@Nullable Throwable failure) {
-    return failure instanceof CompletionException && failure.getCause() != null
-        ? failure.getCause()
-        : failure;
   }
 
   /** Ends every session, and from then on each that is opened. */

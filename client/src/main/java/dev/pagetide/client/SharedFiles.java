@@ -14,7 +14,6 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -145,7 +144,7 @@ final class SharedFiles implements AutoCloseable {
   }
 
   private static SharedPages fail(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    Throwable cause = Blocking.cause(failure);
     if (cause instanceof PagetideException known) {
       throw known;
     }

@@ -54,7 +54,10 @@ final class UnfilledPages {
   /** Written with the lock held; read by anybody. */
   private volatile boolean empty = true;
 
-  /** One request of a scope, from before it is sent until its answer is known, or known to lack. */
+  /**
+   * One request of a scope, from before it is sent until its answer is known, or it is known that
+   * none will come.
+   */
   static final class Ask {
     private final BitSet pages;
     private final CountDownLatch settled = new CountDownLatch(1);
@@ -65,34 +68,30 @@ final class UnfilledPages {
   }
 
   /**
-   * Whether nothing is unfilled and no scope asks: then no page is fresh but by the server's word.
+   * Whether nothing is unfilled and no scope asks: then only the server's answer can name a page
+   * fresh.
    */
   boolean isEmpty() {
     return empty;
   }
 
-  /** A scope is about to ask the server for {@code pages}. Exactly one of the settles ends it. */
+  /** A scope is about to ask the server for {@code pages}. Exactly one {@link #settle} ends it. */
   synchronized Ask ask(List<PageInterval> pages) {
-    Ask ask = new Ask(bits(pages));
+    Ask ask = new Ask(FreshPages.bits(pages));
     asks.add(ask);
     empty = false;
     return ask;
   }
 
-  /** The answer has come: of the pages asked for, those in {@code fresh} are. */
-  void settle(Ask ask, List<PageInterval> fresh) {
-    settle(ask, bits(fresh));
-  }
-
-  /** No answer will come, so all pages asked for may be fresh. */
-  void settleUnknown(Ask ask) {
-    settle(ask, ask.pages);
-  }
-
-  private void settle(Ask ask, BitSet fresh) {
+  /**
+   * The request has ended.
+   *
+   * @param maybeFresh which of the pages asked for are fresh; all of them if no answer will come
+   */
+  void settle(Ask ask, List<PageInterval> maybeFresh) {
     synchronized (this) {
       asks.remove(ask);
-      add(fresh);
+      add(FreshPages.bits(maybeFresh));
     }
     ask.settled.countDown();
   }
@@ -105,7 +104,7 @@ final class UnfilledPages {
 
   /** These pages hold their bytes now. */
   synchronized void filled(List<PageInterval> pages) {
-    unfilled.andNot(bits(pages));
+    unfilled.andNot(FreshPages.bits(pages));
     empty = unfilled.isEmpty() && asks.isEmpty();
   }
 
@@ -132,7 +131,7 @@ final class UnfilledPages {
     if (told.isEmpty()) {
       return fresh;
     }
-    told.or(bits(fresh.intervals()));
+    told.or(FreshPages.bits(fresh.intervals()));
     return FreshPages.of(told);
   }
 
@@ -154,11 +153,5 @@ final class UnfilledPages {
       Thread.currentThread().interrupt();
       return false;
     }
-  }
-
-  private static BitSet bits(List<PageInterval> pages) {
-    BitSet bits = new BitSet();
-    pages.forEach(interval -> bits.set(interval.startPage(), interval.endPage()));
-    return bits;
   }
 }

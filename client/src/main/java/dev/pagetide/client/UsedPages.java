@@ -245,8 +245,8 @@ public final class UsedPages implements AutoCloseable {
       if (bytes == null) {
         if (shared.keepsFile()) {
           Arena own = Arena.ofShared();
-          lifetime = own;
           bytes = mappedAnew(shared, own);
+          lifetime = own;
         } else {
           bytes = shared.bytes(startPage, endPage);
         }

@@ -130,6 +130,17 @@ final class ConfinedSegmentTest {
     assertThat(other).hasContent("8 bytes.");
   }
 
+  @Test
+  void segment_threadIsInterrupted_isMappedAllTheSame() {
+    try (UsedPages pages = range.use(0, 1)) {
+      Thread.currentThread().interrupt();
+
+      assertThat(pages.segment().byteSize()).isEqualTo(4096);
+
+      assertThat(Thread.interrupted()).isTrue();
+    }
+  }
+
   /** No close can stop a channel's read, so the mapping ends as soon as that has. */
   @Test
   void close_channelReadsIntoTheSegment_pagesAreStoppedAndTheMappingEndsLater() throws Exception {

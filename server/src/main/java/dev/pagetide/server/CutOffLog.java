@@ -14,8 +14,7 @@ import org.slf4j.LoggerFactory;
  * Says in the log which clients ran into a limit: a line each, at most {@link #MOST_LINES} for each
  * limit in ten seconds, and one that counts the rest. So a hostile client cannot flood the log.
  *
- * <p>Its lines are written by a {@link LogThread}, because those who call it serve other clients.
- * Thread-safe.
+ * <p>Thread-safe. It does not block, because the calling threads serve other clients.
  */
 final class CutOffLog implements CutOffObserver, AutoCloseable {
   /** Lines of one limit in one window, besides the one that counts the rest. */
@@ -24,10 +23,10 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CutOffLog.class);
   private static final Duration WINDOW = Duration.ofSeconds(10);
 
-  private final LogThread thread;
+  private final LogTimer timer;
   private final Duration window;
 
-  /** By limit, while it is open. LOCKS: beneath it the thread's monitor alone. */
+  /** By limit, while it is open. LOCKS: a leaf, beside the log itself. */
   @GuardedBy("this")
   private final Map<String, Window> windows = new HashMap<>();
 
@@ -39,13 +38,13 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
     private long more;
   }
 
-  /** Writes by a thread, which is to be closed after this. */
-  CutOffLog(LogThread thread) {
-    this(thread, WINDOW);
+  /** Counts by a timer. */
+  CutOffLog(LogTimer timer) {
+    this(timer, WINDOW);
   }
 
-  CutOffLog(LogThread thread, Duration window) {
-    this.thread = thread;
+  CutOffLog(LogTimer timer, Duration window) {
+    this.timer = timer;
     this.window = window;
   }
 
@@ -67,10 +66,10 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
         return;
       }
       open.told++;
-      thread.write(() -> LOG.warn("client cut off: {} limit={}: {}", name(peer), limit, why));
+      LOG.warn("client cut off: {} limit={}: {}", name(peer), limit, why);
     }
     if (begins) {
-      thread.runLater(() -> end(limit), window.toNanos());
+      timer.runLater(() -> end(limit), window.toNanos());
     }
   }
 
@@ -87,10 +86,8 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
   @GuardedBy("this")
   private void count(String limit, @Nullable Window ended) {
     if (ended != null && ended.more > 0) {
-      long more = ended.more;
-      thread.write(() ->
-          LOG.warn(
-              "clients cut off: limit={}: {} more within {} s", limit, more, window.toSeconds()));
+      LOG.warn(
+          "clients cut off: limit={}: {} more within {} s", limit, ended.more, window.toSeconds());
     }
   }
 

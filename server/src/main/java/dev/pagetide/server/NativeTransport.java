@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class NativeTransport {
   /** What names that folder, the first that is set; the JVM sets the last. */
-  private static final String[] FOLDERS = {
-    "io.netty.native.workdir", "io.netty.tmpdir", "java.io.tmpdir"
-  };
+  private static final List<String> FOLDERS =
+      List.of("io.netty.native.workdir", "io.netty.tmpdir", "java.io.tmpdir");
 
   /** What the dynamic linker says of a file on a mount with noexec. */
   private static final String NOT_MAPPED = "failed to map segment";
@@ -44,10 +43,11 @@ final class NativeTransport {
   }
 
   private static String ofTheFolder(String said) {
-    String property = FOLDERS[FOLDERS.length - 1];
-    for (int i = FOLDERS.length - 1; i >= 0; i--) {
-      property = System.getProperty(FOLDERS[i]) == null ? property : FOLDERS[i];
-    }
+    String property =
+        FOLDERS.stream()
+            .filter(one -> System.getProperty(one) != null)
+            .findFirst()
+            .orElse(FOLDERS.getLast());
     return "Netty's native library cannot be unpacked to %s (%s) and loaded from there: %s; %s"
         .formatted(System.getProperty(property), property, said, remedy(said));
   }

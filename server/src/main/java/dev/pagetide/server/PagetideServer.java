@@ -58,6 +58,7 @@ public final class PagetideServer {
       // Said here, because the threads of a half-started server would keep the process alive.
       LOG.error("ended by a bug of the server", e);
     }
+    LogOutput.end();
     System.exit(exit);
   }
 
@@ -110,9 +111,9 @@ public final class PagetideServer {
     ThreadLimit.check();
     RunningServer server = RunningServer.start(options);
     StopSignals signals = new StopSignals();
-    Runtime.getRuntime()
-        .addShutdownHook(new Thread(() -> endAndHalt(server, signals), "pagetide-end"));
-    signals.listen();
+    Thread end = new Thread(() -> endAndHalt(server, signals), "pagetide-end");
+    Runtime.getRuntime().addShutdownHook(end);
+    listen(signals, server, end);
     LOG.info(
         "started: version={} dir={} budget_bytes={} pressure={} pid={}",
         BuildVersion.text(),
@@ -134,6 +135,17 @@ public final class PagetideServer {
     return OK;
   }
 
+  private static void listen(StopSignals signals, RunningServer server, Thread end)
+      throws StartupException {
+    try {
+      signals.listen();
+    } catch (StartupException e) {
+      Runtime.getRuntime().removeShutdownHook(end); // it would end the process as if all were well
+      server.close();
+      throw e;
+    }
+  }
+
   /** Ends the server and the process with it: a JVM ended by TERM would exit with 143 by itself. */
   private static void endAndHalt(RunningServer server, StopSignals signals) {
     int exit = OK;
@@ -144,6 +156,7 @@ public final class PagetideServer {
       LOG.error("ending failed", e);
       exit = FAILED;
     }
+    LogOutput.end();
     Runtime.getRuntime().halt(exit);
   }
 

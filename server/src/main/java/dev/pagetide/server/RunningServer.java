@@ -121,12 +121,12 @@ final class RunningServer implements AutoCloseable {
     opened.push(registry::close);
     BuildMeters.bind(registry, BuildVersion.text());
     ServerMeters meters = new ServerMeters(registry);
-    LogThread logThread = new LogThread();
-    opened.push(logThread);
+    LogTimer logTimer = new LogTimer();
+    opened.push(logTimer);
     CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    Shrinker shrinker = startShrinker(options, groups, budget, meters, logThread);
+    Shrinker shrinker = startShrinker(options, groups, budget, meters, logTimer);
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
@@ -147,7 +147,7 @@ final class RunningServer implements AutoCloseable {
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
-    CutOffLog cutOffs = new CutOffLog(logThread);
+    CutOffLog cutOffs = new CutOffLog(logTimer);
     opened.push(cutOffs);
     TransactionMeters transactions = new TransactionMeters(registry);
     GrpcEndpoint endpoint =
@@ -211,17 +211,14 @@ final class RunningServer implements AutoCloseable {
       CgroupMemory groups,
       PageBudget budget,
       ServerMeters meters,
-      LogThread logThread) {
+      LogTimer logTimer) {
     Shrinker shrinker =
         new Shrinker(
             budget,
             PageClock.MONOTONIC,
-            PageObserver.all(meters, new ShortageLog(logThread)),
+            PageObserver.all(meters, new ShortageLog(logTimer)),
             reclaimTerms(options, edge(options, groups)),
-            new HugePages(
-                HugePages.SETTINGS,
-                PageClock.MONOTONIC,
-                by -> logThread.write(() -> tellHugePages(by))));
+            new HugePages(HugePages.SETTINGS, PageClock.MONOTONIC, RunningServer::tellHugePages));
     opened.push(
         BackgroundReclaim.start(
             shrinker, e -> LOG.error("reclaiming in the background failed", e)));
@@ -231,9 +228,9 @@ final class RunningServer implements AutoCloseable {
   private static void tellHugePages(@Nullable Path by) {
     if (by != null) {
       LOG.warn(
-          "huge pages are forced on shared memory now: each page given costs hundreds until the"
-              + " next look takes them, and what is found counts as pagetide_strays_host_total;"
-              + " write never or advise to {}",
+          "huge pages are forced on shared memory now: each page that the server gives can cost"
+              + " hundreds, until the next audit takes them back; such pages count as"
+              + " pagetide_strays_host_total; write never or advise to {}",
           by);
     } else {
       LOG.info("huge pages are no longer forced on shared memory");

@@ -6,6 +6,7 @@ import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.HugePages;
 import dev.pagetide.shm.SharedFileLayout;
 import java.nio.file.Path;
+import java.util.function.Supplier;
 
 /**
  * The question whether this kernel lends shared memory as Pagetide counts it: a file of its own, by
@@ -38,7 +39,12 @@ final class SharedMemoryProbe {
       file.allocate(0, 1);
       long with = file.residentPages();
       file.punch(0, 1);
-      check(layout.bookkeepingPages(), before, with, file.residentPages(), setting());
+      check(
+          layout.bookkeepingPages(),
+          before,
+          with,
+          file.residentPages(),
+          SharedMemoryProbe::setting);
     } catch (SystemCallException e) {
       throw new StartupException(
           "this host does not lend shared memory by pages (%s); %s"
@@ -64,7 +70,7 @@ final class SharedMemoryProbe {
    * @param after what it held once that page was taken
    * @param setting what to change where that is too much
    */
-  static void check(int bookkeeping, long before, long with, long after, Path setting)
+  static void check(int bookkeeping, long before, long with, long after, Supplier<Path> setting)
       throws StartupException {
     // A huge page covers header and table, too: then nothing is gained by the page of data.
     if (before != bookkeeping || with != bookkeeping + 1 || after != bookkeeping) {
@@ -72,7 +78,7 @@ final class SharedMemoryProbe {
           ("a file that needs %d pages of shared memory holds %d on this host, %d with one page"
                   + " more, and %d after that was taken; huge pages are forced on shared memory:"
                   + " write never or advise to %s")
-              .formatted(bookkeeping, before, with, after, setting));
+              .formatted(bookkeeping, before, with, after, setting.get()));
     }
   }
 }

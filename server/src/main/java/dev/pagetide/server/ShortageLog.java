@@ -14,14 +14,14 @@ import org.slf4j.LoggerFactory;
  * many uses were refused in it.
  *
  * <p>An episode begins with a refusal and ends when there was none for ten seconds; each limit has
- * its own. Its lines are written by a {@link LogThread}, because those who are refused are served
- * by threads that serve others, too. Thread-safe.
+ * its own. Thread-safe. It does not block, because the thread that refuses also serves other
+ * clients.
  */
 final class ShortageLog implements PageObserver {
   private static final Logger LOG = LoggerFactory.getLogger(ShortageLog.class);
   private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  private final LogThread thread;
+  private final LogTimer timer;
 
   /** By the limit's option. LOCKS: a leaf. */
   @GuardedBy("this")
@@ -38,8 +38,8 @@ final class ShortageLog implements PageObserver {
     }
   }
 
-  ShortageLog(LogThread thread) {
-    this.thread = thread;
+  ShortageLog(LogTimer timer) {
+    this.timer = timer;
   }
 
   @Override
@@ -58,8 +58,8 @@ final class ShortageLog implements PageObserver {
       episode.pages += refusal.pages();
     }
     if (begins) {
-      thread.write(() -> LOG.warn("memory runs short: {}", refusal.getMessage()));
-      thread.runLater(() -> look(refusal.limit()), QUIET_NANOS);
+      LOG.warn("memory runs short: {}", refusal.getMessage());
+      timer.runLater(() -> look(refusal.limit()), QUIET_NANOS);
     }
   }
 
@@ -75,7 +75,7 @@ final class ShortageLog implements PageObserver {
       ended = quiet >= QUIET_NANOS ? episodes.remove(limit) : null;
     }
     if (ended == null) {
-      thread.runLater(() -> look(limit), QUIET_NANOS - quiet);
+      timer.runLater(() -> look(limit), QUIET_NANOS - quiet);
       return;
     }
     LOG.info(

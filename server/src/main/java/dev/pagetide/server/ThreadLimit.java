@@ -25,12 +25,12 @@ final class ThreadLimit {
   private ThreadLimit() {}
 
   /**
-   * Starts as many threads as a server needs, and ends them again: before there is anything that
-   * would complain in many lines of its own.
+   * Starts as many threads as a server needs, and ends them again: before other parts start, each
+   * of which would log lines of its own about it.
    *
-   * @throws StartupException if that is more than the kernel allows
+   * @throws OutOfMemoryError if that is more than the kernel allows; {@link #isReached} tells
    */
-  static void check() throws StartupException {
+  static void check() {
     CountDownLatch end = new CountDownLatch(1);
     List<Thread> started = new ArrayList<>();
     try {
@@ -39,11 +39,6 @@ final class ThreadLimit {
         thread.start();
         started.add(thread);
       }
-    } catch (OutOfMemoryError e) {
-      if (!isReached(e)) {
-        throw e;
-      }
-      throw new StartupException(SENTENCE, e);
     } finally {
       end.countDown();
       started.forEach(ThreadLimit::join);

@@ -46,8 +46,8 @@ final class CutOffLogTest {
 
   @Test
   void cutOff_aFlood_isAFewLinesAndTheNumberOfTheRest() {
-    try (LogThread thread = new LogThread();
-        CutOffLog log = new CutOffLog(thread, Duration.ofHours(1))) {
+    try (LogTimer timer = new LogTimer();
+        CutOffLog log = new CutOffLog(timer, Duration.ofHours(1))) {
       for (int i = 0; i < 100_000; i++) {
         log.cutOff(CLIENT, "--max-sessions", "4 sessions are open");
       }
@@ -65,8 +65,8 @@ final class CutOffLogTest {
 
   @Test
   void cutOff_afterItsWindow_tellsTheRestAndBeginsAgain() {
-    try (LogThread thread = new LogThread();
-        CutOffLog log = new CutOffLog(thread, Duration.ofMillis(1))) {
+    try (LogTimer timer = new LogTimer();
+        CutOffLog log = new CutOffLog(timer, Duration.ofMillis(1))) {
       Awaitility.await()
           .until(() -> {
             for (int i = 0; i < 100; i++) {

@@ -113,9 +113,9 @@ final class HostTroubleTest {
 
   @Test
   void probe_hugePages_isToldInNumbersOfPagesThatAreThere() {
-    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2, Path.of("s")))
+    assertThatCode(() -> SharedMemoryProbe.check(2, 2, 3, 2, () -> Path.of("s")))
         .doesNotThrowAnyException();
-    assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3, Path.of("/a/setting")))
+    assertThatThrownBy(() -> SharedMemoryProbe.check(2, 512, 512, 3, () -> Path.of("/a/setting")))
         .isInstanceOf(StartupException.class)
         .hasMessageContaining(
             "a file that needs 2 pages of shared memory holds 512 on this host, 512 with one page"

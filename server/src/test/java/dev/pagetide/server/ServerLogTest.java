@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -71,6 +72,46 @@ final class ServerLogTest {
           .asString()
           .containsPattern(
               "stopped: signal=" + signal + " sessions_ended_by_server=1 sessions_left=0 in \\d+");
+    }
+  }
+
+  /** A JVM whose standard error is a full pipe that nobody reads, but does not close either. */
+  private static ServerProcess.Launch withFullErrors(Path pipe) {
+    String script =
+        "mkfifo \"$0\" && exec 3<>\"$0\" && head -c 65536 /dev/zero >&3 && exec \"$@\" 2>&3";
+    return new ServerProcess.Launch(List.of("sh", "-c", script, pipe.toString()), List.of());
+  }
+
+  @Test
+  void main_nobodyReadsItsErrors_startsServesAndEnds(@TempDir Path folder) throws Exception {
+    try (TestServer server =
+        TestServer.start(
+            withFullErrors(folder.resolve("errors")), "--drain-wait=0ms", "--max-sessions=1")) {
+      ManagedChannel channel = server.connect();
+      RawSession session = RawSession.open(channel, 4);
+      for (int i = 0; i < 20; i++) {
+        Refusal.of(() -> RawSession.open(channel, 4))
+            .is(Code.RESOURCE_EXHAUSTED, "TOO_MANY_SESSIONS");
+      }
+
+      server.process().requestTermination();
+
+      Refusal.of(session.end()).is(Code.UNAVAILABLE, "SERVER_STOPPING");
+      assertThat(server.process().awaitExit()).isZero();
+    }
+  }
+
+  /** The hook that ends a running server must not make a failed start a good one. */
+  @Test
+  void main_jvmHasNoSignals_endsWith1(@TempDir Path folder) throws Exception {
+    ServerProcess.Launch without =
+        new ServerProcess.Launch(
+            List.of(), List.of("--limit-modules", "java.se,jdk.httpserver,jdk.management"));
+    try (ServerProcess server =
+        ServerProcess.start(
+            without, PagetideServer.class, "--dir=" + folder.resolve("d"), "--http=off")) {
+      assertThat(server.awaitExit()).isEqualTo(1);
+      assertThat(server.errors()).contains("pagetide-server: this JVM does not tell of signals");
     }
   }
 

@@ -57,6 +57,8 @@ final class ServerProcess implements AutoCloseable {
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().keySet().removeIf(name -> name.startsWith("PAGETIDE_"));
+    builder.environment().remove("LANGUAGE");
+    builder.environment().put("LC_ALL", "C.UTF-8"); // tests read what the C library says
     return new ServerProcess(builder.start());
   }
 

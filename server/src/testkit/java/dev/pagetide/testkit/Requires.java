@@ -7,6 +7,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -37,6 +38,18 @@ public final class Requires {
   public static void otherUid() {
     root("a second uid is taken on with setpriv");
     var _ = command("setpriv", "a second uid is taken on with it (Debian: util-linux)");
+  }
+
+  /** Gives a file to another user, and goes on where that is allowed only. */
+  public static void giveAway(Path path, int uid) {
+    root("to give a file away");
+    String refusal = "";
+    try {
+      Files.setAttribute(path, "unix:uid", uid, LinkOption.NOFOLLOW_LINKS);
+    } catch (IOException e) {
+      refusal = String.valueOf(e.getMessage()); // root without CAP_CHOWN, or with one uid mapped
+    }
+    that(refusal.isEmpty(), "to be allowed to give a file to another user: " + refusal);
   }
 
   /** Goes on where a command can be found on the PATH only; tells where. */

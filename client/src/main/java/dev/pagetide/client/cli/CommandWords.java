@@ -56,7 +56,7 @@ public final class CommandWords {
           Rule.of(
               "(within |timeout=|between | and )(PT[0-9HMS.]+)\\b",
               said -> said.group(1) + time(said.group(2))),
-          Rule.of("OpenOptions\\.atMost, withSizeAtMost(?:; --at-most)?", "--at-most"),
+          Rule.of("OpenOptions\\.atMost, withSizeAtMost", "--at-most"),
           Rule.of(
               "call UseRange\\((\\d+), (\\d+)\\) before \\w+",
               said -> "run 'pagetide use " + said.group(1) + ".." + said.group(2) + "' first"),
@@ -77,7 +77,7 @@ public final class CommandWords {
 
   private CommandWords() {}
 
-  /** A time that Java writes as {@code PT1.5S}, as a person does. */
+  /** A time that Java writes as {@code PT1.5S}, in a person's notation. */
   private static String time(String iso) {
     try {
       Duration time = Duration.parse(iso);

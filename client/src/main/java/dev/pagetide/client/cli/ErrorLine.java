@@ -1,7 +1,6 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PagetideException;
-import dev.pagetide.client.cli.demo.DemoFailure;
 import io.grpc.ManagedChannelRegistry;
 import io.grpc.Status;
 import io.netty.channel.epoll.Epoll;
@@ -21,6 +20,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -79,15 +79,10 @@ final class ErrorLine {
 
   /** Why a command failed. */
   static String of(Exception failure, Pagetide pagetide) {
-    if (failure instanceof CommandFailure && failure.getCause() instanceof DemoFailure) {
-      // The last words of a process of the demo's, which are lines.
-      return PREFIX
-          + String.valueOf(failure.getMessage())
-              .lines()
-              .map(TerminalText::escape)
-              .collect(Collectors.joining("\n"));
-    }
-    return PREFIX + TerminalText.escape(problem(failure, pagetide));
+    List<String> details = failure instanceof CommandFailure said ? said.details() : List.of();
+    return Stream.concat(Stream.of(problem(failure, pagetide)), details.stream())
+        .map(TerminalText::escape)
+        .collect(Collectors.joining("\n", PREFIX, ""));
   }
 
   /** Why a command failed, in one sentence; to be escaped before it is shown. */

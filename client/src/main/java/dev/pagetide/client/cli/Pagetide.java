@@ -103,6 +103,7 @@ public final class Pagetide implements Runnable {
   static int run(CommandIo io, String... arguments) {
     Pagetide pagetide = new Pagetide(io);
     CommandLine commands = new CommandLine(pagetide).setCaseInsensitiveEnumValuesAllowed(true);
+    commands.setExpandAtFiles(false); // a name that begins with @ must not bring options with it
     commands.registerConverter(Path.class, new PathConverter());
     DemoCommand.hideServerOptions(commands);
     commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));

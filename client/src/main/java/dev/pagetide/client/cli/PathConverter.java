@@ -12,6 +12,9 @@ final class PathConverter implements ITypeConverter<Path> {
 
   @Override
   public Path convert(String value) {
+    if (value.isEmpty()) {
+      throw new TypeConversionException("an empty path names nothing; leave the option out");
+    }
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
@@ -38,11 +41,18 @@ final class PathConverter implements ITypeConverter<Path> {
 
   /** Why {@code argument}, which {@link #isMangled}, is refused. */
   static String mangled(String argument) {
-    return "'"
-        + argument
-        + "' has letters that cannot be read: this locale's are written in "
-        + System.getProperty("sun.jnu.encoding")
-        + "; set LC_ALL=C.UTF-8 and write the letters in UTF-8";
+    return mangled(argument, System.getProperty("sun.jnu.encoding", ""));
+  }
+
+  /** As {@link #mangled(String)}, where arguments come in {@code encoding}. */
+  static String mangled(String argument, String encoding) {
+    return encoding.equalsIgnoreCase("UTF-8")
+        ? "'" + argument + "' has bytes that are not UTF-8, or U+FFFD, which stands for them"
+        : "'"
+            + argument
+            + "' has letters that cannot be read: this locale's are written in "
+            + encoding
+            + "; set LC_ALL=C.UTF-8 and write the letters in UTF-8";
   }
 
   /** Why {@code value} names no file. */

@@ -207,6 +207,9 @@ final class SessionFile implements AutoCloseable {
    */
   static SessionTicket read(Path path) {
     try {
+      if (Files.exists(path) && (!Files.isRegularFile(path) || Files.size(path) > MOST_BYTES)) {
+        throw new CommandFailure(path + " is not a session file: no 'pagetide open' wrote it");
+      }
       if (!SessionDraft.OWNER_ONLY.containsAll(Files.getPosixFilePermissions(path))) {
         throw new CommandFailure(
             path
@@ -242,7 +245,7 @@ final class SessionFile implements AutoCloseable {
     closed = true;
     // While we hold the lock, no other 'pagetide open' replaces our file. But a person may have
     // removed it, and then another one has the name: that file is not ours to remove.
-    // RACE: if all of that happens between our look and our removal, that other file is lost.
+    // RACE: if all of that happens between the check and the removal, that other file is lost.
     try (locked) {
       if (FileIdentity.of(path).isSameAs(identity)) {
         Files.deleteIfExists(path);

@@ -54,15 +54,15 @@ final class StandardOutput extends PrintStream {
 
   /**
    * Whether the process that read the output has closed it. A pipe or socket fails in no other way
-   * while its writes block. One whose writes do not block fails when it is full, too: there the
-   * kernel's words have to tell.
+   * while its writes block. One whose writes do not block fails when it is full, too, so there only
+   * the kernel's message tells the two apart.
    */
   boolean readerIsGone() {
     if (!pipe || !checkError()) {
       return false;
     }
     String refusal = refusal();
-    return READER_GONE.stream().anyMatch(said -> said.equals(refusal)) || isBlocking();
+    return (refusal != null && READER_GONE.contains(refusal)) || isBlocking();
   }
 
   private static boolean isBlocking() {

@@ -35,10 +35,9 @@ final class ClosedSocketTest {
 
   /** Another user's directory of that mode. */
   private Path theirs(String name, String mode) throws IOException {
-    Requires.root("to give a directory away");
     Path directory = Files.createDirectory(temporary.resolve(name));
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(mode));
-    Files.setAttribute(directory, "unix:uid", NOBODY);
+    Requires.giveAway(directory, NOBODY);
     return directory;
   }
 
@@ -63,7 +62,7 @@ final class ClosedSocketTest {
     try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       server.bind(UnixDomainSocketAddress.of(socket));
       Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
-      Files.setAttribute(socket, "unix:uid", NOBODY);
+      Requires.giveAway(socket, NOBODY);
 
       CommandProcess run = count(directory);
 

@@ -8,7 +8,6 @@ import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -74,6 +73,19 @@ final class ForeignSessionFileTest {
     isRefused(path, "not a regular file");
   }
 
+  @Test
+  @Tag(Requires.TAG)
+  void read_pipe_isRefusedAtOnce() throws Exception {
+    Requires.command("mkfifo", "to make a pipe with a name");
+    Path path = temporary.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", "-m", "600", path.toString()).start().waitFor())
+        .isZero();
+
+    assertThatThrownBy(() -> SessionFile.read(path))
+        .isInstanceOf(CommandFailure.class)
+        .hasMessage(path + " is not a session file: no 'pagetide open' wrote it");
+  }
+
   /** Of root's, and made here, so that no machine loses its own if this goes wrong. */
   @Test
   @Tag(Requires.TAG)
@@ -109,14 +121,13 @@ final class ForeignSessionFileTest {
   @Test
   @Tag(Requires.TAG)
   void create_deadSessionOfAnotherUser_isRefused() throws IOException {
-    Requires.root("to give a file away");
     Path path = temporary.resolve("s");
     byte[] session;
     try (SessionFile _ = SessionFile.create(path, TICKET)) {
       session = Files.readAllBytes(path);
     }
     Files.write(path, session);
-    Files.setAttribute(path, "unix:uid", NOBODY, LinkOption.NOFOLLOW_LINKS);
+    Requires.giveAway(path, NOBODY);
 
     isRefused(path, "belongs to uid " + NOBODY);
 

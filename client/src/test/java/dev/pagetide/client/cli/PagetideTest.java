@@ -51,6 +51,25 @@ final class PagetideTest {
   }
 
   @Test
+  void send_nameBeginsWithAt_isANameAndNoFileOfArguments(@TempDir Path folder) throws Exception {
+    Path file = Files.writeString(folder.resolve("arguments"), "--help\n");
+
+    CommandRun run =
+        CommandRun.of("--dir", folder.resolve("none").toString(), "send", "@" + file, "/dev/null");
+
+    assertThat(run.out()).isEmpty();
+    assertThat(run.err()).contains("no server listens at");
+  }
+
+  @Test
+  void ranges_emptyDirectory_isMisuse() {
+    CommandRun run = CommandRun.of("--dir", "", "ranges");
+
+    assertThat(run.status()).isEqualTo(2);
+    assertThat(run.err()).contains("--dir", "an empty path names nothing");
+  }
+
+  @Test
   void help_ofAll_doesNotShowTheDemosInnards() {
     assertThat(CommandRun.of("--help").out()).contains("demo").doesNotContain("demo-client");
   }

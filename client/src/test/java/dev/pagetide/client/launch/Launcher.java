@@ -93,7 +93,7 @@ record Launcher(Path module, String name) {
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
       for (String options :
-          List.of("PAGETIDE_JAVA_OPTS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS")) {
+          List.of("PAGETIDE_JAVA_OPTS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS")) {
         builder.environment().remove(options);
       }
       builder.environment().put("PAGETIDE_JAVA_HOME", HOME.toString());

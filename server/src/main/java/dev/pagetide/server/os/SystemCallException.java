@@ -33,7 +33,8 @@ public final class SystemCallException extends IOException {
   }
 
   /**
-   * Whether asking again is no use as long as the server runs: its limits are those of its start.
+   * Whether a retry cannot succeed before the server is restarted: its limits are fixed at its
+   * start.
    */
   public boolean isForGood() {
     return errno == Errno.EFBIG;

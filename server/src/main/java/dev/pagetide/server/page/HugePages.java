@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
@@ -21,17 +22,17 @@ import org.jspecify.annotations.Nullable;
  * Whether the host forces huge pages on shared memory: then the kernel gives several or hundreds of
  * pages where one was asked for, and what the server finds beside its own is no client's doing.
  *
- * <p>A server does not start where a trial file shows it, but the settings can change while it
- * runs, and those for single sizes concern only pages that a client touches. Thread-safe.
+ * <p>A server does not start if a trial file shows that, but the settings can change while it runs,
+ * and those for single sizes concern only pages that a client touches. Thread-safe.
  */
 /*
  * There is a setting for all sizes, and since Linux 6.11 one for each size, of which "inherit"
  * means the former's. "deny" of the former overrides the latter.
  *
- * The files are read outside every lock, ten times a second at most unless there is somebody to
- * blame; the answer is kept, and read under the locks of ranges. For a minute after the setting
- * went back strays still count as the kernel's, because the pages that it gave lie in the files
- * until each range is audited.
+ * The files are read outside every lock, at most ten times a second, and once more before strays
+ * count against a client; the answer is kept, and read under the locks of ranges. For a minute
+ * after the setting went back strays still count as the kernel's, because the pages that it gave
+ * lie in the files until each range is audited.
  *
  * LOCKS: the monitor orders readings, so that an older one never replaces a newer one, and what the
  * listener is told. Only files are read under it, and nobody enters it with a range's lock.
@@ -58,10 +59,14 @@ public final class HugePages {
   private final Listener listener;
   private final AtomicLong readAt;
 
-  // Written under the monitor.
-  private volatile boolean forced;
+  @GuardedBy("this")
+  private boolean forced;
+
+  @GuardedBy("this")
+  private long lastForced;
+
+  /** Written under the monitor. */
   private volatile boolean causeStrays;
-  private volatile long lastForced;
 
   /** What hears that the answer has changed, on the thread that noticed, under our monitor. */
   @FunctionalInterface
@@ -92,11 +97,6 @@ public final class HugePages {
     return Optional.ofNullable(forcedBy(settings, ofOneSize(settings)));
   }
 
-  /** Whether they were forced when the settings were read last. */
-  public boolean areForced() {
-    return forced;
-  }
-
   /** Whether strays are the kernel's, as of the last reading. Takes no lock, no call. */
   boolean causeStrays() {
     return causeStrays;
@@ -111,7 +111,7 @@ public final class HugePages {
     }
   }
 
-  /** Reads the settings: somebody is about to be blamed. To be called holding no lock. */
+  /** Reads the settings, before strays count against a client. To be called holding no lock. */
   void refreshNow() {
     if (settings == null) {
       return;

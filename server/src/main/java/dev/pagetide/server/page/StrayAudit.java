@@ -34,7 +34,7 @@ final class StrayAudit {
     }
     try {
       if (range.pages().excess() > 0) {
-        range.shrinker().hugePages().refreshNow(); // because it decides whom they are blamed on
+        range.shrinker().hugePages().refreshNow(); // because it decides whose they are
         punchAllRound(range);
       }
     } catch (SystemCallException e) {

@@ -220,7 +220,7 @@ final class UseAllocation {
         boolean sawThemBefore = sawStrays;
         page = allocateUnderOneHold(page, spans.endPage(span));
         if (sawStrays && !sawThemBefore) {
-          shrinker.hugePages().refreshNow(); // because it decides whom they are blamed on
+          shrinker.hugePages().refreshNow(); // because it decides whose they are
         }
       }
     }

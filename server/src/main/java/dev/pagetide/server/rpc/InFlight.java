@@ -222,14 +222,14 @@ final class InFlight extends ServerStreamTracer.Factory {
       if (full != null && call != null && !refused) {
         refused = true;
         String why = why(full);
-        String limit = limit(full); // before our going lowers what it counts
+        String limit = limit(full); // before letGo() lowers the counts
         // What is left of it is its last frame, which ReadWhileAnswersAreRead bounds; counting
         // that, one connection's refusals would have the others refused.
         letGo();
         StatusRuntimeException refusal = Statuses.tooManyRequests(why);
         Metadata trailers = refusal.getTrailers();
         call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
-        cutOffs.cutOff(peer, limit, why); // last, because it counts for nobody but the operator
+        cutOffs.cutOff(peer, limit, why); // last, because only the operator needs it
       }
     }
 

@@ -61,7 +61,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     };
   }
 
-  /** Who makes a call, also before {@link #interceptor} has seen it. */
+  /** Who makes a call, whether or not {@link #interceptor} has seen it. */
   static Peer of(ServerCall<?, ?> call) {
     Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
     return peer == null ? Peer.TCP : peer;

@@ -33,7 +33,7 @@ final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    // Of a closed channel Netty says that endless bytes lie unread.
+    // For a closed channel Netty reports Long.MAX_VALUE unsent bytes.
     boolean open = context.channel().isActive();
     if (!stopped && open && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
       stopped = true;

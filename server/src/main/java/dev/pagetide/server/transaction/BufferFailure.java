@@ -59,7 +59,7 @@ public abstract sealed class BufferFailure extends RuntimeException {
     }
   }
 
-  /** The range that would hold a buffer for which no free makes room. */
+  /** What to open for a buffer that does not fit even when all others are freed. */
   private static String needed(long bytes) {
     return "at least %s bytes, and raise the server's --max-range-bytes if it is less"
         .formatted(Long.toUnsignedString(bytes));

@@ -318,7 +318,7 @@ public final class Party {
             boolean waited =
                 transaction.end(
                     died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
-            // One that had ended before is why this was given up.
+            // If it had ended before, that is why the filling was given up.
             boolean over = died || !waited;
             fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
           }

@@ -23,7 +23,7 @@ public final class HttpFront implements AutoCloseable {
   private static final String METRICS = "/metrics";
   private static final String HEALTH = "/healthz";
   private static final String READY = "/ready";
-  private static final String TEXT = "text/plain; charset=utf-8";
+  static final String TEXT = "text/plain; charset=utf-8";
 
   /** Connections that may wait to be accepted. */
   private static final int BACKLOG = 16;

@@ -26,7 +26,6 @@ public final class TideMap {
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
           + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
           + " require-trusted-types-for 'script'; trusted-types 'none'";
-  private static final String TEXT = "text/plain; charset=utf-8";
   private static final String OF_THE_MAP = " and the tide map";
   private static final int MISDIRECTED = 421;
   private static final int UNAVAILABLE = 503;
@@ -137,7 +136,7 @@ public final class TideMap {
   }
 
   private static void refuse(HttpExchange exchange, int code, String text) throws IOException {
-    HttpFront.answer(exchange, code, TEXT, text);
+    HttpFront.answer(exchange, code, HttpFront.TEXT, text);
   }
 
   private void watch(HttpExchange exchange) throws IOException {

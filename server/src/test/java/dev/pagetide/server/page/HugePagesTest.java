@@ -63,18 +63,18 @@ final class HugePagesTest {
     for (String forcing : List.of("always", "within_size", "force")) {
       choose(forcing);
       hugePages.refresh();
-      assertThat(hugePages.areForced()).as(forcing).isTrue();
+      assertThat(HugePages.forcedBy(folder)).as(forcing).isPresent();
     }
     for (String other : List.of("advise", "never", "deny")) {
       choose(other);
       hugePages.refresh();
-      assertThat(hugePages.areForced()).as(other).isFalse();
+      assertThat(HugePages.forcedBy(folder)).as(other).isEmpty();
     }
     assertThat(told).as("once for each change").containsExactly(setting().toString(), NONE);
     Files.delete(setting());
     nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
     hugePages.refresh();
-    assertThat(hugePages.areForced()).isFalse();
+    assertThat(HugePages.forcedBy(folder)).isEmpty();
   }
 
   @Test
@@ -84,18 +84,18 @@ final class HugePagesTest {
       told.clear();
       chooseOfOneSize(forcing);
       hugePages.refresh();
-      assertThat(hugePages.areForced()).as(forcing).isTrue();
+      assertThat(HugePages.forcedBy(folder)).as(forcing).isPresent();
       assertThat(HugePages.forcedBy(folder)).contains(settingOfOneSize());
       choose("deny");
       hugePages.refresh();
-      assertThat(hugePages.areForced()).as(forcing + ", denied").isFalse();
+      assertThat(HugePages.forcedBy(folder)).as(forcing + ", denied").isEmpty();
       assertThat(told).isEqualTo(one);
       choose("advise");
     }
     for (String other : List.of("inherit", "advise", "never")) {
       chooseOfOneSize(other);
       hugePages.refresh();
-      assertThat(hugePages.areForced()).as(other).isFalse();
+      assertThat(HugePages.forcedBy(folder)).as(other).isEmpty();
       assertThat(HugePages.forcedBy(folder)).isEmpty();
     }
     choose("always");

@@ -29,7 +29,7 @@ public final class DemoClientCommand implements Callable<Integer> {
 
   private static final long USUAL_PAGE_BYTES = 4096;
 
-  /** A clock's reading costs as much as a pair by mapping, so that many of them share two. */
+  /** Reading the clock costs as much as one mapped pair, so this many pairs share two readings. */
   private static final int MAPPED_BATCH = 10_000;
 
   private static final int MAPPED_SAMPLES = 101;

@@ -68,9 +68,11 @@ public final class DemoCommand implements Callable<Integer> {
       new DemoScript(io, launcher, directory, stay).play();
       return 0;
     } catch (DemoFailure e) {
-      throw new CommandFailure("the demo failed: " + e.getMessage(), e);
+      // Below the sentence are the last lines of a child process's log.
+      List<String> lines = ("the demo failed: " + e.getMessage()).lines().toList();
+      throw new CommandFailure(lines.getFirst(), lines.subList(1, lines.size()), e);
     } catch (PagetideException e) {
-      // Of the demo's own server, about whose socket the user is to be told nothing.
+      // It concerns the demo's own server, so advice about the user's socket does not apply.
       throw new CommandFailure(
           "the demo failed: " + CommandWords.of(String.valueOf(e.getMessage())), e);
     } finally {

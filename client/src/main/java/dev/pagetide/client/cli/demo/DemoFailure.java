@@ -1,7 +1,7 @@
 package dev.pagetide.client.cli.demo;
 
 /** A step of the demo that did not show what it must. */
-public final class DemoFailure extends RuntimeException {
+final class DemoFailure extends RuntimeException {
 
   private static final long serialVersionUID = 1;
 

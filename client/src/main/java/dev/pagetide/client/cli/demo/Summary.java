@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli.demo;
 
+import dev.pagetide.client.cli.Figures;
 import java.util.List;
 
 /** What the demo measured, in sentences: every figure beside the one it is to be compared with. */
@@ -58,9 +59,10 @@ final class Summary {
   List<String> lines() {
     return List.of(
         ofPairs(),
-        ("1 MiB to another process: %s; relayed gRPC: %s; written, copied and read in one"
+        ("%s to another process: %s; relayed gRPC: %s; written, copied and read in one"
                 + " process: %s")
             .formatted(
+                Figures.bytes((double) handedBytes),
                 DemoFigures.rate(handedBytes, handedNanos),
                 DemoFigures.rate(handedBytes, relayedNanos),
                 DemoFigures.rate(handedBytes, copiedNanos)),
