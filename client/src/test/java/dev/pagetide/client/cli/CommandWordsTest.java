@@ -43,7 +43,7 @@ final class CommandWordsTest {
         "Read: no answer within PT1M0.5S; x|no answer within 60500 ms; x",
         "timeout=PT0S is not between PT0.001S and PT1H|timeout=0 s is not between 1 ms and 3600 s",
         "nobody receives as PT10S|nobody receives as PT10S",
-        "take what there is (OpenOptions.atMost, withSizeAtMost; --at-most)"
+        "take what there is (OpenOptions.atMost, withSizeAtMost)"
             + "|take what there is (--at-most)",
         "Read ended with INTERNAL (x)|the call ended with INTERNAL (x)",
         "no reply within timeout_ms=5; x|no reply within --timeout 5ms; x",
