@@ -240,7 +240,7 @@ public final class BufferAllocator {
 
   /**
    * The DELIVERED buffer that holds all of some bytes, which cannot be freed until {@link #unpin}
-   * was called as often as this.
+   * was called as often as this. Where one buffer ends and the next starts, zero bytes lie in both.
    *
    * @param offset bytes from the start of the range, unsigned
    * @param length bytes, unsigned; those beyond the size that was asked for are not the buffer's
@@ -251,8 +251,8 @@ public final class BufferAllocator {
     lock.lock();
     try {
       checkOpen();
-      Buffer buffer = space.holding(offset, length);
-      if (buffer == null || buffer.state() != Buffer.State.DELIVERED) {
+      Buffer buffer = delivered(offset, length);
+      if (buffer == null) {
         throw BufferFailure.NotABuffer.toPin(offset, length);
       }
       buffer.changePins(1);
@@ -260,6 +260,19 @@ public final class BufferAllocator {
     } finally {
       lock.unlock();
     }
+  }
+
+  @GuardedBy("lock")
+  private @Nullable Buffer delivered(long offset, long length) {
+    Buffer buffer = space.holding(offset, length);
+    if (length == 0 && !isDelivered(buffer)) {
+      buffer = space.holding(offset - 1, 1);
+    }
+    return isDelivered(buffer) ? buffer : null;
+  }
+
+  private static boolean isDelivered(@Nullable Buffer buffer) {
+    return buffer != null && buffer.state() == Buffer.State.DELIVERED;
   }
 
   /**

@@ -103,6 +103,18 @@ final class BufferFreeTest {
   }
 
   @Test
+  void pin_zeroBytesAtTheEndOfAFullBuffer_findsItWhateverFollows() {
+    Buffer full = buffers.delivered(24);
+    assertThat(allocator.pin(24, 0)).isSameAs(full);
+
+    Buffer next = buffers.allocate(8);
+    assertThat(allocator.pin(24, 0)).isSameAs(full);
+
+    allocator.deliver(next);
+    assertThat(allocator.pin(24, 0)).isSameAs(next);
+  }
+
+  @Test
   void pin_bytesThatAreNotAllInOneDeliveredBuffer_isRefused() {
     buffers.delivered(24);
     buffers.delivered(13);

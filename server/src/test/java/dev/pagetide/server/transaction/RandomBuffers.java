@@ -5,6 +5,7 @@ import dev.pagetide.shm.PageState;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -245,9 +246,9 @@ final class RandomBuffers {
     Live expected =
         live.stream()
             .filter(each -> each.state == Buffer.State.DELIVERED)
-            .filter(each -> each.offset() <= offset && offset < each.offset() + each.space())
+            .filter(each -> each.offset() <= offset)
             .filter(each -> offset + length <= each.offset() + each.buffer.size())
-            .findFirst()
+            .max(Comparator.comparingInt(Live::offset))
             .orElse(null);
     Buffer pinned;
     try {
