@@ -5,7 +5,9 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bridge from asynchronous calls to blocking ones, and the guard that keeps a blocking call off
@@ -17,6 +19,8 @@ import java.util.function.Supplier;
 final class Blocking {
 
   private static final ThreadLocal<Boolean> DELIVERING = new ThreadLocal<>();
+
+  private static volatile @Nullable Consumer<CompletableFuture<?>> interruptListener;
 
   private Blocking() {}
 
@@ -60,21 +64,64 @@ final class Blocking {
     try {
       return future.get();
     } catch (InterruptedException e) {
+      interrupted(future);
       boolean cancelled = future.cancel(true);
       Thread.currentThread().interrupt();
       if (cancelled) {
         throw silent("interrupted while waiting; whether the call was done is unknown", e);
       }
-      // RACE: the answer came before the cancellation, and nobody else would hear of it.
-      if (future.isCompletedExceptionally()) {
-        throw failure(future.exceptionNow());
-      }
-      return future.resultNow();
+      // RACE: the answer came before the cancellation, and nobody else would hear of it. It is here
+      // or is being delivered at this moment, so this waits for nothing else.
+      return answer(future);
     } catch (CancellationException e) {
       throw silent("cancelled while waiting; whether the call was done is unknown", e);
     } catch (ExecutionException e) {
       throw failure(e.getCause() == null ? e : e.getCause());
     }
+  }
+
+  private static <T> T answer(CompletableFuture<T> future) {
+    try {
+      return future.join();
+    } catch (CompletionException e) {
+      throw failure(cause(e));
+    }
+  }
+
+  /**
+   * Waits for what goes on whether or not somebody waits: an interrupt ends the wait, with the flag
+   * set again, and cancels nothing. A thread that delivers answers does not wait.
+   *
+   * @throws PagetideException as it fails, if this thread has waited until it failed
+   */
+  static void awaitEnd(CompletableFuture<?> future) {
+    if (isDelivering() && !future.isDone()) {
+      return;
+    }
+    try {
+      future.get();
+    } catch (InterruptedException e) {
+      interrupted(future);
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException e) {
+      throw failure(cause(e.getCause() == null ? e : e.getCause()));
+    }
+  }
+
+  /** Tells a test that this thread was interrupted while it waited for {@code future}. */
+  private static void interrupted(CompletableFuture<?> future) {
+    Consumer<CompletableFuture<?>> told = interruptListener;
+    if (told != null) {
+      told.accept(future);
+    }
+  }
+
+  /**
+   * Says what is called between each interrupt of a wait and the cancellation that follows. For
+   * tests of that moment; null for nothing.
+   */
+  static void onInterrupt(@Nullable Consumer<CompletableFuture<?>> listener) {
+    interruptListener = listener;
   }
 
   /** What a stage failed with, without the wrapper that later stages are given it in. */

@@ -6,7 +6,7 @@ import java.time.Duration;
  * How a client behaves.
  *
  * @param callTimeout how long one operation may take before it fails with DEADLINE_EXCEEDED, the
- *     wait for a range to open included; longer than 0
+ *     wait for a range to open included; longer than 0, and at most {@link #LONGEST_CALL_TIMEOUT}
  * @param access what lies beneath the ranges this client opens
  * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
  *     scope is closed, for finding code that keeps it; costs a system call or two a scope
@@ -17,6 +17,9 @@ import java.time.Duration;
 public record ClientOptions(
     Duration callTimeout, AccessChoice access, boolean confinedSegments, boolean waitsForMemory) {
 
+  /** The longest {@link #callTimeout}: gRPC counts deadlines no further. */
+  public static final Duration LONGEST_CALL_TIMEOUT = Duration.ofDays(36_500);
+
   /** Operations end within 30 s; ranges are shared where they can be; uses wait for memory. */
   public static final ClientOptions DEFAULT =
       new ClientOptions(Duration.ofSeconds(30), AccessChoice.AUTO, false, true);
@@ -24,11 +27,20 @@ public record ClientOptions(
   /**
    * Checks the timeout.
    *
-   * @throws IllegalArgumentException if it is not longer than 0
+   * @throws IllegalArgumentException if it is not longer than 0, or longer than {@link
+   *     #LONGEST_CALL_TIMEOUT}
    */
   public ClientOptions {
     if (callTimeout.isNegative() || callTimeout.isZero()) {
       throw new IllegalArgumentException("callTimeout=" + callTimeout + " is not longer than 0");
+    }
+    if (callTimeout.compareTo(LONGEST_CALL_TIMEOUT) > 0) {
+      throw new IllegalArgumentException(
+          "callTimeout="
+              + callTimeout
+              + " is longer than the longest, "
+              + LONGEST_CALL_TIMEOUT
+              + "; ClientOptions.LONGEST_CALL_TIMEOUT waits as good as without end");
     }
   }
 

@@ -34,7 +34,7 @@ import java.util.concurrent.CompletableFuture;
  */
 final class Handoff extends ChannelInboundHandlerAdapter {
 
-  /** Four hand-overs long: whoever was before us is through by then. */
+  /** Four hand-overs long: those before us are through by then. */
   private static final Duration RETRY_DELAY = Duration.ofMillis(10);
 
   private final String token;
@@ -49,8 +49,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
    * Asks for the file of the session that has {@code token}.
    *
    * @return completes with a descriptor that the caller must close, or fails with {@link
-   *     PagetideException}, which has a retry delay where asking again may help. Whoever completes
-   *     it from outside gives the fetch up; a descriptor that comes later is closed.
+   *     PagetideException}, which has a retry delay where asking again may help. Completing it from
+   *     outside gives the fetch up; a descriptor that comes later is closed.
    */
   static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
     CompletableFuture<FileDescriptor> result = new CompletableFuture<>();

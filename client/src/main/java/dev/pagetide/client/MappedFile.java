@@ -12,8 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any number of threads may call any method at once, {@link #close} included: the mapping is a
  * shared arena's, whose end no access survives to crash on; an access that comes too late throws
- * {@link IllegalStateException}. Whoever makes segments of its bytes that the arena does not know
- * of must {@linkplain #borrow borrow} them.
+ * {@link IllegalStateException}. A caller that makes segments of its bytes which the arena does not
+ * know of must {@linkplain #borrow borrow} them.
  */
 final class MappedFile implements AutoCloseable {
 
@@ -39,6 +41,9 @@ final class MappedFile implements AutoCloseable {
    */
   private final @Nullable FileDescriptor file;
 
+  /** Device and inode, by which {@link #mapAnew} knows the file again. */
+  private final Object identity;
+
   /** Those who hold bytes that the end of {@link #arena} would not save from a crash. */
   @GuardedBy("this")
   private int borrowers;
@@ -47,12 +52,17 @@ final class MappedFile implements AutoCloseable {
   private boolean closing;
 
   private MappedFile(
-      SharedFileLayout layout, Arena arena, MemorySegment mapping, @Nullable FileDescriptor file) {
+      SharedFileLayout layout,
+      Arena arena,
+      MemorySegment mapping,
+      @Nullable FileDescriptor file,
+      Object identity) {
     this.layout = layout;
     this.arena = arena;
     this.mapping = mapping;
     this.data = mapping.asSlice(layout.dataOffset(), layout.dataBytes());
     this.file = file;
+    this.identity = identity;
   }
 
   /**
@@ -64,18 +74,14 @@ final class MappedFile implements AutoCloseable {
    */
   static MappedFile map(FileDescriptor file, Opened opened, boolean keepFile) {
     boolean kept = false;
-    try (FileChannel channel = open(file)) {
-      SharedFileLayout layout = check(channel, opened);
-      Arena arena = Arena.ofShared();
-      try {
-        MemorySegment mapping =
-            channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.sizeBytes(), arena);
-        MappedFile mapped = new MappedFile(layout, arena, mapping, keepFile ? file : null);
+    try {
+      SharedFileLayout layout = SharedFileLayout.of(opened.getPageSize(), opened.getPageCount());
+      Object identity = checkKind(file, layout);
+      try (FileChannel channel = open(file, FileChannel.MapMode.READ_WRITE)) {
+        checkHeader(channel, layout, opened);
+        MappedFile mapped = map(channel, layout, keepFile ? file : null, identity);
         kept = keepFile;
         return mapped;
-      } catch (IOException | RuntimeException e) {
-        arena.close();
-        throw e;
       }
     } catch (IOException | IllegalArgumentException e) {
       throw PagetideException.local(
@@ -89,20 +95,73 @@ final class MappedFile implements AutoCloseable {
     }
   }
 
-  /** A descriptor of our own is opened again by its number: that needs no native call of ours. */
-  private static FileChannel open(FileDescriptor file) throws IOException {
-    return FileChannel.open(
-        Path.of("/proc/self/fd/" + file.intValue()),
-        StandardOpenOption.READ,
-        StandardOpenOption.WRITE);
+  private static MappedFile map(
+      FileChannel channel, SharedFileLayout layout, @Nullable FileDescriptor file, Object identity)
+      throws IOException {
+    Arena arena = Arena.ofShared();
+    boolean done = false;
+    try {
+      MemorySegment mapping =
+          map(channel, FileChannel.MapMode.READ_WRITE, 0, layout.sizeBytes(), arena);
+      MappedFile mapped = new MappedFile(layout, arena, mapping, file, identity);
+      done = true;
+      return mapped;
+    } finally {
+      if (!done) {
+        arena.close();
+      }
+    }
   }
 
-  private static SharedFileLayout check(FileChannel channel, Opened opened) throws IOException {
-    SharedFileLayout layout = SharedFileLayout.of(opened.getPageSize(), opened.getPageCount());
-    if (channel.size() != layout.sizeBytes()) {
+  /** Maps bytes that the file has: {@link FileChannel#map} would give it those it lacks. */
+  private static MemorySegment map(
+      FileChannel channel, FileChannel.MapMode mode, long offset, long length, Arena arena)
+      throws IOException {
+    long size = channel.size();
+    if (size < offset + length) {
       throw new IOException(
-          "it has " + channel.size() + " bytes, and should have " + layout.sizeBytes());
+          "it has size_bytes="
+              + size
+              + ", too few for ["
+              + offset
+              + ", "
+              + (offset + length)
+              + ")");
     }
+    return channel.map(mode, offset, length, arena);
+  }
+
+  /** A descriptor of our own is opened again by its number: that needs no native call of ours. */
+  private static FileChannel open(FileDescriptor file, FileChannel.MapMode mode)
+      throws IOException {
+    return mode.equals(FileChannel.MapMode.READ_ONLY)
+        ? FileChannel.open(path(file), StandardOpenOption.READ)
+        : FileChannel.open(path(file), StandardOpenOption.READ, StandardOpenOption.WRITE);
+  }
+
+  private static Path path(FileDescriptor file) {
+    return Path.of("/proc/self/fd/" + file.intValue());
+  }
+
+  /**
+   * Looks at what the descriptor is, without opening it.
+   *
+   * @return device and inode
+   */
+  private static Object checkKind(FileDescriptor file, SharedFileLayout layout) throws IOException {
+    BasicFileAttributes found = Files.readAttributes(path(file), BasicFileAttributes.class);
+    if (!found.isRegularFile()) {
+      throw new IOException("it is no regular file");
+    }
+    if (found.size() != layout.sizeBytes()) {
+      throw new IOException(
+          "it has " + found.size() + " bytes, and should have " + layout.sizeBytes());
+    }
+    return Objects.requireNonNull(found.fileKey(), "a file without device and inode");
+  }
+
+  private static void checkHeader(FileChannel channel, SharedFileLayout layout, Opened opened)
+      throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment start = arena.allocate(SharedFileHeader.SIZE_BYTES, Long.BYTES);
       ByteBuffer buffer = start.asByteBuffer();
@@ -119,7 +178,6 @@ final class MappedFile implements AutoCloseable {
         throw new IOException("its header tells of another range than the one that was opened");
       }
     }
-    return layout;
   }
 
   SharedFileLayout layout() {
@@ -157,8 +215,9 @@ final class MappedFile implements AutoCloseable {
     try {
       while (true) {
         interrupted |= Thread.interrupted(); // it would close the channel, and nothing here waits
-        try (FileChannel channel = open(kept)) {
-          return channel.map(mode, layout.dataOffset() + offset, length, lifetime);
+        checkIsSame(kept);
+        try (FileChannel channel = open(kept, mode)) {
+          return map(channel, mode, layout.dataOffset() + offset, length, lifetime);
         } catch (ClosedByInterruptException e) {
           interrupted = true;
         }
@@ -172,6 +231,14 @@ final class MappedFile implements AutoCloseable {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  /** Code outside this library may have closed our descriptor and opened another file. */
+  private void checkIsSame(FileDescriptor kept) throws IOException {
+    if (!checkKind(kept, layout).equals(identity)) {
+      throw new IOException(
+          "descriptor " + kept.intValue() + " is another file now; who has closed it?");
     }
   }
 

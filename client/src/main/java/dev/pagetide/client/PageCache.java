@@ -98,6 +98,7 @@ public final class PageCache<K> implements AutoCloseable {
    *     cache was closed; and as {@link PageRange#useRange(java.util.List)}
    */
   public <X extends Exception> Tile get(K key, TileLoader<? super K, X> loader) throws X {
+    Blocking.checkMayWait();
     Objects.requireNonNull(loader, "loader");
     while (true) {
       CachedTile<K> found = tiles.find(key);
@@ -105,7 +106,6 @@ public final class PageCache<K> implements AutoCloseable {
         hits.increment();
         return new Tile(found);
       }
-      Blocking.checkMayWait();
       CachedTile<K> claimed = tiles.claim(key);
       Tile lease = claimed == null ? null : load(claimed, loader);
       if (lease != null) {

@@ -1,11 +1,13 @@
 package dev.pagetide.client;
 
+import io.grpc.Deadline;
 import io.grpc.Status;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -30,11 +32,11 @@ import org.jspecify.annotations.Nullable;
  * in it has the bytes last written to it.
  *
  * <p>Any number of threads may call any method at once. Each blocking method ends within the
- * client's call timeout; it and its {@code Async} twin fail with {@link PagetideException}, whose
- * reason is one of the contract's: UNKNOWN_SESSION or SESSION_ENDED (all methods), PAST_END, and
- * those named at the method. Futures are completed on the channel's event loop: a stage that runs
- * there must not block (a blocking method of this library refuses to). Cancelling a future cancels
- * its call.
+ * client's call timeout, and is refused where answers are delivered (see the package); it and its
+ * {@code Async} twin fail with {@link PagetideException}, whose reason is one of the contract's:
+ * UNKNOWN_SESSION or SESSION_ENDED (all methods), PAST_END, and those named at the method. Futures
+ * are completed on the channel's event loop: a stage that runs there must not block. Cancelling a
+ * future cancels its call.
  *
  * <p>The range ends with {@link #close}, with its client, or with the server; {@link #ended} tells.
  * From then on every call fails at once, UNAVAILABLE if the server went away.
@@ -134,6 +136,7 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #useRange(List)}
    */
   public UsedPages use(int startPage, int endPage) {
+    Blocking.checkMayWait();
     return scopes.enter(startPage, endPage);
   }
 
@@ -155,18 +158,31 @@ public final class PageRange implements AutoCloseable {
     return calls.callTimeout().toNanos();
   }
 
-  /** Stops pages, unless the session has ended: then there is nothing to stop. */
-  void stopUnlessEnded(int startPage, int endPage) {
+  /** A deadline that starts now, for one operation. */
+  Deadline deadline() {
+    return calls.deadline();
+  }
+
+  /**
+   * Stops pages, unless the session has ended: then there is nothing to stop. Does not wait.
+   *
+   * @return null if that is done; else what completes when it is
+   */
+  @Nullable CompletableFuture<Void> stopUnlessEnded(int startPage, int endPage) {
     if (failure() != null) {
-      return; // many scopes may end after their range; none of them needs an exception
+      return null; // many scopes may end after their range; none of them needs an exception
     }
-    try {
-      stopUsingRange(startPage, endPage);
-    } catch (PagetideException e) {
-      if (failure() == null) { // else it has ended meanwhile
-        throw e;
-      }
+    if (shared != null && shared.tryStop(startPage, endPage)) {
+      return null;
     }
+    return calls
+        .stop(List.of(new PageInterval(startPage, endPage)))
+        .exceptionally(failure -> {
+          if (failure() != null) {
+            return null; // it has ended meanwhile
+          }
+          throw new CompletionException(Blocking.cause(failure));
+        });
   }
 
   /** What an access to the mapping that came after its end means. */
@@ -190,11 +206,17 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #useRange(List)}
    */
   public FreshPages useRange(int startPage, int endPage) {
-    return useRange(startPage, endPage, RangeUses.Caller.PLAIN);
+    Blocking.checkMayWait();
+    return useRange(startPage, endPage, RangeUses.Caller.PLAIN, null);
   }
 
-  /** As {@link #useRange(int, int)}, for a caller of another kind. */
-  FreshPages useRange(int startPage, int endPage, RangeUses.Caller caller) {
+  /**
+   * As {@link #useRange(int, int)}, for a caller of another kind.
+   *
+   * @param deadline null for one that starts now
+   */
+  FreshPages useRange(
+      int startPage, int endPage, RangeUses.Caller caller, @Nullable Deadline deadline) {
     SharedPages pages = shared;
     BitSet flipped = null;
     if (pages != null && uses.nothingIsDoubtful() && failure() == null) {
@@ -203,13 +225,17 @@ public final class PageRange implements AutoCloseable {
         return FreshPages.NONE;
       }
     }
-    return useSlow(startPage, endPage, flipped, caller);
+    return useSlow(startPage, endPage, flipped, caller, deadline == null ? deadline() : deadline);
   }
 
   private FreshPages useSlow(
-      int startPage, int endPage, @Nullable BitSet flipped, RangeUses.Caller caller) {
+      int startPage,
+      int endPage,
+      @Nullable BitSet flipped,
+      RangeUses.Caller caller,
+      Deadline deadline) {
     List<PageInterval> named = List.of(new PageInterval(startPage, endPage));
-    return Blocking.await(() -> ifOpen(() -> uses.start(named, flipped, caller)));
+    return Blocking.await(() -> ifOpen(() -> uses.start(named, flipped, caller, deadline)));
   }
 
   /**
@@ -228,7 +254,7 @@ public final class PageRange implements AutoCloseable {
   /** {@link #useRange(List)} without waiting. */
   public CompletableFuture<FreshPages> useRangeAsync(List<PageInterval> pages) {
     List<PageInterval> named = List.copyOf(pages);
-    return ifOpen(() -> uses.start(named, null, RangeUses.Caller.PLAIN));
+    return ifOpen(() -> uses.start(named, null, RangeUses.Caller.PLAIN, deadline()));
   }
 
   /**
@@ -237,6 +263,7 @@ public final class PageRange implements AutoCloseable {
    * @throws PagetideException as {@link #stopUsingRange(List)}
    */
   public void stopUsingRange(int startPage, int endPage) {
+    Blocking.checkMayWait();
     SharedPages pages = shared;
     if (pages != null && failure() == null && pages.tryStop(startPage, endPage)) {
       return;

@@ -91,7 +91,7 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * A client of the server in {@code directory}, whoever it belongs to.
+   * A client of the server in {@code directory}, which may belong to any user.
    *
    * @throws PagetideException UNAVAILABLE if the directory does not exist, PERMISSION_DENIED if it
    *     is not to be trusted: a symbolic link, or writable by everybody
@@ -128,6 +128,8 @@ public final class PagetideClient implements AutoCloseable {
    *
    * @param hostAndPort as in {@code 127.0.0.1:7070} or {@code [::1]:7070}
    * @throws IllegalArgumentException if it is not a loopback address and a port
+   * @throws IllegalStateException if this thread delivers answers: a name may have to be looked up,
+   *     which no timeout or interrupt of this library ends
    */
   public static PagetideClient connectTcp(String hostAndPort) {
     return connectTcp(hostAndPort, ClientOptions.DEFAULT);
@@ -135,6 +137,7 @@ public final class PagetideClient implements AutoCloseable {
 
   /** {@link #connectTcp(String)} with options. */
   public static PagetideClient connectTcp(String hostAndPort, ClientOptions options) {
+    Blocking.checkMayWait();
     InetSocketAddress address = loopback(hostAndPort);
     return new PagetideClient(
         finish(NettyChannelBuilder.forAddress(address).usePlaintext()), options);
@@ -285,17 +288,21 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Closes every range, receiver and sender that this client opened, and the connection; waits a
-   * moment for the server to be told. Calls in flight fail. Calling it again does nothing.
+   * Closes every range, receiver and sender that this client opened, and the connection. Calls in
+   * flight fail. Waits at most some seconds until the server was told; where answers are delivered
+   * it does not wait, and an interrupt, whose flag stays set, ends the wait. The server is told all
+   * the same. Calling it again does nothing.
    */
   @Override
   public void close() {
     sessions.endSessions();
     channel.shutdownNow();
-    try {
-      var _ = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    if (!Blocking.isDelivering()) {
+      try {
+        var _ = channel.awaitTermination(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
     }
     sessions.close();
   }

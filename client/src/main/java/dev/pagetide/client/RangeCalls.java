@@ -44,9 +44,14 @@ final class RangeCalls {
   }
 
   static PageInterval interval(PageSpan wire) {
-    return new PageInterval(
-        WireNumbers.count("start_page", wire.getStartPage()),
-        WireNumbers.count("end_page", wire.getEndPage()));
+    int startPage = WireNumbers.count("start_page", wire.getStartPage());
+    int endPage = WireNumbers.count("end_page", wire.getEndPage());
+    if (startPage > endPage) {
+      throw PagetideException.local(
+          Status.Code.INTERNAL,
+          "the server answered pages [" + startPage + ", " + endPage + "), which mean nothing");
+    }
+    return new PageInterval(startPage, endPage);
   }
 
   private static PageSpan span(PageInterval pages) {
@@ -61,14 +66,16 @@ final class RangeCalls {
     return calls.options().callTimeout();
   }
 
-  CompletableFuture<List<PageInterval>> use(List<PageInterval> pages) {
+  /** A deadline that starts now: for one operation, of one or several calls. */
+  Deadline deadline() {
+    return calls.deadline();
+  }
+
+  CompletableFuture<List<PageInterval>> use(List<PageInterval> pages, Deadline deadline) {
     UseRangeRequest.Builder request = UseRangeRequest.newBuilder().setSession(token).setWait(wait);
     pages.forEach(interval -> request.addPages(span(interval)));
     return calls.call(
-        PageRangeServiceGrpc.getUseRangeMethod(),
-        request.build(),
-        calls.deadline(),
-        RangeCalls::fresh);
+        PageRangeServiceGrpc.getUseRangeMethod(), request.build(), deadline, RangeCalls::fresh);
   }
 
   private static List<PageInterval> fresh(UseRangeResponse answer) {

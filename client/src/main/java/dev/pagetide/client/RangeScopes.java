@@ -1,6 +1,9 @@
 package dev.pagetide.client;
 
+import io.grpc.Deadline;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,12 +17,16 @@ final class RangeScopes {
   private final RangeUses uses;
   private final @Nullable SharedPages shared;
   private final PageUsers users;
+  private final PageUsers.Stop stop;
+  private final long callTimeoutNanos;
 
   RangeScopes(PageRange range, RangeUses uses, @Nullable SharedPages shared) {
     this.range = range;
     this.uses = uses;
     this.shared = shared;
     this.users = new PageUsers(range.pageCount());
+    this.stop = range::stopUnlessEnded;
+    this.callTimeoutNanos = range.callTimeoutNanos();
   }
 
   /**
@@ -30,14 +37,15 @@ final class RangeScopes {
    */
   UsedPages enter(int startPage, int endPage) {
     Objects.checkFromToIndex(startPage, endPage, range.pageCount());
-    long began = shared == null ? System.nanoTime() : 0;
-    users.enter(startPage, endPage);
+    Deadline deadline = shared == null ? range.deadline() : null;
+    users.enter(startPage, endPage, nanosLeft(deadline), stop);
     boolean done = false;
     try {
-      FreshPages fresh = range.useRange(startPage, endPage, RangeUses.Caller.SCOPE);
+      FreshPages fresh = range.useRange(startPage, endPage, RangeUses.Caller.SCOPE, deadline);
       // ORDER: after the pages were found to hold memory; see UnfilledPages.
       if (!uses.unfilled().isEmpty()) {
-        fresh = uses.unfilled().report(startPage, endPage, fresh, patience(began));
+        long patience = deadline == null ? 0 : nanosLeft(deadline);
+        fresh = uses.unfilled().report(startPage, endPage, fresh, patience);
       }
       done = true;
       return new UsedPages(range, this, startPage, endPage, fresh, shared);
@@ -48,9 +56,9 @@ final class RangeScopes {
     }
   }
 
-  /** How many nanoseconds a scope that began then waits for the answers of other scopes. */
-  private long patience(long began) {
-    return shared == null ? range.callTimeoutNanos() - (System.nanoTime() - began) : 0;
+  /** How long a scope may wait yet: a remote one until its deadline. */
+  private long nanosLeft(@Nullable Deadline deadline) {
+    return deadline == null ? callTimeoutNanos : deadline.timeRemaining(TimeUnit.NANOSECONDS);
   }
 
   /** The pages that a scope was told are fresh hold their bytes now. */
@@ -58,15 +66,24 @@ final class RangeScopes {
     uses.unfilled().filled(fresh.intervals());
   }
 
-  /** Ends a scope: pages in no other scope become AVAILABLE. */
+  /**
+   * Ends a scope: pages in no other scope become AVAILABLE. Where that is a call, this waits for
+   * its answer, but neither where answers are delivered nor any longer once this thread is
+   * interrupted: the call goes on.
+   *
+   * @throws PagetideException as {@link UsedPages#close}
+   */
   void leave(int startPage, int endPage) {
-    users.leave(startPage, endPage, range::stopUnlessEnded);
+    CompletableFuture<Void> stops = users.leave(startPage, endPage, stop);
+    if (stops != null) {
+      Blocking.awaitEnd(stops);
+    }
   }
 
   /** Ends a scope whose use failed: the caller is told why the use failed, not what follows. */
   private void leaveQuietly(int startPage, int endPage) {
     try {
-      leave(startPage, endPage);
+      var _ = users.leave(startPage, endPage, stop);
     } catch (PagetideException e) {
       // The pages stay as they are; nobody was told that they can be relied on.
     }

@@ -1,6 +1,7 @@
 package dev.pagetide.client;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.grpc.Deadline;
 import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -61,26 +62,72 @@ final class RangeUses {
    * Makes pages USED.
    *
    * @param flipped pages that the caller has made USED already, for this use
+   * @param deadline of all that the server is asked for
    */
   CompletableFuture<FreshPages> start(
-      List<PageInterval> pages, @Nullable BitSet flipped, Caller caller) {
-    Use use = new Use(pages, flipped, caller);
-    // Runs inside cancel(): the doubt is there before the caller can do anything else.
-    var _ =
-        use.result.whenComplete((fresh, failure) -> {
-          if (failure != null) {
-            use.abandon();
-          }
-        });
+      List<PageInterval> pages, @Nullable BitSet flipped, Caller caller, Deadline deadline) {
+    Use use = new Use(pages, flipped, caller, deadline);
     use.next();
     return use.result;
   }
 
+  /**
+   * What a caller waits for. Completing or cancelling it from outside gives the use up first, so
+   * what the use must be remembered for is there before anybody can see that it has ended. Once the
+   * answer is decided, nothing from outside changes it.
+   */
+  private static final class Result extends CompletableFuture<FreshPages> {
+    private final Use use;
+
+    private Result(Use use) {
+      this.use = use;
+    }
+
+    @Override
+    public boolean cancel(boolean mayInterruptIfRunning) {
+      return use.giveUp() && super.cancel(mayInterruptIfRunning);
+    }
+
+    @Override
+    public boolean complete(FreshPages answer) {
+      return use.giveUp() && super.complete(answer);
+    }
+
+    @Override
+    public boolean completeExceptionally(Throwable failure) {
+      return use.giveUp() && super.completeExceptionally(failure);
+    }
+
+    private void answer(FreshPages answer) {
+      super.complete(answer);
+    }
+
+    private void fail(Throwable failure) {
+      super.completeExceptionally(failure);
+    }
+  }
+
   /** One use, from its first request to its answer. */
   private final class Use {
+
+    /*
+     * RUNNING   asks the server
+     * ANSWERED  what is fresh is decided, and what was doubtful is forgotten
+     * ENDED     failed or given up: what it has taken is given back, what may be fresh is doubtful
+     *
+     * ANSWERED and ENDED are left no more. They come before the result is completed, so nobody
+     * learns of an end whose doubts are not remembered, and no answer is lost to a cancellation.
+     */
+    private enum State {
+      RUNNING,
+      ANSWERED,
+      ENDED
+    }
+
     private final List<PageInterval> named;
     private final Caller caller;
-    private final CompletableFuture<FreshPages> result = new CompletableFuture<>();
+    private final Deadline deadline;
+    private final Result result = new Result(this);
 
     /** Pages that the server gave memory for this use. */
     @GuardedBy("this")
@@ -105,31 +152,37 @@ final class RangeUses {
     private int rounds;
 
     @GuardedBy("this")
-    private boolean abandoned;
+    private State state = State.RUNNING;
 
-    /** Whether {@link #result} is about to be completed with what was fresh. */
-    @GuardedBy("this")
-    private boolean resolved;
-
-    Use(List<PageInterval> named, @Nullable BitSet flipped, Caller caller) {
+    Use(List<PageInterval> named, @Nullable BitSet flipped, Caller caller, Deadline deadline) {
       this.named = named;
       this.caller = caller;
+      this.deadline = deadline;
       this.taken = flipped == null ? new BitSet() : (BitSet) flipped.clone();
     }
 
-    /** Takes what can be taken here, and asks for the rest; ends the use if there is none. */
+    /** {@link #goOn}, whose failure is the use's. */
     void next() {
+      try {
+        goOn();
+      } catch (RuntimeException | Error e) {
+        fail(e);
+      }
+    }
+
+    /** Takes what can be taken here, and asks for the rest; ends the use if there is none. */
+    private void goOn() {
       CompletableFuture<List<PageInterval>> sent;
       try {
         synchronized (this) {
-          if (abandoned) {
+          if (state != State.RUNNING) {
             return;
           }
           List<PageInterval> absent = rounds++ < MAX_ROUNDS ? takeHeld() : named;
           if (absent != null) {
             asked = absent;
             ask = caller == Caller.SCOPE ? unfilled.ask(absent) : null; // before it is sent
-            sent = calls.use(absent);
+            sent = calls.use(absent, deadline);
             answer = sent;
           } else {
             sent = null;
@@ -137,13 +190,20 @@ final class RangeUses {
         }
       } catch (IllegalStateException closed) {
         // The mapping has ended under us; the server says what has become of the session.
-        sent = calls.use(named);
+        sent = calls.use(named, deadline);
       }
       if (sent == null) {
         finish();
-      } else {
-        var _ = sent.whenComplete(this::answered);
+        return;
       }
+      var _ =
+          sent.whenComplete((given, failure) -> {
+            try {
+              answered(given, failure);
+            } catch (RuntimeException | Error e) {
+              fail(e);
+            }
+          });
     }
 
     /**
@@ -168,17 +228,17 @@ final class RangeUses {
     }
 
     private void answered(@Nullable List<PageInterval> given, @Nullable Throwable failure) {
+      BitSet pages = given == null ? null : FreshPages.bits(given);
       boolean last;
       synchronized (this) {
-        if (abandoned) {
-          return; // abandon() has seen to everything
+        if (state != State.RUNNING) {
+          return; // its end has seen to everything
         }
         List<PageInterval> request = asked;
         asked = null;
         answer = null;
         last = shared == null || rounds > MAX_ROUNDS;
-        if (given != null) {
-          BitSet pages = FreshPages.bits(given);
+        if (given != null && pages != null) {
           fresh.or(pages);
           taken.or(pages);
           settle(given);
@@ -194,8 +254,7 @@ final class RangeUses {
         if (shared != null) {
           shared.countFailed();
         }
-        result.completeExceptionally(
-            failure == null ? new IllegalStateException("no answer and no failure") : failure);
+        fail(failure == null ? new IllegalStateException("no answer and no failure") : failure);
       } else if (last) {
         finish();
       } else {
@@ -204,26 +263,39 @@ final class RangeUses {
     }
 
     private void finish() {
-      FreshPages answer;
+      FreshPages decided;
       synchronized (this) {
-        if (abandoned) {
+        if (state != State.RUNNING) {
           return;
         }
         if (shared != null) {
           shared.countAsked(fresh.cardinality());
         }
         UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
-        answer = doubtful.resolve(named, FreshPages.of(fresh).intervals(), keeper);
-        resolved = true; // from now on abandon() remembers what was resolved
+        decided = doubtful.resolve(named, FreshPages.of(fresh).intervals(), keeper);
+        state = State.ANSWERED;
       }
-      result.complete(answer);
+      result.answer(decided);
     }
 
-    /** The caller gave up, or the server refused: whatever this use has taken is given back. */
-    private void abandon() {
+    private void fail(Throwable failure) {
+      if (giveUp()) {
+        result.fail(failure);
+      }
+    }
+
+    /**
+     * Ends the use: whatever it has taken is given back. Does nothing if it has ended.
+     *
+     * @return false if it was answered, so that its result is no failure
+     */
+    boolean giveUp() {
       CompletableFuture<List<PageInterval>> running;
       synchronized (this) {
-        abandoned = true;
+        if (state != State.RUNNING) {
+          return state == State.ENDED;
+        }
+        state = State.ENDED;
         running = answer;
         List<PageInterval> unanswered = asked;
         if (unanswered != null) {
@@ -231,9 +303,6 @@ final class RangeUses {
           settle(unanswered); // all of it may be fresh
         }
         doubtful.add(fresh);
-        if (resolved) {
-          doubtful.add(named); // the caller never saw what was fresh
-        }
         if (caller == Caller.PLAIN && shared != null) {
           shared.giveBack(taken);
         }
@@ -241,6 +310,7 @@ final class RangeUses {
       if (running != null) {
         running.cancel(true);
       }
+      return true;
     }
 
     /** Ends a scope's note of what was asked: {@code maybeFresh} of it are, or may be. */

@@ -6,8 +6,10 @@ import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.RangeMode;
 import io.grpc.Channel;
+import io.grpc.Deadline;
 import io.grpc.Status;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -50,34 +52,29 @@ final class SessionOpener implements AutoCloseable {
             .setSizeBytes(open.sizeBytes())
             .setMode(mode)
             .build();
-    SessionStream stream = SessionStream.start(channel, request);
+    Opening<T> opening =
+        new Opening<>(SessionStream.start(channel, request), options.callTimeout());
+    SessionStream stream = opening.stream;
     sessions.add(stream);
     var _ = stream.ended().thenRun(() -> sessions.remove(stream));
     if (closed) {
       stream.close();
     }
-    CompletableFuture<T> result = new CompletableFuture<>();
     boolean keepFile =
         options.confinedSegments()
             || (mode == RangeMode.RANGE_MODE_BUFFERS && !RangeBytes.mayReinterpret());
+    opening.start();
     var _ =
         stream
             .opened()
-            .orTimeout(options.callTimeout().toNanos(), TimeUnit.NANOSECONDS)
-            .thenCompose(opened -> prepare(open, opened, stream, keepFile))
-            .thenCompose(make)
-            .whenComplete((made, failure) -> settle(result, stream, made, failure));
-    var _ =
-        result.whenComplete((made, failure) -> {
-          if (failure != null) {
-            stream.close();
-          }
-        });
-    return result;
+            .thenCompose(opened -> prepare(open, opened, opening, keepFile))
+            .thenCompose(session -> opening.make(session, make))
+            .whenComplete(opening::settle);
+    return opening.result;
   }
 
   private CompletableFuture<OpenedSession> prepare(
-      OpenOptions open, Opened opened, SessionStream stream, boolean keepFile) {
+      OpenOptions open, Opened opened, Opening<?> opening, boolean keepFile) {
     SessionTicket ticket =
         new SessionTicket(
             opened.getSession(),
@@ -87,8 +84,10 @@ final class SessionOpener implements AutoCloseable {
             WireNumbers.positive("max_data_bytes", opened.getMaxDataBytes()),
             opened.getServerInstance());
     checkGranted(open, ticket);
+    SessionStream stream = opening.stream;
+    opening.step = "the hand-over of the file";
     return files
-        .fetch(opened, stream, keepFile)
+        .fetch(opened, stream, keepFile, opening.deadline)
         .handle((pages, why) -> {
           if (pages != null) {
             return new OpenedSession(ticket, stream, pages, "");
@@ -125,26 +124,6 @@ final class SessionOpener implements AutoCloseable {
             + ", or take what there is (OpenOptions.atMost, withSizeAtMost)");
   }
 
-  private <T> void settle(
-      CompletableFuture<T> result,
-      SessionStream stream,
-      @Nullable T made,
-      @Nullable Throwable failure) {
-    Blocking.deliver(() -> {
-      if (made == null) {
-        Throwable cause = Blocking.cause(requireNonNull(failure));
-        result.completeExceptionally(
-            cause instanceof TimeoutException
-                ? PagetideException.local(
-                    Status.Code.DEADLINE_EXCEEDED,
-                    "OpenRange: no answer within " + options.callTimeout())
-                : cause);
-      } else if (!result.complete(made)) {
-        stream.close(); // the caller has given up meanwhile; what was made ends with its session
-      }
-    });
-  }
-
   /** Ends every session, and from then on each that is opened. */
   void endSessions() {
     closed = true;
@@ -155,5 +134,74 @@ final class SessionOpener implements AutoCloseable {
   @Override
   public void close() {
     files.close();
+  }
+
+  /** One session on its way, with one time limit for all of it. */
+  private static final class Opening<T> {
+    private final SessionStream stream;
+    private final Duration timeout;
+    private final Deadline deadline;
+    private final CompletableFuture<T> result = new CompletableFuture<>();
+    private volatile String step = "OpenRange";
+    private volatile @Nullable SharedPages pages;
+
+    Opening(SessionStream stream, Duration timeout) {
+      this.stream = stream;
+      this.timeout = timeout;
+      this.deadline = Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** Limits the time, and sees to it that nothing stays of a session that is not handed out. */
+    void start() {
+      CompletableFuture<Void> timer = new CompletableFuture<>();
+      var _ =
+          timer
+              .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
+              .whenComplete((_, late) -> {
+                if (late instanceof TimeoutException) {
+                  Blocking.deliver(() -> result.completeExceptionally(noAnswer()));
+                }
+              });
+      var _ =
+          result.whenComplete((_, failure) -> {
+            timer.complete(null);
+            if (failure != null) {
+              giveUp();
+            }
+          });
+    }
+
+    private PagetideException noAnswer() {
+      return PagetideException.local(
+          Status.Code.DEADLINE_EXCEEDED, step + ": no answer within " + timeout);
+    }
+
+    CompletableFuture<T> make(
+        OpenedSession session, Function<OpenedSession, CompletableFuture<T>> make) {
+      pages = session.pages();
+      step = "Attach";
+      return make.apply(session);
+    }
+
+    void settle(@Nullable T made, @Nullable Throwable failure) {
+      Blocking.deliver(() -> {
+        boolean taken =
+            made == null
+                ? result.completeExceptionally(Blocking.cause(requireNonNull(failure)))
+                : result.complete(made);
+        if (!taken) {
+          giveUp(); // the caller has given up meanwhile; what was made ends with its session
+        }
+      });
+    }
+
+    /** Unmaps the file, too: a session that the server has ended keeps it for its owner. */
+    private void giveUp() {
+      stream.close();
+      SharedPages mapped = pages;
+      if (mapped != null) {
+        mapped.close();
+      }
+    }
   }
 }

@@ -2,6 +2,7 @@ package dev.pagetide.client;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.v1.Opened;
+import io.grpc.Deadline;
 import io.grpc.Status;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -9,6 +10,7 @@ import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.Future;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -31,6 +33,7 @@ final class SharedFiles implements AutoCloseable {
 
   private static final long LONGEST_FETCH_SECONDS = 10;
   private static final long PUBLISH_SECONDS = 1;
+  private static final long CLOSE_WAIT_SECONDS = 2;
 
   private final @Nullable Path grpcSocket;
   private final ClientOptions options;
@@ -57,9 +60,12 @@ final class SharedFiles implements AutoCloseable {
    * Fetches and maps the file of a session that was just opened.
    *
    * @param keepFile whether pieces of it are to be mapped anew
+   * @param deadline of the whole opening; where the range can be had without its file, half of what
+   *     is left of it is kept for the rest
    * @return fails with {@link PagetideException}, whose message says why there is no file
    */
-  CompletableFuture<SharedPages> fetch(Opened opened, SessionStream session, boolean keepFile) {
+  CompletableFuture<SharedPages> fetch(
+      Opened opened, SessionStream session, boolean keepFile, Deadline deadline) {
     if (options.access() == AccessChoice.REMOTE) {
       return none("the client was told to map no file");
     }
@@ -81,10 +87,12 @@ final class SharedFiles implements AutoCloseable {
     Path socket = grpcSocket.resolveSibling(name);
     CompletableFuture<FileDescriptor> fetched = new CompletableFuture<>();
     fetchInto(fetched, () -> Handoff.fetch(loops, socket, opened.getSession()), loops, session);
-    long nanos =
-        Math.min(options.callTimeout().toNanos(), TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS));
+    var _ = session.ended().thenRun(() -> fetched.completeExceptionally(sessionEnded(session)));
+    long left = deadline.timeRemaining(TimeUnit.NANOSECONDS);
+    long share = options.access() == AccessChoice.SHARED ? left : left / 2;
     return fetched
-        .orTimeout(nanos, TimeUnit.NANOSECONDS)
+        .orTimeout(
+            Math.min(share, TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS)), TimeUnit.NANOSECONDS)
         .thenApply(file -> new SharedPages(MappedFile.map(file, opened, keepFile)))
         .thenApply(pages -> adopt(pages, session))
         .exceptionally(SharedFiles::fail);
@@ -125,6 +133,11 @@ final class SharedFiles implements AutoCloseable {
           }
         });
     var _ = result.whenComplete((file, failure) -> attempt.cancel(false));
+  }
+
+  private static PagetideException sessionEnded(SessionStream session) {
+    PagetideException why = session.failure();
+    return why == null ? StreamEnd.closedByUs().failure() : why.rethrown();
   }
 
   private SharedPages adopt(SharedPages pages, SessionStream session) {
@@ -185,7 +198,8 @@ final class SharedFiles implements AutoCloseable {
 
   /**
    * Fetches no more, and unmaps what is mapped yet: the files of ranges that the server has ended
-   * and their owner has not closed.
+   * and their owner has not closed. Waits a moment for the thread to end, but not where answers are
+   * delivered: that may be this very thread.
    */
   @Override
   public void close() {
@@ -195,9 +209,20 @@ final class SharedFiles implements AutoCloseable {
       loops = group;
     }
     if (loops != null) {
-      var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2_000);
+      Future<?> ended = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+      if (!Blocking.isDelivering()) {
+        awaitQuietly(ended);
+      }
     }
     mapped.forEach(SharedPages::close);
     mapped.clear();
+  }
+
+  private static void awaitQuietly(Future<?> ended) {
+    try {
+      var _ = ended.await(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the thread ends by itself
+    }
   }
 }

@@ -61,14 +61,16 @@ final class TilePages {
     int start = tile * tilePages;
     List<PageInterval> named = List.of(new PageInterval(start, start + tilePages));
     FreshPages fresh =
-        Blocking.await(() -> range.ifOpen(() -> uses.start(named, null, RangeUses.Caller.CACHE)));
+        Blocking.await(() ->
+            range.ifOpen(() -> uses.start(named, null, RangeUses.Caller.CACHE, range.deadline())));
     return !fresh.isEmpty();
   }
 
   /** Makes a tile's pages AVAILABLE. */
   void stop(int tile) {
     int start = tile * tilePages;
-    range.stopUnlessEnded(start, start + tilePages);
+    // The range is mapped, so the server is asked only if the mapping has ended: then it refuses.
+    var _ = range.stopUnlessEnded(start, start + tilePages);
   }
 
   /** A tile's bytes, where they lie. */

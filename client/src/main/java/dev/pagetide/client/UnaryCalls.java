@@ -89,11 +89,26 @@ final class UnaryCalls {
       R converted;
       try {
         converted = convert.apply(received);
-      } catch (PagetideException e) {
-        Blocking.deliver(() -> future.completeExceptionally(e));
+      } catch (Throwable e) {
+        PagetideException failure = notUnderstood(e);
+        Blocking.deliver(() -> future.completeExceptionally(failure));
         return;
       }
       Blocking.deliver(() -> future.complete(converted));
+    }
+
+    /** The server has done the call, and nobody knows what it says of it. */
+    private PagetideException notUnderstood(Throwable cause) {
+      return cause instanceof PagetideException said
+          ? said.withUnknownOutcome()
+          : new PagetideException(
+              Status.Code.INTERNAL,
+              null,
+              rpc + ": the server's answer cannot be understood: " + cause,
+              null,
+              true,
+              0,
+              cause);
     }
   }
 }

@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  * PageRange#useRange} and {@link PageRange#stopUsingRange}, and from other ranges on the same
  * session: whoever stops a page there stops it under its scopes.
  *
+ * <p>Where the range is remote, every read and write is a call and waits for its answer; where
+ * answers are delivered it is refused before it does anything.
+ *
  * <p>Offsets are bytes from the start of the first page. Every accessor fails with {@link
  * IllegalStateException} once the scope is closed, with {@link IndexOutOfBoundsException} outside
  * of it, and with {@link PagetideException} once the range has ended; where the file is mapped,
@@ -113,6 +116,7 @@ public final class UsedPages implements AutoCloseable {
    * @throws PagetideException if the range has ended
    */
   public void read(long offset, ByteBuffer into) {
+    checkMayCall(shared);
     long start = check(offset, into.remaining());
     if (shared == null) {
       range.read(start, into);
@@ -137,6 +141,7 @@ public final class UsedPages implements AutoCloseable {
    * @throws PagetideException if the range has ended
    */
   public byte[] read(long offset, int length) {
+    checkMayCall(shared);
     check(offset, length);
     byte[] bytes = new byte[length];
     read(offset, ByteBuffer.wrap(bytes));
@@ -149,6 +154,7 @@ public final class UsedPages implements AutoCloseable {
    * @throws PagetideException if the range has ended
    */
   public void write(long offset, ByteBuffer from) {
+    checkMayCall(shared);
     long start = check(offset, from.remaining());
     if (shared == null) {
       range.write(start, from);
@@ -182,6 +188,7 @@ public final class UsedPages implements AutoCloseable {
    * @throws PagetideException if the range has ended
    */
   public void fillZero(long offset, long length) {
+    checkMayCall(shared);
     long start = check(offset, length);
     if (shared == null) {
       range.fillZero(start, length);
@@ -201,6 +208,8 @@ public final class UsedPages implements AutoCloseable {
    * @throws PagetideException if a range has ended
    */
   public void copyTo(long offset, UsedPages target, long targetOffset, int length) {
+    checkMayCall(shared);
+    checkMayCall(target.shared);
     check(offset, length);
     target.check(targetOffset, length);
     if (shared == null || target.shared == null) {
@@ -277,7 +286,12 @@ public final class UsedPages implements AutoCloseable {
    * Gives the pages back: those in no other scope become AVAILABLE. Calling it again does nothing.
    * After the range has ended it does nothing either.
    *
-   * @throws PagetideException if the range is remote and the server could not be told
+   * <p>Where the range is remote, this waits until the server has answered. It does not wait where
+   * answers are delivered, and no longer once this thread is interrupted; the server is told all
+   * the same, and a failure is not reported then.
+   *
+   * @throws PagetideException if the range is remote and the server did not answer within the call
+   *     timeout: then pages may stay USED until they are used and stopped again
    */
   @Override
   public void close() {
@@ -292,6 +306,13 @@ public final class UsedPages implements AutoCloseable {
     Arena own = lifetime;
     if (own != null) {
       SegmentLifetime.end(own);
+    }
+  }
+
+  /** Refuses a call where answers are delivered, if the range is remote. */
+  private static void checkMayCall(@Nullable SharedPages mapped) {
+    if (mapped == null) {
+      Blocking.checkMayWait();
     }
   }
 

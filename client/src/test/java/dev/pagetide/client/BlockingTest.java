@@ -2,6 +2,7 @@ package dev.pagetide.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.grpc.Status;
 import java.util.concurrent.CompletableFuture;
@@ -56,6 +57,61 @@ final class BlockingTest {
         .hasMessageContaining("no memory");
 
     assertThat(Thread.currentThread().isInterrupted()).isTrue();
+  }
+
+  /** A call whose answer is decided when it is cancelled, and comes a moment later. */
+  private static final class DecidedCall extends CompletableFuture<String> {
+    @Override
+    public boolean cancel(boolean mayInterrupt) {
+      Thread interrupted = Thread.currentThread();
+      var _ =
+          Thread.ofPlatform()
+              .daemon()
+              .start(() -> {
+                await().until(() -> interrupted.getState() == Thread.State.WAITING);
+                complete("answer");
+              });
+      return false;
+    }
+  }
+
+  @Test
+  void get_answerIsDecidedAndNotThereYet_waitsForIt() {
+    Thread.currentThread().interrupt();
+
+    assertThat(Blocking.get(new DecidedCall())).isEqualTo("answer");
+
+    assertThat(Thread.currentThread().isInterrupted()).isTrue();
+  }
+
+  @Test
+  void awaitEnd_interrupted_cancelsNothing() {
+    CompletableFuture<String> call = new CompletableFuture<>();
+    Thread.currentThread().interrupt();
+
+    Blocking.awaitEnd(call);
+
+    assertThat(Thread.currentThread().isInterrupted()).isTrue();
+    assertThat(call).isNotDone();
+  }
+
+  @Test
+  void awaitEnd_whereAnswersAreDelivered_doesNotWait() {
+    CompletableFuture<String> call = new CompletableFuture<>();
+
+    Blocking.deliver(() -> Blocking.awaitEnd(call));
+
+    assertThat(call).isNotDone();
+  }
+
+  @Test
+  void awaitEnd_failed_throwsWhatItFailedWith() {
+    CompletableFuture<String> call = new CompletableFuture<>();
+    call.completeExceptionally(PagetideException.local(Status.Code.DEADLINE_EXCEEDED, "too late"));
+
+    assertThatThrownBy(() -> Blocking.awaitEnd(call))
+        .isInstanceOf(PagetideException.class)
+        .hasMessageContaining("too late");
   }
 
   @Test

@@ -1,9 +1,12 @@
 package dev.pagetide.client;
 
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
 import dev.pagetide.v1.Opened;
 import dev.pagetide.v1.PageRangeServiceGrpc;
+import dev.pagetide.v1.TransactionServiceGrpc;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
 import io.grpc.Server;
@@ -41,8 +44,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
     implements AutoCloseable {
 
+  /** Takes connections of the hand-over socket and answers nothing. */
+  static final int SILENT = -1;
+
   /** Uses asked for; all of them are refused. */
   final AtomicInteger uses = new AtomicInteger();
+
+  /** Connections of the hand-over socket so far. */
+  final AtomicInteger handoffs = new AtomicInteger();
+
+  /** Those of them that have ended. */
+  final AtomicInteger endedHandoffs = new AtomicInteger();
 
   private final EventLoopGroup loop =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
@@ -53,7 +65,7 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
    * Listens in {@code directory}.
    *
    * @param promised what to say on opening; the hand-over socket's path is put in
-   * @param status the byte that the hand-over socket answers
+   * @param status the byte that the hand-over socket answers; {@link #SILENT} for none
    * @param file what it hands over where the status is 0
    */
   FakeHandoff(Path directory, Opened promised, int status, Path file) throws IOException {
@@ -64,7 +76,7 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
     new ServerBootstrap()
         .group(loop)
         .channel(EpollServerDomainSocketChannel.class)
-        .childHandler(new Answer(status, file))
+        .childHandler(new Answer(status, file, handoffs, endedHandoffs))
         .bind(new DomainSocketAddress(handoff.toFile()))
         .syncUninterruptibly();
     server =
@@ -74,6 +86,7 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
             .bossEventLoopGroup(loop)
             .workerEventLoopGroup(loop)
             .addService(this)
+            .addService(new SilentExchange())
             .build()
             .start();
   }
@@ -81,6 +94,24 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
   @Override
   public void openRange(OpenRangeRequest request, StreamObserver<OpenRangeResponse> responses) {
     responses.onNext(OpenRangeResponse.newBuilder().setOpened(opened).build());
+  }
+
+  /** Takes commands, Attach among them, and answers none. */
+  private static final class SilentExchange
+      extends TransactionServiceGrpc.TransactionServiceImplBase {
+    @Override
+    public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeResponse> responses) {
+      return new StreamObserver<>() {
+        @Override
+        public void onNext(ExchangeRequest command) {}
+
+        @Override
+        public void onError(Throwable t) {}
+
+        @Override
+        public void onCompleted() {}
+      };
+    }
   }
 
   @Override
@@ -108,14 +139,22 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
 
     private final int status;
     private final Path file;
+    private final AtomicInteger begun;
+    private final AtomicInteger ended;
 
-    Answer(int status, Path file) {
+    Answer(int status, Path file, AtomicInteger begun, AtomicInteger ended) {
       this.status = status;
       this.file = file;
+      this.begun = begun;
+      this.ended = ended;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext context) throws IOException {
+      begun.incrementAndGet();
+      if (status == SILENT) {
+        return;
+      }
       var answered = context.writeAndFlush(Unpooled.wrappedBuffer(new byte[] {(byte) status}));
       if (status == 0) {
         FileDescriptor descriptor = new FileDescriptor(openReadWrite(file));
@@ -123,6 +162,11 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
         answered.addListener(sent -> descriptor.close());
       }
       answered.addListener(ChannelFutureListener.CLOSE);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+      ended.incrementAndGet();
     }
 
     /** A descriptor's number; {@link FileDescriptor#from} would empty the file. */

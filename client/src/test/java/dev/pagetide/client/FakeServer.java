@@ -58,6 +58,7 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   final List<ReadRequest> reads = new ArrayList<>();
   final List<WriteRequest> writes = new ArrayList<>();
   final Deque<UseAnswer> uses = new ArrayDeque<>();
+  private final List<StreamObserver<StopUsingRangeResponse>> stops = new ArrayList<>();
   final CompletableFuture<Void> sessionCancelled = new CompletableFuture<>();
 
   Opened opened =
@@ -71,6 +72,10 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
           .build();
 
   boolean answerOpen = true;
+
+  /** Whether stops are answered; if not, {@link #answerStops} does it. */
+  boolean answersStops = true;
+
   int refuseWritesAfter = Integer.MAX_VALUE;
   boolean openHadDeadline;
 
@@ -178,8 +183,24 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   @Override
   public void stopUsingRange(
       StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> responses) {
+    if (answersStops) {
+      answer(responses);
+    } else {
+      stops.add(responses);
+    }
+  }
+
+  private static void answer(StreamObserver<StopUsingRangeResponse> responses) {
     responses.onNext(StopUsingRangeResponse.getDefaultInstance());
     responses.onCompleted();
+  }
+
+  /** Answers the stops that wait for it; tells how many. */
+  int answerStops() {
+    int answered = stops.size();
+    stops.forEach(FakeServer::answer);
+    stops.clear();
+    return answered;
   }
 
   @Override

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a range reports as fresh, above all after a use that was never answered. */
 final class FreshnessTest {
@@ -94,6 +96,64 @@ final class FreshnessTest {
 
     assertThat(range.useRange(0, 64).intervals()).containsExactly(new PageInterval(5, 7));
     assertThat(range.useRange(0, 64).isEmpty()).isTrue();
+  }
+
+  /** A stage that is attached later runs first, so this one sees the earliest moment of the end. */
+  @Test
+  void use_cancelled_itsPagesAreRememberedBeforeAnybodyCanSeeItsEnd() {
+    server.uses.add(request -> null);
+    CompletableFuture<FreshPages> use = range.useRangeAsync(pages(5, 7));
+    CompletableFuture<FreshPages> next =
+        use.handle((_, _) -> range.useRangeAsync(pages(0, 64))).thenCompose(again -> again);
+
+    use.cancel(true);
+
+    assertThat(next)
+        .succeedsWithin(Duration.ofSeconds(20))
+        .extracting(FreshPages::intervals)
+        .isEqualTo(pages(5, 7));
+  }
+
+  @Test
+  void use_completedFromOutside_isGivenUpToo() {
+    server.uses.add(request -> null);
+    CompletableFuture<FreshPages> use = range.useRangeAsync(pages(5, 7));
+
+    assertThat(use.completeExceptionally(new IllegalStateException("too late"))).isTrue();
+
+    assertThat(use).isCompletedExceptionally();
+    assertThat(range.useRange(0, 64).intervals()).isEqualTo(pages(5, 7));
+  }
+
+  /** The answer is decided, so what was doubtful is forgotten: it must not be lost any more. */
+  @Test
+  void use_cancelledInAStageOfItsAnswer_isAnsweredAllTheSame() {
+    server.uses.add(request ->
+        UseRangeResponse.newBuilder()
+            .addFresh(PageSpan.newBuilder().setStartPage(1).setEndPage(3))
+            .build());
+
+    CompletableFuture<FreshPages> use = range.useRangeAsync(pages(0, 8));
+
+    assertThat(use.cancel(true)).isFalse();
+    assertThat(use.join().intervals()).isEqualTo(pages(1, 3));
+    assertThat(range.useRange(0, 8).isEmpty()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 4})
+  void use_answerCannotBeUnderstood_failsAndNextUseReportsItsPages(int startPage) {
+    server.uses.add(request ->
+        UseRangeResponse.newBuilder()
+            .addFresh(PageSpan.newBuilder().setStartPage(startPage).setEndPage(3))
+            .build());
+
+    PagetideException failure =
+        catchThrowableOfType(PagetideException.class, () -> range.useRange(5, 7));
+
+    assertThat(failure.code()).isEqualTo(Status.Code.INTERNAL);
+    assertThat(failure.outcomeUnknown()).isTrue();
+    assertThat(range.useRange(0, 64).intervals()).isEqualTo(pages(5, 7));
   }
 
   @Test

@@ -2,19 +2,25 @@ package dev.pagetide.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
+import io.grpc.Status;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -22,21 +28,32 @@ import org.junit.jupiter.api.Test;
  */
 final class PageUsersTest {
   private static final int PAGES = 6;
+  private static final long PATIENCE_NANOS = TimeUnit.MINUTES.toNanos(5);
 
   private final PageTable words = new PageTable(Arena.ofAuto().allocate(PAGES * 8L, 8));
   private final PageUsers users = new PageUsers(PAGES);
   private final AtomicLong clock = new AtomicLong();
 
   private void enter(int start, int end) {
-    users.enter(start, end);
+    users.enter(start, end, PATIENCE_NANOS, this::stop);
     for (int page = start; page < end; page++) {
       words.casWord(page, 0, PageWord.available(0)); // the server's part
     }
     PageEdges.toUsed(words, start, end);
   }
 
-  private void stop(int start, int end) {
+  private @Nullable CompletableFuture<Void> stop(int start, int end) {
     PageEdges.toAvailable(words, start, end, PageWord.available(clock.incrementAndGet()));
+    return null;
+  }
+
+  private void leave(int start, int end, List<String> stopped) {
+    assertThat(users.leave(start, end, (from, to) -> noted(stopped, from, to))).isNull();
+  }
+
+  private static @Nullable CompletableFuture<Void> noted(List<String> stopped, int start, int end) {
+    stopped.add(start + ".." + end);
+    return null;
   }
 
   private boolean isUsed(int page) {
@@ -49,8 +66,8 @@ final class PageUsersTest {
     enter(2, 6);
 
     List<String> stopped = new ArrayList<>();
-    users.leave(0, 4, (start, end) -> stopped.add(start + ".." + end));
-    users.leave(2, 6, (start, end) -> stopped.add(start + ".." + end));
+    leave(0, 4, stopped);
+    leave(2, 6, stopped);
 
     assertThat(stopped).containsExactly("0..2", "2..6");
   }
@@ -61,7 +78,7 @@ final class PageUsersTest {
     enter(2, 3);
 
     List<String> stopped = new ArrayList<>();
-    users.leave(0, 6, (start, end) -> stopped.add(start + ".." + end));
+    leave(0, 6, stopped);
 
     assertThat(stopped).containsExactly("0..2", "3..6");
   }
@@ -81,9 +98,73 @@ final class PageUsersTest {
 
     enter(0, 2);
     List<String> stopped = new ArrayList<>();
-    users.leave(0, 3, (start, end) -> stopped.add(start + ".." + end));
+    leave(0, 3, stopped);
 
     assertThat(stopped).containsExactly("0..3");
+  }
+
+  @Test
+  void leave_stopIsACall_letsOthersInWhenItHasEnded() {
+    CompletableFuture<Void> call = new CompletableFuture<>();
+    users.enter(0, 2, PATIENCE_NANOS, this::stop);
+
+    CompletableFuture<Void> left = users.leave(0, 2, (start, end) -> call);
+
+    assertThat(left).isNotNull().isNotDone();
+    PagetideException refused =
+        catchThrowableOfType(
+            PagetideException.class, () -> users.enter(0, 2, 1, (start, end) -> null));
+    assertThat(refused.code()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+    assertThat(refused).hasMessageContaining("page 0").hasMessageContaining("call_timeout_ms=0");
+    call.completeExceptionally(new IllegalStateException("no connection"));
+    assertThat(left).isCompletedExceptionally();
+    users.enter(0, 2, 1, this::stop);
+  }
+
+  @Test
+  void enter_deadlinePassesAtALaterPage_stopsThePagesBeforeIt() {
+    users.enter(2, 3, PATIENCE_NANOS, this::stop);
+    var _ = users.leave(2, 3, (start, end) -> new CompletableFuture<>());
+    users.enter(1, 2, PATIENCE_NANOS, this::stop);
+    List<String> stopped = new ArrayList<>();
+
+    assertThatThrownBy(() -> users.enter(0, 4, 1, (start, end) -> noted(stopped, start, end)))
+        .isInstanceOf(PagetideException.class);
+
+    assertThat(stopped).containsExactly("0..1"); // page 1 has another user still
+    leave(1, 2, stopped);
+    assertThat(stopped).containsExactly("0..1", "1..2");
+  }
+
+  @Test
+  void enter_interruptedWhileAPageIsStopped_givesUp() throws Exception {
+    users.enter(0, 1, PATIENCE_NANOS, this::stop);
+    CompletableFuture<Void> call = new CompletableFuture<>();
+    var _ = users.leave(0, 1, (start, end) -> call);
+    CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
+    CompletableFuture<PagetideException> thrown = new CompletableFuture<>();
+    Thread waiter =
+        Thread.ofPlatform()
+            .daemon()
+            .start(() -> {
+              try {
+                users.enter(0, 1, PATIENCE_NANOS, this::stop);
+              } catch (PagetideException e) {
+                thrown.complete(e);
+              }
+              interrupted.complete(Thread.currentThread().isInterrupted());
+            });
+    await().until(() -> waiter.getState() == Thread.State.TIMED_WAITING);
+
+    waiter.interrupt();
+
+    await().until(interrupted::isDone);
+    assertThat(interrupted.join()).isTrue();
+    assertThat(thrown).isDone();
+    assertThat(thrown.join().code()).isEqualTo(Status.Code.CANCELLED);
+    assertThat(thrown.join().outcomeUnknown()).isFalse();
+    call.complete(null);
+    users.enter(0, 1, PATIENCE_NANOS, this::stop);
   }
 
   /**
@@ -111,7 +192,7 @@ final class PageUsersTest {
                     assertThat(isUsed(page)).as("page %d, round %d", page, round).isTrue();
                   }
                 }
-                users.leave(from, to, this::stop);
+                var _ = users.leave(from, to, this::stop);
               }
               return null;
             }));

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  * @param sockets descriptors of sockets
  * @param mappings mappings of shared files
  */
-record Footprint(int memfds, int sockets, int mappings) {
+public record Footprint(int memfds, int sockets, int mappings) {
   private static final String SHARED_FILE = "memfd:pagetide";
 
   static Footprint of(long pid) throws IOException {
@@ -41,13 +41,13 @@ record Footprint(int memfds, int sockets, int mappings) {
    * Fails if there is more than there was. Less is no fault: a connection that somebody else was
    * through with may have ended since.
    */
-  void isNoMoreThan(Footprint before) {
+  public void isNoMoreThan(Footprint before) {
     assertThat(memfds).as("%s, before %s", this, before).isEqualTo(before.memfds);
     assertThat(mappings).as("%s, before %s", this, before).isEqualTo(before.mappings);
     assertThat(sockets).as("%s, before %s", this, before).isLessThanOrEqualTo(before.sockets);
   }
 
-  static Footprint ofThisProcess() throws IOException {
+  public static Footprint ofThisProcess() throws IOException {
     return of(ProcessHandle.current().pid());
   }
 
