@@ -17,9 +17,10 @@ import java.util.regex.Pattern;
  *
  * @param uid the user this process runs as
  * @param pageSize bytes in a page
- * @param memoryBytes memory this process may have: its control group's limit, or the machine's
- * @param groupLimitBytes its control group's limit; {@link Long#MAX_VALUE} where that is not below
- *     the machine's memory
+ * @param memoryBytes memory this process may have: the machine's, or its control group's limit if
+ *     that is lower; {@code memory.high}, beyond which the kernel slows it down, is one
+ * @param groupLimitBytes its control group's limit at which the kernel kills; {@link
+ *     Long#MAX_VALUE} where that is not below the machine's memory
  * @param maxHeapBytes the most that this JVM's heap takes of it
  * @param maxOpenFiles how many files it may have open (RLIMIT_NOFILE)
  * @param maxMapCount how many mappings it may have (vm.max_map_count)
@@ -57,7 +58,7 @@ record HostLimits(
       return new HostLimits(
           uid(self),
           pageSize(self.resolve("auxv")),
-          Math.min(machineBytes, groupBytes),
+          Math.min(machineBytes, groups.lowestLimitBytes()),
           groupBytes < machineBytes ? groupBytes : Long.MAX_VALUE,
           Runtime.getRuntime().maxMemory(),
           openFiles.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(openFiles),

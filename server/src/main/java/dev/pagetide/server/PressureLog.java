@@ -8,6 +8,7 @@ import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -79,6 +80,15 @@ final class PressureLog implements PressureObserver {
         ? text
         : "%s; without --pressure=dry-run it would have been %d"
             .formatted(text, episode.wouldHaveReclaimed);
+  }
+
+  @Override
+  public void presenceChanged(PressureKind source, @Nullable String missing) {
+    if (missing == null) {
+      LOG.info("memory pressure: this host has source={} again", name(source));
+    } else {
+      LOG.warn("memory pressure: this host has source={} no more ({})", name(source), missing);
+    }
   }
 
   /** The first failure of a source is told with all there is, then only each thousandth. */

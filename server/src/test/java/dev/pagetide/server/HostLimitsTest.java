@@ -82,6 +82,17 @@ final class HostLimitsTest {
   }
 
   @Test
+  void read_highBelowTheLimit_isTheMemoryButNotWhereTheKernelKills() throws Exception {
+    writeGroup(512 * MIB);
+    write("sys/fs/cgroup/pagetide.service/memory.high", 300 * MIB + "\n");
+
+    HostLimits limits = HostLimits.read(root);
+
+    assertThat(limits.memoryBytes()).isEqualTo(300 * MIB);
+    assertThat(limits.groupLimitBytes()).isEqualTo(512 * MIB);
+  }
+
+  @Test
   void read_groupAboveTheMachine_isTheMachinesMemory() throws Exception {
     writeGroup(1024 * MIB);
 

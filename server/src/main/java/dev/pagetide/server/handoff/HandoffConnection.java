@@ -157,6 +157,20 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       answer(context, HandoffStatus.FAILED, HandoffOutcome.FAILED);
       return;
     }
+    boolean passing = false;
+    try {
+      pass(context, duplicate);
+      passing = true;
+    } finally {
+      if (!passing) {
+        // In this order: a closed channel has failed every write, so nobody sends the number.
+        var _ = context.close();
+        duplicate.close();
+      }
+    }
+  }
+
+  private void pass(ChannelHandlerContext context, FileDuplicate duplicate) {
     answered = true;
     var _ = context.write(statusByte(HandoffStatus.PASSED));
     context
@@ -179,9 +193,12 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   }
 
   private void answerEnded(ChannelFuture sent, HandoffOutcome outcome) {
-    report(sent.isSuccess() ? outcome : outcomeOf(sent.cause()));
-    if (requestOver) {
-      var _ = sent.channel().close();
+    try {
+      report(sent.isSuccess() ? outcome : outcomeOf(sent.cause()));
+    } finally {
+      if (requestOver) {
+        var _ = sent.channel().close();
+      }
     }
   }
 
@@ -214,10 +231,13 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     // A read that failed: the client has gone. (A write that failed is its listener's.)
-    if (!(cause instanceof IOException)) {
-      LOG.error("a hand-over ended by a bug of the server", cause);
-      report(HandoffOutcome.FAILED);
+    try {
+      if (!(cause instanceof IOException)) {
+        LOG.error("a hand-over ended by a bug of the server", cause);
+        report(HandoffOutcome.FAILED);
+      }
+    } finally {
+      var _ = context.close();
     }
-    var _ = context.close();
   }
 }

@@ -35,8 +35,8 @@ final class HandoffSlots {
   Slot enter(int uid) {
     int ofUid = servedByUid.getOrDefault(uid, 0);
     if (served < limits.maxConnections() && ofUid < limits.maxConnectionsPerUid()) {
+      servedByUid.put(uid, ofUid + 1); // before the other, which cannot fail
       served++;
-      servedByUid.put(uid, ofUid + 1);
       return Slot.SERVED;
     }
     if (turnedAway < limits.maxConnections()) {

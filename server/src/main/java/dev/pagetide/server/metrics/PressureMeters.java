@@ -95,12 +95,12 @@ public final class PressureMeters implements PressureObserver {
   /**
    * Adds what the host has.
    *
-   * @param missing the sources that it does not have
+   * @param missing the sources that it does not have, as long as it does not: a live view
    */
   public void bind(Set<PressureKind> missing) {
     for (PressureKind source : PressureKind.values()) {
       Gauge.builder("pagetide.pressure.source", () -> missing.contains(source) ? 0 : 1)
-          .description("Whether the host has a source of pressure: 1 if it has.")
+          .description("Whether the host has a source of pressure now: 1 if it has.")
           .tag("source", tag(source))
           .strongReference(true)
           .register(registry);

@@ -13,8 +13,11 @@ public final class FileDuplicate implements AutoCloseable {
   private final int number;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  private FileDuplicate(int number) {
-    this.number = number;
+  /**
+   * Opens after all that is allocated here: no error can come between a descriptor and its owner.
+   */
+  private FileDuplicate(int fd) throws SystemCallException {
+    this.number = Libc.open("/proc/self/fd/" + fd, Libc.O_RDWR | Libc.O_CLOEXEC);
   }
 
   /**
@@ -24,7 +27,7 @@ public final class FileDuplicate implements AutoCloseable {
    * set O_APPEND, and our writes to its file would go to the end, where the seals refuse them.
    */
   static FileDuplicate of(int fd) throws SystemCallException {
-    return new FileDuplicate(Libc.open("/proc/self/fd/" + fd, Libc.O_RDWR | Libc.O_CLOEXEC));
+    return new FileDuplicate(fd);
   }
 
   /** The descriptor's number; whoever uses it sees to it that this is not closed meanwhile. */

@@ -23,6 +23,7 @@ public final class KernelEvents implements AutoCloseable {
   private final MemorySegment pollFds = arena.allocate(MOST * Libc.POLLFD_BYTES, Long.BYTES);
   private final List<Integer> triggers = new ArrayList<>();
   private final int wakeFd;
+  private boolean lost;
 
   private KernelEvents(int wakeFd) {
     this.wakeFd = wakeFd;
@@ -35,42 +36,60 @@ public final class KernelEvents implements AutoCloseable {
   }
 
   /**
-   * Arms triggers on one file: all, or none. Their numbers in {@link #await}'s answer follow on
-   * those armed before.
+   * Arms triggers on one file in place of those armed before: all, or none, and then those stay.
+   * The first of them is number 0 in {@link #await}'s answer.
    *
    * @throws SystemCallException if the kernel refused one: ENOENT or EOPNOTSUPP where it has no
    *     such events, EPERM, EACCES or EINVAL where this process may not have them
    */
   public void armAll(Path file, List<String> texts) throws SystemCallException {
-    if (1 + triggers.size() + texts.size() > MOST) {
+    if (1 + texts.size() > MOST) {
       throw new IllegalArgumentException(
-          "%d triggers beside %d; at most %d fit"
-              .formatted(texts.size(), triggers.size(), MOST - 1));
+          "%d triggers; at most %d fit".formatted(texts.size(), MOST - 1));
     }
     List<Integer> armed = new ArrayList<>();
+    boolean complete = false;
     try {
       for (String text : texts) {
         armed.add(arm(file, text));
       }
-    } catch (SystemCallException e) {
-      armed.forEach(KernelEvents::close);
-      throw e;
+      complete = true;
+    } finally {
+      if (!complete) {
+        armed.forEach(KernelEvents::close);
+      }
     }
+    disarmAll();
     for (int fd : armed) {
       triggers.add(fd);
       ask(triggers.size(), fd, Libc.POLLPRI);
     }
   }
 
+  /** Disarms what was armed; only {@link #wake} ends a wait then. */
+  public void disarmAll() {
+    triggers.forEach(KernelEvents::close);
+    triggers.clear();
+    lost = false;
+  }
+
+  /** Whether one of the triggers that are armed will never fire again: its file has gone. */
+  public boolean hasLost() {
+    return lost;
+  }
+
   private static int arm(Path file, String text) throws SystemCallException {
     int fd = Libc.open(file.toString(), Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+    boolean armed = false;
     try (Arena written = Arena.ofConfined()) {
       MemorySegment trigger = written.allocateFrom(text); // with its NUL, which the kernel expects
       var _ = Libc.write(fd, trigger, trigger.byteSize());
+      armed = true;
       return fd;
-    } catch (SystemCallException e) {
-      close(fd);
-      throw e;
+    } finally {
+      if (!armed) {
+        close(fd);
+      }
     }
   }
 
@@ -95,10 +114,11 @@ public final class KernelEvents implements AutoCloseable {
       long at = (i + 1) * Libc.POLLFD_BYTES;
       short events = pollFds.get(ValueLayout.JAVA_SHORT, at + Libc.POLLFD_REVENTS_OFFSET);
       if ((events & Libc.POLLERR) != 0) {
-        // The file is gone (a control group that was removed): to be asked no more, or every wait
-        // would end at once. A negative descriptor is passed over; this one is closed with the
-        // rest.
+        // The file is gone (a control group that was removed, or whose stalls were switched off):
+        // to be asked no more, or every wait would end at once. A negative descriptor is passed
+        // over; this one is closed with the rest.
         pollFds.set(ValueLayout.JAVA_INT, at, -1);
+        lost = true;
       } else if ((events & Libc.POLLPRI) != 0) {
         fired.set(i);
       }

@@ -26,9 +26,12 @@ public final class KernelFile implements AutoCloseable {
   private final MemorySegment buffer = Arena.ofAuto().allocate(MOST_BYTES);
   private boolean closed;
 
-  private KernelFile(Path path, int fd) {
+  /**
+   * Opens after all that is allocated here: no error can come between a descriptor and its owner.
+   */
+  private KernelFile(Path path) throws SystemCallException {
     this.path = path;
-    this.fd = fd;
+    this.fd = Libc.open(path.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC);
   }
 
   /**
@@ -37,7 +40,7 @@ public final class KernelFile implements AutoCloseable {
    * @throws SystemCallException if the kernel refused; ENOENT where there is no such file
    */
   public static KernelFile open(Path path) throws SystemCallException {
-    return new KernelFile(path, Libc.open(path.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC));
+    return new KernelFile(path);
   }
 
   /**

@@ -57,14 +57,18 @@ public final class Memfd implements PageFile {
    */
   public static Memfd create(String name, SharedFileLayout layout) throws SystemCallException {
     int fd = createSealable(name);
+    boolean made = false;
     try {
       Libc.ftruncate(fd, layout.sizeBytes());
       Libc.fcntl(fd, Libc.F_ADD_SEALS, Libc.F_SEAL_SHRINK | Libc.F_SEAL_GROW | Libc.F_SEAL_SEAL);
       Libc.fallocate(fd, 0, 0, layout.dataOffset());
-      return map(fd, layout);
-    } catch (SystemCallException | RuntimeException e) {
-      closeQuietly(fd, e);
-      throw e;
+      Memfd file = map(fd, layout);
+      made = true;
+      return file;
+    } finally {
+      if (!made) {
+        closeQuietly(fd);
+      }
     }
   }
 
@@ -82,21 +86,33 @@ public final class Memfd implements PageFile {
 
   private static Memfd map(int fd, SharedFileLayout layout) throws SystemCallException {
     Arena arena = Arena.ofShared();
+    boolean mapped = false;
     try {
-      return new Memfd(fd, layout, arena, map(fd, 0, layout.dataOffset(), arena));
-    } catch (SystemCallException e) {
-      arena.close();
-      throw e;
+      Memfd file = new Memfd(fd, layout, arena, map(fd, 0, layout.dataOffset(), arena));
+      mapped = true;
+      return file;
+    } finally {
+      if (!mapped) {
+        arena.close();
+      }
     }
   }
 
   @SuppressWarnings("restricted")
   private static MemorySegment map(int fd, long offset, long length, Arena arena)
       throws SystemCallException {
-    long address = Libc.mmap(fd, length, offset);
-    // SAFETY: the mapping is `length` bytes and ends with the arena, which ends with this file.
-    return MemorySegment.ofAddress(address)
-        .reinterpret(length, arena, segment -> unmap(segment, length));
+    MemorySegment mapping = MemorySegment.ofAddress(Libc.mmap(fd, length, offset));
+    boolean owned = false;
+    try {
+      // SAFETY: the mapping is `length` bytes and ends with the arena, which ends with this file.
+      MemorySegment mapped = mapping.reinterpret(length, arena, segment -> unmap(segment, length));
+      owned = true;
+      return mapped;
+    } finally {
+      if (!owned) {
+        unmap(mapping, length);
+      }
+    }
   }
 
   /** Mapped when it is needed first: most files are never copied into or out of. */
@@ -232,19 +248,33 @@ public final class Memfd implements PageFile {
 
   @Override
   public void close(boolean punch) {
-    // Unmapped first: a late access through the mapping would give the table memory again.
-    arena.close();
     try {
-      if (punch) {
-        Libc.fallocate(
-            fd,
-            Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE,
-            layout.tableOffset(),
-            layout.sizeBytes() - layout.tableOffset());
+      // Unmapped first: a late access through the mapping would give the table memory again.
+      arena.close();
+    } finally {
+      try {
+        if (punch) {
+          punchAll();
+        }
+      } finally {
+        closeDescriptor();
       }
+    }
+  }
+
+  private void punchAll() {
+    try {
+      Libc.fallocate(
+          fd,
+          Libc.FALLOC_FL_PUNCH_HOLE | Libc.FALLOC_FL_KEEP_SIZE,
+          layout.tableOffset(),
+          layout.sizeBytes() - layout.tableOffset());
     } catch (SystemCallException e) {
       // Nothing is lost: the kernel frees the memory with the last descriptor.
     }
+  }
+
+  private void closeDescriptor() {
     try {
       Libc.close(fd);
     } catch (SystemCallException e) {
@@ -270,11 +300,11 @@ public final class Memfd implements PageFile {
     }
   }
 
-  private static void closeQuietly(int fd, Exception because) {
+  private static void closeQuietly(int fd) {
     try {
       Libc.close(fd);
     } catch (SystemCallException e) {
-      because.addSuppressed(e);
+      // The kernel has let go of the number all the same; what failed before is what counts.
     }
   }
 }

@@ -136,21 +136,32 @@ final class Reservations {
   }
 
   private @Nullable Shortage tryCharge(PageBudget leaf, long pages) {
+    boolean charged = false;
+    boolean kept = false;
     edge.reserving(pages);
-    PageBudget full = leaf.tryReserve(pages);
-    if (full != null) {
-      edge.settled(pages);
-      return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
+    try {
+      PageBudget full = leaf.tryReserve(pages);
+      if (full != null) {
+        return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
+      }
+      charged = true;
+      long overshoot = edge.overshoot();
+      if (overshoot > 0) {
+        return new Shortage(server, overshoot, true);
+      }
+      if (server.chargedPages() > terms.highWatermarkPages()) {
+        aboveHigh.run();
+      }
+      kept = true;
+      return null;
+    } finally {
+      if (!kept) {
+        if (charged) {
+          leaf.release(pages);
+        }
+        edge.settled(pages);
+      }
     }
-    long overshoot = edge.overshoot();
-    if (overshoot > 0) {
-      giveBack(leaf, pages);
-      return new Shortage(server, overshoot, true);
-    }
-    if (server.chargedPages() > terms.highWatermarkPages()) {
-      aboveHigh.run();
-    }
-    return null;
   }
 
   private long reclaim(PageBudget leaf, long pages, Shortage shortage, ReclaimTrigger trigger) {

@@ -7,12 +7,9 @@ import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
-import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.shm.ThreadCounts;
-import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The pages one session may use, backed by one shared file.
@@ -63,9 +60,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ShrinkablePageRange implements AutoCloseable {
   private final long id;
-  private final PageFile file;
+  private final RangeMemory memory;
   private final PageTable table;
-  private final PageBudget budget;
   private final Shrinker shrinker;
   private final PageCounters counters;
   private final ResidentPages pages;
@@ -79,21 +75,12 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /** The counts of the thread that came last: most often that of the next. */
   private ThreadCounts.Cell lastCounts;
 
-  /** Where the words of a BUFFERS range lie; null: in the shared file. */
-  private final @Nullable Arena ownWords;
-
-  private ShrinkablePageRange(
-      long id, PageFile file, @Nullable Arena ownWords, PageBudget budget, Shrinker shrinker) {
+  private ShrinkablePageRange(long id, RangeMemory memory, Shrinker shrinker) {
     this.id = id;
-    this.file = file;
-    this.ownWords = ownWords;
-    this.table =
-        new PageTable(
-            ownWords == null
-                ? file.table()
-                : ownWords.allocate(file.table().byteSize(), Long.BYTES));
-    this.budget = budget;
+    this.memory = memory;
+    this.table = memory.table();
     this.shrinker = shrinker;
+    PageFile file = memory.file();
     this.counters = shrinker.counters();
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
@@ -104,7 +91,8 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   /**
-   * Makes a range whose pages are all FREE, and tells the shrinker of it.
+   * Makes a range whose pages are all FREE, and tells the shrinker of it. If that fails at any
+   * step, nothing is left of it.
    *
    * @param id the range's public number, not used before; ties between stamps are broken by it
    * @param sizeBytes the size asked for, unsigned; rounded down to pages, and to the terms' maximum
@@ -120,12 +108,21 @@ public final class ShrinkablePageRange implements AutoCloseable {
       PageBudget budget,
       Shrinker shrinker) {
     SharedFileLayout layout = terms.grant(sizeBytes);
-    PageFile file = terms.makeFile(id, layout, budget, shrinker.reservations());
-    new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
-    Arena ownWords = mode == RangeMode.BUFFERS ? Arena.ofShared() : null;
-    ShrinkablePageRange range = new ShrinkablePageRange(id, file, ownWords, budget, shrinker);
-    shrinker.add(range);
-    return range;
+    RangeMemory memory = RangeMemory.take(id, mode, layout, terms, budget, shrinker.reservations());
+    ShrinkablePageRange range = null;
+    boolean added = false;
+    try {
+      range = new ShrinkablePageRange(id, memory, shrinker);
+      shrinker.add(range);
+      added = true;
+      return range;
+    } finally {
+      if (!added && range != null) {
+        range.close();
+      } else if (!added) {
+        memory.giveBack(0, true);
+      }
+    }
   }
 
   /** A builder for sets of this range's pages. */
@@ -373,7 +370,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   public FileDuplicate duplicateFile() {
     entries.enter();
     try {
-      return file.duplicate();
+      return memory.file().duplicate();
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
     } finally {
@@ -388,7 +385,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** Where its page words lie. */
   public RangeMode mode() {
-    return ownWords == null ? RangeMode.PAGES : RangeMode.BUFFERS;
+    return memory.ownWords() == null ? RangeMode.PAGES : RangeMode.BUFFERS;
   }
 
   /** How many pages were granted. */
@@ -438,15 +435,17 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (!entries.shutAndAwait()) {
       return;
     }
-    shrinker.remove(this);
-    new SharedFileHeader(file.header()).closeRelease();
+    // Nobody gets here a second time, so each step is taken whatever became of those before it.
     int resident = pages.count();
-    file.close(punch);
-    if (ownWords != null) {
-      ownWords.close();
+    try {
+      shrinker.remove(this);
+    } finally {
+      try {
+        memory.giveBack(resident, punch);
+      } finally {
+        shrinker.ended(resident);
+      }
     }
-    budget.release((long) resident + file.layout().bookkeepingPages());
-    shrinker.ended(resident);
   }
 
   private void checkSpan(int startPage, int endPage) {
@@ -473,7 +472,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   PageBudget budget() {
-    return budget;
+    return memory.budget();
   }
 
   Shrinker shrinker() {
@@ -489,7 +488,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   PageFile file() {
-    return file;
+    return memory.file();
   }
 
   @Override

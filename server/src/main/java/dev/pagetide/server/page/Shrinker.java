@@ -177,19 +177,28 @@ public final class Shrinker {
 
   /** A range ends: nobody is inside, and its file is still mapped. */
   void remove(ShrinkablePageRange range) {
-    clientReports.end(range);
-    ranges.remove(range.id(), range);
-    if (ranges.isEmpty()) {
-      order.clear();
+    try {
+      clientReports.end(range);
+    } finally {
+      ranges.remove(range.id(), range);
+      try {
+        if (ranges.isEmpty()) {
+          order.clear();
+        }
+      } finally {
+        waitingLine.end(range);
+      }
     }
-    waitingLine.end(range);
   }
 
   /** A range has ended, and given back all it held. */
   void ended(int residentPages) {
     counters.closed(residentPages);
-    observer.closed(residentPages);
-    waitingLine.memoryCameBack();
+    try {
+      observer.closed(residentPages);
+    } finally {
+      waitingLine.memoryCameBack();
+    }
   }
 
   List<ShrinkablePageRange> rangesWithin(PageBudget scope) {

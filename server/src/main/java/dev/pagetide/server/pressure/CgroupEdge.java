@@ -5,8 +5,9 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The edge that is a control group's limit: of this process's group and those above it the one that
- * leaves least, its working set subtracted and the reserve kept.
+ * The edge that is a control group's limit, {@code memory.max} or {@code memory.high}: of this
+ * process's group and those above it the one that leaves least, its working set subtracted and the
+ * reserve kept.
  *
  * <p>Costs a system call a group with a limit, none where there is no limit; near the edge one
  * more, dearer, to tell page cache from memory that stays. Thread-safe.
@@ -32,7 +33,7 @@ public final class CgroupEdge implements HostEdge {
   }
 
   /** One group's numbers at one moment. */
-  private record Reading(long usedBytes, long limitBytes, long roomBytes) {}
+  private record Reading(long usedBytes, long limitBytes, boolean isHigh, long roomBytes) {}
 
   @Override
   public long roomPages() {
@@ -45,8 +46,12 @@ public final class CgroupEdge implements HostEdge {
     Reading tightest = tightest();
     return tightest == null
         ? HostEdge.NONE.describe()
-        : "control group in use %s of %s, --memory-reserve=%s"
-            .formatted(mib(tightest.usedBytes()), mib(tightest.limitBytes()), mib(reserveBytes));
+        : "control group in use %s of %s%s, --memory-reserve=%s"
+            .formatted(
+                mib(tightest.usedBytes()),
+                tightest.isHigh() ? "memory.high=" : "",
+                mib(tightest.limitBytes()),
+                mib(reserveBytes));
   }
 
   private static String mib(long bytes) {
@@ -54,11 +59,7 @@ public final class CgroupEdge implements HostEdge {
   }
 
   private @Nullable Reading tightest() {
-    try {
-      memory.refreshLimits();
-    } catch (IOException e) {
-      // The limits last read hold; a group that has gone is passed over below.
-    }
+    memory.refreshLimits();
     Reading tightest = null;
     for (GroupMemory group : memory.groups()) {
       Reading reading = reading(group);
@@ -70,7 +71,7 @@ public final class CgroupEdge implements HostEdge {
   }
 
   private @Nullable Reading reading(GroupMemory group) {
-    long limit = group.limitBytes();
+    long limit = group.lowestLimitBytes();
     if (limit == Long.MAX_VALUE) {
       return null;
     }
@@ -79,7 +80,7 @@ public final class CgroupEdge implements HostEdge {
       if (limit - reserveBytes - used < enoughBytes) {
         used = group.workingSetBytes(used);
       }
-      return new Reading(used, limit, limit - reserveBytes - used);
+      return new Reading(used, limit, group.isHighLowest(), limit - reserveBytes - used);
     } catch (IOException e) {
       return null; // this process was moved and its old group removed: that limits nothing any more
     }

@@ -56,7 +56,7 @@ public final class CgroupMemory implements AutoCloseable {
     return groups;
   }
 
-  /** The lowest limit in bytes, or {@link Long#MAX_VALUE} where none is set. */
+  /** The lowest limit at which the kernel kills, or {@link Long#MAX_VALUE} where none is set. */
   public long limitBytes() {
     long lowest = Long.MAX_VALUE;
     for (GroupMemory group : groups) {
@@ -65,18 +65,25 @@ public final class CgroupMemory implements AutoCloseable {
     return lowest;
   }
 
-  /** Whether anything limits this process: {@code memory.high} counts. */
-  boolean isLimited() {
+  /** The lowest limit of either kind: as {@link #limitBytes}, and {@code memory.high} counts. */
+  public long lowestLimitBytes() {
+    long lowest = Long.MAX_VALUE;
     for (GroupMemory group : groups) {
-      if (Math.min(group.limitBytes(), group.highBytes()) < Long.MAX_VALUE) {
-        return true;
-      }
+      lowest = Math.min(lowest, group.lowestLimitBytes());
     }
-    return false;
+    return lowest;
   }
 
-  /** Reads the limits anew, unless they have been of late. */
-  void refreshLimits() throws IOException {
+  /** Whether anything limits this process: {@code memory.high} counts. */
+  boolean isLimited() {
+    return lowestLimitBytes() < Long.MAX_VALUE;
+  }
+
+  /**
+   * Reads the limits again if the last reading is older than 100 ms. A group that cannot be read
+   * keeps the limits it had, and the others are read all the same.
+   */
+  void refreshLimits() {
     // RACE: two threads may both read them; they read the same.
     long now = clock.nanos();
     if (now - refreshedNanos < LIMITS_AGE_NANOS) {
@@ -84,7 +91,11 @@ public final class CgroupMemory implements AutoCloseable {
     }
     refreshedNanos = now;
     for (GroupMemory group : groups) {
-      group.refreshLimits();
+      try {
+        group.refreshLimits();
+      } catch (IOException e) {
+        // It was removed: whoever asks for its use hears so.
+      }
     }
   }
 

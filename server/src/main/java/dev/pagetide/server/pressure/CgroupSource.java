@@ -24,6 +24,7 @@ final class CgroupSource implements PressureSource {
   private final long reserveBytes;
   private final int pageSize;
   private final ShortfallPolicy policy;
+  private @Nullable IOException trouble;
 
   /** A source over groups that somebody else closes. */
   CgroupSource(CgroupMemory memory, long reserveBytes, int pageSize) {
@@ -46,9 +47,21 @@ final class CgroupSource implements PressureSource {
   @Override
   public @Nullable PressureDecision ask(long nowNanos, Set<StallTrigger> fired) throws IOException {
     memory.refreshLimits();
+    trouble = null;
     long furthest = Long.MIN_VALUE;
+    int silent = 0;
     for (GroupMemory group : memory.groups()) {
-      furthest = Math.max(furthest, passedBytes(group));
+      try {
+        furthest = Math.max(furthest, passedBytes(group));
+      } catch (IOException e) {
+        // It was removed, and limits nothing any more; the others still do.
+        trouble = e;
+        silent++;
+      }
+    }
+    IOException last = trouble;
+    if (last != null && silent == memory.groups().size()) {
+      throw last;
     }
     long missing = policy.read(furthest);
     return missing == 0
@@ -58,13 +71,18 @@ final class CgroupSource implements PressureSource {
   }
 
   private long passedBytes(GroupMemory group) throws IOException {
-    long mark = ShortfallPolicy.groupMarkBytes(group.limitBytes(), group.highBytes(), reserveBytes);
+    long mark = ShortfallPolicy.groupMarkBytes(group.lowestLimitBytes(), reserveBytes);
     if (mark == Long.MAX_VALUE) {
       return Long.MIN_VALUE;
     }
     long used = group.useBytes();
     // The working set is never more, so where the use does not matter, neither does what it is.
     return used - mark <= policy.endsAtBytes() ? used - mark : group.workingSetBytes(used) - mark;
+  }
+
+  @Override
+  public @Nullable IOException trouble() {
+    return trouble;
   }
 
   @Override

@@ -87,14 +87,22 @@ final class GroupMemory implements AutoCloseable {
     return bytes >= NO_LIMIT_FROM ? Long.MAX_VALUE : bytes;
   }
 
-  /** The hard limit, or {@link Long#MAX_VALUE}. */
+  /** The limit at which the kernel kills, or {@link Long#MAX_VALUE}. */
   long limitBytes() {
     return limitBytes;
   }
 
-  /** {@code memory.high}, or {@link Long#MAX_VALUE}. */
-  long highBytes() {
-    return highBytes;
+  /**
+   * The lower of that limit and {@code memory.high}, at which the kernel slows down everything in
+   * the group; {@link Long#MAX_VALUE} where there is neither.
+   */
+  long lowestLimitBytes() {
+    return Math.min(limitBytes, highBytes);
+  }
+
+  /** Whether {@code memory.high} is the lower of the two. */
+  boolean isHighLowest() {
+    return highBytes < limitBytes;
   }
 
   /** Everything that is charged now: never less than the working set. One system call. */

@@ -37,7 +37,14 @@ public final class PressureMonitor implements AutoCloseable {
     this.events = events;
     this.clock = clock;
     this.rounds =
-        new PressureRounds(sources.present(), pages, dryRun, observer, clock.nanos(), () -> ending);
+        new PressureRounds(
+            sources.present(),
+            sources.missing(),
+            pages,
+            dryRun,
+            observer,
+            clock.nanos(),
+            () -> ending);
     this.thread = Thread.ofPlatform().name("pagetide-pressure").daemon().unstarted(this::listen);
   }
 
@@ -52,7 +59,7 @@ public final class PressureMonitor implements AutoCloseable {
     KernelEvents events = KernelEvents.open();
     PressureMonitor monitor =
         new PressureMonitor(
-            PressureSources.find(terms, events, pages::count),
+            PressureSources.find(terms, events, pages::count, clock.nanos()),
             events,
             pages,
             terms.dryRun(),
@@ -62,7 +69,7 @@ public final class PressureMonitor implements AutoCloseable {
     return monitor;
   }
 
-  /** The sources that this host does not have, each with the reason. */
+  /** The sources that this host does not have now, each with the reason: a live view. */
   public Map<PressureKind, String> missing() {
     return Collections.unmodifiableMap(sources.missing());
   }

@@ -1,6 +1,7 @@
 package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Hears what the {@link PressureMonitor} decides. Called on its thread alone; has to return soon,
@@ -21,6 +22,13 @@ public interface PressureObserver {
 
   /** A source could not be read, or what follows from it could not be done; it is tried again. */
   void failed(PressureKind source, Throwable cause);
+
+  /**
+   * The host has a source that it did not have before, or has it no more.
+   *
+   * @param missing why it does not have it, as a clause; null: it has
+   */
+  default void presenceChanged(PressureKind source, @Nullable String missing) {}
 
   /** One that tells two others, in this order. */
   static PressureObserver both(PressureObserver first, PressureObserver second) {
@@ -46,6 +54,12 @@ public interface PressureObserver {
       public void failed(PressureKind source, Throwable cause) {
         first.failed(source, cause);
         second.failed(source, cause);
+      }
+
+      @Override
+      public void presenceChanged(PressureKind source, @Nullable String missing) {
+        first.presenceChanged(source, missing);
+        second.presenceChanged(source, missing);
       }
     };
   }

@@ -1,11 +1,14 @@
 package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the monitor does each time it wakes: asks the sources whose time has come, takes the pages
@@ -43,6 +46,7 @@ final class PressureRounds {
   }
 
   private final List<Turn> turns = new ArrayList<>();
+  private final Map<PressureKind, String> missing;
   private final ReclaimablePages pages;
   private final boolean dryRun;
   private final PressureObserver observer;
@@ -51,11 +55,13 @@ final class PressureRounds {
   /**
    * Rounds of some sources.
    *
+   * @param missing those that the host does not have, with the reasons; kept true from now on
    * @param nowNanos when each is due first
    * @param ending whether to stop between two scans
    */
   PressureRounds(
       List<PressureSource> sources,
+      Map<PressureKind, String> missing,
       ReclaimablePages pages,
       boolean dryRun,
       PressureObserver observer,
@@ -64,6 +70,7 @@ final class PressureRounds {
     for (PressureSource source : sources) {
       turns.add(new Turn(source, nowNanos));
     }
+    this.missing = missing;
     this.pages = pages;
     this.dryRun = dryRun;
     this.observer = observer;
@@ -95,6 +102,29 @@ final class PressureRounds {
     }
   }
 
+  /** Asks a source, and tells if the host has it no more, or has it again. */
+  private @Nullable PressureDecision ask(Turn turn, long nowNanos, Set<StallTrigger> fired)
+      throws IOException {
+    String why = "it could not be read";
+    try {
+      PressureDecision decision = turn.source.ask(nowNanos, fired);
+      why = turn.source.missing();
+      return decision;
+    } catch (IOException e) {
+      why = String.valueOf(e.getMessage());
+      throw e;
+    } finally {
+      notePresence(turn.source.kind(), why);
+    }
+  }
+
+  private void notePresence(PressureKind source, @Nullable String why) {
+    String before = why == null ? missing.remove(source) : missing.put(source, why);
+    if ((before == null) != (why == null)) {
+      observer.presenceChanged(source, why);
+    }
+  }
+
   /** Tells of a failure; an observer that fails itself is left alone with it. */
   void tellFailure(PressureKind source, Throwable cause) {
     try {
@@ -105,7 +135,11 @@ final class PressureRounds {
   }
 
   private void take(Turn turn, long nowNanos, Set<StallTrigger> fired) throws Exception {
-    PressureDecision decision = turn.source.ask(nowNanos, fired);
+    PressureDecision decision = ask(turn, nowNanos, fired);
+    IOException trouble = turn.source.trouble();
+    if (trouble != null) {
+      tellFailure(turn.source.kind(), trouble);
+    }
     PressureLevel level = turn.source.level();
     if (level != PressureLevel.NONE) {
       tell(turn, level);

@@ -21,6 +21,18 @@ interface PressureSource extends AutoCloseable {
    */
   @Nullable PressureDecision ask(long nowNanos, Set<StallTrigger> fired) throws IOException;
 
+  /**
+   * What it could not read when it was asked last, although the rest gave an answer; null: nothing.
+   */
+  default @Nullable IOException trouble() {
+    return null;
+  }
+
+  /** Why the host does not have it at the moment, as a clause; null: it has. */
+  default @Nullable String missing() {
+    return null;
+  }
+
   /** How hard it pressed when it was asked last. */
   PressureLevel level();
 

@@ -5,9 +5,16 @@ package dev.pagetide.server.pressure;
  *
  * <p>A reading is how far a mark is passed. Reclaim begins when it is passed and ends half a
  * reserve on its good side, as kswapd does between its watermarks; each level is entered where it
- * is named below, and left half a reserve before that.
+ * is named below, and left half a reserve before that. That half is {@link #LEAST_SLACK_BYTES} at
+ * the least, also with {@code --memory-reserve=0}.
  */
 final class ShortfallPolicy {
+  /**
+   * As much as one batch of reclaim. A use that nothing changes wavers, because the kernel charges
+   * a group in lots of 256 KiB a processor.
+   */
+  static final long LEAST_SLACK_BYTES = 4L << 20;
+
   private final long mediumFromBytes;
   private final long criticalFromBytes;
 
@@ -16,10 +23,10 @@ final class ShortfallPolicy {
 
   private PressureLevel level = PressureLevel.NONE;
 
-  private ShortfallPolicy(long mediumFromBytes, long criticalFromBytes, long slackBytes) {
+  private ShortfallPolicy(long mediumFromBytes, long criticalFromBytes, long reserveBytes) {
     this.mediumFromBytes = mediumFromBytes;
     this.criticalFromBytes = criticalFromBytes;
-    this.slackBytes = slackBytes;
+    this.slackBytes = Math.max(reserveBytes / 2, LEAST_SLACK_BYTES);
   }
 
   /**
@@ -27,7 +34,7 @@ final class ShortfallPolicy {
    * reserve is eaten into (from there on nothing new is given), CRITICAL where half of it is gone.
    */
   static ShortfallPolicy ofGroup(long reserveBytes) {
-    return new ShortfallPolicy(reserveBytes / 2, reserveBytes, reserveBytes / 2);
+    return new ShortfallPolicy(reserveBytes / 2, reserveBytes, reserveBytes);
   }
 
   /**
@@ -35,19 +42,18 @@ final class ShortfallPolicy {
    * where three quarters are.
    */
   static ShortfallPolicy ofMachine(long reserveBytes) {
-    return new ShortfallPolicy(reserveBytes / 2, reserveBytes - reserveBytes / 4, reserveBytes / 2);
+    return new ShortfallPolicy(reserveBytes / 2, reserveBytes - reserveBytes / 4, reserveBytes);
   }
 
   /**
-   * The mark of a control group: half a reserve before the edge, or where the kernel begins to slow
-   * the group down.
+   * The mark of a control group: half a reserve before the edge, which lies a reserve below its
+   * limit.
    *
+   * @param limitBytes where the kernel kills, or slows the group down, whichever is lower
    * @return {@link Long#MAX_VALUE} where nothing limits the group
    */
-  static long groupMarkBytes(long limitBytes, long highBytes, long reserveBytes) {
-    long belowLimit =
-        limitBytes == Long.MAX_VALUE ? limitBytes : limitBytes - reserveBytes - reserveBytes / 2;
-    return Math.min(highBytes, belowLimit);
+  static long groupMarkBytes(long limitBytes, long reserveBytes) {
+    return limitBytes == Long.MAX_VALUE ? limitBytes : limitBytes - reserveBytes - reserveBytes / 2;
   }
 
   /** How hard the last reading pressed. */

@@ -136,22 +136,30 @@ final class SessionStreams {
         refuse(Statuses.of(e));
         return;
       }
-      boolean stillborn;
-      synchronized (this) {
-        stillborn = over;
-        if (!over) {
-          session = born;
-          call.onNext(opened.apply(born));
+      boolean kept = false;
+      try {
+        kept = tell(born, opened);
+      } catch (RuntimeException | Error e) {
+        refuse(Statuses.of(e)); // nobody knows of the session, so nobody else would end it
+      } finally {
+        if (!kept) {
+          sessions.end(born, clientsReason());
         }
-      }
-      if (stillborn) {
-        sessions.end(born, clientsReason());
-        return;
       }
       Draining notice = draining;
       if (notice != null) {
         announce(notice);
       }
+    }
+
+    /** Answers the call with its session; false if the call has ended meanwhile. */
+    private synchronized boolean tell(Session born, Function<Session, OpenRangeResponse> opened) {
+      if (over) {
+        return false;
+      }
+      call.onNext(opened.apply(born));
+      session = born;
+      return true;
     }
 
     private synchronized void refuse(StatusRuntimeException status) {
@@ -188,6 +196,8 @@ final class SessionStreams {
       } catch (RejectedExecutionException e) {
         // The server has stopped meanwhile; the memory goes with the process.
         gone(this);
+      } catch (OutOfMemoryError e) {
+        endSession(ended, clientsReason()); // late on this thread is better than never
       }
     }
 

@@ -1,9 +1,11 @@
 package dev.pagetide.server.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import java.time.Instant;
-import java.util.concurrent.CompletableFuture;
+import java.util.ArrayList;
+import java.util.List;
 
 /** One client's hold on one range, from its opening to its end. Thread-safe. */
 public final class Session {
@@ -13,7 +15,12 @@ public final class Session {
   private final Instant openTime;
   private final ShrinkablePageRange range;
   private final PageBudget budget;
-  private final CompletableFuture<Void> ending = new CompletableFuture<>();
+
+  @GuardedBy("this")
+  private final List<Runnable> whenEnding = new ArrayList<>(1);
+
+  @GuardedBy("this")
+  private boolean ending;
 
   Session(
       String token,
@@ -66,15 +73,40 @@ public final class Session {
   }
 
   /**
-   * Runs something when the session ends, before its range closes, on the thread that ends it; at
-   * once if that has begun.
+   * Runs something when the session ends, before its range closes, on the thread that ends it.
+   *
+   * @return false if the end has begun: then the action is not run
    */
-  public void whenEnding(Runnable action) {
-    var _ = ending.thenRun(action);
+  public synchronized boolean whenEnding(Runnable action) {
+    if (ending) {
+      return false;
+    }
+    whenEnding.add(action);
+    return true;
   }
 
+  /** Runs what was asked for, each action whatever became of the others. Called once. */
   void tellEnding() {
-    ending.complete(null);
+    List<Runnable> told;
+    synchronized (this) {
+      ending = true;
+      told = whenEnding; // nothing is added from now on
+    }
+    runFrom(told, 0);
+  }
+
+  private static void runFrom(List<Runnable> actions, int first) {
+    for (int i = first; i < actions.size(); i++) {
+      boolean done = false;
+      try {
+        actions.get(i).run();
+        done = true;
+      } finally {
+        if (!done) {
+          runFrom(actions, i + 1);
+        }
+      }
+    }
   }
 
   /** Leaves the token out. */

@@ -7,7 +7,6 @@ import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.Shrinker;
 import java.security.SecureRandom;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Base64;
 import java.util.Collection;
@@ -91,7 +90,7 @@ public final class SessionRegistry {
   }
 
   /**
-   * Opens a session with a range of its own.
+   * Opens a session with a range of its own. If that fails at any step, nothing is left of it.
    *
    * @param name empty for none, which a BUFFERS range may not have
    * @param sizeBytes unsigned; rounded down to pages and to the most that is granted
@@ -109,16 +108,33 @@ public final class SessionRegistry {
       ShrinkablePageRange range =
           ShrinkablePageRange.register(
               nextRangeId.getAndIncrement(), mode, sizeBytes, terms, own, shrinker);
-      Instant now = wallClock.instant();
-      Session session = new Session(newToken(), name, peer, now, range, own);
-      byToken.put(session.token(), session);
-      byRangeId.put(session.rangeId(), session);
-      opened.increment();
+      Session session = list(peer, name, range, own);
       done = true;
       return session;
     } finally {
       if (!done) {
         dismiss(peer, name);
+      }
+    }
+  }
+
+  private Session list(Peer peer, String name, ShrinkablePageRange range, PageBudget own) {
+    Session session = null;
+    boolean listed = false;
+    try {
+      session = new Session(newToken(), name, peer, wallClock.instant(), range, own);
+      byToken.put(session.token(), session);
+      byRangeId.put(session.rangeId(), session);
+      opened.increment();
+      listed = true;
+      return session;
+    } finally {
+      if (!listed) {
+        if (session != null) {
+          byToken.remove(session.token(), session);
+          byRangeId.remove(session.rangeId(), session);
+        }
+        range.close();
       }
     }
   }
@@ -141,15 +157,37 @@ public final class SessionRegistry {
       if (account.sessions >= limits.maxSessionsPerUid()) {
         throw new SessionFailure.TooMany("--max-sessions-per-uid", limits.maxSessionsPerUid());
       }
-      if (!name.isEmpty() && !account.names.add(name)) {
+      if (account.names.contains(name)) {
         throw new SessionFailure.NameTaken();
       }
-      account.sessions++;
-      admitted++;
-      accounts.put(peer.uid(), account);
+      enter(account, peer, name);
       return account;
     } finally {
       admission.unlock();
+    }
+  }
+
+  /**
+   * Counts a session, and keeps its name if it has one; if there is no memory for that, neither.
+   */
+  @GuardedBy("admission")
+  private void enter(Account account, Peer peer, String name) {
+    boolean entered = false;
+    try {
+      accounts.put(peer.uid(), account);
+      if (!name.isEmpty()) {
+        account.names.add(name);
+      }
+      account.sessions++;
+      admitted++;
+      entered = true;
+    } finally {
+      if (!entered) {
+        account.names.remove(name);
+        if (account.sessions == 0) {
+          accounts.remove(peer.uid());
+        }
+      }
     }
   }
 
@@ -225,21 +263,35 @@ public final class SessionRegistry {
 
   /**
    * Ends a session: its token is unknown from now on, and its memory is given back, unless it ends
-   * because the server stops. Idempotent: the first reason is the one that counts.
+   * because the server stops. Idempotent: the first reason is the one that counts. Where a step
+   * fails, the others are taken all the same, and then the failure is thrown.
    */
   public void end(Session session, EndReason reason) {
     if (!byToken.remove(session.token(), session)) {
       return;
     }
-    session.tellEnding();
+    try {
+      session.tellEnding();
+    } finally {
+      try {
+        closeRange(session, reason);
+      } finally {
+        byRangeId.remove(session.rangeId(), session);
+        try {
+          dismiss(session.peer(), session.name());
+        } finally {
+          ended(reason).increment();
+        }
+      }
+    }
+  }
+
+  private static void closeRange(Session session, EndReason reason) {
     if (reason == EndReason.STOPPED) {
       session.range().closeKeepingBytes();
     } else {
       session.range().close();
     }
-    byRangeId.remove(session.rangeId(), session);
-    dismiss(session.peer(), session.name());
-    ended(reason).increment();
   }
 
   /** Opens nothing from now on. */

@@ -45,11 +45,14 @@ final class Mailbox {
     }
     waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
     if (!scheduled && outlet.isReady()) {
-      scheduled = true;
       try {
+        scheduled = true;
         soon.execute(this::drain);
       } catch (RejectedExecutionException e) {
         return true; // the server stops: nothing is sent any more
+      } catch (OutOfMemoryError e) {
+        scheduled = false; // the next event sends this one, too
+        throw e;
       }
     }
     return true;

@@ -28,7 +28,7 @@ public final class Parties {
   private final ConcurrentHashMap<Address, Party> receivers = new ConcurrentHashMap<>();
 
   /** How a receiver is known to others. */
-  private record Address(int uid, String name) {}
+  record Address(int uid, String name) {}
 
   /**
    * No party yet.
@@ -53,7 +53,8 @@ public final class Parties {
   }
 
   /**
-   * Makes a session a party. Its first event is {@link Event.Attached}.
+   * Makes a session a party. Its first event is {@link Event.Attached}. If that fails at any step,
+   * the session is no party, and may become one later.
    *
    * @param peer the process at the other end of the stream
    * @param receives whether others may transact to it
@@ -65,9 +66,7 @@ public final class Parties {
       throw new TransactionFailure.Invalid("id=0: Attach is answered, so it needs another id");
     }
     Seat seat = seats.computeIfAbsent(session.rangeId(), id -> new Seat(this, session));
-    if (seat.tryWatch()) {
-      session.whenEnding(() -> endSeat(seat));
-    }
+    watch(seat);
     if (receives && !seat.hasBuffers()) {
       throw new TransactionFailure.WrongMode("receiving");
     }
@@ -75,6 +74,32 @@ public final class Parties {
     if (!seat.take(party)) {
       throw new TransactionFailure.AlreadyAttached();
     }
+    try {
+      welcome(command, party, receives);
+    } catch (RuntimeException | Error e) {
+      party.end(e);
+      throw e;
+    }
+    return party;
+  }
+
+  /** Sees to it that a seat ends with its session; one of which that is not sure is nobody's. */
+  private void watch(Seat seat) {
+    boolean watched = false;
+    try {
+      watched = seat.watch(() -> endSeat(seat));
+    } finally {
+      if (!watched) {
+        seats.remove(seat.session().rangeId(), seat);
+      }
+    }
+    if (!watched) {
+      throw new PageFailure.Closed();
+    }
+  }
+
+  private void welcome(long command, Party party, boolean receives) {
+    Seat seat = party.seat();
     boolean buffers = seat.hasBuffers();
     party.answer(
         new Event.Attached(
@@ -82,27 +107,27 @@ public final class Parties {
             buffers ? seat.buffers().delivered() : List.of(),
             buffers ? seat.buffers().totals().oneWayLimitBytes() : 0));
     if (receives) {
-      receivers.put(address(session), party);
+      receivers.put(party.address(), party);
     }
     if (seat.isOver()) { // RACE: the session may have ended before the seat had its party
       seat.end(new PageFailure.Closed());
+    }
+    if (party.hasEnded()) { // RACE: it may have ended before it could be found
       leave(party);
     }
-    return party;
-  }
-
-  private static Address address(Session session) {
-    return new Address(session.peer().uid(), session.name());
   }
 
   private void endSeat(Seat seat) {
-    seat.end(new PageFailure.Closed());
-    seats.remove(seat.session().rangeId(), seat);
+    try {
+      seat.end(new PageFailure.Closed());
+    } finally {
+      seats.remove(seat.session().rangeId(), seat);
+    }
   }
 
   /** A party leaves: nobody finds it any more. */
   void leave(Party party) {
-    receivers.remove(address(party.session()), party);
+    receivers.remove(party.address(), party);
   }
 
   /**
@@ -198,8 +223,23 @@ public final class Parties {
     return live;
   }
 
-  /** Ends every party: the server stops. */
+  /** How many sessions have a seat: those that were attached once and have not ended. */
+  int seatCount() {
+    return seats.size();
+  }
+
+  /** Ends every party, each whatever became of the others: the server stops. */
   public void endAll() {
-    parties().forEach(party -> party.end(new TransactionFailure.Stopping()));
+    for (Party party : parties()) {
+      boolean done = false;
+      try {
+        party.end(new TransactionFailure.Stopping());
+        done = true;
+      } finally {
+        if (!done) {
+          endAll();
+        }
+      }
+    }
   }
 }

@@ -4,9 +4,6 @@ import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,12 +20,8 @@ public final class Party {
   private final Peer peer;
   private final Outlet outlet;
   private final Mailbox mailbox;
-
-  /** Two-way transactions that this party waits for, by the command that began each. */
-  private final ConcurrentHashMap<Long, Transaction> asked = new ConcurrentHashMap<>();
-
-  /** Transactions for this party that are not over. */
-  private final ConcurrentHashMap<Long, Transaction> incoming = new ConcurrentHashMap<>();
+  private final Parties.Address address;
+  private final OpenTransactions open = new OpenTransactions();
 
   private volatile @Nullable Throwable ended;
 
@@ -41,6 +34,7 @@ public final class Party {
     this.peer = peer;
     this.outlet = outlet;
     this.mailbox = new Mailbox(outlet, parties.soon());
+    this.address = new Parties.Address(session().peer().uid(), session().name());
   }
 
   /** Its session. */
@@ -55,6 +49,15 @@ public final class Party {
 
   Seat seat() {
     return seat;
+  }
+
+  /** How others know it, if it receives. */
+  Parties.Address address() {
+    return address;
+  }
+
+  boolean hasEnded() {
+    return ended != null;
   }
 
   /** How many events wait for the stream. */
@@ -194,40 +197,32 @@ public final class Party {
     if (!outgoing.oneWay()) {
       requireAnswerable(command);
       requireBuffers("a two-way transaction");
-      if (asked.size() >= parties.terms().maxTransactions()) {
-        throw new TransactionFailure.TooMany(parties.terms().maxTransactions());
-      }
-      if (asked.putIfAbsent(command, transaction) != null) {
-        throw new TransactionFailure.Invalid(
-            "id=%s is that of a transaction that waits for its reply; give each another"
-                .formatted(Long.toUnsignedString(command)));
+      open.ask(command, transaction, parties.terms().maxTransactions());
+    }
+    boolean begun = false;
+    try {
+      hand(transaction);
+      begun = true;
+      return transaction;
+    } finally {
+      if (!begun) {
+        forgetAsked(transaction);
+        target.forgetIncoming(transaction);
       }
     }
-    target.incoming.put(id, transaction);
+  }
+
+  private void hand(Transaction transaction) {
+    Party target = transaction.target();
+    Outgoing outgoing = transaction.outgoing();
+    target.open.receive(transaction);
     if (target.ended != null) { // RACE: it ended on our way there, and may not have seen us
       transaction.end(
           TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(outgoing.target()));
     } else if (ended != null) {
       transaction.end(TransactionOutcome.ASKER_DIED, null);
     } else if (!outgoing.oneWay() && outgoing.timeoutMillis() > 0) {
-      limitTime(transaction, outgoing);
-    }
-    return transaction;
-  }
-
-  private void limitTime(Transaction transaction, Outgoing outgoing) {
-    long nanos =
-        TimeUnit.MILLISECONDS.toNanos(outgoing.timeoutMillis())
-            - (parties.nanos() - outgoing.sinceNanos());
-    Runnable timeOut =
-        () ->
-            transaction.end(
-                TransactionOutcome.TIMED_OUT,
-                new TransactionFailure.TimedOut(outgoing.timeoutMillis()));
-    try {
-      transaction.timeOutBy(parties.timer().schedule(timeOut, nanos, TimeUnit.NANOSECONDS));
-    } catch (RejectedExecutionException e) {
-      transaction.end(TransactionOutcome.FAILED, new TransactionFailure.Stopping());
+      transaction.limitTime();
     }
   }
 
@@ -268,7 +263,7 @@ public final class Party {
    */
   public void reply(
       long command, long transactionId, Payload payload, String refusal, Runnable next) {
-    Transaction transaction = incoming.get(transactionId);
+    Transaction transaction = open.incoming(transactionId);
     if (transaction == null || !transaction.tryBeginReply()) {
       fail(command, new TransactionFailure.Over(transactionId), next);
       return;
@@ -381,7 +376,7 @@ public final class Party {
 
   /** Gives up a two-way transaction; none that waits for its reply is no error. */
   public void cancel(long command, long askedBy) {
-    Transaction transaction = asked.get(askedBy);
+    Transaction transaction = open.askedBy(askedBy);
     if (transaction != null) {
       transaction.end(TransactionOutcome.CANCELLED, new TransactionFailure.Cancelled());
     }
@@ -455,16 +450,17 @@ public final class Party {
   }
 
   void forgetAsked(Transaction transaction) {
-    asked.remove(transaction.command(), transaction);
+    open.forgetAsked(transaction);
   }
 
   void forgetIncoming(Transaction transaction) {
-    incoming.remove(transaction.id(), transaction);
+    open.forgetIncoming(transaction);
   }
 
   /**
    * Ends the party: whoever waits for it is told, and whoever works for it is. Its delivered and
-   * staged buffers stay. Idempotent.
+   * staged buffers stay. Idempotent. Where a step fails, the others are taken all the same, and
+   * then the failure is thrown.
    *
    * @param why what its stream is told
    */
@@ -475,20 +471,27 @@ public final class Party {
       }
       ended = why;
     }
-    parties.leave(this);
-    for (Transaction transaction : incoming.values()) {
-      transaction.end(
-          TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(session().name()));
+    try {
+      parties.leave(this);
+    } finally {
+      try {
+        open.endAll(session().name());
+      } finally {
+        leaveSeat(why);
+      }
     }
-    for (Transaction transaction : asked.values()) {
-      transaction.end(TransactionOutcome.ASKER_DIED, null);
+  }
+
+  private void leaveSeat(Throwable why) {
+    try {
+      Filling unfinished = current;
+      if (unfinished != null) {
+        unfinished.giveUp();
+      }
+    } finally {
+      mailbox.close();
+      seat.leave(this);
+      outlet.end(why);
     }
-    Filling unfinished = current;
-    if (unfinished != null) {
-      unfinished.giveUp();
-    }
-    mailbox.close();
-    seat.leave(this);
-    outlet.end(why);
   }
 }

@@ -1,10 +1,10 @@
 package dev.pagetide.server.transaction;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.session.Session;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +17,10 @@ final class Seat {
   private final Session session;
   private final @Nullable BufferAllocator buffers;
   private final AtomicReference<@Nullable Party> party = new AtomicReference<>();
-  private final AtomicBoolean watched = new AtomicBoolean();
+
+  @GuardedBy("this")
+  private boolean watched;
+
   private volatile boolean over;
 
   Seat(Parties parties, Session session) {
@@ -51,9 +54,20 @@ final class Seat {
     return allocator;
   }
 
-  /** Whether the caller is the first, who is to tell this of the session's end. */
-  boolean tryWatch() {
-    return watched.compareAndSet(false, true);
+  /**
+   * Sees to it that {@code ended} is run when the session ends; the first caller's is.
+   *
+   * <p>LOCKS: the session's monitor is taken under this one, and nothing else.
+   *
+   * @return false if the seat is over: the session's end has begun, or an earlier call failed
+   */
+  synchronized boolean watch(Runnable ended) {
+    if (!watched && !over) {
+      over = true; // should the next line fail
+      watched = session.whenEnding(ended);
+      over = !watched;
+    }
+    return !over;
   }
 
   /** Whether the session has ended. */
@@ -117,13 +131,18 @@ final class Seat {
 
   /** The session ends: so does its party, and the buffers are nobody's. */
   void end(Throwable why) {
-    over = true;
-    Party last = party.get();
-    if (last != null) {
-      last.end(why);
+    synchronized (this) {
+      over = true;
     }
-    if (buffers != null) {
-      buffers.close();
+    try {
+      Party last = party.get();
+      if (last != null) {
+        last.end(why);
+      }
+    } finally {
+      if (buffers != null) {
+        buffers.close();
+      }
     }
   }
 }

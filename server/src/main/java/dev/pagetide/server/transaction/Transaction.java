@@ -4,6 +4,8 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -140,8 +142,21 @@ public final class Transaction {
     }
   }
 
+  /** Ends it when the time is up that was given to it. */
+  void limitTime() {
+    long millis = outgoing.timeoutMillis();
+    long nanos = TimeUnit.MILLISECONDS.toNanos(millis) - (parties.nanos() - sinceNanos);
+    Runnable timeOut =
+        () -> end(TransactionOutcome.TIMED_OUT, new TransactionFailure.TimedOut(millis));
+    try {
+      timeOutBy(parties.timer().schedule(timeOut, nanos, TimeUnit.NANOSECONDS));
+    } catch (RejectedExecutionException e) {
+      end(TransactionOutcome.FAILED, new TransactionFailure.Stopping());
+    }
+  }
+
   /** What is to be cancelled when it ends. */
-  void timeOutBy(Future<?> timer) {
+  private void timeOutBy(Future<?> timer) {
     synchronized (this) {
       if (state != State.OVER) {
         timeout = timer;
@@ -251,14 +266,27 @@ public final class Transaction {
         tell = false;
       }
     }
-    if (timer != null) {
-      timer.cancel(false);
+    // Nobody gets here a second time, so each step is taken whatever became of those before it.
+    try {
+      asker.forgetAsked(this);
+      target.forgetIncoming(this);
+      if (timer != null) {
+        timer.cancel(false);
+      }
+      if (unfinished != null) {
+        unfinished.giveUp();
+      }
+    } finally {
+      try {
+        endAtTarget(before, held, outcome);
+      } finally {
+        tellEnd(outcome, tell ? toAsker : null);
+      }
     }
-    if (unfinished != null) {
-      unfinished.giveUp();
-    }
-    asker.forgetAsked(this);
-    target.forgetIncoming(this);
+    return true;
+  }
+
+  private void endAtTarget(State before, @Nullable Buffer held, TransactionOutcome outcome) {
     boolean ownDoing =
         outcome == TransactionOutcome.REPLIED || outcome == TransactionOutcome.REFUSED;
     if (before == State.WAITING && held != null) {
@@ -266,10 +294,15 @@ public final class Transaction {
     } else if (!ownDoing && (before == State.DELIVERED || before == State.REPLYING)) {
       target.answer(new Event.Ended(id));
     }
-    if (tell && toAsker != null) {
-      asker.answer(new Event.Failed(command, toAsker));
+  }
+
+  private void tellEnd(TransactionOutcome outcome, @Nullable Throwable toAsker) {
+    try {
+      if (toAsker != null) {
+        asker.answer(new Event.Failed(command, toAsker));
+      }
+    } finally {
+      parties.observer().ended(kind(), outcome, parties.nanos() - sinceNanos);
     }
-    parties.observer().ended(kind(), outcome, parties.nanos() - sinceNanos);
-    return true;
   }
 }

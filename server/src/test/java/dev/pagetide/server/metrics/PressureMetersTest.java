@@ -39,6 +39,17 @@ final class PressureMetersTest {
   }
 
   @Test
+  void bind_sourceGoesAndComesBack_isItsLiveState() {
+    EnumSet<PressureKind> missing = EnumSet.noneOf(PressureKind.class);
+    meters.bind(missing);
+
+    missing.add(PressureKind.PSI);
+    assertThat(gauge("pagetide.pressure.source", "psi")).isZero();
+    missing.remove(PressureKind.PSI);
+    assertThat(gauge("pagetide.pressure.source", "psi")).isEqualTo(1);
+  }
+
+  @Test
   void decided_whateverCameOfIt_isCountedByAction() {
     meters.decided(ReclaimTrigger.CGROUP, PressureLevel.LOW, 100, 60, false);
     meters.decided(ReclaimTrigger.CGROUP, PressureLevel.LOW, 40, 0, false);

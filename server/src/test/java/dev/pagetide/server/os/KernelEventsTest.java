@@ -112,7 +112,7 @@ final class KernelEventsTest {
     try (KernelEvents events = KernelEvents.open()) {
       assertThatThrownBy(() -> events.armAll(STALLS, Collections.nCopies(16, TRIGGER)))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("16 triggers beside 0; at most 15 fit");
+          .hasMessage("16 triggers; at most 15 fit");
     }
   }
 

@@ -60,6 +60,21 @@ final class RegisterTest {
     assertThat(register(sizeBytes).pageCount()).isEqualTo((4 << 20) / PAGE_SIZE);
   }
 
+  @Test
+  void register_idUsedBefore_leavesTheFirstAndNothingOfTheSecond() {
+    ShrinkablePageRange first = register(10L * PAGE_SIZE);
+    first.useRange(0, 1);
+    long charged = ranges.budget.chargedPages();
+
+    assertThatThrownBy(() -> register(5L * PAGE_SIZE)).isInstanceOf(IllegalStateException.class);
+
+    assertThat(ranges.budget.chargedPages()).isEqualTo(charged);
+    assertThat(ranges.shrinker.bookkeepingPages())
+        .isEqualTo(first.file().layout().bookkeepingPages());
+    assertThat(TestRanges.map(first)).startsWith("U");
+    ranges.checkInvariants();
+  }
+
   @ParameterizedTest
   @CsvSource({"3, 2", "2147483647, -1", "0, -5", "-1, -1"})
   void spans_invertedAndNegative_succeedAndDoNothing(int start, int end) { // promise 6

@@ -237,9 +237,87 @@ final class CgroupMemoryTest {
   }
 
   @Test
-  void ask_highBelowTheLimit_isTheMark() throws Exception {
+  void roomPages_highBelowTheLimit_isThatBelowHigh() throws Exception {
     host.version2("/a");
-    host.version2Group("/a", "max", Long.toString(200 * MIB), 201 * MIB, 0);
+    host.version2Group("/a", Long.toString(512 * MIB), Long.toString(300 * MIB), 100 * MIB, 0);
+
+    try (CgroupMemory memory = host.open()) {
+      assertThat(memory.limitBytes()).isEqualTo(512 * MIB);
+      assertThat(memory.lowestLimitBytes()).isEqualTo(300 * MIB);
+      assertThat(edge(memory).roomPages()).isEqualTo((300 - 100 - 32) * MIB / PAGE);
+      assertThat(edge(memory).describe())
+          .isEqualTo(
+              "control group in use 100 MiB of memory.high=300 MiB, --memory-reserve=32 MiB");
+    }
+  }
+
+  @Test
+  void roomPages_highAlone_limits() throws Exception {
+    host.version2("/a/b");
+    host.version2Group("/a/b", "max", "max", 100 * MIB, 0);
+    host.version2Group("/a", "max", Long.toString(200 * MIB), 100 * MIB, 0);
+
+    try (CgroupMemory memory = host.open()) {
+      assertThat(memory.limitBytes()).isEqualTo(Long.MAX_VALUE);
+      assertThat(edge(memory).roomPages()).isEqualTo((200 - 100 - 32) * MIB / PAGE);
+    }
+  }
+
+  @Test
+  void ask_oneGroupHasVanished_theOthersAreStillHeardAndItIsTold() throws Exception {
+    for (String vanished : List.of("/a/b", "/a")) {
+      host.version2("/a/b");
+      host.version2Group("/a/b", Long.toString(512 * MIB), "max", 470 * MIB, 0);
+      host.version2Group("/a", Long.toString(512 * MIB), "max", 470 * MIB, 0);
+      try (CgroupMemory memory = host.open()) {
+        CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
+        host.write("sys/fs/cgroup" + vanished + "/memory.max", "");
+        host.write("sys/fs/cgroup" + vanished + "/memory.current", "");
+        host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
+
+        assertThat(source.ask(0, Set.of()))
+            .as("%s vanished", vanished)
+            .isNotNull()
+            .extracting(PressureDecision::pages)
+            .isEqualTo((470 - 464 + 16) * MIB / PAGE);
+        assertThat(source.trouble()).isNotNull().hasMessageContaining(vanished);
+      }
+    }
+  }
+
+  @Test
+  void ask_limitLoweredBesideAGroupThatVanished_isSeen() throws Exception {
+    host.version2("/a/b");
+    host.version2Group("/a/b", Long.toString(512 * MIB), "max", 100 * MIB, 0);
+    host.version2Group("/a", Long.toString(512 * MIB), "max", 100 * MIB, 0);
+    try (CgroupMemory memory = host.open()) {
+      CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
+      host.write("sys/fs/cgroup/a/b/memory.max", "");
+      host.write("sys/fs/cgroup/a/b/memory.current", "");
+      host.version2Group("/a", Long.toString(128 * MIB), "max", 100 * MIB, 0);
+      host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
+
+      assertThat(source.ask(0, Set.of())).isNotNull();
+      assertThat(edge(memory).roomPages()).isEqualTo((128 - 100 - 32) * MIB / PAGE);
+    }
+  }
+
+  @Test
+  void ask_allGroupsHaveVanished_fails() throws Exception {
+    host.version2("/a");
+    host.version2Group("/a", Long.toString(512 * MIB), "max", 470 * MIB, 0);
+    try (CgroupMemory memory = host.open()) {
+      CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
+      host.write("sys/fs/cgroup/a/memory.current", "");
+
+      assertThatThrownBy(() -> source.ask(0, Set.of())).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void ask_highBelowTheLimit_isTheLimitThatCounts() throws Exception {
+    host.version2("/a");
+    host.version2Group("/a", Long.toString(512 * MIB), Long.toString(200 * MIB), 201 * MIB, 0);
 
     try (CgroupMemory memory = host.open()) {
       CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
@@ -247,7 +325,7 @@ final class CgroupMemoryTest {
       assertThat(source.ask(0, Set.of()))
           .isNotNull()
           .extracting(PressureDecision::pages)
-          .isEqualTo((1 + 16) * MIB / PAGE);
+          .isEqualTo((201 - (200 - 48) + 16) * MIB / PAGE);
       assertThat(source.periodNanos()).isEqualTo(Duration.ofMillis(25).toNanos());
     }
   }

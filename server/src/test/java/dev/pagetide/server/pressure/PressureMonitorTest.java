@@ -10,6 +10,7 @@ import dev.pagetide.testkit.Requires;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,12 +98,16 @@ final class PressureMonitorTest {
   @Test
   void start_fileThatTurnsBad_isToldAndReadAgain() throws Exception {
     try (CgroupMemory groups = host.open();
-        PressureMonitor _ = start(groups, /* dryRun= */ false)) {
+        PressureMonitor monitor = start(groups, /* dryRun= */ false)) {
+      Set<PressureKind> missing = monitor.missing().keySet();
+      assertThat(missing).doesNotContain(PressureKind.MEMAVAILABLE);
       host.write("proc/meminfo", "MemTotal: 5 kB\n");
       await().until(() -> told.contains("MEMAVAILABLE failed"));
+      await().until(() -> missing.contains(PressureKind.MEMAVAILABLE));
 
       host.available(0);
       await().until(() -> told.contains("MEMAVAILABLE CRITICAL"));
+      assertThat(missing).doesNotContain(PressureKind.MEMAVAILABLE);
     }
   }
 

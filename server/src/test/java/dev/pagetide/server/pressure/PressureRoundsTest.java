@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -18,6 +20,7 @@ final class PressureRoundsTest {
 
   private final Told told = new Told();
   private final CountedPages pages = new CountedPages();
+  private final Map<PressureKind, String> missing = new EnumMap<>(PressureKind.class);
   private boolean ending;
 
   @Test
@@ -132,10 +135,67 @@ final class PressureRoundsTest {
 
     assertThat(told.lines)
         .startsWith(
+            "PSI gone: no longer there",
             "PSI failed: no longer there",
             "CGROUP LOW",
             "CGROUP LOW wanted 3 reclaimed 3 dry=false");
     assertThat(broken.asked).isEqualTo(2);
+  }
+
+  @Test
+  void run_sourceGoesAndComesBack_isToldOnceEachAndMissingMeanwhile() {
+    Scripted stalls = new Scripted(PressureKind.PSI);
+    PressureRounds rounds = rounds(false, stalls);
+    rounds.run(0, NONE);
+    assertThat(missing).isEmpty();
+
+    stalls.failure = new IOException("switched off");
+    rounds.run(PERIOD, NONE);
+    assertThat(missing).containsExactly(Map.entry(PressureKind.PSI, "switched off"));
+    stalls.failure = null;
+    stalls.missing = "there is no file";
+    rounds.run(2 * PERIOD, NONE);
+    assertThat(missing).containsExactly(Map.entry(PressureKind.PSI, "there is no file"));
+    stalls.missing = null;
+    rounds.run(3 * PERIOD, NONE);
+
+    assertThat(missing).isEmpty();
+    assertThat(told.lines)
+        .containsExactly(
+            "PSI gone: switched off", "PSI failed: switched off", "PSI is there again");
+  }
+
+  @Test
+  void run_sourceThatWasMissingFromTheStart_isToldWhenItComes() {
+    missing.put(PressureKind.PSI, "there is no file");
+    Scripted stalls = new Scripted(PressureKind.PSI);
+    stalls.missing = "there is no file";
+    PressureRounds rounds = rounds(false, stalls);
+
+    rounds.run(0, NONE);
+    assertThat(told.lines).isEmpty();
+    stalls.missing = null;
+    rounds.run(PERIOD, NONE);
+
+    assertThat(missing).isEmpty();
+    assertThat(told.lines).containsExactly("PSI is there again");
+  }
+
+  @Test
+  void run_partOfASourceFails_isToldAndTheRestIsDone() {
+    Scripted groups = new Scripted(PressureKind.CGROUP);
+    groups.press(PressureLevel.LOW, 3);
+    groups.trouble = new IOException("one has gone");
+    pages.available = 3;
+
+    rounds(false, groups).run(0, NONE);
+
+    assertThat(missing).isEmpty();
+    assertThat(told.lines)
+        .containsExactly(
+            "CGROUP failed: one has gone",
+            "CGROUP LOW",
+            "CGROUP LOW wanted 3 reclaimed 3 dry=false");
   }
 
   @Test
@@ -202,7 +262,7 @@ final class PressureRoundsTest {
   }
 
   private PressureRounds rounds(boolean dryRun, PressureSource... sources) {
-    return new PressureRounds(List.of(sources), pages, dryRun, told, 0, () -> ending);
+    return new PressureRounds(List.of(sources), missing, pages, dryRun, told, 0, () -> ending);
   }
 
   /** A source that says what it is told to say. */
@@ -213,6 +273,8 @@ final class PressureRoundsTest {
     private int asked;
     private Set<StallTrigger> fired = NONE;
     private @Nullable IOException failure;
+    private @Nullable IOException trouble;
+    private @Nullable String missing;
 
     Scripted(PressureKind kind) {
       this.kind = kind;
@@ -245,6 +307,16 @@ final class PressureRoundsTest {
       ReclaimTrigger trigger =
           kind == PressureKind.PSI ? ReclaimTrigger.PSI_SOME : ReclaimTrigger.valueOf(kind.name());
       return wanted == 0 ? null : new PressureDecision(trigger, level, wanted);
+    }
+
+    @Override
+    public @Nullable IOException trouble() {
+      return trouble;
+    }
+
+    @Override
+    public @Nullable String missing() {
+      return missing;
     }
 
     @Override
@@ -293,6 +365,11 @@ final class PressureRoundsTest {
     @Override
     public void levelChanged(PressureKind source, PressureLevel level) {
       lines.add(source + " " + level);
+    }
+
+    @Override
+    public void presenceChanged(PressureKind source, @Nullable String why) {
+      lines.add(why == null ? source + " is there again" : source + " gone: " + why);
     }
 
     @Override

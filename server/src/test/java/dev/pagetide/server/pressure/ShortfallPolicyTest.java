@@ -2,10 +2,17 @@ package dev.pagetide.server.pressure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class ShortfallPolicyTest {
-  private static final long RESERVE = 800;
+  /** Readings are in MiB, so that the least slack is small beside the reserve. */
+  private static final long MIB = RecordedHost.MIB;
+
+  private static final long RESERVE = 800 * MIB;
 
   @Test
   void read_groupFillsUp_entersEachLevelAboveItsMark() {
@@ -54,27 +61,56 @@ final class ShortfallPolicyTest {
   }
 
   @Test
-  void read_noReserve_asksForExactlyWhatIsBeyondTheMark() {
+  void read_noReserve_endsTheLeastSlackBelowTheMark() {
+    long slack = ShortfallPolicy.LEAST_SLACK_BYTES / MIB;
     ShortfallPolicy policy = ShortfallPolicy.ofGroup(0);
 
     assertReading(policy, 0, 0, PressureLevel.NONE);
-    assertReading(policy, 1, 1, PressureLevel.CRITICAL);
+    assertReading(policy, 1, 1 + slack, PressureLevel.CRITICAL);
+    assertReading(policy, 0, slack, PressureLevel.CRITICAL);
+    assertReading(policy, 1 - slack, 1, PressureLevel.CRITICAL);
+    assertReading(policy, -slack, 0, PressureLevel.NONE);
     assertReading(policy, 0, 0, PressureLevel.NONE);
   }
 
+  /**
+   * A group whose use wavers by 128 KiB about its mark: one episode, not a line in the log each.
+   */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 2 * MIB, 64 * MIB})
+  void read_useWaversAboutTheMark_changesTheLevelOnce(long reserveBytes) {
+    long seed = System.nanoTime();
+    System.out.println("seed " + seed);
+    Random random = new Random(seed);
+    for (ShortfallPolicy policy :
+        List.of(ShortfallPolicy.ofGroup(reserveBytes), ShortfallPolicy.ofMachine(reserveBytes))) {
+      policy.read(4096); // just beyond
+      PressureLevel first = policy.level();
+      assertThat(first).isNotEqualTo(PressureLevel.NONE);
+      int changes = 0;
+      PressureLevel last = first;
+      for (int i = 0; i < 400; i++) {
+        policy.read((random.nextInt(65) - 32) * 4096L);
+        changes += policy.level() == last ? 0 : 1;
+        last = policy.level();
+      }
+
+      assertThat(changes).as("changes, seed %d", seed).isLessThanOrEqualTo(1);
+      assertThat(last).isGreaterThanOrEqualTo(first);
+    }
+  }
+
   @Test
-  void groupMarkBytes_limitAndHigh_isTheLowerMark() {
-    assertThat(ShortfallPolicy.groupMarkBytes(10_000, Long.MAX_VALUE, RESERVE)).isEqualTo(8_800);
-    assertThat(ShortfallPolicy.groupMarkBytes(10_000, 9_000, RESERVE)).isEqualTo(8_800);
-    assertThat(ShortfallPolicy.groupMarkBytes(10_000, 5_000, RESERVE)).isEqualTo(5_000);
-    assertThat(ShortfallPolicy.groupMarkBytes(Long.MAX_VALUE, 5_000, RESERVE)).isEqualTo(5_000);
-    assertThat(ShortfallPolicy.groupMarkBytes(Long.MAX_VALUE, Long.MAX_VALUE, RESERVE))
-        .isEqualTo(Long.MAX_VALUE);
+  void groupMarkBytes_anyLimit_isOneAndAHalfReservesBelowIt() {
+    assertThat(ShortfallPolicy.groupMarkBytes(10_000, 800)).isEqualTo(8_800);
+    assertThat(ShortfallPolicy.groupMarkBytes(10_000, 0)).isEqualTo(10_000);
+    assertThat(ShortfallPolicy.groupMarkBytes(Long.MAX_VALUE, 800)).isEqualTo(Long.MAX_VALUE);
   }
 
   private static void assertReading(
-      ShortfallPolicy policy, long passed, long missing, PressureLevel level) {
-    assertThat(policy.read(passed)).as("missing at %d", passed).isEqualTo(missing);
-    assertThat(policy.level()).as("level at %d", passed).isEqualTo(level);
+      ShortfallPolicy policy, long passedMib, long missingMib, PressureLevel level) {
+    long passed = passedMib == Long.MIN_VALUE ? passedMib : passedMib * MIB;
+    assertThat(policy.read(passed)).as("missing at %d", passedMib).isEqualTo(missingMib * MIB);
+    assertThat(policy.level()).as("level at %d", passedMib).isEqualTo(level);
   }
 }

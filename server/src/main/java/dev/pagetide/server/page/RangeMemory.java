@@ -1,0 +1,90 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.server.os.PageFile;
+import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.SharedFileHeader;
+import dev.pagetide.shm.SharedFileLayout;
+import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one range has taken and gives back when it ends: its file, the page words that lie outside
+ * it, and the charge for its memory.
+ *
+ * @param table where the page words lie
+ * @param ownWords the memory of words that lie outside the file; null where they lie in it
+ * @param budget what is charged
+ * @param bookkeepingPages how much of the charge is for the file's header and table
+ */
+record RangeMemory(
+    PageFile file,
+    PageTable table,
+    @Nullable Arena ownWords,
+    PageBudget budget,
+    int bookkeepingPages) {
+  /**
+   * Makes the file, charges its bookkeeping pages and writes its header.
+   *
+   * @throws PageFailure.NoMemory if a limit or the kernel refused
+   */
+  static RangeMemory take(
+      long id,
+      RangeMode mode,
+      SharedFileLayout layout,
+      RangeTerms terms,
+      PageBudget budget,
+      Reservations reservations) {
+    PageFile file = terms.makeFile(id, layout, budget, reservations);
+    Arena ownWords = null;
+    boolean taken = false;
+    try {
+      new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
+      PageTable table;
+      if (mode == RangeMode.BUFFERS) {
+        ownWords = Arena.ofShared();
+        table = new PageTable(ownWords.allocate(file.table().byteSize(), Long.BYTES));
+      } else {
+        table = new PageTable(file.table());
+      }
+      RangeMemory memory =
+          new RangeMemory(file, table, ownWords, budget, layout.bookkeepingPages());
+      taken = true;
+      return memory;
+    } finally {
+      if (!taken) {
+        giveBack(file, ownWords, budget, layout.bookkeepingPages(), true);
+      }
+    }
+  }
+
+  /**
+   * Marks the file CLOSED and gives everything back, also where one step of that fails. Called
+   * once, when nobody is inside.
+   *
+   * @param residentPages how many data pages are charged
+   * @param punch whether to take the file's memory from others who hold it
+   */
+  void giveBack(int residentPages, boolean punch) {
+    long charged = (long) residentPages + bookkeepingPages;
+    try {
+      new SharedFileHeader(file.header()).closeRelease();
+    } finally {
+      giveBack(file, ownWords, budget, charged, punch);
+    }
+  }
+
+  private static void giveBack(
+      PageFile file, @Nullable Arena ownWords, PageBudget budget, long charged, boolean punch) {
+    try {
+      file.close(punch);
+    } finally {
+      try {
+        if (ownWords != null) {
+          ownWords.close();
+        }
+      } finally {
+        budget.release(charged);
+      }
+    }
+  }
+}

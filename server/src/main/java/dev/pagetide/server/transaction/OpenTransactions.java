@@ -1,0 +1,82 @@
+package dev.pagetide.server.transaction;
+
+import java.util.Collection;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/** The transactions of one party that are not over: those it asked, and those sent to it. */
+final class OpenTransactions {
+  /** Two-way transactions that the party waits for, by the command that began each. */
+  private final ConcurrentHashMap<Long, Transaction> asked = new ConcurrentHashMap<>();
+
+  /** Transactions for the party, by their numbers. */
+  private final ConcurrentHashMap<Long, Transaction> incoming = new ConcurrentHashMap<>();
+
+  /**
+   * Adds a two-way transaction that the party begins.
+   *
+   * @throws TransactionFailure if it waits for as many as it may, or for one of this command
+   */
+  void ask(long command, Transaction transaction, int most) {
+    if (asked.size() >= most) {
+      throw new TransactionFailure.TooMany(most);
+    }
+    if (asked.putIfAbsent(command, transaction) != null) {
+      throw new TransactionFailure.Invalid(
+          "id=%s is that of a transaction that waits for its reply; give each another"
+              .formatted(Long.toUnsignedString(command)));
+    }
+  }
+
+  /** Adds one that is for the party. */
+  void receive(Transaction transaction) {
+    incoming.put(transaction.id(), transaction);
+  }
+
+  /** What the party waits for by that command; null: nothing. */
+  @Nullable Transaction askedBy(long command) {
+    return asked.get(command);
+  }
+
+  /** The transaction of that number that is for the party; null: there is none. */
+  @Nullable Transaction incoming(long id) {
+    return incoming.get(id);
+  }
+
+  void forgetAsked(Transaction transaction) {
+    asked.remove(transaction.command(), transaction);
+  }
+
+  void forgetIncoming(Transaction transaction) {
+    incoming.remove(transaction.id(), transaction);
+  }
+
+  /** Ends all, because their party does; each of them whatever became of the others. */
+  void endAll(String partyName) {
+    try {
+      endEach(
+          incoming.values(),
+          TransactionOutcome.TARGET_DIED,
+          new TransactionFailure.TargetDied(partyName));
+    } finally {
+      endEach(asked.values(), TransactionOutcome.ASKER_DIED, null);
+    }
+  }
+
+  private static void endEach(
+      Collection<Transaction> transactions,
+      TransactionOutcome outcome,
+      @Nullable Throwable toAsker) {
+    for (Transaction transaction : transactions) {
+      boolean done = false;
+      try {
+        transaction.end(outcome, toAsker);
+        done = true;
+      } finally {
+        if (!done) {
+          endEach(transactions, outcome, toAsker); // those that have ended do nothing now
+        }
+      }
+    }
+  }
+}

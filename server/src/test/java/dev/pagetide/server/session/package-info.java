@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.session;
+
+import org.jspecify.annotations.NullMarked;
