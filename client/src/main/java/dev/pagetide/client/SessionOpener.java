@@ -49,6 +49,7 @@ final class SessionOpener implements AutoCloseable {
             .setName(open.name())
             .setSizeBytes(open.sizeBytes())
             .setMode(mode)
+            .setWait(RangeCalls.waitMode(options))
             .build();
     SessionStream stream = SessionStream.start(channel, request);
     sessions.add(stream);
