@@ -148,10 +148,7 @@ final class WaitingInLineTest {
     RawSession opening =
         RawSession.start(
             server.connect(),
-            OpenRangeRequest.newBuilder()
-                .setSizeBytes(RawSession.PAGE)
-                .setWaitValue(9)
-                .build());
+            OpenRangeRequest.newBuilder().setSizeBytes(RawSession.PAGE).setWaitValue(9).build());
 
     Refusal.of(opening.end()).is(Code.INVALID_ARGUMENT, "MODE_INVALID", "WAIT_MODE_NEVER");
     assertThat(server.ranges()).isEmpty();

@@ -1,6 +1,5 @@
 package dev.pagetide.server.page;
 
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +16,6 @@ final class LinePlace {
   private final long sinceNanos;
   private final long maxWaitNanos;
   private final AtomicReference<@Nullable Waiter> waiting = new AtomicReference<>();
-  private final AtomicBoolean told = new AtomicBoolean();
   private long arrival = -1;
   private volatile boolean givenUp;
 
@@ -67,11 +65,11 @@ final class LinePlace {
     return waiter != null && line().cancel(waiter);
   }
 
-  /** The request has ended: if it ever waited, tells once how its last wait ended. */
+  /** The request has ended: if it ever waited, tells how its last wait ended. Called once. */
   void over() {
     Waiter waiter = waiting.get();
     Waiter.End end = waiter == null ? null : waiter.end();
-    if (end != null && told.compareAndSet(false, true)) {
+    if (end != null) {
       shrinker.observer().waited(end.outcome(), end.waitedNanos());
     }
   }

@@ -133,6 +133,46 @@ final class TurnsTest {
   }
 
   @Test
+  void round_oneWithinItsShareHeldTheLineInVain_oneBeyondItsOwnHasTheNextTurn() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    CompletableFuture<PageSpans> beyond = scene.use(scene.small, 30, 36).result();
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    scene.stall();
+    assertThat(beyond).isNotDone();
+
+    scene.hog.stopUsingRange(4, 6);
+    scene.line.serve();
+
+    assertThat(pages(beyond)).isEqualTo(6);
+    assertThat(big).isNotDone();
+  }
+
+  @Test
+  void round_severalHeldTheLineInVain_oneThatNeverDidGoesBeforeThem() {
+    ShrinkablePageRange fifth = scene.ranges.openSession(WaitingScene.HOG_PAGES);
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    CompletableFuture<PageSpans> one = scene.use(scene.big, 0, 10).result();
+    CompletableFuture<PageSpans> two = scene.use(scene.other, 0, 10).result();
+    for (int page = 0; page < 2; page++) { // the turn of the one, and then of the other
+      scene.line.serve();
+      scene.hog.stopUsingRange(page, page + 1);
+      scene.line.serve();
+      scene.stall();
+    }
+    CompletableFuture<PageSpans> late = scene.use(fifth, 0, 5).result();
+    scene.line.serve();
+    assertThat(late).isNotDone();
+
+    scene.hog.stopUsingRange(2, 5);
+    scene.line.serve();
+
+    assertThat(pages(late)).isEqualTo(5);
+    assertThat(one).isNotDone();
+    assertThat(two).isNotDone();
+  }
+
+  @Test
   void round_somethingComesBackAllTheTime_theFirstKeepsItsTurnForHalfOfItsTime() {
     CompletableFuture<PageSpans> big = bigWaits(0);
     CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 2).result();

@@ -37,7 +37,7 @@ final class WaitEndTest {
     CompletableFuture<PageSpans> two = waitingUse(scene.other, 60);
     scene.whenRefused =
         () -> {
-          throw new OutOfMemoryError("for the refusal");
+          throw new InternalError("no memory for the refusal");
         };
     scene.time.addAndGet(LONG_AGO);
 
@@ -47,7 +47,7 @@ final class WaitEndTest {
     assertThat(thrown).isNull();
     assertThat(one).isCompletedExceptionally();
     assertThat(two).isCompletedExceptionally();
-    assertThat(told).hasSize(2).allMatch(why -> why.contains("OutOfMemoryError"));
+    assertThat(told).hasSize(2).allMatch(why -> why.contains("InternalError"));
     assertThat(scene.line.size()).isZero();
     assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
   }
@@ -61,7 +61,7 @@ final class WaitEndTest {
                 0,
                 60,
                 _ -> {
-                  throw new OutOfMemoryError("unable to create native thread");
+                  throw new InternalError("unable to create native thread");
                 })
             .result();
     scene.hog.stopUsingRange(0, 60);

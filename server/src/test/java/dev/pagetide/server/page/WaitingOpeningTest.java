@@ -142,7 +142,7 @@ final class WaitingOpeningTest {
               if (attempts.incrementAndGet() == 1) {
                 throw new OpeningCharge.MustWait(NEEDED);
               }
-              throw new OutOfMemoryError("for the session");
+              throw new InternalError("no memory for the session");
             },
             WaitingScene.WAIT_NANOS,
             Runnable::run);
@@ -153,7 +153,7 @@ final class WaitingOpeningTest {
     scene.line.serve();
 
     assertThat(attempts).hasValue(2);
-    assertThat(opening.result().exceptionNow()).isInstanceOf(OutOfMemoryError.class);
+    assertThat(opening.result().exceptionNow()).isInstanceOf(InternalError.class);
     assertThat(scene.freePages()).isEqualTo(NEEDED);
   }
 
