@@ -37,10 +37,11 @@ final class RangeCalls {
     this.calls = calls;
     this.token = ticket.token();
     this.pieceBytes = Math.min(ticket.maxDataBytes(), LARGEST_PIECE_BYTES);
-    this.wait =
-        calls.options().waitsForMemory()
-            ? WaitMode.WAIT_MODE_UNTIL_DEADLINE
-            : WaitMode.WAIT_MODE_NEVER;
+    this.wait = waitMode(calls.options());
+  }
+
+  static WaitMode waitMode(ClientOptions options) {
+    return options.waitsForMemory() ? WaitMode.WAIT_MODE_UNTIL_DEADLINE : WaitMode.WAIT_MODE_NEVER;
   }
 
   static PageInterval interval(PageSpan wire) {

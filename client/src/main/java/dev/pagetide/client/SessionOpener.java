@@ -51,6 +51,7 @@ final class SessionOpener implements AutoCloseable {
             .setName(open.name())
             .setSizeBytes(open.sizeBytes())
             .setMode(mode)
+            .setWait(RangeCalls.waitMode(options))
             .build();
     Opening<T> opening =
         new Opening<>(SessionStream.start(channel, request), options.callTimeout());

@@ -153,13 +153,13 @@ final class WaitingTest {
     awaitWaiting(1);
 
     Refusal refusal =
-        refusal(holder.useLater(16, 17, WaitMode.WAIT_MODE_NEVER, LONG_SECONDS * 1000));
+        refusal(holder.useLater(16, 19, WaitMode.WAIT_MODE_NEVER, LONG_SECONDS * 1000));
 
     refusal.is(
         Code.RESOURCE_EXHAUSTED,
         "NO_MEMORY",
-        "no memory for 1 page: resident 34 of 36",
-        "; 1 use waits and goes first; stop using pages");
+        "no memory for 3 pages: resident 34 of 36",
+        "; 1 request waits and goes first; stop using pages");
     assertThat(refusal.retryMayHelp()).isTrue();
     assertThat(waiting.isDone()).isFalse();
     holder.stop(0, 2);

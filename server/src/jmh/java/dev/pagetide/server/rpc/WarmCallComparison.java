@@ -80,8 +80,8 @@ public final class WarmCallComparison {
             shrinker,
             InstantSource.system());
     try (Workers workers = new Workers(2);
-        Listeners real = listeners(realService(sessions, workers), meters());
-        Listeners bare = listeners(realService(sessions, workers), List.of());
+        Listeners real = listeners(realService(sessions, shrinker, workers), meters());
+        Listeners bare = listeners(realService(sessions, shrinker, workers), List.of());
         Listeners echo = listeners(new Echo(), meters())) {
       Path realSocket = directory.resolve("real.sock");
       Path bareSocket = directory.resolve("bare.sock");
@@ -98,10 +98,12 @@ public final class WarmCallComparison {
     Files.delete(directory);
   }
 
-  private static BindableService realService(SessionRegistry sessions, Workers workers) {
+  private static BindableService realService(
+      SessionRegistry sessions, Shrinker shrinker, Workers workers) {
     return new PageRangeRpc(
         sessions,
-        new SessionStreams(sessions, workers, CutOffObserver.NONE),
+        new SessionStreams(sessions, shrinker, workers, CutOffObserver.NONE),
+        shrinker.waitingLine(),
         workers,
         LIMITS.maxDataBytes(),
         LIMITS.allocationWait().toNanos(),

@@ -109,7 +109,9 @@ public final class ServerMeters implements PageObserver, HandoffObserver {
       waits.put(
           outcome,
           Timer.builder("pagetide.wait")
-              .description("Time that a use waited for memory of the whole server, by its outcome.")
+              .description(
+                  "Time that a use or an opening waited for memory of the whole server, by outcome;"
+                      + " counted once, however often it waited.")
               .tag("outcome", tag(outcome))
               .serviceLevelObjectives(BUCKETS)
               .register(registry));

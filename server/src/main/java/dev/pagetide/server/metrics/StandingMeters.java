@@ -104,7 +104,7 @@ final class StandingMeters {
         s -> (double) s.bookkeepingPages() * pageSize);
     gauge(
         "pagetide.waiting",
-        "Uses that wait for memory of the whole server now.",
+        "Uses and openings that wait for memory of the whole server now.",
         shrinker.waitingLine(),
         WaitingLine::size);
   }

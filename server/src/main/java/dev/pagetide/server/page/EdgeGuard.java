@@ -59,6 +59,11 @@ final class EdgeGuard {
     pending.addAndGet(-pages);
   }
 
+  /** How many pages can be reserved still; by a fresh reading. */
+  long roomPages() {
+    return edge.equals(HostEdge.NONE) ? Long.MAX_VALUE : read().roomPages;
+  }
+
   /** How many pages too many are reserved, the caller's own included; 0 if the host has room. */
   long overshoot() {
     if (edge.equals(HostEdge.NONE)) {
@@ -71,12 +76,18 @@ final class EdgeGuard {
         && reading.roomPages >= reservedEver.get() - reading.reservedEver) {
       return 0;
     }
+    return Math.max(0, -read().roomPages);
+  }
+
+  private Reading read() {
+    long now = clock.nanos();
     long ever = reservedEver.get();
     long reserved = pending.get();
     long host = edge.roomPages();
     long room = host == Long.MAX_VALUE ? Long.MAX_VALUE / 2 : host - reserved;
-    last = new Reading(room, ever, now);
-    return Math.max(0, -room);
+    Reading reading = new Reading(room, ever, now);
+    last = reading;
+    return reading;
   }
 
   String describe() {

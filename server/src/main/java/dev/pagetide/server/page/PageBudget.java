@@ -68,13 +68,36 @@ public final class PageBudget {
   @Nullable PageBudget tryReserve(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
       if (!node.tryCharge(pages)) {
-        for (PageBudget below = this; below != node; below = below.parentOf()) {
-          below.discharge(pages);
-        }
+        dischargeUpTo(node, pages);
         return node.binding;
       }
     }
     return null;
+  }
+
+  /**
+   * Takes over what is charged to another budget of the same server. The charge of their common
+   * root does not change meanwhile, so nobody else can get the pages.
+   *
+   * @return {@code null} if it is charged here; else the budget that has no room, and nothing has
+   *     changed
+   */
+  @Nullable PageBudget tryTakeOver(PageBudget from, long pages) {
+    for (PageBudget node = this; node.parent != null; node = node.parent) {
+      if (!node.tryCharge(pages)) {
+        dischargeUpTo(node, pages);
+        return node.binding;
+      }
+    }
+    from.dischargeUpTo(from.root(), pages);
+    return null;
+  }
+
+  /** Takes a charge off this budget and those above it that lie below {@code end}. */
+  private void dischargeUpTo(PageBudget end, long pages) {
+    for (PageBudget node = this; node != end; node = node.parentOf()) {
+      node.discharge(pages);
+    }
   }
 
   /** Gives back what was reserved: the memory is gone, or was never given. */

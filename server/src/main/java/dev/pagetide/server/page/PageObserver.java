@@ -42,7 +42,7 @@ public interface PageObserver {
   /** An allocation waited that long for its range's lock. */
   default void lockWaited(long nanos) {}
 
-  /** A wait for memory ended. */
+  /** A use or an opening that had waited for memory ended: told once, however often it waited. */
   default void waited(WaitOutcome outcome, long nanos) {}
 
   /** There was no memory for a use or an opening. */

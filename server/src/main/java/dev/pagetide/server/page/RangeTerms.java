@@ -10,8 +10,20 @@ import dev.pagetide.shm.SharedFileLayout;
  * @param files where their files come from
  * @param maxRangeBytes the most bytes granted to one range
  * @param serverInstance this run of the server, for the files' headers
+ * @param charge how one that is opened pays for its bookkeeping pages
  */
-public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverInstance) {
+public record RangeTerms(
+    PageFileMaker files, long maxRangeBytes, long serverInstance, OpeningCharge charge) {
+  /** Terms of ranges that are refused where there is no memory. */
+  public RangeTerms(PageFileMaker files, long maxRangeBytes, long serverInstance) {
+    this(files, maxRangeBytes, serverInstance, OpeningCharge.NOW);
+  }
+
+  /** The terms of one opening that may have waited for memory. */
+  public RangeTerms paidBy(OpeningCharge opening) {
+    return new RangeTerms(files, maxRangeBytes, serverInstance, opening);
+  }
+
   /**
    * The layout of a range for which some size was asked: rounded down to pages, and to the maximum.
    *
@@ -31,11 +43,12 @@ public record RangeTerms(PageFileMaker files, long maxRangeBytes, long serverIns
    * Makes a range's file, and charges its bookkeeping pages.
    *
    * @throws PageFailure.NoMemory if a limit or the kernel refused; then nothing is charged
+   * @throws OpeningCharge.MustWait if the opening has to wait; then nothing is charged
    */
   PageFile makeFile(
       long id, SharedFileLayout layout, PageBudget budget, Reservations reservations) {
     int pages = layout.bookkeepingPages();
-    reservations.reserve(budget, pages);
+    charge.reserve(reservations, budget, pages);
     boolean made = false;
     try {
       PageFile file = files.make("pagetide-range-" + id, layout);

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param pageSize bytes in a page
  * @param hopeless whether the limit could never give as much
  * @param waitedNanos how long was waited
- * @param waitingFirst how many wait who go before one that may not wait
+ * @param waitingFirst how many requests wait that go before one that may not wait
  * @param fairSharePages the share that the asker would exceed, for which others' recent pages are
  *     spared; -1 if that is not why
  * @param edge the host's use and limit, if the host is why
@@ -69,7 +69,8 @@ record RefusalFacts(
     if (waitingFirst > 0) {
       text.append("; ")
           .append(waitingFirst)
-          .append(waitingFirst == 1 ? " use waits and goes first" : " uses wait and go first");
+          .append(
+              waitingFirst == 1 ? " request waits and goes first" : " requests wait and go first");
     }
     if (fairSharePages >= 0 && availablePages > 0) {
       text.append("; beyond a range's fair share of ")

@@ -10,9 +10,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe. Called holding no lock.
  */
 /*
- * In order: (1) who may wait stands in line behind those who wait already; (2) the charge is tried;
- * (3) what is missing is reclaimed below the limit that is full, as long as that gives anything;
- * (4) who may wait does, if the limit is the server's own; else the refusal.
+ * In order: (1) the charge is tried; (2) what is missing is reclaimed below the limit that is full,
+ * as long as that gives anything, but not below the server's while others wait who go first: what
+ * can be reclaimed is theirs, and what is free and has not gathered for them is anybody's; (3) a
+ * request that may wait does, if the limit is the server's own; else it is refused.
  *
  * The host's edge (--memory-reserve) counts as the server's own limit: it is everybody's.
  */
@@ -53,17 +54,6 @@ final class Reservations {
   }
 
   /**
-   * Reserves, or refuses at once.
-   *
-   * @throws PageFailure.NoMemory if a limit stands in the way; nothing is reserved then
-   */
-  void reserve(PageBudget leaf, long pages) {
-    if (!tryReserve(leaf, pages, false)) {
-      throw new AssertionError("who may not wait was told to");
-    }
-  }
-
-  /**
    * Reserves, if there is room or can be made.
    *
    * @param mayWait whether to answer false where waiting may help
@@ -73,46 +63,89 @@ final class Reservations {
   boolean tryReserve(PageBudget leaf, long pages, boolean mayWait) {
     PageBudget tooNarrow = leaf.narrowerThan(pages);
     if (tooNarrow != null) {
-      throw refusal(leaf, pages, Shortage.of(tooNarrow), true, 0, 0);
+      throw refusal(leaf, pages, Shortage.of(tooNarrow), true);
     }
     WaitingLine line = shrinker.waitingLine();
-    if (line.goesFirst(leaf, pages) && leaf.hasRoomBelowRoot(pages)) {
-      if (mayWait) {
-        return false;
-      }
-      throw refusal(leaf, pages, Shortage.of(server), false, 0, line.size());
-    }
-    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET);
+    boolean behind = line.goesFirst(leaf, pages);
+    Shortage shortage =
+        behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
     if (shortage == null) {
       return true;
     }
     if (mayWait && shortage.limit == server) {
       return false;
     }
-    throw refusal(leaf, pages, shortage, false, 0, 0);
+    int waitingFirst = behind && shortage.limit == server ? line.size() : 0;
+    throw refusal(leaf, pages, shortage, false, 0, waitingFirst, new RefusalCensus(shrinker));
+  }
+
+  /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
+  private @Nullable Shortage pass(PageBudget leaf, long pages) {
+    WaitingLine line = shrinker.waitingLine();
+    boolean passes = line.tryPass(pages);
+    if (!passes && leaf.hasRoomBelowRoot(pages)) {
+      return Shortage.of(server);
+    }
+    // One without room below its own limit pays with what lies below that, and is refused else.
+    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, false);
+    if (passes && shortage != null) {
+      line.passedNot(pages);
+    }
+    return shortage;
   }
 
   /**
-   * Reserves for who waits and is first in line.
+   * Reserves for one who stands in line behind another, if that one cannot use what it asks for.
    *
-   * @return false if it has to go on waiting
    * @throws PageFailure.NoMemory if a limit of its own stands in the way
    */
-  boolean tryReserveForWaiter(PageBudget leaf, long pages) {
-    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.WAITER);
+  boolean tryReserveBehind(PageBudget leaf, long pages, RefusalCensus census) {
+    Shortage shortage = pass(leaf, pages);
     if (shortage == null) {
       return true;
     }
     if (shortage.limit == server) {
       return false;
     }
-    throw refusal(leaf, pages, shortage, false, 0, 0);
+    throw refusal(leaf, pages, shortage, false, 0, 0, census);
   }
 
-  /** The refusal of who has waited too long. */
-  PageFailure.NoMemory refusalAfter(PageBudget leaf, long pages, long waitedNanos) {
+  /**
+   * Reserves for the first in line.
+   *
+   * @param mayScan whether to reclaim from others; else it gets what is free
+   * @param census what a refusal tells
+   * @return false if it has to go on waiting; nothing is reserved then
+   * @throws PageFailure.NoMemory if a limit of its own stands in the way
+   */
+  boolean tryReserveForWaiter(PageBudget leaf, long pages, boolean mayScan, RefusalCensus census) {
+    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.WAITER, mayScan);
+    if (shortage == null) {
+      return true;
+    }
+    if (shortage.limit == server) {
+      return false;
+    }
+    throw refusal(leaf, pages, shortage, false, 0, 0, census);
+  }
+
+  /** Reserves, if there is room; reclaims nothing. */
+  boolean tryReserveFree(PageBudget leaf, long pages) {
+    return tryCharge(leaf, pages) == null;
+  }
+
+  /** How many pages could be reserved now, as far as the whole server goes. */
+  long freePages() {
+    long free = server.limitPages() - server.chargedPages();
+    return Math.max(0, Math.min(free, edge.roomPages()));
+  }
+
+  /** The refusal of a request that has waited too long. */
+  PageFailure.NoMemory refusalAfter(
+      PageBudget leaf, long pages, long waitedNanos, RefusalCensus census) {
     boolean atEdge = server.limitPages() - server.chargedPages() >= pages && edge.overshoot() > 0;
-    return refusal(leaf, pages, new Shortage(server, 0, atEdge), false, waitedNanos, 0);
+    Shortage shortage = new Shortage(server, 0, atEdge);
+    return refusal(leaf, pages, shortage, false, waitedNanos, 0, census);
   }
 
   /** The refusal where it was the kernel that refused memory or a file. */
@@ -122,11 +155,17 @@ final class Reservations {
     return refusal;
   }
 
-  private @Nullable Shortage reclaimAndCharge(PageBudget leaf, long pages, ReclaimTrigger trigger) {
+  /**
+   * Charges pages once there is room for them.
+   *
+   * @param fromOthers whether to make room below the server's own limit, too
+   */
+  private @Nullable Shortage reclaimAndCharge(
+      PageBudget leaf, long pages, ReclaimTrigger trigger, boolean fromOthers) {
     for (int reclaims = 0; ; reclaims++) {
       Shortage shortage = tryCharge(leaf, pages);
-      if (shortage == null) {
-        return null;
+      if (shortage == null || (shortage.limit == server && !fromOthers)) {
+        return shortage;
       }
       if (reclaims == MAX_RECLAIMS
           || (shortage.missing > 0 && reclaim(leaf, pages, shortage, trigger) == 0)) {
@@ -184,8 +223,18 @@ final class Reservations {
 
   /** What was reserved is not needed, and has no memory. */
   void giveBack(PageBudget leaf, long pages) {
+    uncharge(leaf, pages);
+    shrinker.waitingLine().memoryCameBack();
+  }
+
+  private void uncharge(PageBudget leaf, long pages) {
     leaf.release(pages);
     edge.settled(pages);
+  }
+
+  private PageFailure.NoMemory refusal(
+      PageBudget leaf, long pages, Shortage shortage, boolean hopeless) {
+    return refusal(leaf, pages, shortage, hopeless, 0, 0, new RefusalCensus(shrinker));
   }
 
   private PageFailure.NoMemory refusal(
@@ -194,8 +243,10 @@ final class Reservations {
       Shortage shortage,
       boolean hopeless,
       long waitedNanos,
-      int waitingFirst) {
+      int waitingFirst,
+      RefusalCensus census) {
     PageBudget limit = shortage.limit;
+    RefusalCensus.Count below = census.below(limit);
     boolean spared =
         limit == server
             && !hopeless
@@ -208,8 +259,8 @@ final class Reservations {
                 limit.name(),
                 limit.chargedPages(),
                 limit.limitPages(),
-                shrinker.count(limit),
-                shrinker.largestHolders(limit),
+                below.availablePages(),
+                below.holders(),
                 shrinker.pageSize(),
                 hopeless,
                 waitedNanos,

@@ -296,6 +296,11 @@ public final class Shrinker {
     return reservations;
   }
 
+  /** What holds the pages that one opening has waited for, until its range's budget does. */
+  PageBudget budgetOfOpening() {
+    return budget.child("--max-resident-bytes", budget.limitPages());
+  }
+
   /** What each range may hold now before it pays first. */
   FairShare fairShare() {
     return FairShare.of(budget, ranges.size());

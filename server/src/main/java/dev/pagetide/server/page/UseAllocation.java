@@ -92,7 +92,7 @@ final class UseAllocation {
   static PageSpans withoutWaiting(ShrinkablePageRange range, PageSpans spans) {
     PageSpans fresh = new UseAllocation(range, spans, 0, false).run();
     if (fresh == null) {
-      throw new AssertionError("who may not wait was told to");
+      throw new AssertionError("run with mayWait=false returned null");
     }
     return fresh;
   }
@@ -355,6 +355,7 @@ final class UseAllocation {
       pages.lock.unlock();
     }
     budget.release(released);
+    shrinker.waitingLine().memoryCameBack();
     allocated -= released;
   }
 

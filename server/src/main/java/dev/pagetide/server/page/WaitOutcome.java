@@ -2,7 +2,7 @@ package dev.pagetide.server.page;
 
 /** How a wait for memory ended. */
 public enum WaitOutcome {
-  /** The memory was had. */
+  /** It got the memory. */
   GRANTED,
   /** The time was up, or a limit of its own stood in the way. */
   REFUSED,

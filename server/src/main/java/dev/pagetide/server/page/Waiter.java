@@ -1,39 +1,59 @@
 package dev.pagetide.server.page;
 
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
-/** One who waits for memory: for how much, until when, and whom to tell. Thread-safe. */
+/** One request that waits for memory: for how much, until when, and whom to tell. Thread-safe. */
 final class Waiter {
   private final long arrival;
-  private final ShrinkablePageRange range;
+  private final Asker asker;
   private final long pages;
   private final long sinceNanos;
   private final long deadlineNanos;
   private final Runnable granted;
-  private final Consumer<PageFailure> refused;
-  private final AtomicBoolean over = new AtomicBoolean();
+  private final Consumer<Throwable> refused;
+  private final AtomicReference<@Nullable End> end = new AtomicReference<>();
+
+  /** Written by the thread that serves the line. */
+  private volatile long gathered;
+
+  /**
+   * Who asks.
+   *
+   * @param leaf what the pages are to be charged to
+   * @param range whose end ends the wait; null if the range is yet to be made
+   * @param owner who must not hold the line in vain twice in a row; compared by {@code equals}
+   */
+  record Asker(PageBudget leaf, @Nullable ShrinkablePageRange range, Object owner) {
+    static Asker of(ShrinkablePageRange range) {
+      return new Asker(range.budget(), range, range);
+    }
+  }
+
+  /** How a wait ended, and how long after the request had begun to wait. */
+  record End(WaitOutcome outcome, long waitedNanos) {}
 
   /**
    * Somebody about to stand in line.
    *
    * @param arrival from {@link WaitingLine#arrive}
-   * @param pages to be charged to the range's budget
-   * @param sinceNanos when the use began to wait
+   * @param pages to be charged to the asker's budget
+   * @param sinceNanos when the request began to wait
    * @param deadlineNanos when to give up
    * @param granted told that the pages are reserved; they are the listener's to give or give back
    * @param refused told why not
    */
   Waiter(
       long arrival,
-      ShrinkablePageRange range,
+      Asker asker,
       long pages,
       long sinceNanos,
       long deadlineNanos,
       Runnable granted,
-      Consumer<PageFailure> refused) {
+      Consumer<Throwable> refused) {
     this.arrival = arrival;
-    this.range = range;
+    this.asker = asker;
     this.pages = pages;
     this.sinceNanos = sinceNanos;
     this.deadlineNanos = deadlineNanos;
@@ -45,12 +65,35 @@ final class Waiter {
     return arrival;
   }
 
-  ShrinkablePageRange range() {
-    return range;
+  PageBudget leaf() {
+    return asker.leaf();
+  }
+
+  @Nullable ShrinkablePageRange range() {
+    return asker.range();
+  }
+
+  Object owner() {
+    return asker.owner();
   }
 
   long pages() {
     return pages;
+  }
+
+  /** How many of them are reserved, and charged, while it waits. */
+  long gathered() {
+    return gathered;
+  }
+
+  /** How many it lacks. */
+  long missing() {
+    return pages - gathered;
+  }
+
+  /** Only for the thread that serves the line. */
+  void setGathered(long reserved) {
+    gathered = reserved;
   }
 
   long sinceNanos() {
@@ -62,15 +105,20 @@ final class Waiter {
   }
 
   /** Ends the wait; true for the one who did. */
-  boolean tryEnd() {
-    return over.compareAndSet(false, true);
+  boolean tryEnd(WaitOutcome outcome, long nowNanos) {
+    return end.compareAndSet(null, new End(outcome, nowNanos - sinceNanos));
+  }
+
+  /** How the wait ended; null while it lasts. */
+  @Nullable End end() {
+    return end.get();
   }
 
   void granted() {
     granted.run();
   }
 
-  void refused(PageFailure why) {
+  void refused(Throwable why) {
     refused.accept(why);
   }
 }

@@ -1,48 +1,51 @@
 package dev.pagetide.server.page;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who waits for memory of the whole server: served in order of arrival, those first who stay within
- * their fair share.
+ * Those who wait for memory of the whole server. Memory gathers for the first of them; what it
+ * cannot use passes to others.
  *
- * <p>Waiting holds no thread and no memory. One thread serves the line ({@link #serveWhile}); a
- * client's stop is a compare-and-set that nobody hears, so while somebody waits the server scans
- * every 10 ms.
+ * <p>Waiting holds no thread. One thread serves the line ({@link #serveWhile}); a client's stop is
+ * a compare-and-set that nobody hears, so while somebody waits the server scans every {@link
+ * ScanPause}.
  *
  * <p>Thread-safe.
  */
 /*
  * A waiter leaves the line by one compare-and-set of its own, so exactly one of granted, refused,
  * cancelled and ended happens to it; memory that was reserved for one who has left meanwhile is
- * given back. Who comes while others wait stands behind them, or a stream of small uses would keep
- * a large one waiting for ever; but not behind those who ask for more than their fair share, or one
- * large use would keep all the others waiting.
+ * given back. In what order they are served, and what passes them, is told in Turns.
  */
 public final class WaitingLine {
-  /** How often the server looks for pages while somebody waits. */
-  private static final long SCAN_EVERY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
-
   private final Shrinker shrinker;
-  private final Reservations reservations;
+  private final Turns turns;
 
   /** By arrival. */
   private final ConcurrentSkipListMap<Long, Waiter> waiters = new ConcurrentSkipListMap<>();
 
   private final AtomicLong arrivals = new AtomicLong();
+  private final ScanPause pause = new ScanPause();
   private volatile @Nullable Thread server;
+
+  /** Whether a client has said that it stopped pages since the last scan. */
+  private volatile boolean stopsHeard;
+
+  private long lastScanNanos;
+  private long pauseNanos;
 
   WaitingLine(Shrinker shrinker, Reservations reservations) {
     this.shrinker = shrinker;
-    this.reservations = reservations;
+    this.turns = new Turns(this, shrinker, reservations);
   }
 
-  /** A place in the line's order, kept by who has to wait more than once for one use. */
+  /** A place in the line's order, kept by a request that has to wait more than once. */
   long arrive() {
     return arrivals.getAndIncrement();
   }
@@ -50,7 +53,8 @@ public final class WaitingLine {
   /** Stands in line; the waiter hears how it ends, once, on another thread or on this one. */
   void join(Waiter waiter) {
     waiters.put(waiter.arrival(), waiter);
-    if (waiter.range().isClosed()) {
+    ShrinkablePageRange range = waiter.range();
+    if (range != null && range.isClosed()) {
       // RACE: the range has ended before or after it looked for its waiters; one of us finds it.
       endOne(waiter);
     }
@@ -66,7 +70,7 @@ public final class WaitingLine {
     return cancelled;
   }
 
-  /** A range has ended: whoever waits for pages of it hears so. */
+  /** A range has ended: those who wait for pages of it are told so. */
   void end(ShrinkablePageRange range) {
     for (Waiter waiter : waiters.values()) {
       if (waiter.range() == range) {
@@ -76,20 +80,18 @@ public final class WaitingLine {
   }
 
   private void endOne(Waiter waiter) {
+    PageFailure ended = new PageFailure.Closed(); // before it leaves: once it has, it must be told
     if (leave(waiter, WaitOutcome.ENDED)) {
-      waiter.refused(new PageFailure.Closed());
+      waiter.refused(ended);
     }
   }
 
-  private boolean leave(Waiter waiter, WaitOutcome outcome) {
-    boolean ended = waiter.tryEnd();
+  /** Takes a waiter out of the line; true if its wait ended by that, and it is to be told. */
+  boolean leave(Waiter waiter, WaitOutcome outcome) {
+    boolean ended = waiter.tryEnd(outcome, shrinker.clock().nanos());
     // RACE: one that was cancelled on its way here ended before it stood in line; out it goes now.
     waiters.remove(waiter.arrival(), waiter);
-    if (!ended) {
-      return false;
-    }
-    shrinker.observer().waited(outcome, shrinker.clock().nanos() - waiter.sinceNanos());
-    return true;
+    return ended;
   }
 
   /** How many wait. */
@@ -107,17 +109,39 @@ public final class WaitingLine {
       return true;
     }
     for (Waiter waiter : waiters.values()) {
-      if (share.covers(waiter.range().budget(), waiter.pages())) {
+      if (share.covers(waiter.leaf(), waiter.missing())) {
         return true;
       }
     }
     return false;
   }
 
+  /**
+   * Whether one who does not go first may have so many pages, if they are free; then they are its
+   * own until {@link #passedNot}.
+   */
+  boolean tryPass(long pages) {
+    return turns.tryPass(pages);
+  }
+
+  /** They were not free. */
+  void passedNot(long pages) {
+    turns.passedNot(pages);
+  }
+
   /** Memory came back without a scan for the line: it is served right away. */
   void memoryCameBack() {
     if (!waiters.isEmpty()) {
       signal();
+    }
+  }
+
+  /**
+   * A client said that it stopped pages: the pause between two scans ends. Makes no system call.
+   */
+  public void pagesStopped() {
+    if (!waiters.isEmpty() && !stopsHeard) {
+      stopsHeard = true;
     }
   }
 
@@ -131,13 +155,18 @@ public final class WaitingLine {
   /** Serves the line on the calling thread until {@code open} says no and it is {@link #wake}d. */
   public void serveWhile(BooleanSupplier open) {
     server = Thread.currentThread();
-    while (open.getAsBoolean()) {
-      if (waiters.isEmpty()) {
-        LockSupport.park(this);
-      } else {
-        serve();
-        LockSupport.parkNanos(this, SCAN_EVERY_NANOS);
+    try {
+      while (open.getAsBoolean()) {
+        if (waiters.isEmpty()) {
+          turns.end();
+          LockSupport.park(this);
+        } else {
+          serveIfDue();
+          LockSupport.parkNanos(this, ScanPause.MIN_NANOS);
+        }
       }
+    } finally {
+      turns.end();
     }
   }
 
@@ -146,49 +175,32 @@ public final class WaitingLine {
     signal();
   }
 
-  /** One round: refuses those whose time is up, and gives the others memory as far as it goes. */
+  /** Serves the line with what is there, and scans if the pause is over or ended. */
+  void serveIfDue() {
+    long sinceScan = shrinker.clock().nanos() - lastScanNanos;
+    boolean heard = stopsHeard && sinceScan >= pause.least();
+    serve(heard || sinceScan >= pauseNanos);
+  }
+
+  /** One round with a scan for the first in line. */
   void serve() {
-    long now = shrinker.clock().nanos();
-    for (Waiter waiter : waiters.values()) {
-      if (waiter.deadlineNanos() - now <= 0 && leave(waiter, WaitOutcome.REFUSED)) {
-        waiter.refused(
-            reservations.refusalAfter(
-                waiter.range().budget(), waiter.pages(), now - waiter.sinceNanos()));
-      }
+    serve(true);
+  }
+
+  /** One round: refuses those whose time is up, and gives the others memory as far as it goes. */
+  private void serve(boolean mayScan) {
+    if (mayScan) {
+      stopsHeard = false; // before the scan: what is stopped during it is looked for again
     }
-    FairShare share = shrinker.fairShare();
-    if (serve(share, true)) {
-      serve(share, false);
+    long start = shrinker.clock().nanos();
+    boolean gained = turns.round(waiting(), start, mayScan);
+    if (mayScan) {
+      lastScanNanos = shrinker.clock().nanos();
+      pauseNanos = pause.after(gained, lastScanNanos - start);
     }
   }
 
-  /** Serves those within their share, or the others; false if one of them has to go on waiting. */
-  private boolean serve(FairShare share, boolean within) {
-    for (Waiter waiter : waiters.values()) {
-      if (share.covers(waiter.range().budget(), waiter.pages()) == within && !serve(waiter)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private boolean serve(Waiter waiter) {
-    PageBudget leaf = waiter.range().budget();
-    try {
-      if (!reservations.tryReserveForWaiter(leaf, waiter.pages())) {
-        return false;
-      }
-    } catch (PageFailure.NoMemory e) {
-      if (leave(waiter, WaitOutcome.REFUSED)) {
-        waiter.refused(e);
-      }
-      return true;
-    }
-    if (leave(waiter, WaitOutcome.GRANTED)) {
-      waiter.granted();
-    } else {
-      reservations.giveBack(leaf, waiter.pages());
-    }
-    return true;
+  private Collection<Waiter> waiting() {
+    return new ArrayList<>(waiters.values());
   }
 }

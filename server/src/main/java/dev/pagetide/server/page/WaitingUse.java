@@ -4,8 +4,6 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One use that waits for memory if need be, without keeping a thread: {@link
@@ -15,21 +13,17 @@ import org.jspecify.annotations.Nullable;
  * that is cancelled before it began does nothing.
  */
 /*
- * A use waits outside the range (no entry, no lock, no memory held), so a range that closes need
- * not wait for it; when its turn comes the pages are reserved in its name, and it begins again from
- * the first step. If pages of it were reclaimed meanwhile, it may need more than was reserved: then
- * it stands in line again, at the place of its arrival, with nothing in its hands.
+ * A use waits outside the range (no entry, no lock), so a range that closes need not wait for it;
+ * when its turn comes the pages are reserved in its name, and it begins again from the first step.
+ * If pages of it were reclaimed meanwhile, it may need more than was reserved: then it stands in
+ * line again, at the place of its arrival, with nothing in its hands.
  */
 public final class WaitingUse implements Runnable {
   private final ShrinkablePageRange range;
   private final PageSpans spans;
   private final Executor workers;
+  private final LinePlace place;
   private final CompletableFuture<PageSpans> result = new CompletableFuture<>();
-  private final AtomicReference<@Nullable Waiter> waiting = new AtomicReference<>();
-  private final long sinceNanos;
-  private final long maxWaitNanos;
-  private long arrival = -1;
-  private volatile boolean givenUp;
 
   /**
    * A use that has not begun; its time to wait begins now.
@@ -42,12 +36,11 @@ public final class WaitingUse implements Runnable {
     this.range = range;
     this.spans = spans;
     this.workers = workers;
-    this.sinceNanos = range.shrinker().clock().nanos();
-    this.maxWaitNanos = maxWaitNanos;
+    this.place = new LinePlace(range.shrinker(), Waiter.Asker.of(range), maxWaitNanos);
     var _ =
         result.whenComplete((_, _) -> {
-          if (result.isCancelled()) {
-            leaveLine();
+          if (result.isCancelled() && place.leave()) {
+            place.over();
           }
         });
   }
@@ -72,65 +65,46 @@ public final class WaitingUse implements Runnable {
    * changed nothing.
    */
   public void giveUp() {
-    givenUp = true;
-    leaveLine();
-  }
-
-  private void leaveLine() {
-    Waiter waiter = waiting.get();
-    if (waiter != null && line().cancel(waiter)) {
-      result.completeExceptionally(new CancellationException("the use was given up"));
+    if (place.leave()) {
+      endGivenUp();
     }
   }
 
-  private WaitingLine line() {
-    return range.shrinker().waitingLine();
+  private void endGivenUp() {
+    fail(new CancellationException("the use was given up"));
   }
 
-  private Reservations reservations() {
-    return range.shrinker().reservations();
+  private void fail(Throwable why) {
+    place.over();
+    result.completeExceptionally(why);
   }
 
   /** Tries once, with pages that are reserved already. */
   private void attempt(long reserved) {
     if (result.isDone()) {
       if (reserved > 0) {
-        reservations().giveBack(range.budget(), reserved);
+        giveBack(reserved);
       }
+      place.over();
       return;
     }
-    UseAllocation allocation = new UseAllocation(range, spans, reserved, maxWaitNanos > 0);
-    PageSpans fresh;
     try {
-      fresh = allocation.run();
+      UseAllocation allocation = new UseAllocation(range, spans, reserved, place.mayWait());
+      PageSpans fresh = allocation.run();
+      if (fresh != null) {
+        place.over();
+        result.complete(fresh);
+      } else {
+        waitFor(allocation.missingPages());
+      }
     } catch (RuntimeException | Error e) {
-      result.completeExceptionally(e);
-      return;
-    }
-    if (fresh != null) {
-      result.complete(fresh);
-    } else {
-      waitFor(allocation.missingPages());
+      fail(e);
     }
   }
 
   private void waitFor(long pages) {
-    if (arrival < 0) {
-      arrival = line().arrive();
-    }
-    Waiter waiter =
-        new Waiter(
-            arrival,
-            range,
-            pages,
-            sinceNanos,
-            sinceNanos + maxWaitNanos,
-            () -> resume(pages),
-            result::completeExceptionally);
-    waiting.set(waiter);
-    line().join(waiter);
-    if (result.isCancelled() || givenUp) {
-      leaveLine(); // RACE: cancelled before it stood in line
+    if (!place.waitFor(pages, () -> resume(pages), this::fail)) {
+      endGivenUp();
     }
   }
 
@@ -138,8 +112,15 @@ public final class WaitingUse implements Runnable {
     try {
       workers.execute(() -> attempt(reserved));
     } catch (RejectedExecutionException e) {
-      reservations().giveBack(range.budget(), reserved);
-      result.completeExceptionally(new PageFailure.Closed());
+      giveBack(reserved);
+      fail(new PageFailure.Closed());
+    } catch (RuntimeException | Error e) { // no thread to be had
+      giveBack(reserved);
+      fail(e);
     }
+  }
+
+  private void giveBack(long reserved) {
+    range.shrinker().reservations().giveBack(range.budget(), reserved);
   }
 }

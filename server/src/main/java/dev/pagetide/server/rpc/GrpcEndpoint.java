@@ -51,7 +51,7 @@ public final class GrpcEndpoint implements AutoCloseable {
       List<ServerInterceptor> observers) {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
-    this.streams = new SessionStreams(sessions, workers, cutOffs);
+    this.streams = new SessionStreams(sessions, shrinker, workers, cutOffs);
     EventLoops loops = new EventLoops();
     this.parties =
         new Parties(
@@ -72,6 +72,7 @@ public final class GrpcEndpoint implements AutoCloseable {
                 new PageRangeRpc(
                     sessions,
                     streams,
+                    shrinker.waitingLine(),
                     workers,
                     limits.maxDataBytes(),
                     limits.allocationWait().toNanos(),

@@ -6,6 +6,7 @@ import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.WaitingLine;
 import dev.pagetide.server.page.WaitingUse;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
@@ -57,6 +58,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   private final SessionRegistry sessions;
   private final SessionStreams streams;
+  private final WaitingLine waitingLine;
   private final Workers workers;
   private final int maxDataBytes;
   private final long allocationWaitNanos;
@@ -66,6 +68,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   PageRangeRpc(
       SessionRegistry sessions,
       SessionStreams streams,
+      WaitingLine waitingLine,
       Workers workers,
       int maxDataBytes,
       long allocationWaitNanos,
@@ -73,6 +76,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       Path handoffSocket) {
     this.sessions = sessions;
     this.streams = streams;
+    this.waitingLine = waitingLine;
     this.workers = workers;
     this.maxDataBytes = maxDataBytes;
     this.allocationWaitNanos = allocationWaitNanos;
@@ -90,10 +94,12 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
             "OpenRange with a deadline: the stream is the session, and the deadline would end it;"
                 + " leave it out, and cancel the stream to end the session");
       }
+      long waitNanos = Waits.nanos(Waits.known(request.getWait()), allocationWaitNanos);
       InFlight.Ticket ticket = InFlight.ticket();
       streams.open(
           request,
           PeerNegotiator.caller(),
+          waitNanos,
           ticket::isDisconnected,
           (ServerCallStreamObserver<OpenRangeResponse>) observer,
           session -> {
@@ -166,6 +172,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
         () -> {
           ShrinkablePageRange range = pagesRange(request.getSession());
           range.stopUsingRange(Wire.spans(range, request.getPagesList()));
+          waitingLine.pagesStopped();
           return STOPPED;
         });
   }

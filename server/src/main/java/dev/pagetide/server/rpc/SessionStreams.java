@@ -1,5 +1,7 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.page.WaitingOpening;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
@@ -13,6 +15,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -28,13 +31,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class SessionStreams {
   private final SessionRegistry sessions;
+  private final Shrinker shrinker;
   private final Workers workers;
   private final CutOffObserver cutOffs;
   private final Set<Stream> live = ConcurrentHashMap.newKeySet();
   private volatile @Nullable Draining draining;
 
-  SessionStreams(SessionRegistry sessions, Workers workers, CutOffObserver cutOffs) {
+  SessionStreams(
+      SessionRegistry sessions, Shrinker shrinker, Workers workers, CutOffObserver cutOffs) {
     this.sessions = sessions;
+    this.shrinker = shrinker;
     this.workers = workers;
     this.cutOffs = cutOffs;
   }
@@ -42,20 +48,22 @@ final class SessionStreams {
   /**
    * Opens a session for a call and answers it.
    *
+   * @param maxWaitNanos how long it may wait for memory
    * @param disconnected tells, once the call has ended, whether its connection went
    * @param opened makes the first message
    */
   void open(
       OpenRangeRequest request,
       Peer peer,
+      long maxWaitNanos,
       BooleanSupplier disconnected,
       ServerCallStreamObserver<OpenRangeResponse> call,
       Function<Session, OpenRangeResponse> opened) {
-    Stream stream = new Stream(call, disconnected);
+    Stream stream = new Stream(request, peer, maxWaitNanos, call, disconnected);
     live.add(stream);
     call.setOnCancelHandler(stream::cancelled);
     call.setOnCloseHandler(stream::cancelled);
-    workers.requests().execute(() -> stream.open(request, peer, opened));
+    workers.requests().execute(() -> stream.open(opened));
   }
 
   /**
@@ -107,35 +115,61 @@ final class SessionStreams {
 
   /** One stream. Its monitor orders what is sent on it; no system call is made under it. */
   private final class Stream {
+    private final Peer peer;
+    private final WaitingOpening<Session> opening;
     private final ServerCallStreamObserver<OpenRangeResponse> call;
     private final BooleanSupplier disconnected;
     private @Nullable Session session;
     private boolean announced;
     private boolean over;
 
-    Stream(ServerCallStreamObserver<OpenRangeResponse> call, BooleanSupplier disconnected) {
+    Stream(
+        OpenRangeRequest request,
+        Peer peer,
+        long maxWaitNanos,
+        ServerCallStreamObserver<OpenRangeResponse> call,
+        BooleanSupplier disconnected) {
+      this.peer = peer;
       this.call = call;
       this.disconnected = disconnected;
+      this.opening =
+          new WaitingOpening<>(
+              shrinker,
+              peer.uid(),
+              charge ->
+                  sessions.open(
+                      peer,
+                      request.getName(),
+                      Wire.mode(request.getMode()),
+                      request.getSizeBytes(),
+                      charge),
+              maxWaitNanos,
+              workers.requests());
     }
 
-    void open(OpenRangeRequest request, Peer peer, Function<Session, OpenRangeResponse> opened) {
-      Session born;
-      try {
-        synchronized (this) {
-          if (over) {
-            return;
-          }
+    void open(Function<Session, OpenRangeResponse> opened) {
+      synchronized (this) {
+        if (over) {
+          return;
         }
-        born =
-            sessions.open(
-                peer, request.getName(), Wire.mode(request.getMode()), request.getSizeBytes());
-      } catch (RuntimeException | Error e) {
-        if (e instanceof SessionFailure.TooMany tooMany) {
-          cutOffs.cutOff(peer, tooMany.option(), String.valueOf(tooMany.getMessage()));
-        }
-        refuse(Statuses.of(e));
-        return;
       }
+      var _ =
+          opening
+              .result()
+              .whenComplete((born, failure) -> {
+                if (failure == null) {
+                  begin(born, opened);
+                } else {
+                  fail(failure);
+                }
+              });
+      opening.run();
+      if (draining != null) {
+        opening.giveUp(); // RACE: it may have begun to wait after the others were told
+      }
+    }
+
+    private void begin(Session born, Function<Session, OpenRangeResponse> opened) {
       boolean kept = false;
       try {
         kept = tell(born, opened);
@@ -162,6 +196,14 @@ final class SessionStreams {
       return true;
     }
 
+    private void fail(Throwable why) {
+      if (why instanceof SessionFailure.TooMany tooMany) {
+        cutOffs.cutOff(peer, tooMany.option(), String.valueOf(tooMany.getMessage()));
+      }
+      boolean givenUp = why instanceof CancellationException; // by the client, or by the server
+      refuse(Statuses.of(givenUp ? new SessionFailure.Stopping() : why));
+    }
+
     private synchronized void refuse(StatusRuntimeException status) {
       gone(this);
       if (!over) {
@@ -170,7 +212,12 @@ final class SessionStreams {
       }
     }
 
-    synchronized void announce(Draining notice) {
+    void announce(Draining notice) {
+      opening.giveUp(); // if it still waits: nothing is opened any more
+      tellDraining(notice);
+    }
+
+    private synchronized void tellDraining(Draining notice) {
       if (!over && !announced && session != null) {
         announced = true;
         call.onNext(OpenRangeResponse.newBuilder().setDraining(notice).build());
@@ -188,6 +235,7 @@ final class SessionStreams {
         ended = session;
       }
       if (ended == null) {
+        opening.giveUp();
         gone(this);
         return;
       }
@@ -212,6 +260,7 @@ final class SessionStreams {
         call.onError(status);
       }
       if (ended == null) {
+        opening.giveUp();
         gone(this);
       } else {
         endSession(ended, EndReason.STOPPED);

@@ -67,7 +67,8 @@ public abstract sealed class SessionFailure extends RuntimeException {
   public static final class Stopping extends SessionFailure {
     private static final long serialVersionUID = 1L;
 
-    Stopping() {
+    /** For an opening that had begun before. */
+    public Stopping() {
       super("the server is stopping; connect again once it has been started");
     }
   }

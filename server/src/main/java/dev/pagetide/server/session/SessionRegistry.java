@@ -1,6 +1,7 @@
 package dev.pagetide.server.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.OpeningCharge;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.RangeTerms;
@@ -98,6 +99,21 @@ public final class SessionRegistry {
    * @throws dev.pagetide.server.page.PageFailure if the size or the budget does
    */
   public Session open(Peer peer, String name, RangeMode mode, long sizeBytes) {
+    return open(peer, name, mode, sizeBytes, terms);
+  }
+
+  /**
+   * As above, for a {@link dev.pagetide.server.page.WaitingOpening}.
+   *
+   * @param charge how it pays for the range's bookkeeping pages
+   */
+  public Session open(
+      Peer peer, String name, RangeMode mode, long sizeBytes, OpeningCharge charge) {
+    return open(peer, name, mode, sizeBytes, terms.paidBy(charge));
+  }
+
+  private Session open(
+      Peer peer, String name, RangeMode mode, long sizeBytes, RangeTerms ofOpening) {
     SessionName.check(name, mode);
     Account account = admit(peer, name);
     boolean done = false;
@@ -107,7 +123,7 @@ public final class SessionRegistry {
               "--max-resident-bytes-per-session", limits.maxResidentPagesPerSession());
       ShrinkablePageRange range =
           ShrinkablePageRange.register(
-              nextRangeId.getAndIncrement(), mode, sizeBytes, terms, own, shrinker);
+              nextRangeId.getAndIncrement(), mode, sizeBytes, ofOpening, own, shrinker);
       Session session = list(peer, name, range, own);
       done = true;
       return session;

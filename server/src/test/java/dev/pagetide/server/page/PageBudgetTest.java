@@ -84,6 +84,33 @@ final class PageBudgetTest {
   }
 
   @Test
+  void tryTakeOver_roomInThePath_movesTheChargeBelowTheRoot() {
+    PageBudget held = root.child("held", root.limitPages());
+    assertThat(held.tryReserve(7)).isNull();
+
+    assertThat(session.tryTakeOver(held, 7)).isNull();
+
+    assertThat(held.chargedPages()).isZero();
+    assertThat(session.chargedPages()).isEqualTo(7);
+    assertThat(uid.chargedPages()).isEqualTo(7);
+    assertThat(root.chargedPages()).isEqualTo(7);
+  }
+
+  @Test
+  void tryTakeOver_limitAboveFull_namesItAndChangesNothing() {
+    PageBudget held = root.child("held", root.limitPages());
+    assertThat(held.tryReserve(7)).isNull();
+    assertThat(uid.tryReserve(uid.limitPages() - 6)).isNull();
+
+    assertThat(session.tryTakeOver(held, 7)).isSameAs(uid);
+
+    assertThat(held.chargedPages()).isEqualTo(7);
+    assertThat(session.chargedPages()).isZero();
+    assertThat(uid.chargedPages()).isEqualTo(uid.limitPages() - 6);
+    assertThat(root.chargedPages()).isEqualTo(uid.limitPages() + 1);
+  }
+
+  @Test
   void release_whatWasReserved_givesBackTheWholePath() {
     assertThat(session.tryReserve(10)).isNull();
 

@@ -23,7 +23,7 @@ final class WaitingCancelTest {
   private Waiter waiterFor(int pages) {
     return new Waiter(
         line.arrive(),
-        range,
+        Waiter.Asker.of(range),
         pages,
         0,
         Long.MAX_VALUE,

@@ -1,0 +1,76 @@
+package dev.pagetide.server.page;
+
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request's place in the line, which it keeps however often it has to wait.
+ *
+ * <p>{@link #leave} and {@link #over} may be called by any thread at any time; the rest is for the
+ * thread that serves the request at that moment.
+ */
+final class LinePlace {
+  private final Shrinker shrinker;
+  private final Waiter.Asker asker;
+  private final long sinceNanos;
+  private final long maxWaitNanos;
+  private final AtomicReference<@Nullable Waiter> waiting = new AtomicReference<>();
+  private long arrival = -1;
+  private volatile boolean givenUp;
+
+  /**
+   * A place that is not taken yet; the time to wait begins now.
+   *
+   * @param maxWaitNanos how long to wait at most; 0: not at all
+   */
+  LinePlace(Shrinker shrinker, Waiter.Asker asker, long maxWaitNanos) {
+    this.shrinker = shrinker;
+    this.asker = asker;
+    this.sinceNanos = shrinker.clock().nanos();
+    this.maxWaitNanos = maxWaitNanos;
+  }
+
+  boolean mayWait() {
+    return maxWaitNanos > 0;
+  }
+
+  private WaitingLine line() {
+    return shrinker.waitingLine();
+  }
+
+  /**
+   * Stands in line.
+   *
+   * @param granted told that the pages are reserved
+   * @param refused told why not, or that the range has ended
+   * @return false if it was given up on its way there, and nobody is told
+   */
+  boolean waitFor(long pages, Runnable granted, Consumer<Throwable> refused) {
+    if (arrival < 0) {
+      arrival = line().arrive();
+    }
+    Waiter waiter =
+        new Waiter(arrival, asker, pages, sinceNanos, sinceNanos + maxWaitNanos, granted, refused);
+    waiting.set(waiter);
+    line().join(waiter);
+    // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
+    return !(givenUp && line().cancel(waiter));
+  }
+
+  /** Waits no longer, nor again; true if it stood in line, and is told nothing any more. */
+  boolean leave() {
+    givenUp = true;
+    Waiter waiter = waiting.get();
+    return waiter != null && line().cancel(waiter);
+  }
+
+  /** The request has ended: if it ever waited, tells how its last wait ended. Called once. */
+  void over() {
+    Waiter waiter = waiting.get();
+    Waiter.End end = waiter == null ? null : waiter.end();
+    if (end != null) {
+      shrinker.observer().waited(end.outcome(), end.waitedNanos());
+    }
+  }
+}

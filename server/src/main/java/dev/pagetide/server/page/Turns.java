@@ -1,0 +1,307 @@
+package dev.pagetide.server.page;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who of the line is served with what: whose turn it is, and what has gathered for it.
+ *
+ * <p>Confined to the thread that serves the line, but for {@link #tryPass} and {@link #passedNot}.
+ */
+/*
+ * The rule:
+ *   1. The order is: those within their fair share with what they ask for, then the others; among
+ *      each of these, those who have never held the line in vain, and then by arrival.
+ *   2. The first has the turn. The server reclaims for it, and it is granted as soon as all that is
+ *      free is enough. What comes back before that is reserved for it at once: it gathers.
+ *   3. What was free when the turn began, and was not enough, is what the first cannot use yet: it
+ *      is `open`. Those behind, and newcomers, are given what fits in it, and reclaim nothing from
+ *      others.
+ *   4. A turn ends in vain when its waiter leaves without a grant, when nothing came back for
+ *      STALL_NANOS, or when it has taken half of its waiter's own time; but only if something had
+ *      gathered, because else it kept nothing from anybody. What had gathered is open then.
+ *   5. The owner of a turn that ended in vain does not have the next one, if anybody else waits.
+ *
+ * Why a large request is served: newcomers take from what is open, and only the first gets what
+ * comes back. So what is open only falls during a turn, and what has gathered only rises: the first
+ * is served once as many pages came back as it asked for, whatever goes on behind it. It fails if
+ * they do not come back within its time; then it has had the line once, and waits for others'
+ * turns before it has it again.
+ *
+ * Why a small one is served: it fits in what is open; or nothing is open, and then it waits for one
+ * turn of each owner before it, or until the first of those turns ends in vain.
+ */
+final class Turns {
+  /** How long what has gathered may lie idle while nothing is added to it. */
+  static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** What is open while nobody has the turn: more than there is. */
+  private static final long NO_TURN = Long.MAX_VALUE / 2;
+
+  private final WaitingLine line;
+  private final Shrinker shrinker;
+  private final Reservations reservations;
+
+  /** Whose turn it is. */
+  private @Nullable Waiter first;
+
+  /** Of what is free, how much was so when the turn began. Others take theirs from it at once. */
+  private final AtomicLong open = new AtomicLong(NO_TURN);
+
+  private long turnNanos;
+  private long gainedNanos;
+
+  /** Whether this turn's waiter was scanned for. */
+  private boolean scanned;
+
+  /** Whose turn was the last to end, if in vain. */
+  private @Nullable Object lastInVain;
+
+  /** When the last turn of an owner ended in vain: a number that rises. Only of those who wait. */
+  private final Map<Object, Long> inVain = new HashMap<>();
+
+  private long turnsInVain;
+
+  Turns(WaitingLine line, Shrinker shrinker, Reservations reservations) {
+    this.line = line;
+    this.shrinker = shrinker;
+    this.reservations = reservations;
+  }
+
+  /** Takes pages from what is open, whether or not they are free still. */
+  boolean tryPass(long pages) {
+    while (true) {
+      long left = open.get();
+      if (left < pages) {
+        return false;
+      }
+      if (open.compareAndSet(left, left - pages)) {
+        return true;
+      }
+    }
+  }
+
+  /** They were not free. RACE: of another turn by now, perhaps; gather() limits what is open. */
+  void passedNot(long pages) {
+    open.updateAndGet(left -> Math.min(NO_TURN, left + pages));
+  }
+
+  /** Nobody waits, or nobody is served any more. */
+  void end() {
+    endTurn();
+    inVain.clear();
+    lastInVain = null;
+  }
+
+  /**
+   * Refuses those whose time is up, and gives the others memory as far as it goes.
+   *
+   * @param waiters by arrival
+   * @return whether anybody was granted memory, or memory gathered
+   */
+  boolean round(Collection<Waiter> waiters, long now, boolean mayScan) {
+    RefusalCensus census = new RefusalCensus(shrinker);
+    endTurnOfOneWhoLeft();
+    for (Waiter waiter : waiters) {
+      if (waiter.deadlineNanos() - now <= 0) {
+        refuseLate(waiter, now, census);
+      }
+    }
+    List<Waiter> order = inOrder(waiters);
+    boolean gained = serveFirst(order, now, mayScan, census);
+    boolean passed = passToOthers(order, census);
+    return gained || passed;
+  }
+
+  private List<Waiter> inOrder(Collection<Waiter> waiters) {
+    FairShare share = shrinker.fairShare();
+    inVain.keySet().retainAll(waiters.stream().map(Waiter::owner).toList());
+    record Ranked(Waiter waiter, boolean beyondShare, long inVain) {}
+    List<Ranked> ranked = new ArrayList<>();
+    for (Waiter waiter : waiters) {
+      if (waiter.end() == null) {
+        boolean beyond = !share.covers(waiter.leaf(), waiter.missing());
+        ranked.add(new Ranked(waiter, beyond, inVain.getOrDefault(waiter.owner(), 0L)));
+      }
+    }
+    ranked.sort(
+        Comparator.comparing(Ranked::beyondShare)
+            .thenComparingLong(Ranked::inVain)
+            .thenComparingLong(each -> each.waiter().arrival()));
+    List<Waiter> order = new ArrayList<>();
+    ranked.forEach(each -> order.add(each.waiter()));
+    return order;
+  }
+
+  /** Serves the first, and the next, until one has to go on waiting; that one keeps the turn. */
+  private boolean serveFirst(List<Waiter> order, long now, boolean mayScan, RefusalCensus census) {
+    boolean gained = false;
+    while (!order.isEmpty()) {
+      Waiter next = nextOf(order);
+      if (next != first) {
+        endTurn();
+        beginTurn(next, now);
+      }
+      if (tryGrantFirst(next, mayScan || !scanned, census)) {
+        order.remove(next);
+        gained = true;
+        continue;
+      }
+      gained |= gather(next, now);
+      if (!isInVain(next, now)) {
+        return gained;
+      }
+      endTurnInVain(next);
+    }
+    return gained;
+  }
+
+  private Waiter nextOf(List<Waiter> order) {
+    for (Waiter waiter : order) {
+      if (!waiter.owner().equals(lastInVain)) {
+        return waiter;
+      }
+    }
+    return order.getFirst();
+  }
+
+  private void beginTurn(Waiter waiter, long now) {
+    first = waiter;
+    turnNanos = now;
+    gainedNanos = now;
+    scanned = false;
+    open.set(reservations.freePages());
+  }
+
+  /** True if it waits no longer. */
+  private boolean tryGrantFirst(Waiter waiter, boolean mayScan, RefusalCensus census) {
+    scanned |= mayScan;
+    try {
+      if (!reservations.tryReserveForWaiter(waiter.leaf(), waiter.missing(), mayScan, census)) {
+        return false;
+      }
+    } catch (PageFailure.NoMemory ownLimit) {
+      endTurn();
+      refuse(waiter, () -> ownLimit);
+      return true;
+    }
+    waiter.setGathered(0); // it is the waiter's, with the rest
+    endTurn();
+    lastInVain = null;
+    inVain.remove(waiter.owner());
+    grant(waiter);
+    return true;
+  }
+
+  private void grant(Waiter waiter) {
+    if (line.leave(waiter, WaitOutcome.GRANTED)) {
+      waiter.granted();
+    } else {
+      reservations.giveBack(waiter.leaf(), waiter.pages());
+    }
+  }
+
+  /** Reserves what came back since the turn began; it is not enough, or it would be granted. */
+  private boolean gather(Waiter waiter, long now) {
+    long free = reservations.freePages();
+    long cameBack = Math.min(free - open.get(), waiter.missing());
+    if (cameBack > 0 && reservations.tryReserveFree(waiter.leaf(), cameBack)) {
+      waiter.setGathered(waiter.gathered() + cameBack);
+      gainedNanos = now;
+      return true;
+    }
+    open.accumulateAndGet(free, Math::min);
+    return false;
+  }
+
+  private boolean isInVain(Waiter waiter, long now) {
+    long ownTime = waiter.deadlineNanos() - waiter.sinceNanos();
+    return waiter.gathered() > 0
+        && (now - gainedNanos >= STALL_NANOS || now - turnNanos >= ownTime / 2);
+  }
+
+  private void endTurnInVain(Waiter waiter) {
+    lastInVain = waiter.owner();
+    inVain.put(waiter.owner(), ++turnsInVain);
+    endTurn();
+  }
+
+  /** What has gathered is free again. */
+  private void endTurn() {
+    Waiter ended = first;
+    first = null;
+    open.set(NO_TURN);
+    if (ended != null && ended.gathered() > 0) {
+      long pages = ended.gathered();
+      ended.setGathered(0);
+      reservations.giveBack(ended.leaf(), pages);
+    }
+  }
+
+  private void endTurnOfOneWhoLeft() {
+    Waiter last = first;
+    if (last != null && last.end() != null) {
+      endTurnOf(last);
+    }
+  }
+
+  private void endTurnOf(Waiter waiter) {
+    if (waiter.gathered() > 0) {
+      endTurnInVain(waiter);
+    } else {
+      endTurn();
+    }
+  }
+
+  /** Gives those who do not have the turn what fits in what is open. */
+  private boolean passToOthers(List<Waiter> order, RefusalCensus census) {
+    boolean gained = false;
+    for (Waiter waiter : order) {
+      if (waiter == first) {
+        continue;
+      }
+      try {
+        if (reservations.tryReserveBehind(waiter.leaf(), waiter.pages(), census)) {
+          grant(waiter);
+          gained = true;
+        }
+      } catch (PageFailure.NoMemory ownLimit) {
+        refuse(waiter, () -> ownLimit);
+      }
+    }
+    return gained;
+  }
+
+  private void refuseLate(Waiter waiter, long now, RefusalCensus census) {
+    if (waiter == first) {
+      endTurnOf(waiter); // so that it is not refused for what is reserved for it
+    }
+    refuse(
+        waiter,
+        () ->
+            reservations.refusalAfter(
+                waiter.leaf(), waiter.pages(), now - waiter.sinceNanos(), census));
+  }
+
+  /** Tells a waiter why it gets nothing, or why that could not be said: once it has left, it is. */
+  private void refuse(Waiter waiter, Supplier<? extends Throwable> reason) {
+    if (!line.leave(waiter, WaitOutcome.REFUSED)) {
+      return;
+    }
+    Throwable why;
+    try {
+      why = reason.get();
+    } catch (RuntimeException | Error e) {
+      why = e;
+    }
+    waiter.refused(why);
+  }
+}

@@ -1,0 +1,270 @@
+package dev.pagetide.server.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Who is served with what while memory is waited for: it gathers for the first in line, what that
+ * one cannot use passes to others, and nobody holds the line in vain twice in a row.
+ */
+final class TurnsTest {
+  /** More than is free, and within the fair share of 25 pages. */
+  private static final int TOO_MANY = WaitingScene.FREE_PAGES - 3;
+
+  private final WaitingScene scene = new WaitingScene();
+
+  @AfterEach
+  void close() {
+    scene.close();
+  }
+
+  /** The large use waits, and so many pages are free. */
+  private CompletableFuture<PageSpans> bigWaits(int free) {
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - free);
+    CompletableFuture<PageSpans> big = scene.use(scene.big, 0, TOO_MANY).result();
+    scene.line.serve();
+    assertThat(big).isNotDone();
+    assertThat(scene.freePages()).isEqualTo(free);
+    return big;
+  }
+
+  private static int pages(CompletableFuture<PageSpans> use) {
+    assertThat(use).isCompleted();
+    return use.join().pageCount();
+  }
+
+  @Test
+  void use_fitsInWhatTheFirstCannotUse_doesNotWait() {
+    CompletableFuture<PageSpans> big = bigWaits(20);
+
+    assertThat(pages(scene.use(scene.other, 0, 1).result())).isEqualTo(1);
+    assertThat(scene.other.useRange(1, 3).pageCount()).isEqualTo(2); // nor is one refused
+    assertThat(scene.ranges.openSession(1).pageCount()).isEqualTo(1);
+    assertThat(pages(scene.use(scene.other, 3, 18).result())).isEqualTo(15);
+
+    assertThat(scene.freePages()).isZero();
+    assertThat(big).isNotDone();
+    assertThat(scene.waits).isEmpty();
+    assertThat(scene.refusals).isEmpty();
+  }
+
+  @Test
+  void use_doesNotFitInWhatTheFirstCannotUse_waitsOrIsRefusedAndReclaimsNothing() {
+    CompletableFuture<PageSpans> big = bigWaits(2);
+    scene.hog.stopUsingRange(0, 5);
+
+    CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 3).result();
+    PageFailure.NoMemory refusal =
+        catchThrowableOfType(PageFailure.NoMemory.class, () -> scene.other.useRange(10, 13));
+
+    assertThat(behind).isNotDone();
+    assertThat(refusal).hasMessageContaining("; 2 requests wait and go first;");
+    assertThat(scene.hog.counts().available()).isEqualTo(5);
+    scene.line.serve();
+    assertThat(big).isNotDone();
+    assertThat(behind).isNotDone();
+    assertThat(scene.hog.counts().available()).isZero(); // gathered for the first
+    assertThat(scene.freePages()).isEqualTo(2);
+  }
+
+  @Test
+  void use_smallOnesTakeAllThatIsFree_theFirstIsServedOnceAsMuchCameBack() {
+    CompletableFuture<PageSpans> big = bigWaits(10);
+    List<CompletableFuture<PageSpans>> small = new ArrayList<>();
+
+    for (int page = 0; page < TOO_MANY; page++) {
+      assertThat(big).as("after %d pages", page).isNotDone();
+      small.add(scene.use(scene.other, page, page + 1).result());
+      scene.hog.stopUsingRange(page, page + 1);
+      scene.line.serve();
+    }
+
+    assertThat(pages(big)).isEqualTo(TOO_MANY);
+    assertThat(small.stream().filter(CompletableFuture::isDone)).hasSize(10);
+    assertThat(scene.freePages()).isZero();
+    scene.hog.stopUsingRange(TOO_MANY, 2 * TOO_MANY);
+    scene.line.serve();
+    assertThat(small).allMatch(CompletableFuture::isDone);
+  }
+
+  @Test
+  void round_nothingMoreComesBack_whatHasGatheredPassesToOthers() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 3).result();
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    assertThat(behind).isNotDone();
+    assertThat(scene.freePages()).isZero();
+
+    scene.stall();
+
+    assertThat(pages(behind)).isEqualTo(3);
+    assertThat(big).isNotDone();
+    assertThat(scene.freePages()).isEqualTo(1);
+  }
+
+  @Test
+  void round_oneHeldTheLineInVain_othersHaveTheNextTurnThoughTheyCameLater() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    CompletableFuture<PageSpans> bigsNext = scene.use(scene.big, 30, 50).result();
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    scene.stall(); // big has had its turn in vain
+    CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 6).result();
+    scene.line.serve();
+    assertThat(behind).isNotDone();
+
+    scene.hog.stopUsingRange(4, 6);
+    scene.line.serve();
+
+    assertThat(pages(behind)).isEqualTo(6);
+    assertThat(big).isNotDone();
+    scene.hog.stopUsingRange(6, 6 + TOO_MANY); // and has its turn again
+    scene.line.serve();
+    assertThat(pages(big)).isEqualTo(TOO_MANY);
+    assertThat(bigsNext).isNotDone();
+    bigsNext.cancel(true);
+  }
+
+  @Test
+  void round_oneWithinItsShareHeldTheLineInVain_oneBeyondItsOwnHasTheNextTurn() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    CompletableFuture<PageSpans> beyond = scene.use(scene.small, 30, 36).result();
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    scene.stall();
+    assertThat(beyond).isNotDone();
+
+    scene.hog.stopUsingRange(4, 6);
+    scene.line.serve();
+
+    assertThat(pages(beyond)).isEqualTo(6);
+    assertThat(big).isNotDone();
+  }
+
+  @Test
+  void round_severalHeldTheLineInVain_oneThatNeverDidGoesBeforeThem() {
+    ShrinkablePageRange fifth = scene.ranges.openSession(WaitingScene.HOG_PAGES);
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    CompletableFuture<PageSpans> one = scene.use(scene.big, 0, 10).result();
+    CompletableFuture<PageSpans> two = scene.use(scene.other, 0, 10).result();
+    for (int page = 0; page < 2; page++) { // the turn of the one, and then of the other
+      scene.line.serve();
+      scene.hog.stopUsingRange(page, page + 1);
+      scene.line.serve();
+      scene.stall();
+    }
+    CompletableFuture<PageSpans> late = scene.use(fifth, 0, 5).result();
+    scene.line.serve();
+    assertThat(late).isNotDone();
+
+    scene.hog.stopUsingRange(2, 5);
+    scene.line.serve();
+
+    assertThat(pages(late)).isEqualTo(5);
+    assertThat(one).isNotDone();
+    assertThat(two).isNotDone();
+  }
+
+  @Test
+  void round_somethingComesBackAllTheTime_theFirstKeepsItsTurnForHalfOfItsTime() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 2).result();
+    long step = WaitingScene.WAIT_NANOS / 24; // more than a stall: something came back just before
+    int page = 0;
+    while (page < 11) {
+      scene.hog.stopUsingRange(page, ++page);
+      scene.line.serve();
+      assertThat(behind).as("after %d pages", page).isNotDone();
+      scene.time.addAndGet(step);
+    }
+
+    scene.hog.stopUsingRange(page, page + 2);
+    scene.time.addAndGet(2 * step);
+    scene.line.serve();
+
+    assertThat(pages(behind)).isEqualTo(2);
+    assertThat(big).isNotDone();
+    assertThat(scene.freePages()).isEqualTo(11);
+  }
+
+  @Test
+  void round_nothingHasGathered_theOrderOfArrivalStays() {
+    scene.small.useRange(0, WaitingScene.FREE_PAGES);
+    CompletableFuture<PageSpans> one = scene.use(scene.big, 0, 4).result();
+    CompletableFuture<PageSpans> two = scene.use(scene.other, 0, 4).result();
+    scene.stall();
+    scene.stall();
+
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+
+    assertThat(one).isDone();
+    assertThat(two).isNotDone();
+  }
+
+  @Test
+  void round_timeOfTheFirstIsUp_itIsRefusedWithoutWhatGatheredForIt() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    assertThat(scene.freePages()).isZero();
+
+    scene.time.addAndGet(WaitingScene.WAIT_NANOS);
+    scene.line.serve();
+
+    assertThat(big).isCompletedExceptionally();
+    assertThat(scene.refusals.getFirst())
+        .hasMessageContaining("no memory for " + TOO_MANY + " pages after ")
+        .hasMessageContaining(" ms: resident 96 of 100 pages, available 0");
+    assertThat(scene.freePages()).isEqualTo(4);
+    assertThat(scene.line.size()).isZero();
+  }
+
+  @Test
+  void cancel_theFirstForWhichMemoryGathered_givesItBack() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+
+    big.cancel(true);
+    scene.line.serve();
+
+    assertThat(scene.freePages()).isEqualTo(4);
+    assertThat(scene.waits).containsExactly(WaitOutcome.CANCELLED);
+    assertThat(scene.line.size()).isZero();
+  }
+
+  @Test
+  void close_rangeForWhichMemoryGathered_givesItBack() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+
+    scene.big.close();
+    scene.line.serve();
+
+    assertThat(big).isCompletedExceptionally();
+    assertThat(scene.freePages()).isEqualTo(4 + 2); // with its header and table
+    assertThat(scene.waits).containsExactly(WaitOutcome.ENDED);
+  }
+
+  @Test
+  void serveWhile_endsWhileMemoryHasGathered_givesItBack() {
+    CompletableFuture<PageSpans> big = bigWaits(0);
+    scene.hog.stopUsingRange(0, 4);
+    scene.line.serve();
+    assertThat(scene.freePages()).isZero();
+
+    scene.line.serveWhile(() -> false);
+
+    assertThat(scene.freePages()).isEqualTo(4);
+    big.cancel(true);
+  }
+}

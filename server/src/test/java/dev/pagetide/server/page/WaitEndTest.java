@@ -1,0 +1,138 @@
+package dev.pagetide.server.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** How waits end: told once whatever fails, counted once, and with one look at the page tables. */
+final class WaitEndTest {
+  private static final long LONG_AGO = WaitingScene.WAIT_NANOS;
+
+  private final WaitingScene scene = new WaitingScene();
+  private final List<String> told = new ArrayList<>();
+
+  @AfterEach
+  void close() {
+    scene.close();
+  }
+
+  private CompletableFuture<PageSpans> waitingUse(ShrinkablePageRange range, int pages) {
+    CompletableFuture<PageSpans> use = scene.use(range, 0, pages).result();
+    var _ = use.whenComplete((_, why) -> told.add(range.id() + " " + why));
+    assertThat(use).isNotDone();
+    return use;
+  }
+
+  @Test
+  void refuse_makingTheRefusalFails_eachIsToldOnceNevertheless() {
+    CompletableFuture<PageSpans> one = waitingUse(scene.big, 60);
+    CompletableFuture<PageSpans> two = waitingUse(scene.other, 60);
+    scene.whenRefused =
+        () -> {
+          throw new InternalError("no memory for the refusal");
+        };
+    scene.time.addAndGet(LONG_AGO);
+
+    Throwable thrown = catchThrowable(scene.line::serve);
+    scene.line.serve();
+
+    assertThat(thrown).isNull();
+    assertThat(one).isCompletedExceptionally();
+    assertThat(two).isCompletedExceptionally();
+    assertThat(told).hasSize(2).allMatch(why -> why.contains("InternalError"));
+    assertThat(scene.line.size()).isZero();
+    assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
+  }
+
+  @Test
+  void grant_noThreadToGoOnWith_isToldAndGivesBackWhatWasReserved() {
+    CompletableFuture<PageSpans> use =
+        scene
+            .use(
+                scene.big,
+                0,
+                60,
+                _ -> {
+                  throw new InternalError("unable to create native thread");
+                })
+            .result();
+    scene.hog.stopUsingRange(0, 60);
+
+    scene.line.serve();
+
+    assertThat(use).isCompletedExceptionally();
+    assertThat(scene.freePages()).isGreaterThanOrEqualTo(60);
+    assertThat(scene.waits).containsExactly(WaitOutcome.GRANTED);
+  }
+
+  @Test
+  void waited_useThatHasToWaitTwice_isCountedOnce() {
+    Deque<Runnable> workers = new ArrayDeque<>();
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    scene.big.useRange(0, 2);
+    CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 4, workers::add).result();
+    scene.hog.stopUsingRange(0, 2);
+    scene.line.serve(); // reserves two pages, which the use goes on with later
+    assertThat(workers).hasSize(1);
+    scene.big.stopUsingRange(0, 2);
+    assertThat(scene.ranges.shrinker.scan(2).reclaimed()).isEqualTo(2);
+    scene.other.useRange(0, 2);
+
+    workers.remove().run(); // needs four pages now, and has to wait again
+    assertThat(use).isNotDone();
+    assertThat(scene.line.size()).isEqualTo(1);
+    scene.hog.stopUsingRange(2, 6);
+    scene.line.serve();
+    workers.remove().run();
+
+    assertThat(use.join().pageCount()).isEqualTo(4);
+    assertThat(scene.waits).containsExactly(WaitOutcome.GRANTED);
+  }
+
+  @Test
+  void waited_useThatIsRefusedAfterItWasGranted_isCountedOnceAsRefused() {
+    Deque<Runnable> workers = new ArrayDeque<>();
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    scene.big.useRange(0, 2);
+    CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 4, workers::add).result();
+    scene.hog.stopUsingRange(0, 2);
+    scene.line.serve();
+    scene.big.stopUsingRange(0, 2);
+    assertThat(scene.ranges.shrinker.scan(2).reclaimed()).isEqualTo(2);
+    scene.other.useRange(0, 2);
+    workers.remove().run();
+
+    scene.time.addAndGet(LONG_AGO);
+    scene.line.serve();
+
+    assertThat(use).isCompletedExceptionally();
+    assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED);
+  }
+
+  /** What the first to be told stops shows in the second's numbers only if it is counted again. */
+  @Test
+  void refuse_severalInOneRound_countThePageTablesOnce() {
+    AtomicReference<Runnable> once = new AtomicReference<>(() -> scene.hog.stopUsingRange(0, 5));
+    scene.whenRefused = () -> once.getAndSet(() -> {}).run();
+    CompletableFuture<PageSpans> one = waitingUse(scene.big, 60);
+    CompletableFuture<PageSpans> two = waitingUse(scene.other, 60);
+    scene.time.addAndGet(LONG_AGO);
+
+    scene.line.serve();
+
+    assertThat(one).isCompletedExceptionally();
+    assertThat(two).isCompletedExceptionally();
+    assertThat(scene.hog.counts().available()).isEqualTo(5);
+    assertThat(scene.refusals)
+        .hasSize(2)
+        .allSatisfy(refusal -> assertThat(refusal).hasMessageContaining("available 0 "));
+  }
+}
