@@ -210,6 +210,6 @@ final class MetricsTest {
     assertThat(longer.statusCode()).isEqualTo(404);
     assertThat(longer.body()).doesNotContain("pagetide_");
     assertThat(method.statusCode()).isEqualTo(405);
-    assertThat(method.headers().firstValue("Allow")).contains("GET");
+    assertThat(method.headers().firstValue("Allow")).contains("GET, HEAD");
   }
 }

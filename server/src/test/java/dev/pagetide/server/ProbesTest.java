@@ -65,4 +65,20 @@ final class ProbesTest {
       assertThat(server.process().awaitExit()).isEqualTo(0);
     }
   }
+
+  @Test
+  void metrics_askedForByHead_areAnsweredWithoutABodyAndNothingIsLogged() throws Exception {
+    try (TestServer server = TestServer.start()) {
+      HttpResponse<String> get = get(server, "/metrics");
+      HttpResponse<String> head = server.http(HttpRequest.newBuilder().HEAD(), "/metrics");
+
+      assertThat(head.statusCode()).isEqualTo(200);
+      assertThat(head.body()).isEmpty();
+      assertThat(head.headers().firstValue("Content-Type"))
+          .isPresent()
+          .isEqualTo(get.headers().firstValue("Content-Type"));
+      assertThat(get.body()).contains("pagetide_sessions");
+      assertThat(server.stopWithoutStackTrace()).doesNotContainIgnoringCase("head");
+    }
+  }
 }

@@ -94,6 +94,14 @@ final class ServerProcess implements AutoCloseable {
     var _ = process.toHandle().destroy();
   }
 
+  /** Sends a signal by its name, without SIG: STOP, CONT. */
+  void signal(String name) throws IOException, InterruptedException {
+    Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + pid()).start();
+    if (kill.waitFor() != 0) {
+      throw new AssertionError("no signal " + name + " to process " + pid());
+    }
+  }
+
   /** Sends KILL and waits for the end. */
   void kill() throws InterruptedException {
     var _ = process.toHandle().destroyForcibly();

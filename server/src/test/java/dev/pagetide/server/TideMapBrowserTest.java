@@ -202,7 +202,7 @@ final class TideMapBrowserTest {
     soon().until(() -> browser.text("#connection").equals("Live"));
     awaitPages(after, "UUU.....");
     soon().until(() -> browser.text("#sessions tbody tr .link").equals("after"));
-    assertThat(browser.text("#reclaims")).contains("the server was started anew");
+    assertThat(browser.text("#reclaims")).contains("the server was started again");
     // The browser itself tells of each connection that nobody took.
     assertThat(browser.complaints())
         .allMatch(line ->

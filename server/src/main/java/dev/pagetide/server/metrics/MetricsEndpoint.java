@@ -32,12 +32,18 @@ public final class MetricsEndpoint implements HttpHandler {
 
   @Override
   public void handle(HttpExchange exchange) throws IOException {
-    if (!exchange.getRequestMethod().equals("GET")) {
-      exchange.getResponseHeaders().set("Allow", "GET");
-      answer(exchange, HttpURLConnection.HTTP_BAD_METHOD, TEXT, "only GET is served\n");
-    } else {
-      String type = contentType(exchange.getRequestHeaders().getFirst("Accept"));
-      answer(exchange, HttpURLConnection.HTTP_OK, type, scrape(type));
+    String type = contentType(exchange.getRequestHeaders().getFirst("Accept"));
+    switch (exchange.getRequestMethod()) {
+      case "GET" -> answer(exchange, HttpURLConnection.HTTP_OK, type, scrape(type));
+      case "HEAD" -> {
+        exchange.getResponseHeaders().set("Content-Type", type);
+        // No length: to tell it, the meters would have to be read.
+        exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, -1);
+      }
+      default -> {
+        exchange.getResponseHeaders().set("Allow", "GET, HEAD");
+        answer(exchange, HttpURLConnection.HTTP_BAD_METHOD, TEXT, "only GET and HEAD are served\n");
+      }
     }
   }
 

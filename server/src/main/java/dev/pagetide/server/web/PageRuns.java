@@ -10,9 +10,10 @@ import java.util.Arrays;
  *
  * <p>A run is one or two numbers, each in groups of 7 bits, the lowest first, with the top bit set
  * on all but the last: {@code length << 3 | kind}, and for AVAILABLE and RECLAIMED the tick of its
- * stamp. A tick is 2^28 ns, 0.27 s: fine enough to see, and coarse enough that pages stopped one by
- * one are one run. Since a run says <em>when</em>, not how long ago, a range at rest is the same
- * bytes however old its pages grow.
+ * stamp. What does not fit into {@link #MAX_BYTES} is one run, of kind {@link #UNTOLD}: it is in
+ * the counts. A tick is 2^28 ns, 0.27 s: fine enough to see, and coarse enough that pages stopped
+ * one by one are one run. Since a run says <em>when</em>, not how long ago, a range at rest is the
+ * same bytes however old its pages grow.
  */
 final class PageRuns {
   /** Nanoseconds of a tick, as a power of two. */
@@ -33,6 +34,12 @@ final class PageRuns {
   /** A FREE page that was reclaimed not long ago; with the tick when. */
   static final int RECLAIMED = 4;
 
+  /** Pages that are counted and not told one by one, because the runs before them are too many. */
+  static final int UNTOLD = 5;
+
+  /** The most bytes of one range: that is room for some 40,000 runs. */
+  static final int MAX_BYTES = 1 << 17;
+
   /** How long a page counts as just reclaimed. */
   private static final int RECLAIMED_TICKS = 8;
 
@@ -44,6 +51,7 @@ final class PageRuns {
 
   private byte[] bytes = new byte[1024];
   private int length;
+  private int untold;
   private int free;
   private int available;
   private int contradictions;
@@ -56,6 +64,7 @@ final class PageRuns {
    */
   void encode(PageSnapshot seen, long epochNanos) {
     length = 0;
+    untold = 0;
     free = 0;
     available = 0;
     contradictions = 0;
@@ -95,6 +104,9 @@ final class PageRuns {
       }
     }
     put(pageCount - runStart, runKind, runTick);
+    if (untold > 0) {
+      put((long) untold << KIND_BITS | UNTOLD);
+    }
   }
 
   private static long tickOf(long word, long epochNanos) {
@@ -116,7 +128,12 @@ final class PageRuns {
       case FREE, RECLAIMED -> free += pages;
       default -> {} // USED is what is left
     }
-    if (bytes.length - length < MAX_RUN_BYTES) {
+    // Room for one run more is left, for that of the untold pages.
+    if (untold > 0 || length > MAX_BYTES - 2 * MAX_RUN_BYTES) {
+      untold += pages;
+      return;
+    }
+    if (bytes.length - length < 2 * MAX_RUN_BYTES) {
       bytes = Arrays.copyOf(bytes, bytes.length * 2);
     }
     put((long) pages << KIND_BITS | kind);

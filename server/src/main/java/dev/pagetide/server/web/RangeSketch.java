@@ -14,7 +14,6 @@ final class RangeSketch {
   private static final byte[] NOTHING = new byte[0];
 
   private final Session session;
-  private final long bornVersion;
   private long version;
   private byte[] runs = NOTHING;
   private int available;
@@ -27,7 +26,6 @@ final class RangeSketch {
   /** A range that is new to the map; it has changed with {@code version}. */
   RangeSketch(Session session, long version) {
     this.session = session;
-    this.bornVersion = version;
     this.version = version;
   }
 
@@ -39,12 +37,19 @@ final class RangeSketch {
   boolean take(PageRuns seen, boolean withAges) {
     long seenUsedSince = withAges ? seen.usedSinceTick() : usedSinceTick;
     long seenStrays = session.range().strays();
-    if (seen.sameAs(runs) && seenStrays == strays && seenUsedSince == usedSinceTick) {
+    int seenUsed = session.range().pageCount() - seen.free() - seen.available();
+    // The counts, too: where the runs are too many to be told, they end before what changed.
+    if (seen.sameAs(runs)
+        && seen.available() == available
+        && seenUsed == used
+        && seen.contradictions() == contradictions
+        && seenStrays == strays
+        && seenUsedSince == usedSinceTick) {
       return false;
     }
     runs = seen.toBytes();
     available = seen.available();
-    used = session.range().pageCount() - seen.free() - seen.available();
+    used = seenUsed;
     contradictions = seen.contradictions();
     strays = seenStrays;
     usedSinceTick = seenUsedSince;
@@ -77,10 +82,14 @@ final class RangeSketch {
     return session.range().pageCount();
   }
 
-  /** Tells it to somebody who knows everything up to a version. */
-  void tell(JsonWriter json, long knownVersion) throws IOException {
+  /**
+   * Tells it to a watcher.
+   *
+   * @param first whether that one was never told of this range: then with what does not change
+   */
+  void tell(JsonWriter json, boolean first) throws IOException {
     json.beginObject().name("id").value(session.rangeId());
-    if (knownVersion < bornVersion) {
+    if (first) {
       Peer peer = session.peer();
       json.name("name").value(session.name());
       json.name("pid").value(peer.pid());

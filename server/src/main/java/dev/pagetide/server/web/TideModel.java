@@ -4,12 +4,9 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.gson.stream.JsonWriter;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
-import dev.pagetide.server.page.PageCounters;
+import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.PageSnapshot;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
-import dev.pagetide.server.pressure.PressureKind;
-import dev.pagetide.server.pressure.PressureLevel;
 import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
@@ -20,8 +17,6 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -32,15 +27,22 @@ import org.jspecify.annotations.Nullable;
  * What the tide map tells: a round of looks at all ranges, now and then, and for each watcher what
  * changed since the last it was told.
  *
- * <p>Thread-safe. It has no thread: the watcher who finds the last round old takes the next one.
- * Nobody watching, nothing is computed and nothing is kept.
+ * <p>Thread-safe. It has no thread: the watchers who find the last round old take the next one.
+ * While nobody watches, nothing is computed and nothing is kept.
  */
 /*
  * Every change of a range takes the next version, and the range goes to the end of the line: so the
  * sketches, in order, are a log of changes with the outdated ones left out. A watcher is a position
- * in that log. Who does not read for a minute costs one number, and is told in one go what is
- * different now; what does not fit into one frame is in the next one, for the position is that of
- * the last change told.
+ * in that log, and the set of ranges that it was told of, because a range is told with its name the
+ * first time only. (The position alone does not say which: a range that changed before a watcher's
+ * first frames reached it lies behind the position then, though it is older than all that was told.)
+ * A watcher that does not read for a minute costs no more than that, and is told in one go what is
+ * different now. What does not fit into one frame is in the next one, because the position is that
+ * of the last change told.
+ *
+ * A round is taken in slices of SLICE_NANOS, and the lock is free between them: so however many
+ * pages there are, each watcher comes to send its heartbeat. The lock is fair because the watcher
+ * that takes slices would otherwise always be the one that gets it back.
  *
  * After a round, rest at least REST_FACTOR times as long as round and frames took: the map costs
  * less than 2 % of a core, sending included, however many pages there are. It is then slower, not
@@ -49,6 +51,12 @@ import org.jspecify.annotations.Nullable;
 final class TideModel {
   /** Four rounds a second at most. */
   static final long MIN_ROUND_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+
+  /** A watcher who was told nothing for so long is told that the server lives. */
+  static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  /** A slice of a round ends with the range that makes it longer than this. */
+  private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private static final long REST_FACTOR = 64;
 
@@ -62,14 +70,13 @@ final class TideModel {
   private static final int FRAME_CHARS = 1 << 20;
 
   private final SessionRegistry sessions;
-  private final Shrinker shrinker;
-  private final PageBudget budget;
-  private final @Nullable PressureLevels pressure;
+  private final ServerTotals totals;
   private final PageClock clock;
+  private final int frameChars;
   private final long epochNanos;
 
-  /** LOCKS: a leaf, held for one round and while one frame is made; never while one is sent. */
-  private final ReentrantLock lock = new ReentrantLock();
+  /** LOCKS: a leaf, held for a slice and while one frame is made; never while one is sent. */
+  private final ReentrantLock lock = new ReentrantLock(true);
 
   /** Nobody signals it: those who wait for the next round wait on it for the time that is left. */
   private final Condition roundDue = lock.newCondition();
@@ -78,11 +85,12 @@ final class TideModel {
   @GuardedBy("lock")
   private final LinkedHashMap<Long, RangeSketch> sketches = new LinkedHashMap<>();
 
+  /** As large as the largest range that it saw, and so is the next one. */
   @GuardedBy("lock")
-  private final PageSnapshot pages = new PageSnapshot();
+  private PageSnapshot pages = new PageSnapshot();
 
   @GuardedBy("lock")
-  private final PageRuns runs = new PageRuns();
+  private PageRuns runs = new PageRuns();
 
   @GuardedBy("lock")
   private int watchers;
@@ -94,8 +102,17 @@ final class TideModel {
   @GuardedBy("lock")
   private long membershipVersion;
 
+  /** How many rounds have ended. */
   @GuardedBy("lock")
   private long round;
+
+  /** The round that has begun and not ended. */
+  @GuardedBy("lock")
+  private @Nullable TideRound underWay;
+
+  /** What the last round counted; null if none has ended since somebody watches. */
+  @GuardedBy("lock")
+  private @Nullable PageSums counted;
 
   @GuardedBy("lock")
   private long nextRoundNanos;
@@ -118,11 +135,20 @@ final class TideModel {
       Shrinker shrinker,
       PageBudget budget,
       @Nullable PressureLevels pressure) {
+    this(sessions, shrinker, budget, pressure, FRAME_CHARS);
+  }
+
+  /** As above, with frames of another length. */
+  TideModel(
+      SessionRegistry sessions,
+      Shrinker shrinker,
+      PageBudget budget,
+      @Nullable PressureLevels pressure,
+      int frameChars) {
     this.sessions = sessions;
-    this.shrinker = shrinker;
-    this.budget = budget;
-    this.pressure = pressure;
+    this.totals = new ServerTotals(sessions, shrinker, budget, pressure);
     this.clock = shrinker.clock();
+    this.frameChars = frameChars;
     this.epochNanos = clock.nanos();
     this.nextRoundNanos = epochNanos;
   }
@@ -132,40 +158,57 @@ final class TideModel {
     private long knownRound;
     private long knownVersion;
 
+    /** The ranges it was told of, as far as it was not told that they have gone. */
+    private final Set<Long> known = new HashSet<>();
+
     private Place(long knownRound) {
       this.knownRound = knownRound;
     }
 
-    /** Waits for the next round, and tells what it changed: one JSON object, without line ends. */
-    String next() throws IOException, InterruptedException {
-      lock.lockInterruptibly();
-      try {
-        while (knownRound == round) {
-          long restNanos = nextRoundNanos - clock.nanos();
-          if (restNanos <= 0) {
-            takeRound();
+    /**
+     * Waits for the next round, and tells what it changed: one JSON object, without line ends.
+     *
+     * @return null if there was nothing to tell for {@link #HEARTBEAT_NANOS}
+     */
+    @Nullable String next() throws IOException, InterruptedException {
+      long heartbeatNanos = clock.nanos() + HEARTBEAT_NANOS;
+      while (true) {
+        lock.lockInterruptibly();
+        try {
+          long now = clock.nanos();
+          long restNanos = nextRoundNanos - now;
+          if (knownRound != round) {
+            return tell();
+          } else if (now >= heartbeatNanos) {
+            return null;
+          } else if (restNanos <= 0) {
+            takeSlice(now);
           } else {
-            long _ = roundDue.awaitNanos(restNanos);
+            long _ = roundDue.awaitNanos(Math.min(restNanos, heartbeatNanos - now));
           }
+        } finally {
+          lock.unlock();
         }
-        knownRound = round;
-        long start = clock.nanos();
-        String frame = frame(this);
-        frameNanos += clock.nanos() - start;
-        return frame;
-      } finally {
-        lock.unlock();
       }
     }
 
-    /** Leaves. Who leaves last takes everything along. */
+    @GuardedBy("lock")
+    private String tell() throws IOException {
+      knownRound = round;
+      long start = clock.nanos();
+      String frame = frame(this);
+      frameNanos += clock.nanos() - start;
+      return frame;
+    }
+
+    /** Leaves. The last one that leaves takes everything along. */
     @Override
     public void close() {
       lock.lock();
       try {
         watchers--;
         if (watchers == 0) {
-          sketches.clear();
+          forget();
         }
       } finally {
         lock.unlock();
@@ -173,49 +216,68 @@ final class TideModel {
     }
   }
 
-  /** A place at the beginning: the first frame tells everything. */
+  /**
+   * A place at the beginning: the first frames tell everything. If others watch, the first one is
+   * there at once, and does not wait for the next round.
+   */
   Place join() {
     lock.lock();
     try {
       watchers++;
-      return new Place(round);
+      return new Place(counted == null ? round : round - 1);
     } finally {
       lock.unlock();
     }
   }
 
   @GuardedBy("lock")
-  private void takeRound() {
-    long start = clock.nanos();
-    Set<Long> gone = new HashSet<>(sketches.keySet());
-    Iterator<Session> live = sessions.sessionsAfter(0).iterator();
-    for (int shown = 0; shown < MAX_SHOWN && live.hasNext(); ) {
-      Session session = live.next();
-      // Of a range that is new, at once.
-      boolean withAges = round % ROUNDS_BETWEEN_AGES == 0 || !gone.contains(session.rangeId());
-      if (pages.take(session.range(), withAges)) {
-        runs.encode(pages, epochNanos);
-        update(session, withAges);
-        gone.remove(session.rangeId());
-        shown++;
+  private void forget() {
+    sketches.clear();
+    underWay = null;
+    counted = null;
+    pages = new PageSnapshot();
+    runs = new PageRuns();
+  }
+
+  /** Goes on with the round that is under way, or begins one; the slice may end it. */
+  @GuardedBy("lock")
+  private void takeSlice(long start) {
+    TideRound now = underWay;
+    if (now == null) {
+      now = new TideRound(start, sketches.keySet());
+      underWay = now;
+    }
+    Iterator<Session> rest = sessions.sessionsAfter(now.lastId()).iterator();
+    long end = start;
+    while (rest.hasNext() && end - start < SLICE_NANOS) {
+      Session session = rest.next();
+      now.comeTo(session.rangeId());
+      if (now.shown() < MAX_SHOWN) {
+        look(now, session);
+      } else {
+        PageCounts counts = session.range().counts();
+        now.count(session.range().pageCount(), counts.available(), counts.used());
       }
+      end = clock.nanos();
     }
-    if (!gone.isEmpty()) {
-      sketches.keySet().removeAll(gone);
-      membershipVersion = ++lastVersion;
+    now.spend(end - start);
+    if (!rest.hasNext()) {
+      endRound(now, end);
     }
-    round++;
-    long end = clock.nanos();
-    long cost = end - start + frameNanos;
-    // The lesser of two: a round during which this thread was not run seems dear, and was not.
-    long rest = Math.min(cost, lastCostNanos) * REST_FACTOR;
-    nextRoundNanos = Math.max(start + MIN_ROUND_NANOS, end + rest);
-    lastCostNanos = cost;
-    frameNanos = 0;
   }
 
   @GuardedBy("lock")
-  private void update(Session session, boolean withAges) {
+  private void look(TideRound now, Session session) {
+    // Of a range that is new, at once.
+    boolean withAges = round % ROUNDS_BETWEEN_AGES == 0 || !now.knows(session.rangeId());
+    if (pages.take(session.range(), withAges)) {
+      runs.encode(pages, epochNanos);
+      now.show(update(session, withAges));
+    }
+  }
+
+  @GuardedBy("lock")
+  private RangeSketch update(Session session, boolean withAges) {
     RangeSketch sketch = sketches.get(session.rangeId());
     if (sketch == null) {
       membershipVersion = ++lastVersion;
@@ -225,6 +287,24 @@ final class TideModel {
       sketch.changed(++lastVersion);
       sketches.putLast(session.rangeId(), sketch);
     }
+    return sketch;
+  }
+
+  @GuardedBy("lock")
+  private void endRound(TideRound ended, long end) {
+    underWay = null;
+    counted = ended.found();
+    if (!ended.gone().isEmpty()) {
+      sketches.keySet().removeAll(ended.gone());
+      membershipVersion = ++lastVersion;
+    }
+    round++;
+    long cost = ended.costNanos() + frameNanos;
+    // The lesser of two: a round during which this thread was not run seems dear, and was not.
+    long rest = Math.min(cost, lastCostNanos) * REST_FACTOR;
+    nextRoundNanos = Math.max(ended.startNanos() + MIN_ROUND_NANOS, end + rest);
+    lastCostNanos = cost;
+    frameNanos = 0;
   }
 
   @GuardedBy("lock")
@@ -234,8 +314,10 @@ final class TideModel {
       json.setHtmlSafe(true); // of names: should a frame ever be shown as it is
       json.beginObject();
       json.name("now").value(TimeUnit.NANOSECONDS.toMillis(clock.nanos() - epochNanos));
-      tellTotals(json);
+      json.name("totals");
+      totals.tell(json, counted == null ? PageSums.NONE : counted, sketches.size());
       if (membershipVersion > place.knownVersion) {
+        place.known.retainAll(sketches.keySet());
         json.name("live").beginArray();
         for (long id : sketches.keySet().stream().sorted().toList()) {
           json.value(id);
@@ -260,56 +342,13 @@ final class TideModel {
     }
     json.name("ranges").beginArray();
     long told = place.knownVersion;
-    while (!changed.isEmpty() && text.length() < FRAME_CHARS) {
+    while (!changed.isEmpty() && text.length() < frameChars) {
       RangeSketch sketch = changed.pop();
-      sketch.tell(json, place.knownVersion);
+      sketch.tell(json, place.known.add(sketch.rangeId()));
       told = sketch.version();
     }
     json.endArray();
     place.knownVersion = changed.isEmpty() ? lastVersion : told;
     return !changed.isEmpty();
-  }
-
-  @GuardedBy("lock")
-  private void tellTotals(JsonWriter json) throws IOException {
-    long available = 0;
-    long used = 0;
-    long pageCount = 0;
-    for (RangeSketch sketch : sketches.values()) {
-      available += sketch.available();
-      used += sketch.used();
-      pageCount += sketch.pageCount();
-    }
-    PageCounters counters = shrinker.counters();
-    json.name("totals").beginObject();
-    json.name("sessions").value(sessions.size());
-    json.name("shown").value(sketches.size());
-    json.name("pages").value(pageCount);
-    json.name("available").value(available);
-    json.name("used").value(used);
-    json.name("resident").value(budget.chargedPages());
-    json.name("budget").value(budget.limitPages());
-    json.name("low").value(shrinker.terms().lowWatermarkPages());
-    json.name("high").value(shrinker.terms().highWatermarkPages());
-    json.name("waiting").value(shrinker.waitingLine().size());
-    json.name("allocated").value(counters.allocated());
-    json.name("closed").value(counters.closed());
-    json.name("strays").value(counters.strays());
-    json.name("reclaimed").beginObject();
-    for (ReclaimTrigger trigger : ReclaimTrigger.values()) {
-      if (counters.reclaimed(trigger) > 0) {
-        json.name(trigger.name().toLowerCase(Locale.ROOT)).value(counters.reclaimed(trigger));
-      }
-    }
-    json.endObject();
-    if (pressure != null) {
-      json.name("pressure").beginObject();
-      for (Map.Entry<PressureKind, PressureLevel> source : pressure.now().entrySet()) {
-        json.name(source.getKey().name().toLowerCase(Locale.ROOT));
-        json.value(source.getValue().number());
-      }
-      json.endObject();
-    }
-    json.endObject();
   }
 }

@@ -23,6 +23,9 @@ final class Watchers {
   /** How long a frame has to have waited for its reader until the seat is given away. */
   static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(10);
 
+  /** An event without data: the page hears that the server lives, and nothing has changed. */
+  private static final String HEARTBEAT = "event: heartbeat\ndata:\n\n";
+
   private final TideModel model;
   private final PageClock clock;
 
@@ -50,7 +53,8 @@ final class Watchers {
       try (TideModel.Place place = model.join()) {
         send(out, "retry: 1000\nevent: hello\ndata: " + hello + "\n\n");
         while (true) {
-          send(out, "event: tide\ndata: " + place.next() + "\n\n");
+          String frame = place.next();
+          send(out, frame == null ? HEARTBEAT : "event: tide\ndata: " + frame + "\n\n");
         }
       }
     }

@@ -52,6 +52,8 @@ export class Cards {
       Object.assign(card.element.dataset, { used: range.used, available: range.available, free });
       card.used.textContent = count(range.used);
       card.available.textContent = count(range.available);
+      card.element.title = range.untold > 0
+        ? `${pages(range.pages)}; the last ${count(range.untold)} are counted, not shown` : pages(range.pages);
       if (card.visible) this.#dirty.add(id);
     }
     if (gone.length > 0 || changed.size > 0) {
@@ -66,28 +68,40 @@ export class Cards {
     this.take({ changed: new Set(), gone: [...this.#cards.keys()] });
   }
 
-  /** Paints what is to be painted; to be called once a frame of the screen. */
+  /**
+   * Paints what is to be painted; to be called once a frame of the screen.
+   *
+   * A card that cannot be painted is tried again, and keeps no other from being painted.
+   */
   draw() {
     const now = performance.now();
     if (now - this.#lastAging > AGING_MILLIS) {
       this.#lastAging = now;
       for (const card of this.#cards.values()) {
-        if (card.visible && this.tide.ranges.get(card.id).runs.some(run => run.kind === AVAILABLE)) {
-          this.#dirty.add(card.id);
-        }
+        const range = this.tide.ranges.get(card.id);
+        if (card.visible && range?.runs.some(run => run.kind === AVAILABLE)) this.#dirty.add(card.id);
       }
     }
     if (this.#dirty.size === 0) return;
     const oldest = this.tide.oldestMillis(this.tide.now());
+    const failures = [];
     for (const id of [...this.#dirty]) {
-      const card = this.#cards.get(id);
-      const fading = paintPixels(card.canvas, this.tide.ranges.get(id), this.tide, oldest);
-      card.element.classList.toggle('reclaiming', fading);
-      if (!fading) this.#dirty.delete(id);
+      try {
+        this.#paint(this.#cards.get(id), oldest);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
-  /** Paints everything anew, as after a change of colours. */
+  #paint(card, oldest) {
+    const fading = paintPixels(card.canvas, this.tide.ranges.get(card.id), this.tide, oldest);
+    card.element.classList.toggle('reclaiming', fading);
+    if (!fading) this.#dirty.delete(card.id);
+  }
+
+  /** Paints all cards again, as after a change of colours. */
   repaint() {
     for (const card of this.#cards.values()) this.#dirty.add(card.id);
   }
@@ -119,13 +133,18 @@ export class Cards {
     available.className = 'available';
     numbers.append(used, ' USED · ', available, ' AVAILABLE');
     element.append(name, extent, grid, numbers);
-    element.title = pages(range.pages);
     const card = { id: range.id, element, canvas, used, available, visible: false };
     this.#cards.set(range.id, card);
-    // Ids only grow, so a new range is the last.
-    this.box.append(element);
+    this.#insert(element, range.id);
     this.#seen.observe(element);
     return card;
+  }
+
+  /** By id. A new range has the highest; when the page begins, they are told in another order. */
+  #insert(element, id) {
+    let before = this.box.lastElementChild;
+    while (before && Number(before.dataset.range) > id) before = before.previousElementSibling;
+    this.box.insertBefore(element, before ? before.nextElementSibling : this.box.firstElementChild);
   }
 
   /** One card is reached by Tab, the others from there by arrows. */

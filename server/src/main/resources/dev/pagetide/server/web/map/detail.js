@@ -1,7 +1,9 @@
 /** One range looked at closely: a square a page, what it says under the pointer, and the same as text. */
 
 import { colour, columns, css, sharpen, themed } from './paint.js';
-import { AVAILABLE, CONTRADICTION, FREE, KIND_NAMES, RECLAIMED, USED } from './tide.js';
+import {
+  AVAILABLE, CONTRADICTION, FREE, KIND_NAMES, RECLAIMED, UNTOLD, USED, runAt,
+} from './tide.js';
 import { age, count, pages, size, title } from './words.js';
 
 /** The text alternative ends here: a range of a million runs is no reading. */
@@ -33,14 +35,14 @@ export class Detail {
     this.#id = id;
     this.#page = 0;
     this.dialog.showModal();
-    this.take({ changed: new Set([id]), gone: [] });
+    this.take({ changed: new Set([id]) });
     this.draw();
   }
 
   /** Takes over what a frame changed. */
-  take({ changed, gone }) {
+  take({ changed }) {
     if (this.#id === null) return;
-    this.find('gone').hidden = !gone.includes(this.#id) && this.tide.ranges.has(this.#id);
+    this.find('gone').hidden = this.tide.live.has(this.#id);
     if (!changed.has(this.#id)) return;
     const range = this.tide.ranges.get(this.#id);
     this.find('title').textContent = title(range);
@@ -102,14 +104,15 @@ export class Detail {
   }
 
   #say(range) {
-    const kind = range.kinds[this.#page];
-    const since = age(this.tide.age(range.ticks[this.#page], this.tide.now()));
+    const { kind, tick } = runAt(range, this.#page);
+    const since = age(this.tide.age(tick, this.tide.now()));
     const what = {
       [FREE]: 'FREE: it holds no memory',
       [AVAILABLE]: `AVAILABLE for ${since}: it keeps its bytes until it is used or reclaimed`,
       [USED]: 'USED: it is never reclaimed',
       [CONTRADICTION]: 'contradiction: its word says what no client may write; it counts as USED',
       [RECLAIMED]: `FREE: reclaimed ${since} ago`,
+      [UNTOLD]: 'not shown: this range has more runs of pages than the map tells',
     };
     return `Page ${count(this.#page)} is ${what[kind]}.`;
   }

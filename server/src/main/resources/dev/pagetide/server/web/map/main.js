@@ -14,9 +14,12 @@ const find = id => document.getElementById(id);
 const STATES = {
   connecting: 'Connecting…',
   live: 'Live',
+  silent: 'Nothing comes from the server: it is stopped, or has too much to do. This page goes on by itself.',
   away: 'The server is away. This page goes on by itself when it is back.',
   refused: 'This page’s key is not this server’s. Open the map= URL of its ready line.',
   full: 'As many pages watch as the server allows. Close one; this page tries again.',
+  broken: 'This page failed to take over what the server told. It starts over.',
+  unpainted: 'This page failed to draw a part of what it shows; it tries again.',
 };
 
 /** How often what is read out, and the table, is brought up to date. */
@@ -39,42 +42,50 @@ let lastReclaimed = null;
 let lastTable = 0;
 let lastStrip = 0;
 let lastSummary = 0;
-let stateShown = 'connecting';
+let state = 'connecting';
+
+/** The parts of the page that could not be drawn when that was last tried, and why. */
+const unpainted = new Map();
 
 new Stream({
   hello(hello) {
     if (instance !== null && instance !== hello.instance) {
-      note('the server was started anew');
+      note('the server was started again');
     }
-    if (instance !== hello.instance) {
-      strip.forgetCounters();
-      lastReclaimed = null;
-    }
+    // A first frame is compared with nothing: what came before it may have taken hours.
+    strip.forgetCounters();
+    lastReclaimed = null;
     instance = hello.instance;
     tide.pageSize = hello.pageSize;
     fresh = true;
   },
   frame(frame) {
     if (fresh) {
-      // A connection's first frame tells everything, and what it does not tell is no more.
+      // A connection's first frames tell everything, and what they do not tell is no more.
       fresh = false;
       cards.clear();
-      tide.ranges.clear();
+      tide.forget();
     }
     const what = tide.take(frame);
     cards.take(what);
     detail.take(what);
-    strip.take(tide.totals, pressure().level);
+    strip.take(tide.totals, pressure().level, frame.now);
     showTotals();
     listReclaims();
   },
-  state(state) {
-    stateShown = state;
-    find('connection').dataset.state = state;
-    find('connection').textContent = STATES[state];
-    document.body.classList.toggle('stale', state !== 'live');
+  state(now) {
+    state = now;
+    showConnection();
   },
 });
+
+/** "Live" is only what is told, and drawn. */
+function showConnection() {
+  const shown = state === 'live' && unpainted.size > 0 ? 'unpainted' : state;
+  find('connection').dataset.state = shown;
+  find('connection').textContent = STATES[shown];
+  document.body.classList.toggle('stale', shown !== 'live');
+}
 
 function pressure() {
   const sources = Object.entries(tide.totals.pressure ?? {});
@@ -105,7 +116,7 @@ function showTotals() {
   });
 }
 
-/** What was reclaimed since the last frame, by reason. */
+/** Lists what was reclaimed since the last frame of this connection, by reason. */
 function listReclaims() {
   const now = tide.totals.reclaimed;
   if (lastReclaimed) {
@@ -128,27 +139,49 @@ function note(text) {
   while (list.children.length > RECLAIMS_LISTED) list.lastElementChild.remove();
 }
 
+/** Draws a part of the page. If that fails, the page says so; the others go on, and this one is tried again. */
+function attempt(part, work) {
+  const before = unpainted.get(part);
+  try {
+    work();
+    if (unpainted.delete(part)) showConnection();
+  } catch (error) {
+    if (before === String(error)) return;
+    console.error(`${part}:`, error);
+    unpainted.set(part, String(error));
+    showConnection();
+  }
+}
+
 function draw(now) {
-  tank.draw(tide.totals);
-  cards.draw();
-  detail.draw();
+  requestAnimationFrame(draw);
+  attempt('tank', () => tank.draw(tide.totals));
+  attempt('cards', () => cards.draw());
+  attempt('detail', () => detail.draw());
   if (now - lastTable > (tide.ranges.size > LONG_TABLE ? LONG_TABLE_MILLIS : TABLE_MILLIS)) {
     lastTable = now;
-    sessions.draw();
+    attempt('sessions', () => sessions.draw());
   }
   if (now - lastStrip > TABLE_MILLIS) {
     lastStrip = now;
-    strip.draw();
-    const rates = strip.rates();
-    find('rate-allocated').textContent = count(rates.allocated);
-    find('rate-reclaimed').textContent = count(rates.reclaimed);
+    attempt('strip', () => drawStrip());
   }
-  if (tide.totals && stateShown === 'live' && now - lastSummary > SUMMARY_MILLIS) {
+  if (tide.totals && state === 'live' && now - lastSummary > SUMMARY_MILLIS) {
     lastSummary = now;
-    const text = `${Tank.describe(tide.totals, tide.pageSize)}; ${count(tide.totals.sessions)} sessions.`;
-    if (find('summary').textContent !== text) find('summary').textContent = text;
+    attempt('summary', () => tellSummary());
   }
-  requestAnimationFrame(draw);
+}
+
+function drawStrip() {
+  strip.draw();
+  const rates = strip.rates();
+  find('rate-allocated').textContent = count(rates.allocated);
+  find('rate-reclaimed').textContent = count(rates.reclaimed);
+}
+
+function tellSummary() {
+  const text = `${Tank.describe(tide.totals, tide.pageSize)}; ${count(tide.totals.sessions)} sessions.`;
+  if (find('summary').textContent !== text) find('summary').textContent = text;
 }
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {

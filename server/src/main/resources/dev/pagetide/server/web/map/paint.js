@@ -1,6 +1,8 @@
 /** Paints grids of pages: a pixel a page, or a square a page where one is looked at closely. */
 
-import { AVAILABLE, CONTRADICTION, RECLAIMED, RECLAIM_SHOWN_MILLIS, USED } from './tide.js';
+import {
+  AVAILABLE, CONTRADICTION, RECLAIMED, RECLAIM_SHOWN_MILLIS, UNTOLD, USED,
+} from './tide.js';
 
 /** Shades of AVAILABLE, from just stopped to about to be reclaimed. */
 const SHADES = 16;
@@ -22,6 +24,7 @@ function colours() {
     used: named('--used'),
     reclaimed: named('--reclaimed'),
     contradiction: named('--contradiction'),
+    untold: named('--untold'),
     available: Array.from({ length: SHADES }, (_, i) => mix(fresh, pale, i / (SHADES - 1))),
   };
   return palette;
@@ -54,6 +57,8 @@ export function colour(kind, ageMillis, oldestMillis) {
       return c.used;
     case CONTRADICTION:
       return c.contradiction;
+    case UNTOLD:
+      return c.untold;
     case AVAILABLE:
       return c.available[shade(ageMillis, oldestMillis)];
     case RECLAIMED: {

@@ -11,7 +11,12 @@ export const USED = 2;
 export const CONTRADICTION = 3;
 export const RECLAIMED = 4;
 
-export const KIND_NAMES = ['FREE', 'AVAILABLE', 'USED', 'contradiction', 'FREE, just reclaimed'];
+/** Pages that are counted only: a range that has too many runs is told up to some page. */
+export const UNTOLD = 5;
+
+export const KIND_NAMES = [
+  'FREE', 'AVAILABLE', 'USED', 'contradiction', 'FREE, just reclaimed', 'counted, not shown',
+];
 
 /** Milliseconds in a tick: stamps are told in units of 2^28 ns. */
 const TICK_MILLIS = 2 ** 28 / 1e6;
@@ -22,6 +27,9 @@ export const RECLAIM_SHOWN_MILLIS = 1600;
 export class Tide {
   constructor() {
     this.ranges = new Map();
+
+    /** Ids of all ranges that are shown, those included that the next frames tell of. */
+    this.live = new Set();
     this.totals = null;
     this.offset = 0;
     this.pageSize = 4096;
@@ -30,6 +38,12 @@ export class Tide {
   /** The server's clock, in milliseconds. */
   now() {
     return performance.now() + this.offset;
+  }
+
+  /** Forgets all ranges: a connection's first frames tell everything. */
+  forget() {
+    this.ranges.clear();
+    this.live.clear();
   }
 
   /**
@@ -43,18 +57,20 @@ export class Tide {
     const changed = new Set();
     const gone = [];
     if (frame.live) {
-      const live = new Set(frame.live);
+      this.live = new Set(frame.live);
       for (const id of this.ranges.keys()) {
-        if (!live.has(id)) {
+        if (!this.live.has(id)) {
           this.ranges.delete(id);
           gone.push(id);
         }
       }
     }
     for (const told of frame.ranges) {
-      const range = Object.assign(this.ranges.get(told.id) ?? {}, told);
-      decode(range, told.runs);
-      this.ranges.set(told.id, range);
+      const known = this.ranges.get(told.id);
+      if (!known && told.pages === undefined) {
+        throw new Error(`range ${told.id} came without its name and size`);
+      }
+      this.ranges.set(told.id, Object.assign(known ?? {}, told, decode(told.id, told.runs)));
       changed.add(told.id);
     }
     return { changed, gone };
@@ -73,32 +89,43 @@ export class Tide {
   }
 }
 
-/** Fills a range's kinds and ticks, one a page, from the runs as the server encodes them. */
-function decode(range, text) {
+/** The run that a page of a range is in. */
+export function runAt(range, page) {
+  let [low, high] = [0, range.runs.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (range.runs[middle].end <= page) low = middle + 1;
+    else high = middle;
+  }
+  return range.runs[low];
+}
+
+/** The runs of a range's pages, as the server encoded them. */
+function decode(id, text) {
   const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  range.kinds ??= new Uint8Array(range.pages);
-  range.ticks ??= new Float64Array(range.pages);
-  range.runs = [];
-  range.oldestTick = Infinity;
+  const runs = [];
+  let oldestTick = Infinity;
+  let untold = 0;
   let at = 0;
   let page = 0;
   const number = () => {
     let value = 0;
-    for (let scale = 1; ; scale *= 128) {
+    for (let scale = 1; at < bytes.length; scale *= 128) {
       const byte = bytes[at++];
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
     }
+    throw new Error(`the runs of range ${id} end within a number`);
   };
   while (at < bytes.length) {
     const head = number();
     const kind = head % 8;
     const end = page + Math.floor(head / 8);
     const tick = kind === AVAILABLE || kind === RECLAIMED ? number() : 0;
-    range.kinds.fill(kind, page, end);
-    range.ticks.fill(tick, page, end);
-    if (kind === AVAILABLE) range.oldestTick = Math.min(range.oldestTick, tick);
-    range.runs.push({ start: page, end, kind, tick });
+    if (kind === AVAILABLE) oldestTick = Math.min(oldestTick, tick);
+    if (kind === UNTOLD) untold += end - page;
+    runs.push({ start: page, end, kind, tick });
     page = end;
   }
+  return { runs, oldestTick, untold };
 }

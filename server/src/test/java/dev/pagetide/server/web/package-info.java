@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.web;
+
+import org.jspecify.annotations.NullMarked;
