@@ -39,6 +39,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The listener in this process: who may have a file, and what goes wrong within a hand-over. */
 final class HandoffServerTest {
@@ -46,13 +48,14 @@ final class HandoffServerTest {
 
   private final BlockingQueue<HandoffOutcome> outcomes = new LinkedBlockingQueue<>();
   private volatile Step beforeDuplicate = () -> {};
+  private volatile boolean observerFails;
   private final SessionRegistry sessions = registry();
 
   private final HandoffServer server =
       new HandoffServer(
           sessions,
           new HandoffLimits(4, Duration.ofSeconds(60)),
-          outcomes::add,
+          this::ended,
           CutOffObserver.NONE);
 
   @TempDir
@@ -116,6 +119,13 @@ final class HandoffServerTest {
                 throw e.getCause();
               }
             });
+  }
+
+  private void ended(HandoffOutcome outcome) {
+    outcomes.add(outcome);
+    if (observerFails) {
+      throw new OutOfMemoryError("as the test says");
+    }
   }
 
   private Session open(Peer peer) {
@@ -249,11 +259,16 @@ final class HandoffServerTest {
     assertFiles(session, 0);
   }
 
-  @Test
-  void handoff_bugInTheServer_endsTheConnectionAndNothingElse() throws Exception {
+  /** Each user has one connection served at a time here, so one that stays keeps out the next. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void handoff_bugInTheServer_endsTheConnectionAndNothingElse(boolean noMemory) throws Exception {
     Session session = open(Peer.unix(ownUid, ownPid));
     beforeDuplicate =
         () -> {
+          if (noMemory) {
+            throw new OutOfMemoryError("as the test says");
+          }
           throw new IllegalStateException("a bug");
         };
     try (RawHandoff connection = RawHandoff.connect(socket)) {
@@ -263,6 +278,18 @@ final class HandoffServerTest {
     assertOutcome(HandoffOutcome.FAILED);
     beforeDuplicate = () -> {};
     assertStatus(session, HandoffStatus.PASSED);
+  }
+
+  @Test
+  void handoff_observerFails_endsTheConnectionAndKeepsNoDescriptor() throws Exception {
+    Session session = open(Peer.unix(ownUid, ownPid));
+    observerFails = true;
+    assertStatus(session, HandoffStatus.PASSED);
+    assertOutcome(HandoffOutcome.PASSED);
+
+    assertStatus(session, HandoffStatus.PASSED);
+    assertOutcome(HandoffOutcome.PASSED);
+    assertFiles(session, 1);
   }
 
   @Test

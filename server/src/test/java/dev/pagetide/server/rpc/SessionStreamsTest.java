@@ -1,0 +1,120 @@
+package dev.pagetide.server.rpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.CutOffObserver;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.v1.OpenRangeRequest;
+import dev.pagetide.v1.OpenRangeResponse;
+import dev.pagetide.v1.RangeMode;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import java.time.InstantSource;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** An opening that fails when its session is there, and only its answer is missing. */
+final class SessionStreamsTest {
+  private final PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
+  private final SessionRegistry sessions =
+      new SessionRegistry(
+          new SessionLimits(1, 1, 1000, 1000),
+          new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
+          budget,
+          new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
+          InstantSource.system());
+  private final Workers workers = new Workers(1);
+  private final SessionStreams streams =
+      new SessionStreams(sessions, workers, CutOffObserver.NONE);
+
+  @AfterEach
+  void close() {
+    workers.close();
+  }
+
+  private Call open(Function<Session, OpenRangeResponse> opened) {
+    OpenRangeRequest request =
+        OpenRangeRequest.newBuilder()
+            .setName("the only one")
+            .setMode(RangeMode.RANGE_MODE_PAGES)
+            .setSizeBytes(1 << 16)
+            .build();
+    Call call = new Call();
+    streams.open(request, Peer.unix(1000, 1), () -> false, call, opened);
+    return call;
+  }
+
+  @Test
+  void open_answerCannotBeMade_endsTheSessionAndSaysSo() throws Exception {
+    Call call =
+        open(_ -> {
+          throw new OutOfMemoryError("as the test says");
+        });
+
+    Throwable told = call.error.get(30, TimeUnit.SECONDS);
+    assertThat(Status.fromThrowable(told).getCode()).isEqualTo(Status.Code.INTERNAL);
+    workers.close(); // what has begun is finished first
+    assertThat(sessions.opened()).isEqualTo(1);
+    assertThat(sessions.size()).isZero();
+    assertThat(budget.chargedPages()).isZero();
+  }
+
+  /** A call whose client has not gone. */
+  private static final class Call extends ServerCallStreamObserver<OpenRangeResponse> {
+    private final CompletableFuture<Throwable> error = new CompletableFuture<>();
+
+    @Override
+    public void onNext(OpenRangeResponse message) {}
+
+    @Override
+    public void onError(Throwable why) {
+      error.complete(why);
+    }
+
+    @Override
+    public void onCompleted() {}
+
+    @Override
+    public boolean isCancelled() {
+      return false;
+    }
+
+    @Override
+    public void setOnCancelHandler(Runnable handler) {}
+
+    @Override
+    public void setOnCloseHandler(Runnable handler) {}
+
+    @Override
+    public void setCompression(String compression) {}
+
+    @Override
+    public boolean isReady() {
+      return true;
+    }
+
+    @Override
+    public void setOnReadyHandler(Runnable handler) {}
+
+    @Override
+    public void disableAutoInboundFlowControl() {}
+
+    @Override
+    public void request(int count) {}
+
+    @Override
+    public void setMessageCompression(boolean enabled) {}
+  }
+}
