@@ -35,6 +35,8 @@ final class FailingPageFile implements PageFile {
     private int lastFailure = Integer.MAX_VALUE;
     private @Nullable Call only;
     private Runnable before = () -> {};
+    private @Nullable Call next;
+    private Runnable beforeNext = () -> {};
 
     /** From now on the {@code n}-th call fails, counted from 1, and no other. */
     synchronized void failNth(int n) {
@@ -62,6 +64,19 @@ final class FailingPageFile implements PageFile {
       before = action;
     }
 
+    /** Runs this before the next call of a kind, and before no other, holding what it holds. */
+    synchronized void beforeNext(Call kind, Runnable action) {
+      next = kind;
+      beforeNext = action;
+    }
+
+    /** Forgets {@link #beforeNext}, and tells whether its call has come. */
+    synchronized boolean nextHasCome() {
+      boolean came = next == null;
+      next = null;
+      return came;
+    }
+
     /** Calls of the kind in question since the last order to fail. */
     synchronized int calls() {
       return calls;
@@ -71,7 +86,8 @@ final class FailingPageFile implements PageFile {
       Runnable action;
       boolean fails;
       synchronized (this) {
-        action = before;
+        action = next == kind ? beforeNext : before;
+        next = next == kind ? null : next;
         if (only == null || only == kind) {
           calls++;
         }

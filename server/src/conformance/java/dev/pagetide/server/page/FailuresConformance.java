@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -141,6 +143,49 @@ public abstract class FailuresConformance extends RangeConformance {
       checkInvariants();
       range.close();
     }
+  }
+
+  @Test
+  void use_refusedWhileAPageOfItIsPunched_makesNoPageUsed()
+      throws InterruptedException { // promise 30
+    RangeUnderTest range = open(8);
+    range.use(0, 5);
+    fill(range, 0, 5, 7);
+    range.stop(3, 4); // the oldest
+    range.stop(0, 3);
+    AtomicReference<Refused.@Nullable Why> why = new AtomicReference<>();
+    Thread user =
+        Thread.ofPlatform()
+            .unstarted(() -> {
+              try {
+                range.use(0, 4);
+              } catch (Refused e) {
+                why.set(e.why());
+              }
+            });
+    script.failEvery(FailingPageFile.Call.ALLOCATE);
+    script.beforeNext(
+        FailingPageFile.Call.PUNCH,
+        () -> {
+          user.start();
+          while (user.isAlive() && !core(range).pages().lock.hasQueuedThreads()) {
+            Thread.onSpinWait();
+          }
+        });
+
+    ScanResult result = server().scan(1);
+
+    assertThat(script.nextHasCome()).isTrue();
+    user.join();
+    assertThat(why).hasValue(Refused.Why.NO_MEMORY);
+    assertThat(result.reclaimed()).isEqualTo(1);
+    assertThat(map(range)).isEqualTo("AAAFUFFF");
+    script.failNone();
+    checkInvariants();
+    assertThat(range.use(0, 5)).isEqualTo(pages(3, 4));
+    expectBytes(range, 0, 3, 7);
+    expectBytes(range, 3, 4, 0);
+    expectBytes(range, 4, 5, 7);
   }
 
   @Test

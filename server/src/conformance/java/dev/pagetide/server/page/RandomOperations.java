@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.function.LongFunction;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Random operations on a server and on its model, compared after every step: states of what it may
@@ -25,6 +26,10 @@ public final class RandomOperations {
   private final ServerModel model;
   private final List<RangeUnderTest> ranges = new ArrayList<>();
   private final int pageSize;
+
+  /** What is done in the middle of punches; null: nothing. */
+  private final @Nullable InThePunch inThePunch;
+
   private long step;
   private String last = "open";
 
@@ -35,6 +40,27 @@ public final class RandomOperations {
    */
   public RandomOperations(
       long seed, int pageSize, LongFunction<? extends RangeUnderTest.Server> newServer) {
+    this(seed, pageSize, newServer, null);
+  }
+
+  /**
+   * As above, and in the middle of some punches there is a scan, a use, or a use that is refused.
+   *
+   * @param newServer a server with such a budget, whose files do what the script says
+   */
+  static RandomOperations withOthersInThePunches(
+      long seed,
+      int pageSize,
+      LongFunction<? extends ServerInside> newServer,
+      FailingPageFile.Script script) {
+    return new RandomOperations(seed, pageSize, newServer, script);
+  }
+
+  private RandomOperations(
+      long seed,
+      int pageSize,
+      LongFunction<? extends RangeUnderTest.Server> newServer,
+      FailingPageFile.@Nullable Script script) {
     this.seed = seed;
     this.random = new Random(seed);
     this.pageSize = pageSize;
@@ -56,6 +82,10 @@ public final class RandomOperations {
           model.new Range(size, SharedFileLayout.of(pageSize, size).bookkeepingPages());
       expect(unused.states.length == size, "opened");
     }
+    this.inThePunch =
+        script == null
+            ? null
+            : new InThePunch((ServerInside) server, model, ranges, script, this::expect);
   }
 
   /** Runs so many steps, and closes the server. */
@@ -120,6 +150,9 @@ public final class RandomOperations {
       Optional<byte[]> bytes = read(range, offset, length);
       expect(bytes.isPresent() == expected.isUsed(offset, length), "read " + bytes.isPresent());
       bytes.ifPresent(read -> compareBytes(read, expected, offset));
+    } else if (inThePunch != null && kind < 89) {
+      stepInThePunch(inThePunch);
+      return true;
     } else {
       long pages = random.nextInt(4) == 0 ? random.nextInt(80) : random.nextInt(4);
       last = "scan " + pages;
@@ -131,8 +164,36 @@ public final class RandomOperations {
     return false;
   }
 
+  private void stepInThePunch(InThePunch others) {
+    ServerModel.Place oldest = model.oldest();
+    if (oldest == null) {
+      last = "scan 1 of nothing";
+      expect(server.scan(1).reclaimed() == 0, "reclaimed");
+      return;
+    }
+    switch (random.nextInt(3)) {
+      case 0 -> {
+        int most = random.nextInt(20);
+        last = "scan 1, and in its punch scan " + most;
+        others.scan(oldest, most);
+      }
+      case 1 -> {
+        BitSet pages = model.ranges.get(oldest.range()).residentAround(oldest.page());
+        last = "scan 1, and in its punch a refused use of its neighbours " + pages;
+        others.use(oldest, oldest.range(), pages, true);
+      }
+      default -> {
+        int index = random.nextInt(ranges.size());
+        BitSet pages = somePages(ranges.get(index).pageCount());
+        boolean refused = random.nextBoolean();
+        last = "scan 1, and in its punch use %s of %d, %b".formatted(pages, index, refused);
+        others.use(oldest, index, pages, refused);
+      }
+    }
+  }
+
   /** The fresh pages, or empty if there was no memory for all of them. */
-  private static Optional<BitSet> use(RangeUnderTest range, BitSet pages) {
+  static Optional<BitSet> use(RangeUnderTest range, BitSet pages) {
     try {
       return Optional.of(range.use(spans(pages)));
     } catch (Refused e) {
@@ -166,7 +227,8 @@ public final class RandomOperations {
     return Optional.empty();
   }
 
-  private static int[] spans(BitSet pages) {
+  /** A start and an end for each span. */
+  static int[] spans(BitSet pages) {
     IntStream.Builder spans = IntStream.builder();
     int start = pages.nextSetBit(0);
     while (start >= 0) {

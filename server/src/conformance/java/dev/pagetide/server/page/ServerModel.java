@@ -7,6 +7,7 @@ import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the server should do, in its simplest form: arrays of three-valued states, the bytes, and
@@ -52,6 +53,34 @@ final class ServerModel {
     private void charge(long pages) {
       own += pages;
       charged += pages;
+    }
+
+    /** A page that is not FREE, and its neighbours up to those that are. */
+    BitSet residentAround(int page) {
+      int start = page;
+      while (start > 0 && states[start - 1] != PageState.FREE) {
+        start--;
+      }
+      int end = page + 1;
+      while (end < states.length && states[end] != PageState.FREE) {
+        end++;
+      }
+      BitSet pages = new BitSet();
+      pages.set(start, end);
+      return pages;
+    }
+
+    /** An AVAILABLE page was reclaimed. */
+    void lose(int page) {
+      states[page] = PageState.FREE;
+      charge(-1);
+      Arrays.fill(bytes, page * pageSize, (page + 1) * pageSize, (byte) 0);
+    }
+
+    /** A FREE page was given memory, and is USED. */
+    void gain(int page) {
+      states[page] = PageState.USED;
+      charge(1);
     }
 
     /** Uses pages; the fresh ones, or empty if there is no memory. Reclaims as the server does. */
@@ -149,13 +178,29 @@ final class ServerModel {
     return taken + scan(pages - taken, ranges);
   }
 
-  private record Place(int range, int page, long stopped) {}
+  /** An AVAILABLE page: the range's index, and when the page was stopped. */
+  record Place(int range, int page, long stopped) {}
+
+  /** The page that goes first; null if none is AVAILABLE. */
+  @Nullable Place oldest() {
+    List<Place> oldest = oldest(1, ranges);
+    return oldest.isEmpty() ? null : oldest.getFirst();
+  }
 
   long scan(long pages) {
     return scan(pages, ranges);
   }
 
-  private long scan(long pages, List<Range> scope) {
+  /** A scan that can take from some ranges only. */
+  long scan(long pages, List<Range> scope) {
+    List<Place> oldest = oldest(pages, scope);
+    for (Place place : oldest) {
+      ranges.get(place.range()).lose(place.page());
+    }
+    return oldest.size();
+  }
+
+  private List<Place> oldest(long pages, List<Range> scope) {
     List<Place> available = new ArrayList<>();
     for (int range = 0; range < ranges.size(); range++) {
       for (int page = 0; page < ranges.get(range).states.length; page++) {
@@ -168,15 +213,7 @@ final class ServerModel {
     available.sort(
         Comparator.comparingLong(Place::stopped)
             .thenComparing(Place::page, Comparator.reverseOrder()));
-    List<Place> oldest = available.subList(0, (int) Math.min(pages, available.size()));
-    for (Place place : oldest) {
-      Range range = ranges.get(place.range());
-      range.states[place.page()] = PageState.FREE;
-      range.charge(-1);
-      int start = place.page() * pageSize;
-      Arrays.fill(range.bytes, start, start + pageSize, (byte) 0);
-    }
-    return oldest.size();
+    return available.subList(0, (int) Math.min(pages, available.size()));
   }
 
   long count() {

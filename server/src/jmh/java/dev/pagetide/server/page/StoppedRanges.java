@@ -63,7 +63,7 @@ final class StoppedRanges {
   /** A sweep into an empty queue. */
   int sweep(int most) {
     EvictionQueue queue = new EvictionQueue(PageClock.MONOTONIC, PageObserver.NONE);
-    return queue.sweep(swept, Set.of(), most, false).queued();
+    return queue.sweep(() -> swept, Set.of(), most, false).queued();
   }
 
   void close() {

@@ -140,6 +140,25 @@ final class CandidateBuffer {
     size = Math.min(size, capacity);
   }
 
+  /**
+   * Merges candidates in order into those from {@code at + count} on, which are in order: together
+   * they are from {@code at} on. Costs one step for each of them and for each that is older than
+   * the last of them.
+   */
+  void mergeFront(int at, long[] inWords, long[] inPlaces, int count) {
+    int in = 0;
+    int right = at + count;
+    for (int to = at; in < count; to++) {
+      if (right < size && less(words[right], places[right], inWords[in], inPlaces[in])) {
+        words[to] = words[right];
+        places[to] = places[right++];
+      } else {
+        words[to] = inWords[in];
+        places[to] = inPlaces[in++];
+      }
+    }
+  }
+
   int size() {
     return size;
   }

@@ -3,11 +3,10 @@ package dev.pagetide.server.page;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /**
  * The oldest AVAILABLE pages in the order in which they are to be reclaimed: exact LRU without a
@@ -15,34 +14,39 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 /*
  * What "exact" promises: of two stops of which one returned before the other was called, the first
- * is reclaimed first. The argument: a sweep reads the clock (the cut), then the tables, and queues
- * no word stamped after the cut. Let stop A return before stop B is called, and let B's page be
- * queued. B's stamp was read after A's compare-and-set and is at or before the cut, so A's word was
- * in the table before the sweep read it: the sweep has queued A's page, too, unless it had chosen
- * only older ones. And A's stamp is at most B's. Stops that overlap in time may go either way.
+ * is reclaimed first, if the clock tells them apart. Stops with one stamp go by range and page.
+ *
+ * The argument: a sweep reads the clock (the cut), then lists the ranges, then reads their tables,
+ * and queues no word stamped after the cut. The cut is a moment that has passed: whoever reads the
+ * clock after the sweep did reads a later one. Let stop A return before stop B is called, and let
+ * B's page be queued. B's stamp is at or before the cut, so B read the clock before the sweep had
+ * its cut. A's compare-and-set came before that, and the registration of A's range before it. So
+ * the sweep listed A's range, and A's word was in the table before the sweep read it: the sweep has
+ * queued A's page, too, unless it had chosen only older ones. And A's stamp is at most B's. Stops
+ * that overlap in time may go either way.
  *
  * A queued candidate is a page and the exact word it was chosen by. If the page has been used
- * since, the word differs and the candidate is dropped when its turn comes. Pages stopped later
- * have later stamps than everything queued, so a queue stays right until it is empty.
+ * since, the word differs and the candidate is dropped when its turn comes. Pages stopped later,
+ * those of ranges registered later among them, have later stamps than everything queued. So a
+ * queue stays right until it is empty, as long as candidates that were taken and not dealt with
+ * come back to their place (putBack), or the queue is cleared.
  *
  * LOCKS: `lock` is a leaf, held to copy some longs. `sweepLock` is held over a walk through the
- * page tables, so that two scans do not both walk; nothing is called under it but that walk.
+ * page tables, so that two scans do not both walk; nothing is called under it but the listing of
+ * ranges and that walk.
  */
 final class EvictionQueue {
   /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */
   private static final int MAX_SPARE_ROOM = 1 << 17;
-
-  private static final Comparator<ShrinkablePageRange> BY_ID =
-      Comparator.comparingLong(ShrinkablePageRange::id);
 
   private final ReentrantLock lock = new ReentrantLock();
   private final ReentrantLock sweepLock = new ReentrantLock();
   private final PageClock clock;
   private final PageObserver observer;
 
-  /** Those that were swept, by id. */
+  /** Those that were swept. */
   @GuardedBy("lock")
-  private List<ShrinkablePageRange> ranges = List.of();
+  private SweptRanges ranges = SweptRanges.NONE;
 
   /** The candidates; those from {@code head} on are still there to be taken. */
   @GuardedBy("lock")
@@ -71,7 +75,7 @@ final class EvictionQueue {
   static final class Batch {
     private final long[] words;
     private final long[] places;
-    private List<ShrinkablePageRange> ranges = List.of();
+    private SweptRanges ranges = SweptRanges.NONE;
     private int size;
     private long generation;
 
@@ -81,8 +85,8 @@ final class EvictionQueue {
       this.places = new long[most];
     }
 
-    /** Candidates of one filling of the queue. */
-    Batch(List<ShrinkablePageRange> ranges, long[] words, long[] places, long generation) {
+    /** Candidates of one filling of the queue, in the order in which they are to be reclaimed. */
+    Batch(SweptRanges ranges, long[] words, long[] places, long generation) {
       this.ranges = ranges;
       this.words = words;
       this.places = places;
@@ -96,12 +100,12 @@ final class EvictionQueue {
 
     /** Empties it, and lets go of the ranges. */
     void forget() {
-      ranges = List.of();
+      ranges = SweptRanges.NONE;
       size = 0;
     }
 
     /** What the places' range indices mean. */
-    List<ShrinkablePageRange> ranges() {
+    SweptRanges ranges() {
       return ranges;
     }
 
@@ -145,8 +149,10 @@ final class EvictionQueue {
   }
 
   /**
-   * Puts candidates that were skipped back to where they were taken from, for the next scan. Those
-   * of an older filling are dropped: a later sweep has seen their pages.
+   * Puts candidates that were skipped back to their place in the order, for the next scan. Those of
+   * an older filling are dropped: a later sweep has seen their pages.
+   *
+   * @param skipped in the order in which they are to be reclaimed
    */
   void putBack(Batch skipped) {
     lock.lock();
@@ -154,8 +160,7 @@ final class EvictionQueue {
       int count = skipped.size();
       if (skipped.generation() == generation && count <= head) {
         head -= count;
-        System.arraycopy(skipped.words(), 0, filled.words(), head, count);
-        System.arraycopy(skipped.places(), 0, filled.places(), head, count);
+        filled.mergeFront(head, skipped.words(), skipped.places(), count);
       }
     } finally {
       lock.unlock();
@@ -172,7 +177,7 @@ final class EvictionQueue {
 
   /** As {@link #sweepNow}, and tells how long it took. */
   Sweep sweep(
-      List<ShrinkablePageRange> from,
+      Supplier<List<ShrinkablePageRange>> from,
       Set<ShrinkablePageRange> without,
       int most,
       boolean withLater) {
@@ -185,14 +190,14 @@ final class EvictionQueue {
   /**
    * Fills the empty queue with the oldest AVAILABLE pages of some ranges.
    *
-   * @param from the ranges to look through
+   * @param from lists the ranges to look through; asked once the cut is read
    * @param without ranges to leave out
    * @param most how many to queue
    * @param withLater whether to queue words stamped in the future, too: the last resort. Words
    *     stamped after the cut by a stop that ran while we swept are left out even then
    */
   private Sweep sweepNow(
-      List<ShrinkablePageRange> from,
+      Supplier<List<ShrinkablePageRange>> from,
       Set<ShrinkablePageRange> without,
       int most,
       boolean withLater) {
@@ -202,12 +207,13 @@ final class EvictionQueue {
       if (already > 0) {
         return new Sweep(already, 0);
       }
-      long cut = clock.nanos();
-      List<ShrinkablePageRange> swept = new ArrayList<>(from);
-      swept.removeAll(without);
-      swept.sort(BY_ID);
+      // ORDER: the cut, then the ranges, then their tables: see the argument above.
+      long cut = clock.passedNanos();
+      List<ShrinkablePageRange> listed = new ArrayList<>(from.get());
+      listed.removeAll(without);
+      SweptRanges swept = new SweptRanges(listed);
       long resident = 0;
-      for (ShrinkablePageRange range : swept) {
+      for (ShrinkablePageRange range : listed) {
         resident += range.pages().count();
       }
       CandidateBuffer buffer = spare;
@@ -215,10 +221,14 @@ final class EvictionQueue {
       long later = 0;
       for (int index = 0; index < swept.size(); index++) {
         ShrinkablePageRange range = swept.get(index);
-        later += gather(range, index, cut, withLater, buffer);
+        if (range != null) {
+          later += gather(range, index, cut, withLater, buffer);
+        }
       }
       buffer.finish();
       spare = fill(swept, buffer, cut);
+      // RACE: a range that ended before the queue was filled was not there to be taken out.
+      swept.removeClosing();
       return new Sweep(buffer.size(), later);
     } finally {
       sweepLock.unlock();
@@ -258,7 +268,7 @@ final class EvictionQueue {
   }
 
   /** Makes a buffer the queue's, and returns the one that was. */
-  private CandidateBuffer fill(List<ShrinkablePageRange> swept, CandidateBuffer buffer, long cut) {
+  private CandidateBuffer fill(SweptRanges swept, CandidateBuffer buffer, long cut) {
     lock.lock();
     try {
       CandidateBuffer before = filled;
@@ -275,19 +285,21 @@ final class EvictionQueue {
 
   /** Whether the candidates were chosen from all of some ranges, and maybe others. */
   boolean sweptAll(List<ShrinkablePageRange> wanted) {
-    List<ShrinkablePageRange> swept;
+    return ranges().containsAll(wanted);
+  }
+
+  /** Keeps a range that has ended alive no longer; its candidates are dropped at their turn. */
+  void remove(ShrinkablePageRange ended) {
+    ranges().remove(ended);
+  }
+
+  private SweptRanges ranges() {
     lock.lock();
     try {
-      swept = ranges;
+      return ranges;
     } finally {
       lock.unlock();
     }
-    for (ShrinkablePageRange range : wanted) {
-      if (Collections.binarySearch(swept, range, BY_ID) < 0) {
-        return false;
-      }
-    }
-    return true;
   }
 
   /**
@@ -313,11 +325,23 @@ final class EvictionQueue {
     }
   }
 
-  /** Drops every candidate, so that ended ranges are not kept alive by a queue nobody empties. */
+  /** As {@link #clear}, if there is no candidate to be taken. */
+  void clearIfEmpty() {
+    lock.lock();
+    try {
+      if (head == filled.size()) {
+        clear();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Drops every candidate, those that are taken and would be put back among them. */
   void clear() {
     lock.lock();
     try {
-      ranges = List.of();
+      ranges = SweptRanges.NONE;
       head = filled.size();
       generation++;
     } finally {

@@ -16,12 +16,16 @@ final class PageFlips {
    * stays so.
    */
   /*
-   * An honest resident page has a FREE word only while some use allocates: so if none did when we
-   * came and none began before we had seen the bits, the words need not be looked at. That look
-   * costs a twentieth of a use and stop.
+   * An honest resident page has a FREE word only while a use allocates (bit first, word last) or a
+   * scan punches (word first, bit last). Both say when they begin and when they have ended. So if
+   * none was under way before we read the bits, and none began until we had read them, the words
+   * need not be looked at. Looking at them costs a twentieth of a use and stop.
    *
-   * ORDER: a use says that it allocates before it sets a bit (release), and that it has ended after
-   * it wrote the last word; we read its count, then bits (acquire), then its count again.
+   * ORDER: a use says that it begins before it sets a bit (release), and that it has ended after it
+   * wrote the last word; we read the count, then the bits (acquire), then the count again. A scan
+   * says that it begins while the gate is closed, before it takes a word, and that it has ended
+   * after it cleared the last bit. We are inside the gate: either the scan has not closed it yet
+   * and waits for us to leave, or it has opened it again, and then we see that it has begun.
    */
   static boolean allHeld(PageTable table, ResidentPages pages, int startPage, int endPage) {
     long allocations = pages.allocations();
@@ -36,7 +40,14 @@ final class PageFlips {
    * Makes AVAILABLE pages USED, and counts them. The caller is inside the gate and has found all
    * pages held.
    *
-   * @return whether all are USED; if not, somebody scribbles, and the slow path decides
+   * @return whether all were USED at some moment of the call; if not, somebody scribbles, and the
+   *     slow path decides
+   */
+  /*
+   * RACE: a page that we did not take was USED when we came to it, because inside the gate no held
+   * page becomes FREE. If it is AVAILABLE now, a stop that ran at the same time came last, which is
+   * its right. To answer false for that would send the use behind the lock, with pages flipped that
+   * it could not give back if it were refused there.
    */
   static boolean toUsed(PageTable words, int startPage, int endPage, ThreadCounts.Cell counts) {
     boolean allUsed = true;
@@ -46,7 +57,7 @@ final class PageFlips {
       long taken = PageEdges.toUsed(words, page, end);
       int count = Long.bitCount(taken);
       reused += count;
-      allUsed &= count == end - page || PageEdges.areUsed(words, page, end, taken);
+      allUsed &= count == end - page || words.allHeldAcquire(page, end);
     }
     counts.addReused(reused);
     return allUsed;

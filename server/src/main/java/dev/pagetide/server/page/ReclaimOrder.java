@@ -4,6 +4,8 @@ import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * In what order a scan takes pages: strictly the oldest first, or, while the budget is short, from
@@ -22,12 +24,6 @@ import java.util.List;
  * Ahead of need the third step is left out: whoever asks most would have what was set free.
  */
 final class ReclaimOrder {
-  /**
-   * How often one scan looks for candidates: once for what is there, once for what others changed
-   * under it, once for words stamped in the future.
-   */
-  private static final int MAX_SWEEPS = 3;
-
   /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
   private static final int MIN_QUEUED = 1024;
 
@@ -48,9 +44,6 @@ final class ReclaimOrder {
    */
   private static final int MAX_RESIDENT_FOR_ORDER = 1 << 14;
 
-  /** For {@link EvictionQueue#take}: no word is above it. */
-  private static final long ANY_AGE = -1;
-
   private final PageBudget budget;
   private final PageClock clock;
   private final PageObserver observer;
@@ -69,7 +62,13 @@ final class ReclaimOrder {
     this.excessQueue = new EvictionQueue(clock, observer);
   }
 
-  /** Forgets all candidates, so that ended ranges are not kept alive. */
+  /** A range has ended: the queues keep it alive no longer. */
+  void remove(ShrinkablePageRange ended) {
+    queue.remove(ended);
+    excessQueue.remove(ended);
+  }
+
+  /** Forgets all candidates: there is no range left. */
   void clear() {
     queue.clear();
     excessQueue.clear();
@@ -78,36 +77,50 @@ final class ReclaimOrder {
   /**
    * Takes what a request asks for, and tells whether it walked through page tables for that.
    *
-   * @param scanned the ranges of the request's scope
-   * @param start when the scan began
+   * @param live lists the ranges that are charged to a budget or below it now: each sweep asks
+   *     again, once it has read the clock
+   * @param scanned the ranges of the request's scope, listed after {@code start}
+   * @param start when the scan began, a moment that has passed
    */
-  boolean take(ReclaimRequest request, List<ShrinkablePageRange> scanned, long start, Scan scan) {
+  boolean take(
+      ReclaimRequest request,
+      Function<PageBudget, List<ShrinkablePageRange>> live,
+      List<ShrinkablePageRange> scanned,
+      long start,
+      Scan scan) {
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
     boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
     return (above.isEmpty() && !sparesRecent)
-        ? takeOldestOrAll(request, scanned, start, scan)
-        : takeFairly(request, scanned, above, share, start, scan);
+        ? takeOldestOrAll(request, live, scanned, start, scan)
+        : takeFairly(request, live, scanned, above, share, start, scan);
   }
 
   /** Takes the oldest pages of some ranges, and tells whether it walked through their tables. */
   private boolean takeOldestOrAll(
-      ReclaimRequest request, List<ShrinkablePageRange> scanned, long start, Scan scan) {
+      ReclaimRequest request,
+      Function<PageBudget, List<ShrinkablePageRange>> live,
+      List<ShrinkablePageRange> scanned,
+      long start,
+      Scan scan) {
     long pages = request.pages();
     long resident = residentPages(scanned);
     // What takeAll leaves is stamped after the scan began: that needs the order again.
     if (pages >= resident && scan.takeAll(scanned, pages, start) == 0) {
       return true;
     }
+    Supplier<List<ShrinkablePageRange>> from = () -> live.apply(request.scope());
     if (request.scope() == budget) {
-      return takeOldest(pages, scanned, queue, mostQueued(pages, resident), ANY_AGE, scan) > 0;
+      int most = mostQueued(pages, resident);
+      return takeOldest(pages, from, queue, most, OldestFirst.ANY_AGE, scan) > 0;
     }
-    return takeOldestOfPart(pages, scanned, scan) > 0;
+    return takeOldestOfPart(pages, from, scan) > 0;
   }
 
-  private int takeOldestOfPart(long pages, List<ShrinkablePageRange> part, Scan scan) {
+  private int takeOldestOfPart(long pages, Supplier<List<ShrinkablePageRange>> part, Scan scan) {
     int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
-    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, ANY_AGE, scan);
+    return takeOldest(
+        pages, part, new EvictionQueue(clock, observer), most, OldestFirst.ANY_AGE, scan);
   }
 
   /**
@@ -117,6 +130,7 @@ final class ReclaimOrder {
    */
   private boolean takeFairly(
       ReclaimRequest request,
+      Function<PageBudget, List<ShrinkablePageRange>> live,
       List<ShrinkablePageRange> scanned,
       List<ShrinkablePageRange> above,
       FairShare share,
@@ -136,22 +150,23 @@ final class ReclaimOrder {
     int looks =
         takeOldest(
             Math.min(pages, excess),
-            above,
+            () -> share.above(live.apply(budget)),
             excessQueue,
             mostQueued(pages, residentAbove),
-            ANY_AGE,
+            OldestFirst.ANY_AGE,
             scan);
     if (worthTheOrder && scan.leftShares()) {
       excessQueue.clear();
     }
     scan.onlyBeyond(null);
     int most = mostQueued(pages, residentPages(scanned));
-    looks += takeOldest(pages, scanned, queue, most, youngestUnprotected(start), scan);
+    Supplier<List<ShrinkablePageRange>> all = () -> live.apply(budget);
+    looks += takeOldest(pages, all, queue, most, youngestUnprotected(start), scan);
     PageBudget asker = request.asker();
     if (asker != null && !request.withinShare()) {
-      looks += takeOldestOfPart(pages, within(asker, scanned), scan);
+      looks += takeOldestOfPart(pages, () -> live.apply(asker), scan);
     } else if (asker != null) {
-      looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
+      looks += takeOldest(pages, all, queue, most, OldestFirst.ANY_AGE, scan);
     }
     return looks > 0;
   }
@@ -159,7 +174,9 @@ final class ReclaimOrder {
   /** The word of a page whose stop is just no longer recent. */
   private long youngestUnprotected(long nowNanos) {
     long protectNanos = terms.protectNanos();
-    return protectNanos == 0 ? ANY_AGE : PageWord.available(Math.max(0, nowNanos - protectNanos));
+    return protectNanos == 0
+        ? OldestFirst.ANY_AGE
+        : PageWord.available(Math.max(0, nowNanos - protectNanos));
   }
 
   private static long residentPages(List<ShrinkablePageRange> ranges) {
@@ -175,75 +192,16 @@ final class ReclaimOrder {
     return Math.clamp(most, MIN_QUEUED, MAX_QUEUED);
   }
 
-  /**
-   * Takes oldest pages until the scan has {@code pages}, none younger than a word, and tells how
-   * often it had to look for candidates.
-   */
-  private static int takeOldest(
+  /** Takes oldest pages until the scan has {@code pages}, none younger than a word. */
+  private int takeOldest(
       long pages,
-      List<ShrinkablePageRange> scanned,
-      EvictionQueue from,
+      Supplier<List<ShrinkablePageRange>> from,
+      EvictionQueue candidates,
       int most,
       long latestWord,
       Scan scan) {
-    ScanTally tally = scan.tally();
-    int looks = 0;
-    int sweeps = 0;
-    boolean onlyLater = false;
-    boolean full = false;
-    boolean leftSomeOut = false;
-    long reclaimedBefore = 0;
-    while (tally.reclaimed() < pages) {
-      if (scan.takeFrom(from, pages - tally.reclaimed(), latestWord)) {
-        continue;
-      }
-      if (latestWord != ANY_AGE && onlyYoungIsLeft(from)) {
-        break;
-      }
-      if (full && tally.reclaimed() - reclaimedBefore < most / 2) {
-        // A full queue gave little: a client that changes its words all the time, or a file that
-        // cannot be punched, stands at the head. Look behind it, and not for ever.
-        scan.leaveOutStubborn();
-        sweeps++;
-      }
-      if (sweeps >= MAX_SWEEPS) {
-        break;
-      }
-      boolean anyAge = latestWord == ANY_AGE; // else what is stamped in the future is too young
-      boolean withLater = anyAge && (onlyLater || sweeps == MAX_SWEEPS - 1);
-      leftSomeOut |= !scan.busyRanges().isEmpty();
-      reclaimedBefore = tally.reclaimed();
-      looks++;
-      EvictionQueue.Sweep sweep = from.sweep(scanned, scan.busyRanges(), most, withLater);
-      full = sweep.queued() >= most;
-      if (!full) {
-        sweeps++; // one that filled the queue has left some behind, and is none of the three
-      }
-      if (sweep.queued() == 0) {
-        if (withLater || !anyAge || sweep.later() == 0) {
-          break;
-        }
-        onlyLater = true;
-      }
-    }
-    if (leftSomeOut) {
-      // What is queued was chosen without the ranges that we left out, which may hold older pages.
-      from.clear();
-    }
-    scan.putBackSkipped(from); // those of a queue that was cleared are dropped
-    return looks;
-  }
-
-  /** Whether what is queued, though nothing of it was old enough, shows that nothing else is. */
-  private static boolean onlyYoungIsLeft(EvictionQueue from) {
-    if (from.size() == 0) {
-      return false;
-    }
-    if (from.onlyLaterIsLeft()) {
-      from.clear(); // a liar's pages, behind which others may have grown old
-      return false;
-    }
-    return true;
+    OldestFirst oldest = new OldestFirst(from, candidates, most, latestWord, clock, observer);
+    return oldest.take(pages, scan);
   }
 
   /** Those of some ranges that are charged to a budget or below it. */

@@ -50,7 +50,10 @@ final class ResidentPages {
   @GuardedBy("lock")
   private int nextLook;
 
-  /** Low half: uses that allocate now. High half: how many ever did, to see that one came. */
+  /**
+   * Low half: uses that allocate and scans that punch now. High half: how many ever did, so that a
+   * reader sees that one came and went.
+   */
   private final AtomicLong allocations = new AtomicLong();
 
   ResidentPages(PageFile file, PageCounters counters, HugePages hugePages) {
@@ -93,8 +96,9 @@ final class ResidentPages {
   }
 
   /**
-   * A use is about to {@link #allocate}. Until it has written the words of its pages, which are
-   * FREE, and calls {@link #endAllocation}, resident pages are not all AVAILABLE or USED.
+   * Says that resident pages may have FREE words until {@link #endAllocation}. A use calls this
+   * before it allocates, because it gives pages their bits first and their words last. A scan calls
+   * it before it takes words, because it makes words FREE first and clears their bits last.
    */
   void beginAllocation() {
     allocations.addAndGet(BEGUN + UNDER_WAY);
@@ -109,7 +113,7 @@ final class ResidentPages {
     return allocations.get();
   }
 
-  /** Whether there was no allocation under way when {@link #allocations} was asked. */
+  /** Whether no page was between bit and word when {@link #allocations} was asked. */
   static boolean noneIsUnderWay(long allocations) {
     return (allocations & (BEGUN - 1)) == 0;
   }

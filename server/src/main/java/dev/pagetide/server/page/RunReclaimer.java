@@ -19,6 +19,12 @@ import dev.pagetide.shm.PageWord;
  * A client's use starts from exactly the word it read, too, so one of the two wins, also when the
  * page went round the circle in between: its stamp would differ. After 1 the only way out of FREE
  * is an allocation, which needs the lock that we hold until the punch has returned.
+ *
+ * A use of several pages must not flip some of them and then meet one that is about to be emptied:
+ * it might be refused the memory for it, and could not give the flipped ones back. So 1 runs with
+ * the gate closed. The gate is open during the punches, and between 1 and 3 a page has its bit and
+ * a FREE word; so beginAllocation, called while the gate is closed, tells uses to look at the words
+ * until endAllocation, called when the bits are clear or the words given back.
  */
 final class RunReclaimer {
   private final ShrinkablePageRange range;
@@ -26,6 +32,12 @@ final class RunReclaimer {
   private final PageTable table;
   private final PageClock clock;
   private final ScanTally tally;
+
+  /** Runs of neighbours punched under this hold of the lock. */
+  private int runs;
+
+  /** Pages punched under this hold of the lock. */
+  private int punched;
 
   RunReclaimer(ShrinkablePageRange range, ScanTally tally) {
     this.range = range;
@@ -70,13 +82,38 @@ final class RunReclaimer {
     if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
       return false;
     }
-    int reclaimed = 0;
-    int runs;
     long nanos;
+    runs = 0;
+    punched = 0;
     try {
       if (!range.gate().tryClose()) {
         return false;
       }
+      nanos = takeAndPunch(chosen, words, from, to);
+    } finally {
+      pages.lock.unlock();
+      account(); // also for the runs before one at which something was thrown
+    }
+    if (punched > 0) {
+      range.shrinker().observer().punched(punched, nanos);
+      for (int run = from; run < from + runs; run++) {
+        range.shrinker().observer().punchedRun(chosen[run]);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Makes the chosen words FREE, opens the gate and punches; tells how long the punches took.
+   *
+   * <p>ORDER: beginAllocation is called while the gate is closed, endAllocation once the bits are
+   * clear or the words given back: a use of several pages that comes in between looks at all words
+   * before it flips the first.
+   */
+  @GuardedBy("pages.lock")
+  private long takeAndPunch(int[] chosen, long[] words, int from, int to) {
+    pages.beginAllocation();
+    try {
       long free = PageWord.free(clock.nanos());
       int taken;
       try {
@@ -86,24 +123,17 @@ final class RunReclaimer {
       }
       tally.skipped(SkipReason.CHANGED, to - from - taken);
       long start = clock.nanos();
-      runs = punchRuns(chosen, words, from, from + taken, free);
-      nanos = clock.nanos() - start;
+      punchRuns(chosen, words, from, from + taken, free);
+      return clock.nanos() - start;
     } finally {
-      pages.lock.unlock();
+      pages.endAllocation();
     }
-    for (int run = from; run < from + runs; run++) {
-      reclaimed += chosen[run];
-    }
-    range.budget().release(reclaimed);
-    if (reclaimed > 0) {
-      range.shrinker().observer().punched(reclaimed, nanos);
-      for (int run = from; run < from + runs; run++) {
-        range.shrinker().observer().punchedRun(chosen[run]);
-      }
-    }
-    range.shrinker().counters().reclaimed(tally.trigger(), reclaimed);
-    tally.reclaimed(reclaimed);
-    return true;
+  }
+
+  private void account() {
+    range.budget().release(punched);
+    range.shrinker().counters().reclaimed(tally.trigger(), punched);
+    tally.reclaimed(punched);
   }
 
   /**
@@ -125,33 +155,52 @@ final class RunReclaimer {
   }
 
   /**
-   * Punches pages whose words were made FREE, and tells how many runs of neighbours were had; their
-   * lengths take the place of the page numbers, from {@code from} on, with which we are done.
+   * Punches pages whose words were made FREE, run by run. The runs' lengths take the place of the
+   * page numbers, from {@code from} on, with which we are done.
    */
   @GuardedBy("pages.lock")
-  private int punchRuns(int[] chosen, long[] words, int from, int to, long free) {
-    int runs = 0;
-    int at = from;
-    while (at < to) {
-      int runStart = at;
-      int expected = chosen[at];
-      while (at < to && chosen[at] == expected) {
-        at++;
-        expected++;
-      }
-      try {
-        pages.punch(chosen[runStart], expected);
-        chosen[from + runs] = at - runStart; // a run has a page at least: never past runStart
-        runs++;
-      } catch (SystemCallException e) {
-        // The memory is still there and so are its bits and its charge; give the words back as they
-        // were. We hold the lock, and only its holder takes a page out of FREE.
-        for (int i = runStart; i < at; i++) {
-          table.casWord(chosen[i], free, words[i]);
+  private void punchRuns(int[] chosen, long[] words, int from, int to, long free) {
+    int done = from;
+    try {
+      while (done < to) {
+        int end = done + 1;
+        while (end < to && chosen[end] == chosen[end - 1] + 1) {
+          end++;
         }
-        tally.skipped(SkipReason.PUNCH_FAILED, at - runStart);
+        int length = end - done;
+        if (tryPunch(chosen[done], length)) {
+          chosen[from + runs] = length; // a run has a page at least: never past what is done
+          runs++;
+          punched += length;
+        } else {
+          giveBack(chosen, words, done, end, free);
+          tally.skipped(SkipReason.PUNCH_FAILED, length);
+        }
+        done = end;
       }
+    } finally {
+      giveBack(chosen, words, done, to, free); // none, unless something was thrown
     }
-    return runs;
+  }
+
+  @GuardedBy("pages.lock")
+  private boolean tryPunch(int startPage, int length) {
+    try {
+      pages.punch(startPage, startPage + length);
+      return true;
+    } catch (SystemCallException e) {
+      return false; // the memory is still there, and so are its bits and its charge
+    }
+  }
+
+  /**
+   * Makes words again what they were before they were made FREE. We hold the lock, and only its
+   * holder takes a page out of FREE.
+   */
+  @GuardedBy("pages.lock")
+  private void giveBack(int[] chosen, long[] words, int from, int to, long free) {
+    for (int i = from; i < to; i++) {
+      table.casWord(chosen[i], free, words[i]);
+    }
   }
 }

@@ -33,7 +33,7 @@ final class Scan {
   private final Set<ShrinkablePageRange> stubborn =
       Collections.newSetFromMap(new IdentityHashMap<>());
 
-  /** Skipped candidates by the filling they came from; in the order in which they were taken. */
+  /** Skipped candidates by the filling they came from. */
   private final Map<Long, Skipped> skipped = new HashMap<>();
 
   private final int[] chosen = new int[BATCH];
@@ -102,7 +102,12 @@ final class Scan {
       while (to < size && CandidateBuffer.rangeIndex(batchPlaces[to]) == index) {
         to++;
       }
-      takeGroup(batch.ranges().get(index), batchWords, batchPlaces, from, to);
+      ShrinkablePageRange range = batch.ranges().get(index);
+      if (range == null) {
+        tally.skipped(SkipReason.CLOSING, to - from);
+      } else {
+        takeGroup(range, batchWords, batchPlaces, from, to);
+      }
       from = to;
     }
     rememberSkipped();
@@ -173,7 +178,7 @@ final class Scan {
     sorter.sortByAge(batch.words(), batch.places(), 0, batch.size());
     for (int i = 0; i < batch.size(); i++) {
       ShrinkablePageRange range = batch.ranges().get(CandidateBuffer.rangeIndex(batch.places()[i]));
-      if (!busy.contains(range) || !range.entries().tryEnter()) {
+      if (range == null || !busy.contains(range) || !range.entries().tryEnter()) {
         continue;
       }
       try {
@@ -191,7 +196,12 @@ final class Scan {
 
   /** Leaves what was skipped for the next scan. */
   void putBackSkipped(EvictionQueue queue) {
-    skipped.forEach((generation, kept) -> queue.putBack(kept.batch(generation)));
+    skipped.forEach((generation, kept) -> queue.putBack(kept.inOrder(generation, sorter)));
+    skipped.clear();
+  }
+
+  /** From now on candidates come from another queue, and those skipped so far go nowhere. */
+  void forgetSkipped() {
     skipped.clear();
   }
 
@@ -247,12 +257,12 @@ final class Scan {
 
   /** Candidates put by, growing as they come. */
   private static final class Skipped {
-    private final List<ShrinkablePageRange> ranges;
+    private final SweptRanges ranges;
     private long[] words = new long[64];
     private long[] places = new long[64];
     private int size;
 
-    Skipped(List<ShrinkablePageRange> ranges) {
+    Skipped(SweptRanges ranges) {
       this.ranges = ranges;
     }
 
@@ -266,7 +276,9 @@ final class Scan {
       size++;
     }
 
-    EvictionQueue.Batch batch(long generation) {
+    /** Batches are in order each, but a later one may hold older pages that others put back. */
+    EvictionQueue.Batch inOrder(long generation, CandidateBuffer sorter) {
+      sorter.sortByAge(words, places, 0, size);
       return new EvictionQueue.Batch(
           ranges, Arrays.copyOf(words, size), Arrays.copyOf(places, size), generation);
     }

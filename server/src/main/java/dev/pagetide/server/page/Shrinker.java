@@ -131,12 +131,13 @@ public final class Shrinker {
     if (request.pages() <= 0) {
       return ScanResult.NOTHING;
     }
-    long start = clock.nanos();
+    // ORDER: the clock, then the ranges: what is stamped by then lies in a range that is listed.
+    long start = clock.passedNanos();
     List<ShrinkablePageRange> scanned = rangesWithin(request.scope());
     Scan lent = spareScan.getAndSet(null);
     Scan scan = lent == null ? new Scan() : lent;
     scan.begin(request.trigger());
-    boolean swept = order.take(request, scanned, start, scan);
+    boolean swept = order.take(request, this::rangesWithin, scanned, start, scan);
     ScanResult result = scan.tally().result();
     scan.begin(request.trigger()); // lets go of what it knew of ranges
     spareScan.set(scan);
@@ -182,6 +183,7 @@ public final class Shrinker {
     } finally {
       ranges.remove(range.id(), range);
       try {
+        order.remove(range);
         if (ranges.isEmpty()) {
           order.clear();
         }

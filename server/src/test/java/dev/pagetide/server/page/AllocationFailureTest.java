@@ -56,6 +56,54 @@ final class AllocationFailureTest {
   }
 
   @Test
+  void tryUseRange_neighbourIsBeingPunched_changesNothing() {
+    FailingPageFile.Script script = new FailingPageFile.Script();
+    try (TestRanges ranges = failingBy(script)) {
+      ShrinkablePageRange range = ranges.open(8);
+      range.useRange(0, 5);
+      range.stopUsingRange(3, 4); // the oldest
+      range.stopUsingRange(0, 3);
+      List<String> seen = new ArrayList<>();
+      script.beforeNext(
+          FailingPageFile.Call.PUNCH,
+          () -> {
+            long[] before = words(range);
+            boolean span = range.tryUseRange(0, 5);
+            boolean spans = range.tryUseRange(range.spans().add(0, 1).add(2, 4).build());
+            boolean one = range.tryUseRange(3, 4);
+            seen.add(span + " " + spans + " " + one + " " + Arrays.equals(before, words(range)));
+            seen.add(range.tryUseRange(1, 3) + " beside it");
+          });
+
+      ScanResult result = ranges.shrinker.scan(1);
+
+      assertThat(seen).containsExactly("false false false true", "true beside it");
+      assertThat(result.reclaimed()).isEqualTo(1);
+      assertThat(TestRanges.map(range)).isEqualTo("AUUFUFFF");
+      ranges.checkInvariants();
+    }
+  }
+
+  @Test
+  void tryUseRange_neighbourCannotBePunched_isQuietAgainAfterwards() {
+    FailingPageFile.Script script = new FailingPageFile.Script();
+    try (TestRanges ranges = failingBy(script)) {
+      ShrinkablePageRange range = ranges.open(4);
+      range.useRange(0, 4);
+      range.stopUsingRange(0, 3);
+      script.failEvery(FailingPageFile.Call.PUNCH);
+
+      assertThat(ranges.shrinker.scan(1).reclaimed()).isZero();
+
+      // Else each later use would look at words that it need not look at.
+      assertThat(ResidentPages.noneIsUnderWay(range.pages().allocations())).isTrue();
+      assertThat(range.tryUseRange(0, 4)).isTrue();
+      script.failNone();
+      ranges.checkInvariants();
+    }
+  }
+
+  @Test
   void useRange_budgetTooSmall_isRefusedWithTheNumbersAndChangesNothing() {
     try (TestRanges ranges = TestRanges.withBudget(10)) {
       ShrinkablePageRange range = ranges.open(16);

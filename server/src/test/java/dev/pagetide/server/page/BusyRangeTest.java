@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.pagetide.shm.PageTable;
@@ -62,6 +63,116 @@ final class BusyRangeTest {
 
     assertThat(TestRanges.map(a)).isEqualTo("FFUU");
     assertThat(TestRanges.map(b)).isEqualTo("FAAFFFFF");
+  }
+
+  @Test
+  void scan_whileAnotherSweptWithoutABusyRange_takesTheOlderPageThatIsBusyNoMore() {
+    ShrinkablePageRange a = ranges.open(4);
+    ShrinkablePageRange b = ranges.open(4);
+    ShrinkablePageRange c = ranges.open(4);
+    a.useRange(0, 4);
+    b.useRange(0, 4);
+    c.useRange(0, 4);
+    a.stopUsingRange(0, 2);
+    b.stopUsingRange(0, 1);
+    assertThat(scan(1).reclaimed()).isEqualTo(1); // queues page 0 of a and b
+    b.stopUsingRange(1, 2);
+    c.stopUsingRange(0, 2);
+
+    try (HeldLock held = new HeldLock(a)) {
+      script.beforeNext(
+          FailingPageFile.Call.PUNCH,
+          () -> // the second is of a page that a sweep without a has found
+          script.beforeNext(
+                  FailingPageFile.Call.PUNCH,
+                  () -> {
+                    held.close();
+                    assertThat(scan(1).reclaimed()).isEqualTo(1);
+                  }));
+
+      assertThat(scan(2).reclaimed()).isEqualTo(2);
+    }
+
+    assertThat(script.nextHasCome()).isTrue();
+    assertThat(TestRanges.map(a)).isEqualTo("FFUU");
+    assertThat(TestRanges.map(b)).isEqualTo("FFUU");
+    assertThat(TestRanges.map(c)).isEqualTo("AAUU");
+    assertThat(scan(1).reclaimed()).isEqualTo(1);
+    assertThat(TestRanges.map(c)).isEqualTo("AFUU");
+  }
+
+  @Test
+  void scan_rangeThatIsBusyAllTheTime_sweepsOnceForManyScans() {
+    AtomicInteger sweeps = new AtomicInteger();
+    PageObserver counting =
+        new PageObserver() {
+          @Override
+          public void swept(long nanos) {
+            sweeps.incrementAndGet();
+          }
+        };
+    try (TestRanges under =
+        new TestRanges(
+            TestRanges.UNLIMITED_PAGES,
+            time::incrementAndGet,
+            PageFileMaker.MEMFD,
+            counting,
+            ReclaimTerms.NONE)) {
+      ShrinkablePageRange a = under.open(4);
+      ShrinkablePageRange b = under.open(40);
+      a.useRange(0, 4);
+      b.useRange(0, 40);
+      a.stopUsingRange(0, 2);
+      b.stopUsingRange(0, 1);
+      assertThat(under.shrinker.scan(1).reclaimed()).isEqualTo(1);
+      b.stopUsingRange(1, 38);
+      sweeps.set(0);
+
+      try (HeldLock held = new HeldLock(a)) {
+        assertThat(held).isNotNull();
+        for (int i = 0; i < 20; i++) {
+          assertThat(under.shrinker.scan(1).reclaimed()).isEqualTo(1);
+        }
+      }
+
+      assertThat(sweeps).hasValueBetween(1, 2);
+      assertThat(TestRanges.map(a)).isEqualTo("AFUU");
+      under.checkInvariants();
+    }
+  }
+
+  @Test
+  void scan_somethingIsThrownInIt_losesNoPageAndNoCharge() {
+    ShrinkablePageRange a = ranges.open(8);
+    a.useRange(0, 8);
+    for (int page = 0; page < 8; page += 2) {
+      a.stopUsingRange(page, page + 1);
+    }
+    a.stopUsingRange(1, 2);
+    a.stopUsingRange(3, 4);
+    long charged = ranges.budget.chargedPages();
+    assertThat(scan(1).reclaimed()).isEqualTo(1); // queues the others
+    OutOfMemoryError thrown = new OutOfMemoryError("in the test");
+    script.beforeNext(
+        FailingPageFile.Call.PUNCH,
+        () ->
+            script.beforeNext(
+                FailingPageFile.Call.PUNCH,
+                () -> {
+                  throw thrown;
+                }));
+
+    assertThatThrownBy(() -> ranges.shrinker.scan(3)).isSameAs(thrown);
+
+    assertThat(script.nextHasCome()).isTrue();
+    assertThat(TestRanges.map(a)).isEqualTo("FAFAAUAU"); // of pages 2, 4 and 6 one was punched
+    assertThat(ranges.budget.chargedPages()).isEqualTo(charged - 2);
+    ranges.checkInvariants();
+    assertThat(scan(2).reclaimed()).isEqualTo(2);
+    assertThat(TestRanges.map(a)).isEqualTo("FAFAFUFU");
+    assertThat(scan(1).reclaimed()).isEqualTo(1);
+    assertThat(TestRanges.map(a)).isEqualTo("FFFAFUFU");
+    assertThat(ResidentPages.noneIsUnderWay(a.pages().allocations())).isTrue();
   }
 
   @Test

@@ -2,6 +2,8 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** Promise 29, as the counters of this process tell of it. */
@@ -30,6 +32,39 @@ final class RaceTest {
       PageCounters counters = ranges.shrinker.counters();
       assertThat(counters.allocated() + counters.reused() - counters.stopped())
           .isEqualTo(counts.used());
+      ranges.checkInvariants();
+    }
+  }
+
+  /**
+   * The bug it would show: a use that was flipped in part, because a page that it found USED was
+   * stopped before it looked again, goes behind the lock and may be refused there.
+   */
+  @Test
+  void tryUseRange_racingStopOfPagesThatStayResident_alwaysUsesThem()
+      throws InterruptedException { // promise 29
+    try (TestRanges ranges = TestRanges.unlimited()) {
+      ShrinkablePageRange range = ranges.open(48);
+      range.useRange(0, 48);
+      AtomicBoolean done = new AtomicBoolean();
+      int[] refused = new int[1];
+
+      Crowd.run(
+          List.of(
+              index -> {
+                for (int i = 0; i < 200_000; i++) {
+                  refused[0] += range.tryUseRange(0, 48) ? 0 : 1;
+                }
+                done.set(true);
+              },
+              index -> {
+                while (!done.get()) {
+                  range.stopUsingRange(0, 8);
+                }
+              }));
+
+      assertThat(refused[0]).isZero();
+      assertThat(ranges.shrinker.counters().stopped()).isGreaterThan(1_000);
       ranges.checkInvariants();
     }
   }

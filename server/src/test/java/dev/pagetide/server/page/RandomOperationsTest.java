@@ -8,14 +8,19 @@ import org.junit.jupiter.api.Test;
 final class RandomOperationsTest {
   private static final long STEPS_PER_SERVER = 10_000;
 
-  private static InProcess inProcess(long budgetPages) {
-    return new InProcess(ServerTerms.ofBudget(budgetPages));
-  }
-
   private static void run(long steps) {
     long seed = Seeds.next();
     for (long done = 0; done < steps; done += STEPS_PER_SERVER) {
-      new RandomOperations(seed + done, Memfd.systemPageSize(), RandomOperationsTest::inProcess)
+      FailingPageFile.Script script = new FailingPageFile.Script();
+      RandomOperations.withOthersInThePunches(
+              seed + done,
+              Memfd.systemPageSize(),
+              budgetPages ->
+                  new InProcess(
+                      ServerTerms.ofBudget(budgetPages)
+                          .withFiles((name, layout) ->
+                              new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script))),
+              script)
           .run(STEPS_PER_SERVER);
     }
   }

@@ -6,7 +6,9 @@ import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageWord;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -195,5 +197,95 @@ final class ShrinkerOrderTest {
     assertThat(done).isTrue();
     assertThat(TestRanges.map(a)).isEqualTo("FFUU");
     assertThat(TestRanges.map(b)).isEqualTo("FFFF");
+  }
+
+  @Test
+  void scan_stopsInTheTickInWhichItBegan_neverTakesTheLaterAlone() {
+    AtomicLong reads = new AtomicLong();
+    try (TestRanges coarse =
+        new TestRanges(
+            TestRanges.UNLIMITED_PAGES,
+            () -> 1_000 + reads.getAndIncrement() / 64,
+            (name, layout) ->
+                new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script))) {
+      ShrinkablePageRange a = coarse.open(4);
+      ShrinkablePageRange b = coarse.open(4);
+      a.useRange(0, 2);
+      b.useRange(0, 2);
+      a.stopUsingRange(0, 1);
+      b.stopUsingRange(0, 1);
+      script.beforeNext(
+          FailingPageFile.Call.PUNCH,
+          () -> {
+            a.stopUsingRange(1, 2); // behind the walk
+            b.stopUsingRange(1, 2); // before it
+          });
+      reads.set(64);
+
+      ScanResult result = coarse.shrinker.scan(4);
+
+      assertThat(script.nextHasCome()).isTrue();
+      assertThat(result.reclaimed()).isEqualTo(4);
+      assertThat(TestRanges.map(a)).isEqualTo("FFFF");
+      assertThat(TestRanges.map(b)).isEqualTo("FFFF");
+      coarse.checkInvariants();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1}) // so many AVAILABLE pages before: what follows meets the next sweep
+  void scan_rangeRegisteredAtAnyMoment_neverTakesWhatWasStoppedAfterItsPage(int before) {
+    int look = 1;
+    while (registersAtLook(look, before)) {
+      look++;
+    }
+
+    assertThat(look).as("looks at the clock").isGreaterThan(4);
+  }
+
+  /**
+   * A scan at whose n-th look at the clock a range is registered, its page stopped, and then pages
+   * of an older range; false if it ends before.
+   */
+  private boolean registersAtLook(int look, int before) {
+    AtomicInteger left = new AtomicInteger();
+    AtomicReference<Runnable> then = new AtomicReference<>(() -> {});
+    PageClock clock =
+        () -> {
+          if (left.get() > 0 && left.decrementAndGet() == 0) {
+            then.get().run();
+          }
+          return time.incrementAndGet();
+        };
+    try (TestRanges under =
+        new TestRanges(TestRanges.UNLIMITED_PAGES, clock, PageFileMaker.MEMFD)) {
+      ShrinkablePageRange older = under.open(8);
+      older.useRange(0, 5);
+      older.stopUsingRange(4, 4 + before);
+      then.set(() -> {
+        ShrinkablePageRange registered = under.open(8);
+        registered.useRange(0, 1);
+        registered.stopUsingRange(0, 1); // first
+        older.stopUsingRange(0, 2);
+      });
+      left.set(look);
+
+      under.shrinker.scan(1 + before);
+
+      if (left.getAndSet(0) > 0) {
+        return false;
+      }
+      for (int scans = 0; scans < 3; scans++) {
+        boolean laterIsGone = TestRanges.map(older).substring(0, 2).contains("F");
+        boolean firstIsThere = TestRanges.map(under.ranges.get(1)).startsWith("A");
+        assertThat(laterIsGone && firstIsThere)
+            .as("look %d, scan %d: the later went first", look, scans)
+            .isFalse();
+        under.shrinker.scan(1);
+      }
+      assertThat(TestRanges.map(under.ranges.get(1))).isEqualTo("FFFFFFFF");
+      under.checkInvariants();
+      return true;
+    }
   }
 }
