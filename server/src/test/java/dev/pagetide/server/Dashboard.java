@@ -24,17 +24,24 @@ record Dashboard(JsonObject json) {
    * @param expression with Grafana's variables in it
    */
   record Query(String panel, String expression) {
-    /** As Grafana would send it, with all servers chosen and some rate interval. */
-    String forAllServers(String rateInterval) {
+    /**
+     * As Grafana would send it, with all servers chosen: those that their own series tell of,
+     * because the variables have no value of their own for "All".
+     */
+    String forAllServers(RealPrometheus prometheus, String rateInterval) throws IOException {
       String plain =
           expression
-              .replace("$job", ".*")
-              .replace("$instance", ".*")
+              .replace("$job", allOf("job", prometheus))
+              .replace("$instance", allOf("instance", prometheus))
               .replace("$__rate_interval", rateInterval);
       if (plain.contains("$")) {
         throw new AssertionError(panel + " asks for a variable that is not there: " + plain);
       }
       return plain;
+    }
+
+    private static String allOf(String label, RealPrometheus prometheus) throws IOException {
+      return String.join("|", prometheus.labelValues(label, "pagetide_budget_bytes"));
     }
   }
 
@@ -59,6 +66,20 @@ record Dashboard(JsonObject json) {
       }
     }
     return queries;
+  }
+
+  /** The only query of a panel. */
+  Query query(String panel) {
+    List<Query> found = queries().stream().filter(query -> query.panel().equals(panel)).toList();
+    if (found.size() != 1) {
+      throw new AssertionError(panel + " has " + found.size() + " queries");
+    }
+    return found.getFirst();
+  }
+
+  /** Its variables. */
+  List<JsonObject> variables() {
+    return RealPrometheus.objects(json.getAsJsonObject("templating").getAsJsonArray("list"));
   }
 
   static String title(JsonObject panel) {

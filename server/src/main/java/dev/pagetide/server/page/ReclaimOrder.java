@@ -82,6 +82,10 @@ final class ReclaimOrder {
    * @param start when the scan began
    */
   boolean take(ReclaimRequest request, List<ShrinkablePageRange> scanned, long start, Scan scan) {
+    if (request.scope() != budget && request.trigger() == ReclaimTrigger.WATERMARK) {
+      long youngest = youngestUnprotected(start); // ahead of need nobody's recent pages are taken
+      return takeOldestOfPart(request.pages(), scanned, youngest, scan) > 0;
+    }
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
     boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
@@ -102,12 +106,13 @@ final class ReclaimOrder {
     if (request.scope() == budget) {
       return takeOldest(pages, scanned, queue, mostQueued(pages, resident), ANY_AGE, scan) > 0;
     }
-    return takeOldestOfPart(pages, scanned, scan) > 0;
+    return takeOldestOfPart(pages, scanned, ANY_AGE, scan) > 0;
   }
 
-  private int takeOldestOfPart(long pages, List<ShrinkablePageRange> part, Scan scan) {
+  private int takeOldestOfPart(
+      long pages, List<ShrinkablePageRange> part, long latestWord, Scan scan) {
     int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
-    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, ANY_AGE, scan);
+    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, latestWord, scan);
   }
 
   /**
@@ -149,7 +154,7 @@ final class ReclaimOrder {
     looks += takeOldest(pages, scanned, queue, most, youngestUnprotected(start), scan);
     PageBudget asker = request.asker();
     if (asker != null && !request.withinShare()) {
-      looks += takeOldestOfPart(pages, within(asker, scanned), scan);
+      looks += takeOldestOfPart(pages, within(asker, scanned), ANY_AGE, scan);
     } else if (asker != null) {
       looks += takeOldest(pages, scanned, queue, most, ANY_AGE, scan);
     }

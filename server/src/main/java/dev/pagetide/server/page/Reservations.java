@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.SystemCallException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,8 +26,8 @@ final class Reservations {
   private final ReclaimTerms terms;
   private final EdgeGuard edge;
 
-  /** Told when the charge is above the high watermark. */
-  private volatile Runnable aboveHigh = () -> {};
+  /** Told which budget's charge is above its high watermark. */
+  private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
   Reservations(Shrinker shrinker, PageBudget server, ReclaimTerms terms) {
     this.shrinker = shrinker;
@@ -48,7 +49,7 @@ final class Reservations {
     }
   }
 
-  void whenAboveHigh(Runnable told) {
+  void whenAboveHigh(Consumer<PageBudget> told) {
     aboveHigh = told;
   }
 
@@ -147,10 +148,18 @@ final class Reservations {
       giveBack(leaf, pages);
       return new Shortage(server, overshoot, true);
     }
-    if (server.chargedPages() > terms.highWatermarkPages()) {
-      aboveHigh.run();
+    tellIfAboveHigh(server);
+    PageBudget uid = leaf.shared();
+    if (uid.isLimitOfItsOwn()) {
+      tellIfAboveHigh(uid);
     }
     return null;
+  }
+
+  private void tellIfAboveHigh(PageBudget budget) {
+    if (budget.chargedPages() > terms.highWatermarkPages(budget)) {
+      aboveHigh.accept(budget);
+    }
   }
 
   private long reclaim(PageBudget leaf, long pages, Shortage shortage, ReclaimTrigger trigger) {
