@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The dashboard that we ship, as Grafana would read it.
@@ -22,11 +24,12 @@ record Dashboard(JsonObject json) {
    *
    * @param panel the title of its panel
    * @param expression with Grafana's variables in it
+   * @param all what the variables that say so themselves stand for where "All" is chosen
    */
-  record Query(String panel, String expression) {
+  record Query(String panel, String expression, Map<String, String> all) {
     /**
-     * As Grafana would send it, with all servers chosen: those that their own series tell of,
-     * because the variables have no value of their own for "All".
+     * As Grafana would send it, with "All" chosen: what the variable says that is, or else all the
+     * values that it offers.
      */
     String forAllServers(RealPrometheus prometheus, String rateInterval) throws IOException {
       String plain =
@@ -40,8 +43,11 @@ record Dashboard(JsonObject json) {
       return plain;
     }
 
-    private static String allOf(String label, RealPrometheus prometheus) throws IOException {
-      return String.join("|", prometheus.labelValues(label, "pagetide_budget_bytes"));
+    private String allOf(String label, RealPrometheus prometheus) throws IOException {
+      String own = all.get(label);
+      return own != null
+          ? own
+          : String.join("|", prometheus.labelValues(label, "pagetide_budget_bytes"));
     }
   }
 
@@ -56,12 +62,18 @@ record Dashboard(JsonObject json) {
 
   /** The queries of all panels and annotations. */
   List<Query> queries() {
+    Map<String, String> all = new HashMap<>();
+    for (JsonObject variable : variables()) {
+      if (variable.has("allValue")) {
+        all.put(variable.get("name").getAsString(), variable.get("allValue").getAsString());
+      }
+    }
     List<Query> queries = new ArrayList<>();
     for (JsonObject panel : panels()) {
       JsonElement targets = panel.get("targets");
       if (targets != null) {
         for (JsonObject target : RealPrometheus.objects(targets.getAsJsonArray())) {
-          queries.add(new Query(title(panel), target.get("expr").getAsString()));
+          queries.add(new Query(title(panel), target.get("expr").getAsString(), all));
         }
       }
     }
