@@ -31,8 +31,12 @@ record MemoryOptions(
    */
   private static final int SIXTEENTH = 16;
 
-  /** Reads them; parents before their children, and what compares them last. */
-  static MemoryOptions read(OptionValues values, HostLimits host) {
+  /**
+   * Reads them; parents before their children, and what compares them last.
+   *
+   * @param oneUid whether the clients of one uid alone can connect
+   */
+  static MemoryOptions read(OptionValues values, HostLimits host, boolean oneUid) {
     Bound smallestRange =
         new Bound(
             SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
@@ -54,7 +58,7 @@ record MemoryOptions(
     long perUid =
         values.bytes(
             ServerOption.MAX_RESIDENT_BYTES_PER_UID,
-            Math.max(smallestRange.value(), total / 2),
+            oneUid ? total : Math.max(smallestRange.value(), total / 2),
             smallestRange,
             budget);
     long perSession =

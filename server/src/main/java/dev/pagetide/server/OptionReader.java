@@ -121,7 +121,9 @@ final class OptionReader {
     InetSocketAddress http = address(ServerOption.HTTP);
     checkListeners(listen, http);
 
-    MemoryOptions memory = MemoryOptions.read(values, host);
+    // Halves protect users from each other, and would keep the only one from half of what there is.
+    boolean oneUid = socketMode == 0600 && listen == null;
+    MemoryOptions memory = MemoryOptions.read(values, host, oneUid);
     long handoffs =
         values.count(
             ServerOption.MAX_HANDOFFS,
@@ -131,7 +133,7 @@ final class OptionReader {
     long sessionsPerUid =
         values.count(
             ServerOption.MAX_SESSIONS_PER_UID,
-            Math.max(1, sessions / 2),
+            oneUid ? sessions : Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
     RequestLimits requests = requestLimits();
     Duration allocationWait = upToAMinute(ServerOption.ALLOCATION_WAIT);

@@ -3,6 +3,8 @@ package dev.pagetide.server;
 import dev.pagetide.server.handoff.HandoffLimits;
 import dev.pagetide.server.handoff.HandoffServer;
 import dev.pagetide.server.metrics.BuildMeters;
+import dev.pagetide.server.metrics.CutOffMeters;
+import dev.pagetide.server.metrics.FaultMeters;
 import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
@@ -32,6 +34,7 @@ import dev.pagetide.server.pressure.ReclaimablePages;
 import dev.pagetide.server.rpc.EndpointTerms;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestLimits;
+import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.SessionLimits;
 import dev.pagetide.server.session.SessionRegistry;
@@ -126,7 +129,8 @@ final class RunningServer implements AutoCloseable {
     CgroupMemory groups = openGroups();
     PageBudget budget =
         PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
-    Shrinker shrinker = startShrinker(options, groups, budget, meters, logTimer);
+    FaultMeters faults = new FaultMeters(registry, GrpcEndpoint::faults);
+    Shrinker shrinker = startShrinker(options, groups, budget, meters, faults, logTimer);
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
@@ -147,8 +151,9 @@ final class RunningServer implements AutoCloseable {
     }
     meters.bind(shrinker, budget, sessions, pageSize);
 
-    CutOffLog cutOffs = new CutOffLog(logTimer);
-    opened.push(cutOffs);
+    CutOffLog cutOffLog = new CutOffLog(logTimer);
+    opened.push(cutOffLog);
+    CutOffObserver cutOffs = CutOffObserver.both(new CutOffMeters(registry), cutOffLog);
     TransactionMeters transactions = new TransactionMeters(registry);
     GrpcEndpoint endpoint =
         new GrpcEndpoint(
@@ -211,6 +216,7 @@ final class RunningServer implements AutoCloseable {
       CgroupMemory groups,
       PageBudget budget,
       ServerMeters meters,
+      FaultMeters faults,
       LogTimer logTimer) {
     Shrinker shrinker =
         new Shrinker(
@@ -221,7 +227,11 @@ final class RunningServer implements AutoCloseable {
             new HugePages(HugePages.SETTINGS, PageClock.MONOTONIC, RunningServer::tellHugePages));
     opened.push(
         BackgroundReclaim.start(
-            shrinker, e -> LOG.error("reclaiming in the background failed", e)));
+            shrinker,
+            e -> {
+              faults.inReclaim();
+              LOG.error("reclaiming in the background failed", e);
+            }));
     return shrinker;
   }
 

@@ -44,15 +44,22 @@ enum ServerOption {
       "1024",
       "Sessions alive at once. Each takes 2 open files and 2 mappings: checked against ulimit -n"
           + " and vm.max_map_count."),
-  MAX_SESSIONS_PER_UID("N", "half of --max-sessions", "Sessions alive at once of one uid."),
+  MAX_SESSIONS_PER_UID(
+      "N",
+      "--max-sessions, or half of it where other uids can connect (--socket-mode, --listen)",
+      "Sessions alive at once of one uid; callers by TCP count as one."),
   MAX_RESIDENT_BYTES_PER_UID(
-      "SIZE", "half of --max-resident-bytes", "Memory that the ranges of one uid may hold."),
+      "SIZE",
+      "--max-resident-bytes, or half of it where other uids can connect (--socket-mode, --listen)",
+      "Memory that the ranges of one uid may hold. A use beyond it takes the uid's own pages or is"
+          + " refused at once: it waits for the whole server's memory only."),
   MAX_RESIDENT_BYTES_PER_SESSION(
       "SIZE", "--max-resident-bytes-per-uid", "Memory that the range of one session may hold."),
   LOW_WATERMARK(
       "SIZE",
       "1/16 of --max-resident-bytes below --high-watermark",
-      "Resident memory at which background reclaim ends; below --high-watermark."),
+      "Resident memory at which background reclaim ends; below --high-watermark. A uid's limit of"
+          + " its own has both marks at the same part of it."),
   HIGH_WATERMARK(
       "SIZE",
       "15/16 of --max-resident-bytes",

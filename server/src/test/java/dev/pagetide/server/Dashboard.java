@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The dashboard that we ship, as Grafana would read it.
@@ -22,19 +24,30 @@ record Dashboard(JsonObject json) {
    *
    * @param panel the title of its panel
    * @param expression with Grafana's variables in it
+   * @param all what the variables that say so themselves stand for where "All" is chosen
    */
-  record Query(String panel, String expression) {
-    /** As Grafana would send it, with all servers chosen and some rate interval. */
-    String forAllServers(String rateInterval) {
+  record Query(String panel, String expression, Map<String, String> all) {
+    /**
+     * As Grafana would send it, with "All" chosen: what the variable says that is, or else all the
+     * values that it offers.
+     */
+    String forAllServers(RealPrometheus prometheus, String rateInterval) throws IOException {
       String plain =
           expression
-              .replace("$job", ".*")
-              .replace("$instance", ".*")
+              .replace("$job", allOf("job", prometheus))
+              .replace("$instance", allOf("instance", prometheus))
               .replace("$__rate_interval", rateInterval);
       if (plain.contains("$")) {
         throw new AssertionError(panel + " asks for a variable that is not there: " + plain);
       }
       return plain;
+    }
+
+    private String allOf(String label, RealPrometheus prometheus) throws IOException {
+      String own = all.get(label);
+      return own != null
+          ? own
+          : String.join("|", prometheus.labelValues(label, "pagetide_budget_bytes"));
     }
   }
 
@@ -49,16 +62,36 @@ record Dashboard(JsonObject json) {
 
   /** The queries of all panels and annotations. */
   List<Query> queries() {
+    Map<String, String> all = new HashMap<>();
+    for (JsonObject variable : variables()) {
+      if (variable.has("allValue")) {
+        all.put(variable.get("name").getAsString(), variable.get("allValue").getAsString());
+      }
+    }
     List<Query> queries = new ArrayList<>();
     for (JsonObject panel : panels()) {
       JsonElement targets = panel.get("targets");
       if (targets != null) {
         for (JsonObject target : RealPrometheus.objects(targets.getAsJsonArray())) {
-          queries.add(new Query(title(panel), target.get("expr").getAsString()));
+          queries.add(new Query(title(panel), target.get("expr").getAsString(), all));
         }
       }
     }
     return queries;
+  }
+
+  /** The only query of a panel. */
+  Query query(String panel) {
+    List<Query> found = queries().stream().filter(query -> query.panel().equals(panel)).toList();
+    if (found.size() != 1) {
+      throw new AssertionError(panel + " has " + found.size() + " queries");
+    }
+    return found.getFirst();
+  }
+
+  /** Its variables. */
+  List<JsonObject> variables() {
+    return RealPrometheus.objects(json.getAsJsonObject("templating").getAsJsonArray("list"));
   }
 
   static String title(JsonObject panel) {

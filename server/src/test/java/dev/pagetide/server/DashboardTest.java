@@ -9,12 +9,17 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** The dashboard can be imported as it is, and can be read. */
 final class DashboardTest {
   private static final int COLUMNS = 24;
+
+  /** A metric's name and what stands behind it: the selector, if it has one. */
+  private static final Pattern METRIC =
+      Pattern.compile("\\b(?:up|(?:pagetide|grpc|jvm|process|system)_\\w+)\\b(\\{[^}]*})?");
 
   @SuppressWarnings("NullAway.Init")
   private Dashboard dashboard;
@@ -26,9 +31,7 @@ final class DashboardTest {
 
   @Test
   void dataSource_everywhere_isTheVariable() {
-    List<JsonObject> variables =
-        RealPrometheus.objects(
-            dashboard.json().getAsJsonObject("templating").getAsJsonArray("list"));
+    List<JsonObject> variables = dashboard.variables();
     assertThat(variables.getFirst().get("name").getAsString()).isEqualTo("datasource");
     assertThat(variables.getFirst().get("type").getAsString()).isEqualTo("datasource");
     assertThat(variables.getFirst().get("query").getAsString()).isEqualTo("prometheus");
@@ -38,6 +41,37 @@ final class DashboardTest {
     int ofTheVariable = text.split("\"uid\":\"\\$\\{datasource}\"", -1).length - 1;
     assertThat(uids - ofTheVariable).as("uids besides the dashboard's own").isEqualTo(1);
     assertThat(dashboard.json().get("uid").getAsString()).isEqualTo("pagetide");
+  }
+
+  @Test
+  void variables_jobAndServer_areThoseThatHavePagetidesSeriesAndAllIsNoMore() {
+    assertThat(dashboard.variables().stream().map(variable -> variable.get("name").getAsString()))
+        .containsExactly("datasource", "job", "instance");
+    assertThat(dashboard.variables().subList(1, 3))
+        .allSatisfy(variable -> {
+          assertThat(variable.get("definition").getAsString())
+              .startsWith("label_values(pagetide_budget_bytes");
+          assertThat(variable.get("includeAll").getAsBoolean()).isTrue();
+          assertThat(variable.has("allValue")).isFalse();
+        });
+  }
+
+  @Test
+  void queries_eachOfThem_askForTheChosenServersAlone() {
+    assertThat(dashboard.queries())
+        .hasSizeGreaterThan(60)
+        .allSatisfy(query -> {
+          List<String> selectors =
+              METRIC
+                  .matcher(query.expression())
+                  .results()
+                  .map(found -> String.valueOf(found.group(1)))
+                  .toList();
+          assertThat(selectors)
+              .as(query.expression())
+              .isNotEmpty()
+              .allMatch(selector -> selector.startsWith("{job=~\"$job\", instance=~\"$instance\""));
+        });
   }
 
   @Test

@@ -30,6 +30,7 @@ final class LimitsTest {
       assertThat(refusal.retryMayHelp()).isTrue();
       assertThat(server.metric("pagetide_sessions")).isEqualTo(2);
       assertThat(server.metric("pagetide_resident_bytes")).isEqualTo(resident);
+      assertThat(server.metric("pagetide_clients_cut_off_total{limit=\"max_sessions\"}")).isOne();
       assertThat(second.map()).isEqualTo(".");
 
       first.cancel();
@@ -53,6 +54,9 @@ final class LimitsTest {
           "1 sessions are open, as many as --max-sessions-per-uid=1 admits");
       assertThat(refusal.retryMayHelp()).isTrue();
       assertThat(server.metric("pagetide_sessions")).isEqualTo(1);
+      assertThat(server.metric("pagetide_clients_cut_off_total{limit=\"max_sessions_per_uid\"}"))
+          .isOne();
+      assertThat(server.metric("pagetide_fullest_uid_sessions_ratio")).isOne();
 
       // The refused one did not keep its name.
       first.cancel();

@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class OptionReaderTest {
   @Test
@@ -36,9 +38,9 @@ final class OptionReaderTest {
                 2 * GIB,
                 4 << 20,
                 1024,
-                512,
-                GIB,
-                GIB,
+                1024,
+                2 * GIB,
+                2 * GIB,
                 2 * GIB - 2 * GIB / 8,
                 2 * GIB - 2 * GIB / 16,
                 Duration.ofSeconds(1),
@@ -135,12 +137,23 @@ final class OptionReaderTest {
   }
 
   @Test
-  void read_limitsOfUidAndSession_followTheirParents() {
-    ServerOptions options = accepted("--max-resident-bytes=100MiB", "--max-sessions=1");
+  void read_limitsOfUidAndSession_areTheWholeWhereNoOtherUidCanConnect() {
+    ServerOptions options = accepted("--max-resident-bytes=100MiB", "--max-sessions=9");
+
+    assertThat(options.maxResidentBytesPerUid()).isEqualTo(100 << 20);
+    assertThat(options.maxResidentBytesPerSession()).isEqualTo(100 << 20);
+    assertThat(options.maxSessionsPerUid()).isEqualTo(9);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--socket-mode=0660", "--socket-mode=0666", "--listen=127.0.0.1:0"})
+  void read_limitsOfUidAndSession_areHalfWhereOthersCanConnect(String others) {
+    ServerOptions options = accepted("--max-resident-bytes=100MiB", "--max-sessions=9", others);
 
     assertThat(options.maxResidentBytesPerUid()).isEqualTo(50 << 20);
     assertThat(options.maxResidentBytesPerSession()).isEqualTo(50 << 20);
-    assertThat(options.maxSessionsPerUid()).isEqualTo(1);
+    assertThat(options.maxSessionsPerUid()).isEqualTo(4);
+    assertThat(accepted("--max-sessions=1", others).maxSessionsPerUid()).isEqualTo(1);
     assertThat(accepted("--max-resident-bytes-per-uid=1MiB").maxResidentBytesPerSession())
         .isEqualTo(1 << 20);
   }

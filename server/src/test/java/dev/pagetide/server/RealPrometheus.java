@@ -28,6 +28,9 @@ final class RealPrometheus implements AutoCloseable {
   /** What we ship for it; tests run in the module's folder. */
   static final Path SHIPPED = Path.of("ops", "prometheus");
 
+  /** The job of what it scrapes besides the server. */
+  static final String STRANGER = "stranger";
+
   private static final int WAIT_SECONDS = 30;
 
   private final Path directory;
@@ -42,7 +45,8 @@ final class RealPrometheus implements AutoCloseable {
   }
 
   /**
-   * Starts one by the configuration that we ship, with another target and a quicker pulse.
+   * Starts one by the configuration that we ship, with another target and a quicker pulse. Beside
+   * it, as everywhere, it scrapes what is none of ours: itself, as {@link #STRANGER}.
    *
    * @param target host and port of what it scrapes
    */
@@ -54,9 +58,17 @@ final class RealPrometheus implements AutoCloseable {
       }
     }
     Path config = directory.resolve("prometheus.yml");
-    Files.writeString(
-        config, Files.readString(config).replace("127.0.0.1:9464", target).replace("15s", "500ms"));
     String address = "127.0.0.1:" + freePort();
+    Files.writeString(
+        config,
+        Files.readString(config).replace("127.0.0.1:9464", target).replace("15s", "500ms")
+            + """
+
+              - job_name: %s
+                static_configs:
+                  - targets: ["%s"]
+            """
+                .formatted(STRANGER, address));
     Process process =
         new ProcessBuilder(
                 "prometheus",
@@ -129,6 +141,16 @@ final class RealPrometheus implements AutoCloseable {
         .getAsJsonArray()
         .forEach(name -> names.add(name.getAsString()));
     return names;
+  }
+
+  /** The values of a label that the series of a metric have or have had, as Grafana asks for. */
+  List<String> labelValues(String label, String metric) throws IOException {
+    return data("/api/v1/label/" + label + "/values?match%5B%5D=" + metric)
+        .getAsJsonArray()
+        .asList()
+        .stream()
+        .map(JsonElement::getAsString)
+        .toList();
   }
 
   /** The values that an expression has now, those left out that are not numbers. */

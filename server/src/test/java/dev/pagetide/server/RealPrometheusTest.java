@@ -74,8 +74,8 @@ final class RealPrometheusTest {
   void target_theServer_isScrapedWithoutError() {
     eventually(() ->
         assertThat(prometheus.targets())
-            .singleElement()
-            .satisfies(target -> {
+            .hasSize(2) // the server, and what is none of ours
+            .allSatisfy(target -> {
               assertThat(text(target, "health")).isEqualTo("up");
               assertThat(text(target, "lastError")).isEmpty();
             }));
@@ -117,6 +117,9 @@ final class RealPrometheusTest {
           .containsEntry("PagetideRefusals", "pending")
           .containsEntry("PagetideDown", "inactive")
           .containsEntry("PagetideRpcsFail", "inactive")
+          .containsEntry("PagetideFaults", "inactive")
+          .containsEntry("PagetideRestarts", "inactive")
+          .containsEntry("PagetideClientsCutOff", "inactive")
           .containsEntry("PagetidePressureUnheard", "inactive")
           .containsEntry("PagetideSessionsNearlySpent", "inactive");
     });
@@ -144,6 +147,16 @@ final class RealPrometheusTest {
   }
 
   @Test
+  void dashboard_aStrangerIsUp_countsOurServersAlone() throws IOException {
+    Dashboard.Query serversUp = Dashboard.read().query("Servers up");
+
+    eventually(() -> {
+      assertThat(prometheus.query("sum(up)")).containsExactly(2.0);
+      assertThat(prometheus.query(serversUp.forAllServers(prometheus, "20s"))).containsExactly(1.0);
+    });
+  }
+
+  @Test
   void dashboard_eachQuery_findsData() throws IOException {
     List<Dashboard.Query> queries = Dashboard.read().queries();
     assertThat(queries).hasSizeGreaterThan(60);
@@ -151,7 +164,7 @@ final class RealPrometheusTest {
     eventually(() -> {
       List<String> empty = new ArrayList<>();
       for (Dashboard.Query query : queries) {
-        String asked = query.forAllServers("20s");
+        String asked = query.forAllServers(prometheus, "20s");
         if (prometheus.query(asked).isEmpty()) {
           empty.add(query.panel() + ": " + asked);
         }

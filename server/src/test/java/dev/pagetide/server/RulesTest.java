@@ -15,14 +15,17 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What we ship for Prometheus, judged by promtool; and each alert is tested and explained. */
 final class RulesTest {
   private static final Path ALERTS = RealPrometheus.SHIPPED.resolve("alerts.rules.yml");
   private static final Path RECORDINGS = RealPrometheus.SHIPPED.resolve("recording.rules.yml");
-  private static final Path TESTS = RealPrometheus.SHIPPED.resolve("tests/alerts.test.yml");
+  private static final Path TESTS = RealPrometheus.SHIPPED.resolve("tests");
   private static final Path OPERATIONS = Path.of("docs", "OPERATIONS.md");
 
   private static void promtool(String... arguments) throws Exception {
@@ -62,15 +65,40 @@ final class RulesTest {
   @Tag(Requires.TAG)
   @Test
   void alerts_onTheSeriesOfTheirTests_fireAndAreQuiet() throws Exception {
-    promtool("test", "rules", TESTS.toString());
+    for (Path test : tests()) {
+      promtool("test", "rules", test.toString());
+    }
+  }
+
+  private static List<Path> tests() throws IOException {
+    try (Stream<Path> files = Files.list(TESTS)) {
+      List<Path> tests = files.sorted().toList();
+      assertThat(tests).hasSizeGreaterThan(5);
+      return tests;
+    }
+  }
+
+  /**
+   * What has made alerts lie: series of others, series that are not there, a counter that is above
+   * 0 when it is first seen, and one that begins again.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"foreign", "absent", "first", "restart"})
+  void alerts_eachOfThem_isTestedInEachOfTheFourTroubles(String trouble) throws Exception {
+    String tests = Files.readString(TESTS.resolve(trouble + ".test.yml"));
+
+    assertThat(alerts())
+        .allSatisfy(alert -> assertThat(tests).contains("alertname: " + alert + "\n"));
   }
 
   @Test
   void alerts_eachOfThem_isTestedFiringAndNotFiring() throws Exception {
+    StringBuilder all = new StringBuilder();
+    for (Path test : tests()) {
+      all.append(Files.readString(test));
+    }
     Map<String, List<Boolean>> tested = new TreeMap<>();
-    Matcher expectation =
-        Pattern.compile("alertname: (\\w+)\\s+exp_alerts:( \\[])?")
-            .matcher(Files.readString(TESTS));
+    Matcher expectation = Pattern.compile("alertname: (\\w+)\\s+exp_alerts:( \\[])?").matcher(all);
     while (expectation.find()) {
       tested
           .computeIfAbsent(expectation.group(1), alert -> new ArrayList<>())

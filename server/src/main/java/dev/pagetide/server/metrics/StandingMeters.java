@@ -5,6 +5,7 @@ import static dev.pagetide.server.metrics.MeterTags.tag;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
+import dev.pagetide.server.page.PageTotals;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.RefaultAge;
 import dev.pagetide.server.page.Shrinker;
@@ -26,8 +27,8 @@ final class StandingMeters {
   private final MeterRegistry registry;
   private final Shrinker shrinker;
 
-  /** As of the last {@link #refresh}: four gauges, one walk through the page tables. */
-  private volatile PageCounts counts = new PageCounts(0, 0, 0, 0);
+  /** As of the last {@link #refresh}: six gauges, one walk through the page tables. */
+  private volatile PageTotals totals = PageTotals.NONE;
 
   /** As of the last {@link #refresh}: four counters, one walk through the headers. */
   private volatile ClientCounts clientCounts = new ClientCounts(0, 0, 0, 0);
@@ -50,6 +51,7 @@ final class StandingMeters {
     bindPages(shrinker.counters());
     bindByTrigger(shrinker.counters());
     bindSessions(sessions);
+    bindFullestUid(sessions);
     bindClientCounts();
   }
 
@@ -75,6 +77,27 @@ final class StandingMeters {
     }
   }
 
+  /** A uid with limits of its own is refused there, however much the server has left. */
+  private void bindFullestUid(SessionRegistry sessions) {
+    gauge(
+        "pagetide.fullest.uid.resident.ratio",
+        "Resident memory of the uid that is nearest to its limit, as a part of that limit:"
+            + " --max-resident-bytes-per-uid; 0 where that is no narrower than the budget.",
+        this,
+        meters -> meters.totals.fullestResident());
+    gauge(
+        "pagetide.fullest.uid.committed.ratio",
+        "The same of the memory that no scan can take: USED pages, headers and tables.",
+        this,
+        meters -> meters.totals.fullestCommitted());
+    gauge(
+        "pagetide.fullest.uid.sessions.ratio",
+        "Sessions of the uid that is nearest to its limit, as a part of that limit:"
+            + " --max-sessions-per-uid; 0 where that is no narrower than --max-sessions.",
+        sessions,
+        SessionRegistry::fullestUidRatio);
+  }
+
   private void bindMemory(PageBudget budget, int pageSize) {
     pages("free", PageCounts::free);
     pages("available", PageCounts::available);
@@ -83,7 +106,7 @@ final class StandingMeters {
         "pagetide.contradictions",
         "Pages with memory whose word says what no client may write.",
         this,
-        meters -> meters.counts.contradictions());
+        meters -> meters.totals.pages().contradictions());
     gauge(
         "pagetide.resident.bytes",
         "Memory charged to the budget: pages that hold memory, and each file's header and table.",
@@ -202,7 +225,7 @@ final class StandingMeters {
 
   /** Counts the pages anew, and reads what clients have counted. */
   void refresh() {
-    counts = shrinker.counts();
+    totals = shrinker.totals();
     clientCounts = shrinker.clientReports().totals();
   }
 
@@ -217,7 +240,7 @@ final class StandingMeters {
   }
 
   private void pages(String state, ToDoubleFunction<PageCounts> count) {
-    Gauge.builder("pagetide.pages", this, meters -> count.applyAsDouble(meters.counts))
+    Gauge.builder("pagetide.pages", this, meters -> count.applyAsDouble(meters.totals.pages()))
         .description("Pages of all ranges, by state.")
         .tag("state", state)
         .register(registry);

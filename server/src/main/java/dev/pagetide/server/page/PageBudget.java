@@ -27,6 +27,7 @@ public final class PageBudget {
   private final String name;
   private final long limitPages;
   private final @Nullable PageBudget parent;
+  private final boolean shared;
 
   /** The nearest budget from here up that is narrower than all above it: whose limit is met. */
   private final PageBudget binding;
@@ -34,13 +35,14 @@ public final class PageBudget {
   @SuppressWarnings("UnusedVariable") // through CHARGED
   private volatile long charged;
 
-  private PageBudget(String name, long limitPages, @Nullable PageBudget parent) {
+  private PageBudget(String name, long limitPages, @Nullable PageBudget parent, boolean shared) {
     if (limitPages < 0) {
       throw new IllegalArgumentException(name + " is a limit of " + limitPages + " pages");
     }
     this.name = name;
     this.limitPages = limitPages;
     this.parent = parent;
+    this.shared = shared;
     this.binding = parent == null || limitPages < parent.binding.limitPages ? this : parent.binding;
   }
 
@@ -51,12 +53,17 @@ public final class PageBudget {
    * @param limitPages the most pages that may be resident, bookkeeping pages included
    */
   public static PageBudget root(String name, long limitPages) {
-    return new PageBudget(name, limitPages, null);
+    return new PageBudget(name, limitPages, null, true);
   }
 
-  /** A narrower limit below this one. */
+  /** A narrower limit below this one, of one range. */
   public PageBudget child(String name, long limitPages) {
-    return new PageBudget(name, limitPages, this);
+    return new PageBudget(name, limitPages, this, false);
+  }
+
+  /** A narrower limit below this one, which the ranges of one uid share. */
+  public PageBudget sharedChild(String name, long limitPages) {
+    return new PageBudget(name, limitPages, this, true);
   }
 
   /**
@@ -152,6 +159,28 @@ public final class PageBudget {
     return node;
   }
 
+  /**
+   * The nearest budget from here up that several ranges share: what one of them stops, another one
+   * may get. The server's own if there is no other.
+   */
+  PageBudget shared() {
+    PageBudget node = this;
+    while (!node.shared) {
+      node = node.parentOf();
+    }
+    return node;
+  }
+
+  /** Whether this is a limit below the server's, and narrower than all above it. */
+  boolean isLimitOfItsOwn() {
+    return parent != null && binding == this;
+  }
+
+  /** Whether this is the whole server's budget. */
+  public boolean isRoot() {
+    return parent == null;
+  }
+
   /** Pages charged now. */
   public long chargedPages() {
     return charged;
@@ -160,6 +189,11 @@ public final class PageBudget {
   /** The most pages that can be charged. */
   public long limitPages() {
     return limitPages;
+  }
+
+  /** As many pages of this limit as {@code pages} are of the server's: in proportion. */
+  long partOfLimit(long pages) {
+    return parent == null ? pages : (long) (pages * ((double) limitPages / root().limitPages));
   }
 
   /** The option that sets the limit. */

@@ -88,6 +88,11 @@ final class ReclaimOrder {
       List<ShrinkablePageRange> scanned,
       long start,
       Scan scan) {
+    if (request.scope() != budget && request.trigger() == ReclaimTrigger.WATERMARK) {
+      long youngest = youngestUnprotected(start); // ahead of need nobody's recent pages are taken
+      Supplier<List<ShrinkablePageRange>> part = () -> live.apply(request.scope());
+      return takeOldestOfPart(request.pages(), part, youngest, scan) > 0;
+    }
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
     boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
@@ -114,13 +119,13 @@ final class ReclaimOrder {
       int most = mostQueued(pages, resident);
       return takeOldest(pages, from, queue, most, OldestFirst.ANY_AGE, scan) > 0;
     }
-    return takeOldestOfPart(pages, from, scan) > 0;
+    return takeOldestOfPart(pages, from, OldestFirst.ANY_AGE, scan) > 0;
   }
 
-  private int takeOldestOfPart(long pages, Supplier<List<ShrinkablePageRange>> part, Scan scan) {
+  private int takeOldestOfPart(
+      long pages, Supplier<List<ShrinkablePageRange>> part, long latestWord, Scan scan) {
     int most = (int) Math.min(MAX_QUEUED, Math.max(MIN_QUEUED_IN_PART, pages));
-    return takeOldest(
-        pages, part, new EvictionQueue(clock, observer), most, OldestFirst.ANY_AGE, scan);
+    return takeOldest(pages, part, new EvictionQueue(clock, observer), most, latestWord, scan);
   }
 
   /**
@@ -164,7 +169,7 @@ final class ReclaimOrder {
     looks += takeOldest(pages, all, queue, most, youngestUnprotected(start), scan);
     PageBudget asker = request.asker();
     if (asker != null && !request.withinShare()) {
-      looks += takeOldestOfPart(pages, () -> live.apply(asker), scan);
+      looks += takeOldestOfPart(pages, () -> live.apply(asker), OldestFirst.ANY_AGE, scan);
     } else if (asker != null) {
       looks += takeOldest(pages, all, queue, most, OldestFirst.ANY_AGE, scan);
     }

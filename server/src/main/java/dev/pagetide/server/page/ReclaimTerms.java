@@ -15,4 +15,14 @@ public record ReclaimTerms(
   /** No watermarks, nothing spared, no edge. */
   public static final ReclaimTerms NONE =
       new ReclaimTerms(Long.MAX_VALUE, Long.MAX_VALUE, 0, HostEdge.NONE);
+
+  /** The charge above which background reclaim begins in one budget: the same part of each. */
+  public long highWatermarkPages(PageBudget of) {
+    return of.partOfLimit(highWatermarkPages);
+  }
+
+  /** The charge at which background reclaim ends in one budget: the same part of each. */
+  public long lowWatermarkPages(PageBudget of) {
+    return of.partOfLimit(lowWatermarkPages);
+  }
 }

@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.SystemCallException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,8 +27,8 @@ final class Reservations {
   private final ReclaimTerms terms;
   private final EdgeGuard edge;
 
-  /** Told when the charge is above the high watermark. */
-  private volatile Runnable aboveHigh = () -> {};
+  /** Told which budget's charge is above its high watermark. */
+  private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
   Reservations(Shrinker shrinker, PageBudget server, ReclaimTerms terms) {
     this.shrinker = shrinker;
@@ -49,7 +50,7 @@ final class Reservations {
     }
   }
 
-  void whenAboveHigh(Runnable told) {
+  void whenAboveHigh(Consumer<PageBudget> told) {
     aboveHigh = told;
   }
 
@@ -188,8 +189,10 @@ final class Reservations {
       if (overshoot > 0) {
         return new Shortage(server, overshoot, true);
       }
-      if (server.chargedPages() > terms.highWatermarkPages()) {
-        aboveHigh.run();
+      tellIfAboveHigh(server);
+      PageBudget uid = leaf.shared();
+      if (uid.isLimitOfItsOwn()) {
+        tellIfAboveHigh(uid);
       }
       kept = true;
       return null;
@@ -200,6 +203,12 @@ final class Reservations {
         }
         edge.settled(pages);
       }
+    }
+  }
+
+  private void tellIfAboveHigh(PageBudget budget) {
+    if (budget.chargedPages() > terms.highWatermarkPages(budget)) {
+      aboveHigh.accept(budget);
     }
   }
 

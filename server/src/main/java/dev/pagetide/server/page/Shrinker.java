@@ -2,10 +2,13 @@ package dev.pagetide.server.page;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -127,6 +130,17 @@ public final class Shrinker {
     return scan(ReclaimRequest.fair(pages, budget, trigger));
   }
 
+  /**
+   * Reclaims pages ahead of need because a budget is short: the server's as {@link #scanFairly}
+   * does; of a uid's, whose ranges alone are looked at, the oldest, but what was stopped within
+   * {@code --protect-recent} is spared, too.
+   */
+  public ScanResult scanAhead(long pages, PageBudget scope) {
+    return scope == budget
+        ? scanFairly(pages, ReclaimTrigger.WATERMARK)
+        : scan(pages, scope, ReclaimTrigger.WATERMARK);
+  }
+
   ScanResult scan(ReclaimRequest request) {
     if (request.pages() <= 0) {
       return ScanResult.NOTHING;
@@ -229,20 +243,14 @@ public final class Shrinker {
     return PageFileMaker.MEMFD.pageSize();
   }
 
+  /** How all pages stand, and the fullest uid. Walks all page tables: some ms a million pages. */
+  public PageTotals totals() {
+    return PageTotals.of(ranges.values());
+  }
+
   /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
   public PageCounts counts() {
-    long free = 0;
-    long available = 0;
-    long used = 0;
-    long contradictions = 0;
-    for (ShrinkablePageRange range : ranges.values()) {
-      PageCounts counts = range.counts();
-      free += counts.free();
-      available += counts.available();
-      used += counts.used();
-      contradictions += counts.contradictions();
-    }
-    return new PageCounts(free, available, used, contradictions);
+    return totals().pages();
   }
 
   /** Pages of all ranges up to the highest of each that ever held memory. */
@@ -273,9 +281,27 @@ public final class Shrinker {
     return clientReports;
   }
 
-  /** Tells {@code told} whenever memory was reserved and the charge is above the high watermark. */
-  public void whenAboveHighWatermark(Runnable told) {
+  /**
+   * Tells {@code told} whenever memory was reserved and the charge of the server, or of the uid, is
+   * above its high watermark: which of the two.
+   */
+  public void whenAboveHighWatermark(Consumer<PageBudget> told) {
     reservations.whenAboveHigh(told);
+  }
+
+  /** The server's budget and those of uids whose charge is above their high watermark. */
+  public Set<PageBudget> aboveHighWatermark() {
+    Set<PageBudget> above = new LinkedHashSet<>();
+    if (budget.chargedPages() > terms.highWatermarkPages(budget)) {
+      above.add(budget);
+    }
+    for (ShrinkablePageRange range : ranges.values()) {
+      PageBudget uid = range.budget().shared();
+      if (uid.isLimitOfItsOwn() && uid.chargedPages() > terms.highWatermarkPages(uid)) {
+        above.add(uid);
+      }
+    }
+    return above;
   }
 
   /** What is charged to the whole server, in pages. */

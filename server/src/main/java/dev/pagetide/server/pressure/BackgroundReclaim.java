@@ -1,8 +1,10 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTerms;
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -10,6 +12,9 @@ import java.util.function.Consumer;
 /**
  * The two threads that see to memory while nobody asks for it: one reclaims between the watermarks,
  * ahead of need, as the kernel's kswapd does; the other serves those who wait.
+ *
+ * <p>The server's budget has watermarks, and each uid's limit has them at the same part of it,
+ * because a uid that is full is refused however much the server has left.
  *
  * <p>Thread-safe.
  */
@@ -29,10 +34,18 @@ public final class BackgroundReclaim implements AutoCloseable {
   /** How long to leave it after a bug, that its report does not fill the log. */
   private static final long AFTER_FAILURE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /** As {@link #BATCH_PAGES}, but each scan of a uid's ranges alone sweeps all their tables. */
+  private static final int UID_BATCH_PAGES = 1 << 16;
+
+  /** How long a budget is left alone after a scan that found nothing in it. */
+  private record Rest(long nanos, long untilNanos) {}
+
   private final Shrinker shrinker;
   private final Consumer<Throwable> failed;
-  private final long low;
-  private final long high;
+
+  /** By budget: written by the reclaiming thread alone. */
+  private final Map<PageBudget, Rest> rests = new ConcurrentHashMap<>();
+
   private final Thread reclaiming;
   private final Thread serving;
 
@@ -44,9 +57,6 @@ public final class BackgroundReclaim implements AutoCloseable {
   private BackgroundReclaim(Shrinker shrinker, Consumer<Throwable> failed) {
     this.shrinker = shrinker;
     this.failed = failed;
-    ReclaimTerms terms = shrinker.terms();
-    this.low = terms.lowWatermarkPages();
-    this.high = terms.highWatermarkPages();
     this.reclaiming = thread("pagetide-reclaim", this::reclaim);
     this.serving = thread("pagetide-waiters", () -> shrinker.waitingLine().serveWhile(() -> open));
   }
@@ -80,51 +90,73 @@ public final class BackgroundReclaim implements AutoCloseable {
     return background;
   }
 
-  /** Called after each reservation above the high watermark: cheap while the thread is at work. */
-  private void wake() {
-    if (asleep) {
+  /** Called after each reservation above a high watermark: cheap while the thread is at work. */
+  private void wake(PageBudget full) {
+    if (asleep && !isResting(full)) {
       LockSupport.unpark(reclaiming);
     }
   }
 
   private void reclaim() {
-    long pause = MIN_PAUSE_NANOS;
     while (open) {
-      sleepWhileLow();
-      if (!open) {
+      // ORDER: asleep is set before the charges are read, and read after one has risen: one of us
+      // sees the other. A budget that rests needs no wake: the thread sleeps no longer than that.
+      asleep = true;
+      boolean idle = true;
+      Set<PageBudget> above = shrinker.aboveHighWatermark();
+      for (PageBudget full : above) {
+        if (!isResting(full)) {
+          asleep = false;
+          idle = false;
+          reclaimToLow(full);
+        }
+      }
+      rests.keySet().removeIf(rested -> !above.contains(rested) && !isResting(rested));
+      if (idle) {
+        sleep();
+      }
+    }
+  }
+
+  private boolean isResting(PageBudget full) {
+    Rest rest = rests.get(full);
+    return rest != null && rest.untilNanos - System.nanoTime() > 0;
+  }
+
+  /** Sleeps until the first rest is over, or a budget that does not rest rises above its mark. */
+  private void sleep() {
+    if (!open) {
+      return;
+    }
+    if (rests.isEmpty()) {
+      LockSupport.park(this);
+      return;
+    }
+    long now = System.nanoTime();
+    long nanos = MAX_PAUSE_NANOS;
+    for (Rest rest : rests.values()) {
+      nanos = Math.min(nanos, rest.untilNanos - now);
+    }
+    LockSupport.parkNanos(this, nanos); // not at all if one has just ended
+  }
+
+  /** Reclaims until the charge is at the low watermark, or pages cannot be had. */
+  private void reclaimToLow(PageBudget full) {
+    boolean whole = full.isRoot();
+    long low = shrinker.terms().lowWatermarkPages(full);
+    long above = full.chargedPages() - low;
+    while (open && above > 0) {
+      long batch = Math.min(whole ? BATCH_PAGES : UID_BATCH_PAGES, above);
+      if (shrinker.scanAhead(batch, full).reclaimed() == 0) {
+        // All that is left is in use, or spared. Clients stop pages without a word to us.
+        Rest last = rests.get(full);
+        long pause = last == null ? MIN_PAUSE_NANOS : Math.min(2 * last.nanos, MAX_PAUSE_NANOS);
+        rests.put(full, new Rest(pause, System.nanoTime() + pause));
         return;
       }
-      if (reclaimToLow()) {
-        pause = MIN_PAUSE_NANOS;
-      } else {
-        // All that is left is in use, or spared. Clients stop pages without a word to us.
-        LockSupport.parkNanos(this, pause);
-        pause = Math.min(2 * pause, MAX_PAUSE_NANOS);
-      }
+      above = full.chargedPages() - low;
     }
-  }
-
-  private void sleepWhileLow() {
-    // ORDER: asleep is set before the charge is read, and read after it has risen: one sees the
-    // other.
-    asleep = true;
-    while (open && shrinker.chargedPages() <= high) {
-      LockSupport.park(this);
-    }
-    asleep = false;
-  }
-
-  /** Reclaims until the charge is at the low watermark; false if pages could not be had. */
-  private boolean reclaimToLow() {
-    long above = shrinker.chargedPages() - low;
-    while (open && above > 0) {
-      long batch = Math.min(BATCH_PAGES, above);
-      if (shrinker.scanFairly(batch, ReclaimTrigger.WATERMARK).reclaimed() == 0) {
-        return false;
-      }
-      above = shrinker.chargedPages() - low;
-    }
-    return true;
+    rests.remove(full);
   }
 
   /** Ends both threads, and waits for what they have begun. */

@@ -84,6 +84,11 @@ public final class GrpcEndpoint implements AutoCloseable {
                 ProtoReflectionServiceV1.newInstance()));
   }
 
+  /** How many faults of its own the server has met in requests and in commands of Exchanges. */
+  public static long faults() {
+    return Statuses.faults();
+  }
+
   /** The parties of the sessions served, for meters. */
   public Parties parties() {
     return parties;

@@ -15,6 +15,7 @@ import dev.pagetide.v1.Failed;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,7 +29,15 @@ final class Statuses {
   /** How long to wait before asking again for what others have to give back first. */
   private static final Duration RETRY_SOON = Duration.newBuilder().setNanos(100_000_000).build();
 
+  /** Faults so far, each of which is a line of the log. As that is, it is one for the process. */
+  private static final LongAdder FAULTS = new LongAdder();
+
   private Statuses() {}
+
+  /** How many statuses said so far that the server itself is at fault. */
+  static long faults() {
+    return FAULTS.sum();
+  }
 
   /** The status of whatever a handler threw. What nobody expected is logged, and told by its id. */
   static StatusRuntimeException of(Throwable thrown) {
@@ -169,6 +178,7 @@ final class Statuses {
 
   private static StatusRuntimeException bug(Throwable thrown) {
     String id = Long.toHexString(ThreadLocalRandom.current().nextLong());
+    FAULTS.increment();
     LOG.error("internal error id={}", id, thrown);
     return status(
         Code.INTERNAL,

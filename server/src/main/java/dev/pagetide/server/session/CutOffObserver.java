@@ -10,6 +10,14 @@ public interface CutOffObserver {
   /** Hears nothing. */
   CutOffObserver NONE = (peer, limit, why) -> {};
 
+  /** Tells two, in their order. */
+  static CutOffObserver both(CutOffObserver first, CutOffObserver second) {
+    return (peer, limit, why) -> {
+      first.cutOff(peer, limit, why);
+      second.cutOff(peer, limit, why);
+    };
+  }
+
   /**
    * A client ran into a limit.
    *

@@ -168,7 +168,8 @@ public final class SessionRegistry {
       if (account == null) {
         account =
             new Account(
-                budget.child("--max-resident-bytes-per-uid", limits.maxResidentPagesPerUid()));
+                budget.sharedChild(
+                    "--max-resident-bytes-per-uid", limits.maxResidentPagesPerUid()));
       }
       if (account.sessions >= limits.maxSessionsPerUid()) {
         throw new SessionFailure.TooMany("--max-sessions-per-uid", limits.maxSessionsPerUid());
@@ -323,6 +324,26 @@ public final class SessionRegistry {
   /** How many sessions are live. */
   public int size() {
     return byToken.size();
+  }
+
+  /**
+   * The sessions of the uid that is nearest to {@code --max-sessions-per-uid}, as a part of it; 0
+   * where that is no narrower than {@code --max-sessions}.
+   */
+  public double fullestUidRatio() {
+    if (limits.maxSessionsPerUid() >= limits.maxSessions()) {
+      return 0;
+    }
+    int most = 0;
+    admission.lock();
+    try {
+      for (Account account : accounts.values()) {
+        most = Math.max(most, account.sessions);
+      }
+    } finally {
+      admission.unlock();
+    }
+    return (double) most / limits.maxSessionsPerUid();
   }
 
   /** How many sessions were opened since the server started. */

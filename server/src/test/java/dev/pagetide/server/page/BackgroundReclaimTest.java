@@ -97,6 +97,62 @@ final class BackgroundReclaimTest {
     }
   }
 
+  /** 1000 pages, of which each uid may have 200: its marks are then 100 and 150. */
+  private TestRanges rangesOfUids(long protectNanos) {
+    return new TestRanges(
+        1000,
+        PageClock.MONOTONIC,
+        PageFileMaker.MEMFD,
+        observer,
+        new ReclaimTerms(500, 750, protectNanos, HostEdge.NONE));
+  }
+
+  private static ShrinkablePageRange openAsUid(TestRanges ranges) {
+    PageBudget uid = ranges.budget.sharedChild("--max-resident-bytes-per-uid", 200);
+    return ranges.open(256, uid.child("--max-resident-bytes-per-session", 200));
+  }
+
+  @Test
+  void charge_ofOneUidAboveItsHigh_isBroughtToItsLowAndNobodyElsePays() {
+    try (TestRanges ranges = rangesOfUids(0);
+        BackgroundReclaim _ = BackgroundReclaim.start(ranges.shrinker, bugs::add)) {
+      ShrinkablePageRange other = openAsUid(ranges);
+      other.useRange(0, 148); // with header and table at the mark
+      other.stopUsingRange(0, 148);
+      ShrinkablePageRange range = openAsUid(ranges);
+      range.useRange(0, 148);
+      range.stopUsingRange(0, 148);
+      assertThat(scans).isEmpty();
+
+      range.useRange(200, 201);
+      await().until(() -> range.budget().chargedPages() == 100);
+
+      assertThat(range.counts()).isEqualTo(new PageCounts(256 - 98, 97, 1, 0));
+      assertThat(other.counts().available()).isEqualTo(148);
+      assertThat(ranges.shrinker.counters().reclaimed(ReclaimTrigger.WATERMARK)).isEqualTo(51);
+      assertThat(bugs).isEmpty();
+      ranges.checkInvariants();
+    }
+  }
+
+  @Test
+  void charge_ofOneUidAboveItsHigh_sparesWhatWasStoppedLately() {
+    try (TestRanges ranges = rangesOfUids(Long.MAX_VALUE / 2);
+        BackgroundReclaim _ = BackgroundReclaim.start(ranges.shrinker, bugs::add)) {
+      ShrinkablePageRange range = openAsUid(ranges);
+      range.useRange(0, 148);
+      range.stopUsingRange(0, 148);
+
+      range.useRange(200, 201);
+
+      await().until(() -> !scans.isEmpty());
+      assertThat(scans).allSatisfy(scan -> assertThat(scan.reclaimed()).isZero());
+      assertThat(range.counts().available()).isEqualTo(148);
+      assertThat(bugs).isEmpty();
+      ranges.checkInvariants();
+    }
+  }
+
   @Test
   void refaults_pagesUsedAgain_areCountedByAge() {
     try (TestRanges ranges = TestRanges.unlimited()) {
