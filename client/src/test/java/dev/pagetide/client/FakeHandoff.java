@@ -14,6 +14,7 @@ import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
@@ -58,6 +59,7 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
 
   private final EventLoopGroup loop =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  private final Channel handoffSocket;
   private final Server server;
   private final Opened opened;
 
@@ -73,12 +75,14 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
     Opened.Builder builder = promised.toBuilder();
     builder.getFileBuilder().setHandoffSocket(handoff.toString());
     opened = builder.build();
-    new ServerBootstrap()
-        .group(loop)
-        .channel(EpollServerDomainSocketChannel.class)
-        .childHandler(new Answer(status, file, handoffs, endedHandoffs))
-        .bind(new DomainSocketAddress(handoff.toFile()))
-        .syncUninterruptibly();
+    handoffSocket =
+        new ServerBootstrap()
+            .group(loop)
+            .channel(EpollServerDomainSocketChannel.class)
+            .childHandler(new Answer(status, file, handoffs, endedHandoffs))
+            .bind(new DomainSocketAddress(handoff.toFile()))
+            .syncUninterruptibly()
+            .channel();
     server =
         NettyServerBuilder.forAddress(
                 new DomainSocketAddress(directory.resolve("grpc.sock").toFile()))
@@ -129,6 +133,7 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
       Thread.currentThread().interrupt();
       throw new InterruptedIOException();
     }
+    handoffSocket.close().syncUninterruptibly();
     loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
   }
 
