@@ -33,6 +33,11 @@ final class HeldLock implements AutoCloseable {
 
   @Override
   public void close() {
+    release();
+  }
+
+  /** Lets the lock go before the close; returns once it is free. */
+  void release() {
     release.countDown();
     try {
       holder.join();

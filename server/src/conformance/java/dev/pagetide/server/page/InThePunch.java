@@ -4,6 +4,7 @@ import dev.pagetide.shm.PageState;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +72,7 @@ final class InThePunch {
     ServerModel.Range range = model.ranges.get(index);
     BitSet absent = (BitSet) pages.clone();
     absent.stream().filter(page -> range.states[page] != PageState.FREE).forEach(absent::clear);
-    BitSet fresh = told.get().orElse(null);
+    BitSet fresh = Objects.requireNonNull(told.get()).orElse(null);
     expect.that(fresh != null || !absent.isEmpty(), "refused, though every page held memory");
     expect.that(fresh == null || !refused || absent.isEmpty(), "memory from a kernel without");
     if (fresh != null) {

@@ -86,7 +86,7 @@ final class BusyRangeTest {
           script.beforeNext(
                   FailingPageFile.Call.PUNCH,
                   () -> {
-                    held.close();
+                    held.release();
                     assertThat(scan(1).reclaimed()).isEqualTo(1);
                   }));
 

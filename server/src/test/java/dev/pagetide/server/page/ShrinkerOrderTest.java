@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageWord;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -253,7 +254,7 @@ final class ShrinkerOrderTest {
     PageClock clock =
         () -> {
           if (left.get() > 0 && left.decrementAndGet() == 0) {
-            then.get().run();
+            Objects.requireNonNull(then.get()).run();
           }
           return time.incrementAndGet();
         };
