@@ -10,9 +10,9 @@ import java.time.Duration;
  * @param access what lies beneath the ranges this client opens
  * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
  *     scope is closed, for finding code that keeps it; costs a system call or two a scope
- * @param waitsForMemory whether a use for which the server has no memory waits in line for it, for
- *     nine tenths of the call timeout and the server's {@code --allocation-wait} at the most; else
- *     it is refused at once
+ * @param waitsForMemory whether a use or an opening for which the server has no memory waits in
+ *     line for it, for the server's {@code --allocation-wait} at the most, a use also for nine
+ *     tenths of the call timeout at the most; else it is refused at once
  */
 public record ClientOptions(
     Duration callTimeout, AccessChoice access, boolean confinedSegments, boolean waitsForMemory) {

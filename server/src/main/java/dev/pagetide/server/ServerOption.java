@@ -65,7 +65,7 @@ enum ServerOption {
       "15/16 of --max-resident-bytes",
       "Resident memory above which background reclaim begins."),
   ALLOCATION_WAIT(
-      "TIME", "1s", "How long a use waits for memory at most, if others hold all of it."),
+      "TIME", "1s", "How long a use or an opening waits for memory at most, if others hold it."),
   PROTECT_RECENT(
       "TIME",
       "500ms",

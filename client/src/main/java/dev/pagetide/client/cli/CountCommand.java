@@ -19,7 +19,7 @@ import picocli.CommandLine.Option;
       "  resident_pages   pages charged to the budget",
       "  budget_pages     the most that can be",
       "  available_pages  pages that shrink could reclaim, in all ranges",
-      "  waiting          uses that wait for memory",
+      "  waiting          uses and openings that wait for memory",
       "  reclaimed_pages  since the server started, by what made it reclaim",
       ""
     })

@@ -8,7 +8,8 @@ import java.time.Duration;
  * @param maxDataBytes most bytes of data in one Read or Write: {@code --max-data-bytes}
  * @param maxRequestsInFlight {@code --max-requests-in-flight}
  * @param maxRequestBytesInFlight {@code --max-request-bytes-in-flight}
- * @param allocationWait how long a UseRange waits for memory at most: {@code --allocation-wait}
+ * @param allocationWait how long a use or an opening waits for memory at most: {@code
+ *     --allocation-wait}
  */
 public record RequestLimits(
     int maxDataBytes,

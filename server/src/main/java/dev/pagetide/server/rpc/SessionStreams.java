@@ -116,9 +116,11 @@ final class SessionStreams {
   /** One stream. Its monitor orders what is sent on it; no system call is made under it. */
   private final class Stream {
     private final Peer peer;
-    private final WaitingOpening<Session> opening;
     private final ServerCallStreamObserver<OpenRangeResponse> call;
     private final BooleanSupplier disconnected;
+    /** Forgotten once it has ended: a session is held longer. */
+    private volatile @Nullable WaitingOpening<Session> opening;
+
     private @Nullable Session session;
     private boolean announced;
     private boolean over;
@@ -148,24 +150,34 @@ final class SessionStreams {
     }
 
     void open(Function<Session, OpenRangeResponse> opened) {
+      WaitingOpening<Session> begun = opening;
       synchronized (this) {
-        if (over) {
+        if (over || begun == null) {
           return;
         }
       }
       var _ =
-          opening
+          begun
               .result()
               .whenComplete((born, failure) -> {
+                opening = null;
                 if (failure == null) {
                   begin(born, opened);
                 } else {
                   fail(failure);
                 }
               });
-      opening.run();
+      begun.run();
       if (draining != null) {
-        opening.giveUp(); // RACE: it may have begun to wait after the others were told
+        begun.giveUp(); // RACE: it may have begun to wait after the others were told
+      }
+    }
+
+    /** If it still waits, nothing is opened any more. */
+    private void giveUpOpening() {
+      WaitingOpening<Session> waiting = opening;
+      if (waiting != null) {
+        waiting.giveUp();
       }
     }
 
@@ -213,7 +225,7 @@ final class SessionStreams {
     }
 
     void announce(Draining notice) {
-      opening.giveUp(); // if it still waits: nothing is opened any more
+      giveUpOpening();
       tellDraining(notice);
     }
 
@@ -235,7 +247,7 @@ final class SessionStreams {
         ended = session;
       }
       if (ended == null) {
-        opening.giveUp();
+        giveUpOpening();
         gone(this);
         return;
       }
@@ -260,7 +272,7 @@ final class SessionStreams {
         call.onError(status);
       }
       if (ended == null) {
-        opening.giveUp();
+        giveUpOpening();
         gone(this);
       } else {
         endSession(ended, EndReason.STOPPED);
