@@ -80,6 +80,12 @@ final class MapBrowser implements AutoCloseable {
     driver.get(url);
   }
 
+  /** Runs a script in each page that is opened from now on, before the page's own. */
+  void runFirst(String script) {
+    var _ =
+        driver.executeCdpCommand("Page.addScriptToEvaluateOnNewDocument", Map.of("source", script));
+  }
+
   /** Makes the page as large as a screen, in the units of style sheets. */
   void screen(int width, int height, boolean dark) {
     driver.executeCdpCommand(

@@ -165,4 +165,54 @@ final class TideMapTroubleTest {
 
     assertThat(browser.ask("strip.rates().allocated")).isEqualTo("0");
   }
+
+  /** Counters that grew before the hello are no rate; the same after it are. */
+  @Test
+  void rates_afterHello_areNotComparedWithWhatWasToldBefore() {
+    browser.runFirst(
+        """
+        window.grown = 0;
+        window.frames = 0;
+        window.rates = new Set();
+        const parse = JSON.parse;
+        JSON.parse = text => {
+          const told = parse(text);
+          if (told.instance) window.lastHello = text;
+          if (told.totals) {
+            told.totals.allocated += window.grown;
+            window.frames++;
+            window.rates.add(document.querySelector('#rate-allocated').textContent);
+          }
+          return told;
+        };
+        window.EventSource = class extends window.EventSource {
+          constructor(url) {
+            super(url);
+            window.source = this;
+          }
+        };
+        """);
+    browser.driver().navigate().refresh();
+    awaitConnection("Live");
+    awaitFrames(2);
+
+    browser
+        .driver()
+        .executeScript(
+            """
+            window.grown = 9000000;
+            window.source.dispatchEvent(new MessageEvent('hello', { data: window.lastHello }));
+            """);
+    awaitFrames(12);
+    assertThat(browser.ask("[...window.rates].join()")).isEqualTo("0");
+
+    browser.driver().executeScript("window.grown = 18000000;");
+    awaitFrames(12);
+    assertThat(browser.ask("[...window.rates].some(rate => rate.length > 7)")).isEqualTo("true");
+  }
+
+  private void awaitFrames(int more) {
+    int frames = Integer.parseInt(browser.ask("window.frames"));
+    soon().until(() -> Integer.parseInt(browser.ask("window.frames")) >= frames + more);
+  }
 }

@@ -12,9 +12,12 @@ import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What each watcher of the map is told, and what is kept while nobody watches. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
 final class TideModelTest {
   private static final int PAGES = 64;
 
