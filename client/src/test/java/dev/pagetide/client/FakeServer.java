@@ -35,6 +35,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,10 +56,11 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   /** The range's bytes. */
   final byte[] bytes = new byte[PAGE_SIZE * PAGE_COUNT];
 
-  final List<ReadRequest> reads = new ArrayList<>();
+  final List<ReadRequest> reads = new CopyOnWriteArrayList<>();
   final List<WriteRequest> writes = new ArrayList<>();
   final Deque<UseAnswer> uses = new ArrayDeque<>();
   final CompletableFuture<Void> sessionCancelled = new CompletableFuture<>();
+  final CompletableFuture<Void> readCancelled = new CompletableFuture<>();
 
   Opened opened =
       Opened.newBuilder()
@@ -71,6 +73,10 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
           .build();
 
   boolean answerOpen = true;
+
+  /** Whether a Read is never answered. */
+  boolean holdReads;
+
   int refuseWritesAfter = Integer.MAX_VALUE;
   boolean openHadDeadline;
 
@@ -185,6 +191,11 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   @Override
   public void read(ReadRequest request, StreamObserver<ReadResponse> responses) {
     reads.add(request);
+    if (holdReads) {
+      ((ServerCallStreamObserver<ReadResponse>) responses)
+          .setOnCancelHandler(() -> readCancelled.complete(null));
+      return;
+    }
     responses.onNext(
         ReadResponse.newBuilder()
             .setData(ByteString.copyFrom(bytes, (int) request.getOffset(), request.getLength()))
