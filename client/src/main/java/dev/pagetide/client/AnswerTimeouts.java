@@ -22,6 +22,7 @@ final class AnswerTimeouts {
   private static final int MANY = 2 * ExchangeStream.MAX_COMMANDS;
 
   private final Duration longest;
+  private final long longestNanos;
 
   /**
    * In the order of their deadlines; those that are done go when others come, or with the timer.
@@ -36,19 +37,20 @@ final class AnswerTimeouts {
 
   AnswerTimeouts(Duration longest) {
     this.longest = longest;
+    this.longestNanos = TimeUnit.NANOSECONDS.convert(longest); // "for ever" is 292 years
   }
 
   /** Fails {@code result} if it is not done in time. */
   void limit(String command, CompletableFuture<?> result) {
     synchronized (this) {
       dropDone();
-      waiting.add(new Waiting(command, result, System.nanoTime() + longest.toNanos()));
+      waiting.add(new Waiting(command, result, System.nanoTime() + longestNanos));
       if (timerRuns) {
         return;
       }
       timerRuns = true;
     }
-    startTimer(longest.toNanos());
+    startTimer(longestNanos);
   }
 
   @GuardedBy("this")

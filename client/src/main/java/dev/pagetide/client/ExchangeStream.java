@@ -53,8 +53,10 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * command, or when it is worth a message of its own, or after FLUSH_MILLIS, for which one timer
    * runs. So most frees ride along, and none waits for further traffic.
    *
-   * Receiving: `requested` events are asked for and not come yet. A transaction counts in `queued`
-   * until its handler has returned. See topUp().
+   * Receiving: `requested` messages are asked for and not come yet. See topUp().
+   *
+   * LOCKS: News.room() is called under it; nothing of the stream is called under a monitor of the
+   * party's.
    */
   private final Object lock = new Object();
 
@@ -63,7 +65,6 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   private final ClientCall<ExchangeRequest, ExchangeResponse> call;
   private final SessionStream session;
-  private final int window;
   private final News news;
   private final CompletableFuture<SessionEnd> ended = new CompletableFuture<>();
 
@@ -92,14 +93,14 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private int requested;
 
   @GuardedBy("lock")
-  private int queued;
-
-  @GuardedBy("lock")
   private @Nullable PagetideException failure;
 
-  /** What a party is told without having asked. Called where events come: must not block. */
+  /**
+   * What a party is told without having asked. Called where events come: must neither block nor
+   * throw.
+   */
   interface News {
-    /** Somebody transacts to the party, which calls {@link #handled} for each. */
+    /** Somebody transacts to the party. */
     void transaction(Transaction transaction);
 
     /** Nobody waits for a reply to that transaction any more. */
@@ -108,38 +109,42 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     /** A command that had no id failed. */
     void failed(PagetideException failure);
 
-    /** The stream has ended; nothing else comes. */
+    /** A command was submitted, by this thread, and waits for its answer: {@link #unanswered}. */
+    void submitted();
+
+    /**
+     * For how many events there is room, answers aside; once it grows, the party calls {@link
+     * #topUp}. Called under the stream's lock: must take no lock under which the stream is called.
+     */
+    int room();
+
+    /** The stream has ended. What was on its way to the party may come after this. */
     void ended();
   }
 
   private ExchangeStream(
       ClientCall<ExchangeRequest, ExchangeResponse> call,
       SessionStream session,
-      int window,
       long rangeBytes,
       News news) {
     this.call = call;
     this.unsent = new UnsentCommands(rangeBytes);
     this.session = session;
-    this.window = window;
     this.news = news;
   }
 
   /**
    * Starts the stream of {@code session}; nothing is sent before {@link #attach}.
    *
-   * @param window how many transactions may wait for their handlers to return
    * @param rangeBytes the size of the range that buffers lie in
    */
-  static ExchangeStream start(
-      Channel channel, SessionStream session, int window, long rangeBytes, News news) {
+  static ExchangeStream start(Channel channel, SessionStream session, long rangeBytes, News news) {
     Context caller = Context.ROOT.attach();
     try {
       ExchangeStream stream =
           new ExchangeStream(
               channel.newCall(TransactionServiceGrpc.getExchangeMethod(), CallOptions.DEFAULT),
               session,
-              window,
               rangeBytes,
               news);
       stream.call.start(stream, new Metadata());
@@ -230,8 +235,16 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       return command;
     }
     send();
+    news.submitted();
     topUp();
     return command;
+  }
+
+  /** How many commands are not answered yet. */
+  int unanswered() {
+    synchronized (lock) {
+      return unanswered.size();
+    }
   }
 
   @GuardedBy("lock")
@@ -308,14 +321,6 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     send();
   }
 
-  /** The handler of a transaction has returned. */
-  void handled() {
-    synchronized (lock) {
-      queued--;
-    }
-    topUp();
-  }
-
   /** Sends what can be sent, unless somebody is at it, who then goes on. */
   private void send() {
     synchronized (lock) {
@@ -326,22 +331,22 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       sending = true;
     }
     while (true) {
-      ExchangeRequest next;
-      boolean ready = call.isReady();
-      synchronized (lock) {
-        next = ready ? unsent.poll() : null;
-        if (next == null) {
-          if (!again) {
-            sending = false;
-            return;
-          }
-          again = false;
-          continue;
-        }
-      }
       try {
+        ExchangeRequest next;
+        boolean ready = call.isReady();
+        synchronized (lock) {
+          next = ready ? unsent.poll() : null;
+          if (next == null) {
+            if (!again) {
+              sending = false;
+              return;
+            }
+            again = false;
+            continue;
+          }
+        }
         call.sendMessage(next);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         // It was cancelled meanwhile; or is now. Its end, which comes, fails all that waits.
         call.cancel("a command cannot be sent", e);
         synchronized (lock) {
@@ -358,18 +363,18 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   /**
-   * Asks for as many events as there is room for: a full queue of transactions makes the server
-   * wait. While commands are not answered it asks for their answers all the same, or a handler that
-   * waits for one would wait for itself; what comes beyond the window then is bounded by the range,
-   * where each transaction has a buffer.
+   * Asks for as many events as there is room for: what is not asked for stays at the server. While
+   * commands are not answered it asks for their answers all the same, or a handler that waits for
+   * one would wait for itself; what comes with them is bounded by the range, where each transaction
+   * has a buffer.
    */
-  private void topUp() {
+  void topUp() {
     int more;
     synchronized (lock) {
       if (!open || failure != null) {
         return;
       }
-      int wanted = Math.min(MAX_REQUESTED, Math.max(window - queued, unanswered.size()));
+      int wanted = Math.min(MAX_REQUESTED, Math.max(news.room(), unanswered.size()));
       more = wanted - requested;
       if (more <= 0 || (requested > wanted / 2)) {
         return; // enough is asked for to go on; asking for each event would cost a call each
@@ -392,18 +397,10 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   private void take(ExchangeResponse event) {
-    boolean transaction = event.hasTransaction();
     ExchangeCommand answered;
     synchronized (lock) {
-      if (transaction) {
-        queued++;
-      }
-      answered = transaction ? null : unanswered.remove(event.getId());
+      answered = event.hasTransaction() ? null : unanswered.remove(event.getId());
     }
-    take(event, answered);
-  }
-
-  private void take(ExchangeResponse event, @Nullable ExchangeCommand answered) {
     if (answered != null) {
       answered.answer().complete(event);
       return;

@@ -15,6 +15,7 @@ import io.grpc.Status;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -49,17 +50,12 @@ final class Party {
 
   /** A party that is not attached yet, and is told of nothing before it is. */
   static Party start(
-      Channel channel,
-      UnaryCalls calls,
-      OpenedSession session,
-      int window,
-      ExchangeStream.News news) {
+      Channel channel, UnaryCalls calls, OpenedSession session, ExchangeStream.News news) {
     return new Party(
         session,
         ExchangeStream.start(
             channel,
             session.stream(),
-            window,
             (long) session.ticket().pageSize() * session.ticket().pageCount(),
             news),
         new RangeBytes(session, calls),
@@ -80,9 +76,14 @@ final class Party {
     return result;
   }
 
-  /** Lets transactions come. */
-  void openWindow() {
-    stream.openWindow();
+  /** Lets transactions come, or ends the party if {@link #attach} has failed. */
+  void openOrClose(@Nullable Throwable failure) {
+    if (failure == null) {
+      stream.openWindow();
+      return;
+    }
+    close(); // the session may have ended meanwhile, and then nobody else unmaps its file
+    throw new CompletionException(Blocking.cause(failure));
   }
 
   ExchangeStream stream() {
@@ -107,9 +108,16 @@ final class Party {
     return stream.failure() != null || session.stream().failure() != null;
   }
 
-  /** Ends the Exchange, then the session. */
+  /**
+   * Ends the Exchange, then the session, and unmaps its file: also where the session had ended
+   * before, which leaves the file mapped for those who read it.
+   */
   void close() {
     stream.close();
+    SharedPages pages = session.pages();
+    if (pages != null) {
+      pages.close();
+    }
   }
 
   CompletableFuture<StagedBuffer> stage(long size, boolean clearOnFree) {
@@ -151,7 +159,16 @@ final class Party {
 
   private StagedBuffer staged(ExchangeResponse event, long size) {
     long offset = WireNumbers.count("offset", event.getAllocated().getOffset());
-    return new StagedBuffer(this, bytes.staged(offset, size), offset, size, true);
+    boolean done = false;
+    try {
+      StagedBuffer buffer = new StagedBuffer(this, bytes.staged(offset, size), offset, size, true);
+      done = true;
+      return buffer;
+    } finally {
+      if (!done) {
+        free(offset, size); // the host maps nothing more, so nobody can write to it
+      }
+    }
   }
 
   CompletableFuture<SendResult> send(Target target, int code, Payload payload, boolean clear) {
@@ -196,7 +213,7 @@ final class Party {
           return command;
         });
     // The server's clock decides; ours only where the server says nothing.
-    timeout.ifPresent(longest -> limit(TRANSACT, result, longest.plus(callTimeout)));
+    timeout.ifPresent(longest -> limit(TRANSACT, result, longest, callTimeout));
     return result;
   }
 
@@ -277,7 +294,14 @@ final class Party {
     if (!staged.belongsTo(this)) {
       throw new IllegalArgumentException("the buffer was staged by another sender");
     }
-    ExchangeCommand command = submit.apply(staged.acquire(payload.offset(), payload.sizeBytes()));
+    dev.pagetide.v1.Payload wire = staged.acquire(payload.offset(), payload.sizeBytes());
+    ExchangeCommand command;
+    try {
+      command = submit.apply(wire);
+    } catch (RuntimeException | Error e) {
+      staged.release(); // nothing was submitted, so no answer is going to do it
+      throw e;
+    }
     var _ = command.answer().whenComplete((_, _) -> staged.release());
   }
 
@@ -328,18 +352,23 @@ final class Party {
               } else if (event.getEventCase() != expected) {
                 result.completeExceptionally(unexpected(name, event));
               } else {
-                complete(result, () -> convert.apply(event), unwanted);
+                complete(name, result, () -> convert.apply(event), unwanted);
               }
             });
   }
 
   private static <R> void complete(
-      CompletableFuture<R> result, Supplier<R> convert, Consumer<R> unwanted) {
+      String name, CompletableFuture<R> result, Supplier<R> convert, Consumer<R> unwanted) {
     R converted;
     try {
       converted = convert.get();
-    } catch (RuntimeException e) {
+    } catch (PagetideException | Error e) {
       result.completeExceptionally(e);
+      return;
+    } catch (RuntimeException e) {
+      result.completeExceptionally(
+          PagetideException.local(
+              Status.Code.INTERNAL, "the server's answer to " + name + " is of no use: " + e, e));
       return;
     }
     if (!result.complete(converted)) {
@@ -359,19 +388,24 @@ final class Party {
         });
   }
 
-  /** Fails {@code result} if nothing was heard for so long. */
-  private static void limit(String command, CompletableFuture<?> result, Duration longest) {
+  /** Fails {@code result} if nothing was heard for {@code longest} and {@code grace} more. */
+  private static void limit(
+      String command, CompletableFuture<?> result, Duration longest, Duration grace) {
     if (result.isDone()) {
       return;
     }
+    long longestNanos = longest.toNanos(); // at most 50 days
+    long graceNanos = // "for ever" may be more than 63 bits hold
+        Math.min(TimeUnit.NANOSECONDS.convert(grace), Long.MAX_VALUE - longestNanos);
+    Duration all = Duration.ofNanos(longestNanos + graceNanos);
     CompletableFuture<Void> timer = new CompletableFuture<>();
     var _ =
         timer
-            .orTimeout(longest.toNanos(), TimeUnit.NANOSECONDS)
+            .orTimeout(all.toNanos(), TimeUnit.NANOSECONDS)
             .whenComplete((_, late) -> {
               if (late instanceof TimeoutException) {
                 Blocking.deliver(
-                    () -> result.completeExceptionally(AnswerTimeouts.noAnswer(command, longest)));
+                    () -> result.completeExceptionally(AnswerTimeouts.noAnswer(command, all)));
               }
             });
     var _ = result.whenComplete((_, _) -> timer.complete(null));

@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * here looks at it.
  */
 final class RangeBytes {
+
+  /** The longest array that every virtual machine makes. */
+  private static final int LARGEST_ARRAY_BYTES = Integer.MAX_VALUE - 8;
 
   private final @Nullable MappedFile file;
   private final RangeCalls calls;
@@ -74,15 +78,25 @@ final class RangeBytes {
   }
 
   /**
-   * The bytes of a delivered buffer, read-only, which belong to the calling thread.
+   * Whether the bytes of a delivered buffer must be {@linkplain #read read} from the server.
    *
    * @param delivered what came with the message that told of the buffer
+   */
+  boolean mustBeRead(long size, ByteString delivered) {
+    return file == null && delivered.size() != size;
+  }
+
+  /**
+   * The bytes of a delivered buffer, read-only, which belong to the calling thread. Never waits.
+   *
+   * @param delivered what came with the message that told of the buffer: all of it, if the file is
+   *     not mapped
    * @throws PagetideException if the session has ended
    */
   View received(long offset, long size, ByteString delivered) {
     MappedFile mapped = file;
     if (mapped == null) {
-      return copied(offset, size, delivered);
+      return copied(delivered.asReadOnlyByteBuffer());
     }
     Arena lifetime = Arena.ofConfined();
     boolean done = false;
@@ -129,20 +143,34 @@ final class RangeBytes {
     }
   }
 
-  private View copied(long offset, long size, ByteString delivered) {
-    if (size > Integer.MAX_VALUE - 8) {
+  /** Fills {@code into} with the bytes at {@code offset}. Cancelling the future ends that. */
+  CompletableFuture<Void> read(long offset, ByteBuffer into) {
+    return calls.read(offset, into.duplicate());
+  }
+
+  /**
+   * Room for what {@link #read} brings.
+   *
+   * @throws PagetideException RESOURCE_EXHAUSTED if it is more than one array can hold
+   */
+  static ByteBuffer roomFor(long size) {
+    if (size > LARGEST_ARRAY_BYTES) {
       throw PagetideException.local(
-          Status.Code.RESOURCE_EXHAUSTED, "size=" + size + " is more than one array can hold");
+          Status.Code.RESOURCE_EXHAUSTED,
+          "size="
+              + size
+              + " is more than one array can hold, "
+              + LARGEST_ARRAY_BYTES
+              + " bytes; map the range's file (ClientOptions.access) to read more");
     }
-    ByteBuffer bytes = delivered.asReadOnlyByteBuffer();
-    if (delivered.size() != size) {
-      ByteBuffer read = ByteBuffer.allocate((int) size);
-      Blocking.await(() -> calls.read(offset, read.duplicate()));
-      bytes = read;
-    }
+    return ByteBuffer.allocate((int) size);
+  }
+
+  /** A copy of {@code content}, read-only, which belongs to the calling thread. */
+  static View copied(ByteBuffer content) {
     Arena lifetime = Arena.ofConfined();
-    MemorySegment copy = lifetime.allocate(size);
-    copy.copyFrom(MemorySegment.ofBuffer(bytes));
+    MemorySegment copy = lifetime.allocate(content.remaining());
+    copy.copyFrom(MemorySegment.ofBuffer(content));
     return new View(copy.asReadOnly(), lifetime, null);
   }
 

@@ -111,9 +111,10 @@ public final class ReceivedTransaction implements AutoCloseable {
    * WrongThreadException}. An access after they were freed throws {@link IllegalStateException}.
    *
    * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
-   * which then blocks.
+   * which then blocks: for the client's call timeout at most, and until they are freed. Where
+   * events come it refuses to.
    *
-   * @throws IllegalStateException if they were freed
+   * @throws IllegalStateException if they were freed; or where events come, if it would block
    * @throws PagetideException if the session has ended
    */
   public MemorySegment data() {
@@ -253,7 +254,10 @@ public final class ReceivedTransaction implements AutoCloseable {
     return state == State.OVER;
   }
 
-  /** Completes, and never fails, when nobody waits for a reply any more; of a one-way at once. */
+  /**
+   * Completes, and never fails, when nobody waits for a reply any more, however many transactions
+   * wait for their handlers; of a one-way at once.
+   */
   public CompletionStage<Void> over() {
     return over.minimalCompletionStage();
   }

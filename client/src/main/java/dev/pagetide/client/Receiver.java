@@ -8,8 +8,10 @@ import java.util.concurrent.CompletionStage;
  * Whom others hand bytes to, by its name. Its {@link TransactionHandler} is called once for each
  * transaction, and reads the bytes in place.
  *
- * <p>Any number of threads may call any method at once. A handler that is slow makes the server
- * hold transactions back, and in the end refuse them, once {@link ReceiverOptions#maxQueued} wait.
+ * <p>Any number of threads may call any method at once. Once {@link ReceiverOptions#maxQueued}
+ * transactions wait for the handler to return, no others are given to it. They wait, at the server
+ * or here, each with its buffer in this range, so in the end the server has no space for more and
+ * refuses them. One whose asker gives up meanwhile is dropped.
  *
  * <p>The receiver ends with {@link #close}, with its client, or with the server; {@link #ended}
  * tells. Then whoever waits for a reply of it is told that it died, and every later reply fails.
@@ -32,12 +34,12 @@ public final class Receiver implements AutoCloseable {
       ReceiverOptions options,
       TransactionHandler handler) {
     TransactionQueue queue = new TransactionQueue(options, handler);
-    Party party = Party.start(channel, calls, session, options.maxQueued(), queue);
+    Party party = Party.start(channel, calls, session, queue);
     queue.serve(party);
     return party
         .attach(true)
-        .thenApply(attached -> {
-          party.openWindow();
+        .handle((_, failure) -> {
+          party.openOrClose(failure);
           return new Receiver(party);
         });
   }
@@ -75,8 +77,9 @@ public final class Receiver implements AutoCloseable {
   /**
    * Ends the receiver. Handlers that run are not disturbed: bytes that they, or whoever kept a
    * transaction, have asked for stay readable until they are freed; bytes not asked for yet are
-   * gone. The handler is not called for transactions that still wait for it: the server tells their
-   * askers that the receiver died. Calling it again does nothing; it never fails and never waits.
+   * gone, and the range's file is unmapped as soon as nobody reads the others. The handler is not
+   * called for transactions that still wait for it: the server tells their askers that the receiver
+   * died. Calling it again does nothing; it never fails and never waits.
    */
   @Override
   public void close() {

@@ -13,11 +13,14 @@ import java.util.concurrent.Executor;
  *     Receiver#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
  * @param executor where the handler is called; {@code Runnable::run} means where events come, for
  *     handlers that never block: {@link ReceivedTransaction#reply} does not wait there
- * @param maxQueued how many transactions may wait for the handler to return before the server is
- *     asked for no more; while this receiver waits for an answer of its own it may be more
+ * @param maxQueued how many transactions may wait for the handler to return, those that the
+ *     executor has not begun included, before the others wait; for each command of this receiver
+ *     that is not answered yet it is one more. The others wait at the server; while somebody waits
+ *     for a reply of this receiver, they come here to wait, or what {@link
+ *     ReceivedTransaction#over} tells would wait behind them
  * @param errors told of what fails where nobody waits for it: a handler of a one-way transaction, a
  *     free. Not of what fails only because the receiver has ended: {@link Receiver#ended} tells
- *     that
+ *     that. What it throws stops nothing, and goes where Java's uncaught exceptions go
  */
 public record ReceiverOptions(
     String name,

@@ -27,9 +27,11 @@ public final class Reply implements AutoCloseable {
    * WrongThreadException}. An access after {@link #close} throws {@link IllegalStateException}.
    *
    * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
-   * which then blocks.
+   * which then blocks: for the client's call timeout at most, and until this is closed. Where
+   * answers are delivered it refuses to.
    *
-   * @throws IllegalStateException if this is closed
+   * @throws IllegalStateException if this is closed; or where answers are delivered, if it would
+   *     block
    * @throws PagetideException if the session has ended
    */
   public MemorySegment data() {

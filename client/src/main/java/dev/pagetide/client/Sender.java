@@ -42,22 +42,17 @@ public final class Sender implements AutoCloseable {
   static CompletableFuture<Sender> attach(
       Channel channel, UnaryCalls calls, OpenedSession session, SenderOptions options) {
     Party party =
-        Party.start(
-            channel,
-            calls,
-            session,
-            ReceiverOptions.DEFAULT_MAX_QUEUED,
-            new Answers(options.errors()));
+        Party.start(channel, calls, session, new Answers(new ErrorListener(options.errors())));
     return party
         .attach(false)
-        .thenApply(attached -> {
-          party.openWindow();
+        .handle((_, failure) -> {
+          party.openOrClose(failure);
           return new Sender(party, true);
         });
   }
 
   /** The news of a party that is no receiver. */
-  private record Answers(Thread.UncaughtExceptionHandler errors) implements ExchangeStream.News {
+  private record Answers(ErrorListener errors) implements ExchangeStream.News {
     @Override
     public void transaction(Transaction transaction) {
       // Nobody may transact to it: the server's fault, and its buffer goes with the session.
@@ -68,7 +63,15 @@ public final class Sender implements AutoCloseable {
 
     @Override
     public void failed(PagetideException failure) {
-      errors.uncaughtException(Thread.currentThread(), failure);
+      errors.tell(failure);
+    }
+
+    @Override
+    public void submitted() {}
+
+    @Override
+    public int room() {
+      return Integer.MAX_VALUE; // it keeps nothing
     }
 
     @Override
@@ -216,8 +219,9 @@ public final class Sender implements AutoCloseable {
 
   /**
    * Ends the sender: futures that wait fail, and its staged buffers and replies are gone. Of a
-   * {@link Receiver#sender} it does nothing, for that ends with its receiver. Calling it again does
-   * nothing; it never fails and never waits.
+   * {@link Receiver#sender} it does nothing, because that ends with its receiver. The range's file
+   * is unmapped as soon as nobody reads a reply's bytes any more. Calling it again does nothing. It
+   * never fails and never waits.
    */
   @Override
   public void close() {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Where the range's file is not mapped, the bytes are in this process only and travel in the
  * message; then at most {@link Sender#maxDataBytes} can be staged.
  *
- * <p>Any number of threads may call any method at once.
+ * <p>Any number of threads may call any method at once, the event loop included: none waits.
  */
 public final class StagedBuffer implements AutoCloseable {
 

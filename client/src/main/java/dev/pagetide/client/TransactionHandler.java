@@ -11,6 +11,9 @@ public interface TransactionHandler {
    * <p>When it returns, the transaction's buffer is freed, unless {@link ReceivedTransaction#keep}
    * was called, and a two-way transaction that was neither kept nor answered is refused.
    *
+   * <p>A handler that leaves its thread interrupted does not disturb the next: that is not called
+   * on a thread that is interrupted because of it.
+   *
    * @throws Exception to refuse a two-way transaction, with the exception's class and message; of a
    *     one-way one it goes to {@link ReceiverOptions#errors}. Kept or not, the buffer is freed
    */

@@ -6,10 +6,15 @@ import io.grpc.Status;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedSet;
+import java.util.Set;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,27 +26,63 @@ import org.jspecify.annotations.Nullable;
  */
 final class TransactionQueue implements ExchangeStream.News {
 
+  /*
+   * A transaction waits in `arrived` until it is given to the executor. From then on it counts in
+   * `given` until its handler has returned. At most maxQueued are given at a time, and one more for
+   * each command of ours that is not answered: if all that are given wait for such answers, which
+   * may depend on transactions that have not been given, there is always room for maxQueued more.
+   *
+   * What the server is asked for: as many transactions as could be given at once. But its word that
+   * an asker has given up lies behind the transactions that came before, so while somebody waits
+   * for a reply of ours, at least one message is asked for, whatever it brings. What then waits in
+   * `arrived` would wait at the server otherwise, in the same buffers of the same range: it is
+   * bounded by these, and senders are refused for want of space at the same point.
+   *
+   * LOCKS: the stream calls room() under its lock, so nothing here calls the stream under this
+   * monitor; nor the executor, the handler or the listener, which are the application's. Thus
+   * giveOut() reads unanswered() before it takes the monitor. RACE: that number may be out of date.
+   * It does no harm, because giveOut() is called again after each command that was submitted and
+   * after each transaction that was added to `arrived`.
+   */
+
   private final TransactionHandler handler;
   private final Executor executor;
-  private final Thread.UncaughtExceptionHandler errors;
+  private final int maxQueued;
+  private final ErrorListener errors;
 
   /** Two-way transactions that somebody waits for. */
   @GuardedBy("this")
   private final Map<Long, ReceivedTransaction> waitedFor = new HashMap<>();
 
-  /** One-way transactions that the handler is not called for yet. */
+  /** Transactions that were not given to the executor yet, in their order. */
+  @GuardedBy("this")
+  private final SequencedSet<ReceivedTransaction> arrived = new LinkedHashSet<>();
+
+  /** How many were given, and not returned from. */
+  @GuardedBy("this")
+  private int given;
+
+  /** Threads that give transactions to the executor at this moment; it may call the handler. */
+  @GuardedBy("this")
+  private final Set<Thread> giving = new HashSet<>();
+
+  /** One-way transactions that were given, and that the handler is not called for yet. */
   @GuardedBy("this")
   private final ArrayDeque<ReceivedTransaction> lane = new ArrayDeque<>();
 
   @GuardedBy("this")
   private boolean laneRuns;
 
+  @GuardedBy("this")
+  private boolean ended;
+
   private @Nullable Party party;
 
   TransactionQueue(ReceiverOptions options, TransactionHandler handler) {
     this.handler = handler;
     this.executor = options.executor();
-    this.errors = options.errors();
+    this.maxQueued = options.maxQueued();
+    this.errors = new ErrorListener(options.errors());
   }
 
   /** Says whose transactions these are; before the first comes. */
@@ -57,9 +98,9 @@ final class TransactionQueue implements ExchangeStream.News {
     return ours;
   }
 
-  /** Tells of a failure that nobody waits for. */
+  /** Tells of a failure that nobody waits for. Never throws. */
   void report(Throwable failure) {
-    errors.uncaughtException(Thread.currentThread(), failure);
+    errors.tell(failure);
   }
 
   /** Whether {@code failure} only says that the receiver has ended, which it tells by itself. */
@@ -81,60 +122,139 @@ final class TransactionQueue implements ExchangeStream.News {
       transaction = ReceivedTransaction.of(party(), this, wire);
     } catch (PagetideException e) {
       report(e);
-      party().stream().handled();
       return;
     }
-    if (!transaction.isOneWay()) {
-      synchronized (this) {
-        waitedFor.put(wire.getTransaction(), transaction);
-      }
-      execute(() -> handle(transaction), transaction);
-      return;
-    }
+    boolean tooLate;
     synchronized (this) {
-      lane.add(transaction);
-      if (laneRuns) {
-        return;
+      tooLate = ended;
+      if (!tooLate) {
+        arrived.add(transaction);
+        if (!transaction.isOneWay()) {
+          waitedFor.put(wire.getTransaction(), transaction);
+        }
       }
-      laneRuns = true;
     }
-    execute(this::runLane, transaction);
+    if (tooLate) {
+      transaction.drop(); // ended() does not see it any more
+    } else {
+      giveOut();
+    }
   }
 
-  private void execute(Runnable task, ReceivedTransaction cause) {
+  @Override
+  public void submitted() {
+    giveOut();
+  }
+
+  @Override
+  public synchronized int room() {
+    return Math.max(maxQueued - given - arrived.size(), waitedFor.isEmpty() ? 0 : 1);
+  }
+
+  /**
+   * Gives as many transactions to the executor as there is room for. An executor may run the
+   * handler here and now; what there is room for after that, the outer call sees.
+   */
+  private void giveOut() {
+    Thread thread = Thread.currentThread();
+    synchronized (this) {
+      if (arrived.isEmpty() || !giving.add(thread)) {
+        return;
+      }
+    }
     try {
-      executor.execute(task);
-    } catch (RejectedExecutionException e) {
-      if (cause.isOneWay()) {
-        rejectLane(e);
+      ReceivedTransaction next = take();
+      while (next != null) {
+        give(next);
+        next = take();
+      }
+    } finally {
+      synchronized (this) {
+        giving.remove(thread);
+      }
+    }
+  }
+
+  /** The next transaction that is to have a task of its own; null if there is no room. */
+  private @Nullable ReceivedTransaction take() {
+    long most = (long) maxQueued + party().stream().unanswered();
+    synchronized (this) {
+      while (!arrived.isEmpty() && given < most) {
+        ReceivedTransaction next = arrived.removeFirst();
+        given++;
+        if (!next.isOneWay()) {
+          return next;
+        }
+        lane.add(next); // under the monitor, so that threads that give out keep the order
+        if (!laneRuns) {
+          laneRuns = true;
+          return next;
+        }
+      }
+      return null;
+    }
+  }
+
+  private void give(ReceivedTransaction transaction) {
+    if (transaction.isOneWay()) {
+      execute(this::runLane, this::rejectLane);
+    } else {
+      execute(() -> runOne(transaction), failure -> rejected(transaction, failure));
+    }
+  }
+
+  /** Has the executor do {@code work}, once, or calls {@code rejected} if it does not. */
+  private void execute(Runnable work, Consumer<Throwable> rejected) {
+    AtomicBoolean begun = new AtomicBoolean();
+    try {
+      executor.execute(() -> {
+        if (begun.compareAndSet(false, true)) {
+          work.run();
+        }
+      });
+    } catch (Throwable e) {
+      if (begun.compareAndSet(false, true)) {
+        rejected.accept(e);
       } else {
-        rejected(cause, e);
+        report(e); // it has thrown although it did what it was asked
       }
     }
   }
 
   /** Nothing of the lane can be handled; the next one-way transaction tries again. */
-  private void rejectLane(RejectedExecutionException e) {
+  private void rejectLane(Throwable why) {
     List<ReceivedTransaction> all;
     synchronized (this) {
       laneRuns = false;
       all = new ArrayList<>(lane);
       lane.clear();
     }
-    all.forEach(transaction -> rejected(transaction, e));
+    all.forEach(transaction -> rejected(transaction, why));
   }
 
-  private void rejected(ReceivedTransaction transaction, RejectedExecutionException e) {
-    if (party().hasEnded()) {
-      transaction.drop();
-    } else {
-      transaction.threw(e);
+  private void rejected(ReceivedTransaction transaction, Throwable why) {
+    try {
+      if (party().hasEnded()) {
+        transaction.drop();
+      } else {
+        transaction.threw(why);
+      }
+    } catch (Throwable e) {
+      report(e); // the others are rejected all the same
+    } finally {
+      returned();
     }
-    party().stream().handled();
+  }
+
+  private void runOne(ReceivedTransaction transaction) {
+    if (handle(transaction)) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void runLane() {
-    while (true) {
+    boolean interrupted = false;
+    while (!interrupted) {
       ReceivedTransaction next;
       synchronized (this) {
         next = lane.poll();
@@ -143,36 +263,77 @@ final class TransactionQueue implements ExchangeStream.News {
           return;
         }
       }
-      handle(next);
+      interrupted = handle(next);
     }
+    // An executor that is being shut down interrupts, too: it refuses what remains of the lane.
+    execute(this::runLane, this::rejectLane);
+    Thread.currentThread().interrupt();
   }
 
-  private void handle(ReceivedTransaction transaction) {
-    if (party().hasEnded()) {
-      transaction.drop();
-      party().stream().handled();
-      return;
-    }
+  /**
+   * Calls the handler.
+   *
+   * @return whether it has left this thread interrupted, which it is no more: the caller tells the
+   *     thread's owner once nothing else of ours is to be done there. False where events come,
+   *     because that thread's owner is not the handler's
+   */
+  private boolean handle(ReceivedTransaction transaction) {
+    boolean interrupted = false;
     try {
-      handler.handle(transaction);
+      if (party().hasEnded()) {
+        transaction.drop();
+      } else {
+        interrupted = call(transaction);
+      }
+    } catch (Throwable e) {
+      report(e); // the lane goes on
+    } finally {
+      returned();
+    }
+    return interrupted && !Blocking.isDelivering();
+  }
+
+  private boolean call(ReceivedTransaction transaction) {
+    boolean interrupted = false;
+    try {
+      try {
+        handler.handle(transaction);
+      } catch (InterruptedException e) {
+        interrupted = true;
+        throw e;
+      } finally {
+        interrupted |= Thread.interrupted();
+      }
       transaction.returned();
     } catch (Throwable e) {
-      if (e instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
-      }
       transaction.threw(e);
-    } finally {
-      party().stream().handled();
     }
+    return interrupted;
+  }
+
+  /** A transaction that was given is done with. */
+  private void returned() {
+    synchronized (this) {
+      given--;
+    }
+    giveOut();
+    party().stream().topUp();
   }
 
   @Override
   public void transactionEnded(long transaction) {
     ReceivedTransaction over;
+    boolean notGiven;
     synchronized (this) {
       over = waitedFor.remove(transaction);
+      notGiven = over != null && arrived.remove(over);
     }
-    if (over != null) {
+    if (over == null) {
+      return;
+    }
+    if (notGiven) {
+      over.drop();
+    } else {
       over.end();
     }
   }
@@ -184,11 +345,16 @@ final class TransactionQueue implements ExchangeStream.News {
 
   @Override
   public void ended() {
-    List<ReceivedTransaction> all;
+    List<ReceivedTransaction> notGiven;
+    List<ReceivedTransaction> others;
     synchronized (this) {
-      all = new ArrayList<>(waitedFor.values());
+      ended = true;
+      notGiven = new ArrayList<>(arrived);
+      arrived.clear();
+      others = new ArrayList<>(waitedFor.values());
       waitedFor.clear();
     }
-    all.forEach(ReceivedTransaction::end);
+    notGiven.forEach(ReceivedTransaction::drop);
+    others.forEach(ReceivedTransaction::end);
   }
 }

@@ -35,6 +35,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,11 +56,12 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   /** The range's bytes. */
   final byte[] bytes = new byte[PAGE_SIZE * PAGE_COUNT];
 
-  final List<ReadRequest> reads = new ArrayList<>();
+  final List<ReadRequest> reads = new CopyOnWriteArrayList<>();
   final List<WriteRequest> writes = new ArrayList<>();
   final Deque<UseAnswer> uses = new ArrayDeque<>();
   private final List<StreamObserver<StopUsingRangeResponse>> stops = new ArrayList<>();
   final CompletableFuture<Void> sessionCancelled = new CompletableFuture<>();
+  final CompletableFuture<Void> readCancelled = new CompletableFuture<>();
 
   Opened opened =
       Opened.newBuilder()
@@ -75,6 +77,9 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
 
   /** Whether stops are answered; if not, {@link #answerStops} does it. */
   boolean answersStops = true;
+
+  /** Whether a Read is never answered. */
+  boolean holdReads;
 
   int refuseWritesAfter = Integer.MAX_VALUE;
   boolean openHadDeadline;
@@ -206,6 +211,11 @@ final class FakeServer extends PageRangeServiceGrpc.PageRangeServiceImplBase
   @Override
   public void read(ReadRequest request, StreamObserver<ReadResponse> responses) {
     reads.add(request);
+    if (holdReads) {
+      ((ServerCallStreamObserver<ReadResponse>) responses)
+          .setOnCancelHandler(() -> readCancelled.complete(null));
+      return;
+    }
     responses.onNext(
         ReadResponse.newBuilder()
             .setData(ByteString.copyFrom(bytes, (int) request.getOffset(), request.getLength()))

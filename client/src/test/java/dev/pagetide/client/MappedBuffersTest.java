@@ -10,6 +10,7 @@ import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.Slice;
 import dev.pagetide.v1.Transaction;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -49,7 +50,14 @@ final class MappedBuffersTest {
   private OpenedSession session(FakeExchange.Mapped mapped) {
     SessionStream stream = SessionStream.start(channel, OpenRangeRequest.getDefaultInstance());
     join(stream.opened());
-    var _ = stream.ended().thenRun(mapped.pages::close);
+    var _ =
+        stream
+            .ended()
+            .thenAccept(end -> {
+              if (end.cause() == SessionEnd.Cause.CLOSED) {
+                mapped.pages.close(); // as SharedFiles does
+              }
+            });
     return new OpenedSession(mapped.ticket, stream, mapped.pages, "");
   }
 
@@ -228,5 +236,86 @@ final class MappedBuffersTest {
     assertThatThrownBy(() -> bytes.set(ValueLayout.JAVA_BYTE, 0, (byte) 1))
         .isInstanceOf(IllegalStateException.class);
     assertThat(mapped.pages.bytes(0, 4).get(ValueLayout.JAVA_BYTE, 4000)).isEqualTo((byte) 9);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void stage_cannotBeMappedHere_isFreed(boolean confined) throws IOException {
+    FakeExchange.Mapped mapped = server.mapped(temporary, confined);
+    Sender sender = sender(mapped, confined);
+    CompletableFuture<StagedBuffer> staging = sender.stageAsync(16);
+    ExchangeRequest allocate = server.next(CommandCase.ALLOCATE);
+
+    if (confined) {
+      mapped.pages.close();
+      server.allocate(allocate, 4000);
+    } else {
+      server.allocate(allocate, 1L << 40); // not within the range
+    }
+
+    await().until(staging::isDone);
+    assertThat(staging.exceptionNow()).isInstanceOf(PagetideException.class);
+    assertThat(server.next(CommandCase.FREE_BUFFERS).getFreeBuffers().getOffsetsList())
+        .containsExactly(confined ? 4000L : 1L << 40);
+  }
+
+  @Test
+  @SuppressWarnings("NullAway") // what a caller that is not checked may do
+  void send_thatIsNotSubmitted_doesNotKeepTheBuffer() throws IOException {
+    Sender sender = sender(server.mapped(temporary, false), false);
+    CompletableFuture<StagedBuffer> staging = sender.stageAsync(16);
+    server.allocate(server.next(CommandCase.ALLOCATE), 1000);
+    StagedBuffer staged = join(staging);
+    assertThatThrownBy(() -> sender.sendAsync(null, 1, Payload.of(staged)))
+        .isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> sender.askAsync(null, 1, Payload.of(staged)))
+        .isInstanceOf(NullPointerException.class);
+
+    staged.close();
+
+    assertThat(server.next(CommandCase.FREE_BUFFERS).getFreeBuffers().getOffsetsList())
+        .containsExactly(1000L);
+    assertThat(server.waiting()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void close_afterTheServerWasLost_unmaps(boolean receives) throws IOException {
+    FakeExchange.Mapped mapped = server.mapped(temporary, false);
+    Receiver receiver = receives ? receiver(mapped, transaction -> {}) : null;
+    Sender sender = receiver == null ? sender(mapped, false) : receiver.sender();
+
+    server.sessions.endSession(Status.UNAVAILABLE.asRuntimeException());
+
+    assertThat(join(sender.ended().toCompletableFuture()).cause())
+        .isEqualTo(SessionEnd.Cause.SERVER_LOST);
+    assertThat(mapped.pages.isMapped()).isTrue(); // for those who read what they got
+    if (receiver == null) {
+      sender.close();
+      sender.close();
+    } else {
+      receiver.close();
+      receiver.close();
+    }
+    assertThat(mapped.pages.isMapped()).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void attach_failsBecauseTheServerIsLost_unmaps(boolean receives) throws IOException {
+    FakeExchange.Mapped mapped = server.mapped(temporary, false);
+    UnaryCalls calls = new UnaryCalls(channel, ClientOptions.DEFAULT);
+    server.answersAttach = false;
+    OpenedSession session = session(mapped);
+    CompletableFuture<?> attaching =
+        receives
+            ? Receiver.attach(channel, calls, session, ReceiverOptions.named("store"), any -> {})
+            : Sender.attach(channel, calls, session, SenderOptions.DEFAULT);
+    server.next(CommandCase.ATTACH);
+
+    server.sessions.endSession(Status.UNAVAILABLE.asRuntimeException());
+
+    assertThatThrownBy(() -> join(attaching)).hasCauseInstanceOf(PagetideException.class);
+    assertThat(mapped.pages.isMapped()).isFalse();
   }
 }

@@ -8,6 +8,8 @@ import static org.awaitility.Awaitility.await;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeRequest.CommandCase;
+import dev.pagetide.v1.ExchangeResponse;
+import dev.pagetide.v1.Transaction;
 import io.grpc.Status;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -326,5 +328,103 @@ final class ReceiverFlowTest extends ReceiverCase {
 
     await().until(server.sessions.sessionCancelled::isDone);
     await().until(server.cancelled::isDone);
+  }
+
+  @Test
+  void over_asManyHandlersRunAsMay_isTold() {
+    CompletableFuture<Void> told = new CompletableFuture<>();
+    open(
+        options().withMaxQueued(1),
+        transaction -> {
+          transaction.over().toCompletableFuture().join();
+          told.complete(null);
+        });
+    server.transact(1, false, TEXT);
+    server.transact(2, true, TEXT); // its handler waits for the first one's
+
+    server.endTransaction(1);
+
+    join(told);
+    expectFree(16, 32);
+    await().until(server::isAskedForMore);
+    assertThat(errors).isEmpty();
+  }
+
+  @Test
+  void handle_asManyRunAsMay_othersWaitInOrderAndThoseGivenUpAreDropped() {
+    List<Runnable> tasks = new CopyOnWriteArrayList<>();
+    List<Integer> codes = new CopyOnWriteArrayList<>();
+    open(
+        options().withMaxQueued(2).withExecutor(tasks::add),
+        transaction -> codes.add(transaction.code()));
+    for (int i = 1; i <= 10; i++) {
+      server.transact(i, i % 2 == 0, TEXT);
+    }
+    assertThat(tasks).hasSize(2); // the first, and the lane
+
+    server.endTransaction(5);
+    server.endTransaction(7);
+
+    expectFree(5 * 16, 7 * 16);
+    assertThat(tasks).hasSize(2);
+    for (int i = 0; i < tasks.size(); i++) { // more come meanwhile
+      tasks.get(i).run();
+    }
+    assertThat(codes).containsExactlyInAnyOrder(1, 2, 3, 4, 6, 8, 9, 10);
+    assertThat(codes.stream().filter(code -> code % 2 == 0)).containsExactly(2, 4, 6, 8, 10);
+  }
+
+  @Test
+  void handle_waitsForAnAnswerThatNeedsAnotherHandler_bothRun() {
+    CompletableFuture<Sender> own = new CompletableFuture<>();
+    CompletableFuture<ReceivedTransaction> nested = new CompletableFuture<>();
+    Receiver receiver =
+        open(
+            options().withMaxQueued(1),
+            transaction -> {
+              if (transaction.code() == 1) {
+                own.join().ask(Target.named("other"), 9, Payload.NONE).close();
+              } else {
+                nested.complete(transaction);
+              }
+            });
+    own.complete(receiver.sender());
+    server.transact(1, false, TEXT);
+    ExchangeRequest asked = server.next(CommandCase.TRANSACT);
+
+    server.transact(2, true, TEXT);
+
+    join(nested);
+    expectFree(32);
+    server.reply(asked, 160, "");
+    assertThat(nextReply().getReply().getRefusal()).contains("returned without a reply");
+  }
+
+  @Test
+  void transaction_afterTheEnd_isOverAndNotHandled() {
+    List<ReceivedTransaction> kept = new CopyOnWriteArrayList<>();
+    CompletableFuture<Receiver> own = new CompletableFuture<>();
+    own.complete(
+        open(
+            options().withExecutor(Runnable::run),
+            transaction -> {
+              transaction.keep();
+              kept.add(transaction);
+              own.join().close();
+            }));
+
+    server.send(
+        ExchangeResponse.newBuilder()
+            .setTransaction(Transaction.newBuilder().setTransaction(1))
+            .addAlso(
+                ExchangeResponse.newBuilder()
+                    .setTransaction(Transaction.newBuilder().setTransaction(2)))
+            .build());
+
+    assertThat(kept).hasSize(1);
+    assertThat(kept.getFirst().over().toCompletableFuture()).isCompleted();
+    assertThat(join(own.join().ended().toCompletableFuture()).cause())
+        .isEqualTo(SessionEnd.Cause.CLOSED);
+    assertThat(errors).isEmpty();
   }
 }

@@ -10,13 +10,17 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -271,5 +275,54 @@ final class TransactionsServerTest {
     assertThat(transaction.isOver()).isTrue();
     assertThat(bytes(data)).containsExactly(7); // mapped until it is closed
     transaction.close();
+  }
+
+  @Test
+  void over_moreLongPollsThanMayRunAndTheirSenderIsGone_allAreTold() {
+    AtomicInteger told = new AtomicInteger();
+    AtomicInteger started = new AtomicInteger();
+    Receiver receiver =
+        receive(transaction -> {
+          started.incrementAndGet();
+          transaction.over().toCompletableFuture().join();
+          told.incrementAndGet();
+        });
+    Sender sender = sender(client);
+    int many = ReceiverOptions.DEFAULT_MAX_QUEUED + 16;
+    List<CompletableFuture<Reply>> asked = new ArrayList<>();
+    for (int i = 0; i < many; i++) {
+      asked.add(sender.askAsync(STORE, i, Payload.NONE));
+    }
+    await().until(() -> started.get() == ReceiverOptions.DEFAULT_MAX_QUEUED);
+
+    sender.close();
+
+    await().until(() -> told.get() == started.get());
+    assertThat(asked).allMatch(CompletableFuture::isCompletedExceptionally);
+    awaitNoUsedPages(); // of those whose turn never came, too
+    assertThat(receiver.ended().toCompletableFuture()).isNotDone();
+  }
+
+  @Test
+  void close_afterTheServerWasKilled_leavesNoFileMapped() throws IOException, InterruptedException {
+    long before = mappedFiles();
+    Receiver receiver = receive(transaction -> {});
+    List<Sender> senders = List.of(sender(client), sender(client), sender(client));
+    assertThat(mappedFiles()).isGreaterThanOrEqualTo(4);
+
+    server.kill();
+
+    senders.forEach(sender -> sender.ended().toCompletableFuture().join());
+    receiver.ended().toCompletableFuture().join();
+    senders.forEach(Sender::close);
+    receiver.close();
+    await().until(() -> mappedFiles() <= before);
+  }
+
+  /** How many memfds are mapped into this process. */
+  private static long mappedFiles() throws IOException {
+    try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+      return maps.filter(line -> line.contains("/memfd:")).count();
+    }
   }
 }
