@@ -118,6 +118,7 @@ final class SessionStreams {
     private final Peer peer;
     private final ServerCallStreamObserver<OpenRangeResponse> call;
     private final BooleanSupplier disconnected;
+
     /** Forgotten once it has ended: a session is held longer. */
     private volatile @Nullable WaitingOpening<Session> opening;
 
