@@ -11,8 +11,7 @@ final class OpenWithoutMemoryTest {
 
   @Test
   void open_heapFull_leavesNothingAndTheNextIsOpened() throws Exception {
-    ServerProcess.Launch tight =
-        new ServerProcess.Launch(List.of(), List.of("-Xmx32m"));
+    ServerProcess.Launch tight = new ServerProcess.Launch(List.of(), List.of("-Xmx32m"));
     try (ServerProcess process = ServerProcess.start(tight, OpenWithoutMemory.class)) {
       for (int i = 0; i < OpenWithoutMemory.TIMES; i++) {
         assertThat(process.readLine()).isEqualTo("out of memory" + NOTHING_LEFT);

@@ -53,10 +53,7 @@ final class HandoffServerTest {
 
   private final HandoffServer server =
       new HandoffServer(
-          sessions,
-          new HandoffLimits(4, Duration.ofSeconds(60)),
-          this::ended,
-          CutOffObserver.NONE);
+          sessions, new HandoffLimits(4, Duration.ofSeconds(60)), this::ended, CutOffObserver.NONE);
 
   @TempDir
   @SuppressWarnings("NullAway.Init")

@@ -36,8 +36,7 @@ final class SessionStreamsTest {
           new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
           InstantSource.system());
   private final Workers workers = new Workers(1);
-  private final SessionStreams streams =
-      new SessionStreams(sessions, workers, CutOffObserver.NONE);
+  private final SessionStreams streams = new SessionStreams(sessions, workers, CutOffObserver.NONE);
 
   @AfterEach
   void close() {
