@@ -94,7 +94,7 @@ public final class CgroupMemory implements AutoCloseable {
       try {
         group.refreshLimits();
       } catch (IOException e) {
-        // It was removed: whoever asks for its use hears so.
+        // It was removed. A caller that reads its use gets the same failure.
       }
     }
   }

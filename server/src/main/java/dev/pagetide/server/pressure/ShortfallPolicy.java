@@ -10,8 +10,8 @@ package dev.pagetide.server.pressure;
  */
 final class ShortfallPolicy {
   /**
-   * As much as one batch of reclaim. A use that nothing changes wavers, because the kernel charges
-   * a group in lots of 256 KiB a processor.
+   * As much as one batch of reclaim. A steady working set wavers, because the kernel charges a
+   * group in lots of 256 KiB a processor.
    */
   static final long LEAST_SLACK_BYTES = 4L << 20;
 

@@ -174,7 +174,7 @@ final class StallSourceTest {
       source.ask(2 + StallSource.SEARCH_NANOS, Set.of());
       assertThat(source.missing()).isNull();
     } finally {
-      Files.deleteIfExists(groups); // whoever clears the folder is not to follow it
+      Files.deleteIfExists(groups); // what clears the folder must not follow it
       Files.deleteIfExists(made);
     }
   }

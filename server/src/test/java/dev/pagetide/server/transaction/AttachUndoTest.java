@@ -33,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Attaching and leaving where one step fails, each in turn: no seat stays taken, and whoever waits
- * for the party is told.
+ * Attaching and leaving where one step fails, each in turn: no seat stays taken, and every asker
+ * that waits for the party is told.
  */
 final class AttachUndoTest {
   private static final long ATTACH = 1;
