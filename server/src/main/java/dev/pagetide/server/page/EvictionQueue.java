@@ -17,8 +17,8 @@ import java.util.function.Supplier;
  * is reclaimed first, if the clock tells them apart. Stops with one stamp go by range and page.
  *
  * The argument: a sweep reads the clock (the cut), then lists the ranges, then reads their tables,
- * and queues no word stamped after the cut. The cut is a moment that has passed: whoever reads the
- * clock after the sweep did reads a later one. Let stop A return before stop B is called, and let
+ * and queues no word stamped after the cut. The cut is a moment that has passed: a read of the
+ * clock after the sweep's gives a later one. Let stop A return before stop B is called, and let
  * B's page be queued. B's stamp is at or before the cut, so B read the clock before the sweep had
  * its cut. A's compare-and-set came before that, and the registration of A's range before it. So
  * the sweep listed A's range, and A's word was in the table before the sweep read it: the sweep has
