@@ -30,12 +30,14 @@ final class RangeCalls {
 
   private final UnaryCalls calls;
   private final String token;
+  private final int pageCount;
   private final int pieceBytes;
   private final WaitMode wait;
 
   RangeCalls(UnaryCalls calls, SessionTicket ticket) {
     this.calls = calls;
     this.token = ticket.token();
+    this.pageCount = ticket.pageCount();
     this.pieceBytes = Math.min(ticket.maxDataBytes(), LARGEST_PIECE_BYTES);
     this.wait = waitMode(calls.options());
   }
@@ -150,10 +152,20 @@ final class RangeCalls {
   }
 
   CompletableFuture<RangeDescription> describe(RangeAccess access) {
+    Deadline deadline = calls.deadline();
+    return DescribeCall.run(startPage -> describe(startPage, access, deadline));
+  }
+
+  private CompletableFuture<RangeDescription> describe(
+      int startPage, RangeAccess access, Deadline deadline) {
+    GetRangeRequest.Builder request = GetRangeRequest.newBuilder().setSession(token);
+    if (startPage > 0) {
+      request.setPages(span(new PageInterval(startPage, pageCount)));
+    }
     return calls.call(
         PageRangeServiceGrpc.getGetRangeMethod(),
-        GetRangeRequest.newBuilder().setSession(token).build(),
-        calls.deadline(),
+        request.build(),
+        deadline,
         answer -> RangeDescription.of(answer, access));
   }
 }

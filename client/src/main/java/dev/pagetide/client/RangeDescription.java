@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * The states of a range's pages: each page's at some moment during the call, so that numbers and
- * runs agree with each other.
+ * runs agree with each other. A range of more than 65,536 runs is asked for in several calls.
  *
  * @param access what lies beneath the range that was asked
  * @param freePages pages that hold no memory

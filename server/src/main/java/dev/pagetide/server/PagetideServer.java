@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import dev.pagetide.server.web.HttpFront;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -123,6 +124,7 @@ public final class PagetideServer {
         ProcessHandle.current().pid());
     HttpFront http = server.http();
     String mapUrl = http == null ? null : http.mapUrl();
+    InetSocketAddress tcp = server.tcp();
     out.println(
         "ready grpc="
             + server.grpcTarget()
@@ -130,7 +132,8 @@ public final class PagetideServer {
             + (http == null ? OptionNotation.OFF : http.url())
             + " pid="
             + ProcessHandle.current().pid()
-            + (mapUrl == null ? "" : " map=" + mapUrl));
+            + (mapUrl == null ? "" : " map=" + mapUrl)
+            + (tcp == null ? "" : " listen=" + HttpFront.hostAndPort(tcp)));
     server.awaitEnd();
     return OK;
   }
@@ -176,7 +179,8 @@ public final class PagetideServer {
             "SIZE: bytes, or with a unit: 65536, 64KiB, 4MiB, 1GiB. TIME: 500ms, 2s.",
             "When the server is ready it prints one line to standard output: ready"
                 + " grpc=unix:DIR/grpc.sock http=http://HOST:PORT pid=N"
-                + " map=http://HOST:PORT/?key=KEY. TERM, INT and HUP end it with 0, after"
+                + " map=http://HOST:PORT/?key=KEY, and listen=HOST:PORT with --listen. TERM, INT"
+                + " and HUP end it with 0, after"
                 + " --drain-wait at most (HUP is ignored under nohup). It ends with 1 if it could"
                 + " not start or end, and with 2 if an option or its folder for temporary files is"
                 + " bad.");

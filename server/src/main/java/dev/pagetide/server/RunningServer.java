@@ -78,6 +78,9 @@ final class RunningServer implements AutoCloseable {
   private @Nullable GrpcEndpoint grpc;
   private @Nullable HttpFront http;
 
+  /** Where it listens on TCP, with the port that the system chose where none was asked for. */
+  private @Nullable InetSocketAddress tcp;
+
   /** Whether sessions can be opened: what {@code /ready} tells. */
   private volatile boolean serving;
 
@@ -192,7 +195,11 @@ final class RunningServer implements AutoCloseable {
               levels);
       http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
     }
-    listen(options, endpoint, handoffs, served);
+    tcp = listenTcp(options.listen(), endpoint);
+    // The socket that sessions are told of before the one that opens them.
+    bind(served.handoffSocket(), handoffs::listen);
+    bind(served.grpcSocket(), endpoint::listenUnix);
+    served.admitClients();
     endpoint.declareServing();
     serving = true;
   }
@@ -324,25 +331,22 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  private static void listen(
-      ServerOptions options, GrpcEndpoint endpoint, HandoffServer handoffs, ServerDirectory served)
-      throws StartupException {
-    InetSocketAddress tcp = options.listen();
-    if (tcp != null) {
-      try {
-        int port = endpoint.listenTcp(tcp);
-        LOG.info("listening on {}:{}", tcp.getAddress().getHostAddress(), port);
-      } catch (IOException e) {
-        throw new StartupException(
-            "--listen=%s cannot be bound: %s; choose another port"
-                .formatted(HttpFront.hostAndPort(tcp), e.getMessage()),
-            e);
-      }
+  private static @Nullable InetSocketAddress listenTcp(
+      @Nullable InetSocketAddress asked, GrpcEndpoint endpoint) throws StartupException {
+    if (asked == null) {
+      return null;
     }
-    // The socket that sessions are told of before the one that opens them.
-    bind(served.handoffSocket(), handoffs::listen);
-    bind(served.grpcSocket(), endpoint::listenUnix);
-    served.admitClients();
+    try {
+      InetSocketAddress bound =
+          new InetSocketAddress(asked.getAddress(), endpoint.listenTcp(asked));
+      LOG.info("listening on {}", HttpFront.hostAndPort(bound));
+      return bound;
+    } catch (IOException e) {
+      throw new StartupException(
+          "--listen=%s cannot be bound: %s; choose another port"
+              .formatted(HttpFront.hostAndPort(asked), e.getMessage()),
+          e);
+    }
   }
 
   @FunctionalInterface
@@ -384,6 +388,11 @@ final class RunningServer implements AutoCloseable {
       throw new IllegalStateException("not started");
     }
     return "unix:" + served.grpcSocket();
+  }
+
+  /** Where clients connect by TCP; null if they cannot. */
+  @Nullable InetSocketAddress tcp() {
+    return tcp;
   }
 
   /** What serves {@code /metrics} and the tide map; null if nothing does. */

@@ -79,7 +79,8 @@ enum ServerOption {
       "on|off|dry-run",
       "on",
       "Whether pages that nobody uses are taken when the host runs short of memory; dry-run tells"
-          + " in log and meters what would be taken, and takes nothing."),
+          + " in log and meters what would be taken, and takes nothing; off does not look. In each"
+          + " of them the watermarks hold, and --memory-reserve below the control group's limit."),
   MAX_DATA_BYTES(
       "SIZE",
       "1MiB",

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import dev.pagetide.v1.Attached;
 import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.ExchangeRequest;
+import dev.pagetide.v1.Reply;
 import dev.pagetide.v1.Slice;
 import dev.pagetide.v1.Transaction;
 import io.grpc.ManagedChannel;
@@ -311,6 +313,29 @@ final class ExchangeDeathTest {
     hoarder.cancel();
     awaitNoneUsed(bob);
     assertThat(bob.waiting()).isZero();
+  }
+
+  /** Commands without an answer share the number 0, and Cancel gives up two-way ones only. */
+  @Test
+  void cancel_ofCommandZero_givesUpNoReplyThatWaits() {
+    long asked = ask();
+    Transaction got = bob.take();
+    RawSession hoarder = hoard();
+    long waits = bob.allocateLater(4 * 4096, false);
+    awaitWaiting(1);
+    bob.send(
+        ExchangeRequest.newBuilder()
+            .setReply(Reply.newBuilder().setTransaction(got.getTransaction()).setRefusal("busy"))
+            .build());
+
+    bob.accepted(bob.cancelCommand(0));
+
+    assertThat(alice.isAnswered(asked)).isFalse();
+    hoarder.cancel();
+    assertThat(bob.await(waits).hasAllocated()).isTrue();
+    alice.failed(asked, Code.ABORTED, ErrorReason.ERROR_REASON_REFUSED_BY_RECEIVER, "busy");
+    assertThat(bob.isAnswered(0)).as("nothing failed").isFalse();
+    bob.free(got.getOffset(), bob.await(waits).getAllocated().getOffset());
   }
 
   @Test

@@ -275,6 +275,28 @@ final class ExchangeTest {
     assertThat(bob.session().map()).doesNotContain("U");
   }
 
+  /** Four buffers of 64 KiB are the whole range: only what was cleared makes room. */
+  @Test
+  void free_manyToBeCleared_thenAllocateAtOnce_hasTheirSpaceAndZeros() {
+    Long[] staged = new Long[4];
+    for (int i = 0; i < staged.length; i++) {
+      staged[i] = alice.await(alice.allocateLater(1 << 16, true)).getAllocated().getOffset();
+      alice.session().write(staged[i], text("secret"));
+    }
+
+    long freed = alice.freeLater(staged);
+    long next = alice.allocateLater(4 << 16, false);
+
+    ExchangeResponse answer = alice.await(next);
+    assertThat(answer.hasAllocated()).as(answer.toString()).isTrue();
+    alice.accepted(freed);
+    for (long offset : staged) {
+      assertThat(alice.session().read(offset, 6)).isEqualTo(ByteString.copyFrom(new byte[6]));
+    }
+    alice.free(answer.getAllocated().getOffset());
+    assertThat(alice.session().map()).doesNotContain("U");
+  }
+
   @Test
   void cancel_twoWay_endsItOnBothSides() {
     long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))));

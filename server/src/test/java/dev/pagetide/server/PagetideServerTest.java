@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,6 +111,27 @@ final class PagetideServerTest {
       assertThat(server.readLine()).isNull();
       assertThat(directory.resolve("grpc.sock")).doesNotExist();
       assertThat(directory.resolve("lock")).isEmptyFile();
+    } finally {
+      remove(directory.resolve("lock"), directory, parent);
+    }
+  }
+
+  @Test
+  void main_listenOnPortZero_readyLineTellsThePortThatIsOpen() throws Exception {
+    Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
+    Path directory = parent.resolve("d");
+    try (ServerProcess server =
+        ServerProcess.start(
+            PagetideServer.class, "--dir=" + directory, "--http=off", "--listen=127.0.0.1:0")) {
+      String ready = String.valueOf(server.readLine());
+      assertThat(ready)
+          .matches("ready grpc=\\S+ http=off pid=\\d+ listen=127\\.0\\.0\\.1:[1-9]\\d*");
+      int port = Integer.parseInt(ready.substring(ready.lastIndexOf(':') + 1));
+
+      try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+        assertThat(socket.isConnected()).isTrue();
+      }
+      assertThat(server.terminate()).isZero();
     } finally {
       remove(directory.resolve("lock"), directory, parent);
     }

@@ -159,7 +159,7 @@ public final class RawSession
     return PageSpan.newBuilder().setStartPage(startPage).setEndPage(endPage).build();
   }
 
-  List<PageSpan> use(PageSpan... pages) {
+  public List<PageSpan> use(PageSpan... pages) {
     return use(List.of(pages));
   }
 
@@ -169,7 +169,7 @@ public final class RawSession
         .getFreshList();
   }
 
-  List<PageSpan> use(int startPage, int endPage) {
+  public List<PageSpan> use(int startPage, int endPage) {
     return use(span(startPage, endPage));
   }
 

@@ -79,8 +79,17 @@ public final class TestServer implements AutoCloseable {
     String[] words = ready.split(" ", -1);
     target = words[1].substring("grpc=".length());
     httpUrl = words[2].substring("http=".length());
-    mapUrl = words.length > 4 ? words[4].substring("map=".length()) : "";
+    mapUrl = word(words, "map=");
     return started;
+  }
+
+  /** What follows {@code key} in the ready line; empty if that is not there. */
+  private static String word(String[] words, String key) {
+    return Arrays.stream(words)
+        .filter(word -> word.startsWith(key))
+        .map(word -> word.substring(key.length()))
+        .findFirst()
+        .orElse("");
   }
 
   /** Starts the server again, on the same directory, after it has ended. */

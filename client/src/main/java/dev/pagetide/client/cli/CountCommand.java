@@ -3,6 +3,7 @@ package dev.pagetide.client.cli;
 import com.google.gson.JsonObject;
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.ShrinkerClient;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -62,12 +63,13 @@ final class CountCommand extends OperatorCommand {
       MemoryStatus memory = shrinker.memory();
       io.out()
           .println(
-              "resident %d of %d pages, available %d, waiting %d"
-                  .formatted(
-                      memory.residentPages(),
-                      memory.budgetPages(),
-                      memory.availablePages(),
-                      memory.waiting()));
+              String.format(
+                  Locale.ROOT,
+                  "resident %d of %d pages, available %d, waiting %d",
+                  memory.residentPages(),
+                  memory.budgetPages(),
+                  memory.availablePages(),
+                  memory.waiting()));
       memory.reclaimedPages().entrySet().stream()
           .sorted(Map.Entry.comparingByKey())
           .forEach(reclaimed ->

@@ -7,6 +7,7 @@ import java.util.Locale;
 public final class Figures {
   private static final int EXACT_BELOW = 100_000;
   private static final int TENTHS_BELOW = 10;
+  private static final double LEAST_RATE = 0.1;
   private static final String COUNT_UNITS = "kMGTPE";
   private static final String BYTE_UNITS = "KMGTPE";
   private static final double KILO = 1000;
@@ -57,8 +58,11 @@ public final class Figures {
     return String.format(Locale.ROOT, "%dd%02dh", age.toDays(), age.toHoursPart());
   }
 
-  /** A rate: with a tenth while it is small. */
+  /** A rate: with a tenth while it is small; {@code <0.1} for one that is not nothing. */
   public static String rate(double perSecond) {
+    if (perSecond > 0 && perSecond < LEAST_RATE) {
+      return "<0.1";
+    }
     return perSecond < TENTHS_BELOW ? rounded(perSecond) : count((long) perSecond);
   }
 

@@ -19,13 +19,28 @@ final class InputBytes {
   private InputBytes() {}
 
   /**
-   * The first {@code most} bytes, or all if there are fewer.
+   * All of the bytes, or, if there are more than {@code most}, one more than that.
    *
    * @param file null for standard input
-   * @throws CommandFailure if it cannot be read
+   * @throws CommandFailure if it cannot be read, or has more bytes than fit into memory and is not
+   *     known to have more than {@code most}
    */
-  static byte[] first(long most, @Nullable Path file, CommandIo io) {
-    int bytes = (int) Math.min(most, LARGEST_ARRAY);
+  static byte[] atMost(long most, @Nullable Path file, CommandIo io) {
+    long inMemory = mostInMemory();
+    byte[] bytes = first((int) Math.min(most, inMemory) + 1, file, io);
+    if (bytes.length > inMemory && inMemory < most) {
+      throw new CommandFailure(
+          (file == null ? "standard input" : file.toString())
+              + " has more than "
+              + inMemory
+              + " bytes, which is all that is read of an input whose size is not known before; name"
+              + " a regular file, or raise the limit, a quarter of Java's heap, with"
+              + " PAGETIDE_JAVA_OPTS=-Xmx8g");
+    }
+    return bytes;
+  }
+
+  private static byte[] first(int bytes, @Nullable Path file, CommandIo io) {
     if (file == null) {
       try {
         return io.in().readNBytes(bytes);
@@ -40,33 +55,13 @@ final class InputBytes {
     }
   }
 
-  /**
-   * All of the bytes.
-   *
-   * @param file null for standard input
-   * @throws CommandFailure if it cannot be read, or has more than {@code most} bytes
-   */
-  static byte[] all(long most, @Nullable Path file, CommandIo io) {
-    byte[] bytes = first(most + 1, file, io);
-    if (bytes.length > most) {
-      throw new CommandFailure(
-          (file == null ? "standard input" : file.toString())
-              + " has more than "
-              + most
-              + " bytes, which is all that is read of an input whose size is not known before; send"
-              + " a file, or raise the limit, a quarter of Java's heap, with"
-              + " PAGETIDE_JAVA_OPTS=-Xmx8g");
-    }
-    return bytes;
-  }
-
   /** How many bytes fit into this process's memory, with room for the work on them. */
   static long mostInMemory() {
     return Math.min(Runtime.getRuntime().maxMemory() / PART_OF_HEAP, LARGEST_ARRAY - 1);
   }
 
   /** Why {@code file} could not be read. */
-  static CommandFailure unread(Path file, IOException e) {
+  static CommandFailure unread(@Nullable Path file, IOException e) {
     return e instanceof NoSuchFileException
         ? new CommandFailure("there is no file " + file, e)
         : new CommandFailure("cannot read " + file + ": " + ErrorLine.reason(e), e);

@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
       "",
       "Pages are numbers such as 7, or intervals such as 0..4 (pages 0 to 3).",
       "Sizes and offsets are bytes, or take a unit: 64KiB, 4MiB.",
-      "Exit status: 0 done, 1 failed, 2 misused, 141 (as SIGPIPE) the output's reader has ended."
+      "Exit status: 0 done, 1 failed, 2 misused, 130 (as SIGINT) ended by Ctrl-C,",
+      "141 (as SIGPIPE) the output's reader has ended."
     },
     subcommands = {
       DemoCommand.class,

@@ -89,13 +89,15 @@ public final class Progress implements AutoCloseable {
     if (totalBytes <= 0) {
       return work + ", " + Figures.age(elapsed);
     }
-    return "%s: %s of %s, %d %%, %s"
-        .formatted(
-            work,
-            Figures.bytes((double) doneBytes),
-            Figures.bytes((double) totalBytes),
-            (long) ((double) doneBytes / totalBytes * PERCENT),
-            Figures.age(elapsed));
+    return work
+        + ": "
+        + Figures.bytes((double) doneBytes)
+        + " of "
+        + Figures.bytes((double) totalBytes)
+        + ", "
+        + (long) ((double) doneBytes / totalBytes * PERCENT)
+        + " %, "
+        + Figures.age(elapsed);
   }
 
   /** The work is done, well or not: the line is cleared. */

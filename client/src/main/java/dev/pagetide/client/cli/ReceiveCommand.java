@@ -241,15 +241,16 @@ final class ReceiveCommand implements Callable<Integer> {
   }
 
   static String line(SenderIdentity sender, int code, boolean oneWay, long bytes) {
-    return "from %s, pid %s, uid %s: %s, code %s, %d bytes"
-        .formatted(
-            sender.name().isEmpty()
-                ? "a sender without a name"
-                : TerminalText.escape(sender.name()),
-            sender.pid().isPresent() ? Integer.toString(sender.pid().getAsInt()) : "?",
-            sender.uid().isPresent() ? Long.toString(sender.uid().getAsLong()) : "?",
-            oneWay ? "one-way" : "two-way",
-            Integer.toUnsignedString(code),
-            bytes);
+    return "from "
+        + (sender.name().isEmpty() ? "a sender without a name" : TerminalText.escape(sender.name()))
+        + ", pid "
+        + (sender.pid().isPresent() ? Integer.toString(sender.pid().getAsInt()) : "?")
+        + ", uid "
+        + (sender.uid().isPresent() ? Long.toString(sender.uid().getAsLong()) : "?")
+        + (oneWay ? ": one-way, code " : ": two-way, code ")
+        + Integer.toUnsignedString(code)
+        + ", "
+        + bytes
+        + " bytes";
   }
 }

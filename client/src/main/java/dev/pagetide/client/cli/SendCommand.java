@@ -12,9 +12,7 @@ import dev.pagetide.client.SenderOptions;
 import dev.pagetide.client.StagedBuffer;
 import dev.pagetide.client.Target;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalLong;
@@ -40,9 +38,6 @@ final class SendCommand implements Callable<Integer> {
 
   /** Room beside the file's bytes, for the reply's. */
   private static final long REPLY_BYTES = 4L << 20;
-
-  /** How much of a file is read at once. */
-  private static final int PIECE_BYTES = 8 << 20;
 
   @ParentCommand
   @SuppressWarnings("NullAway.Init") // picocli sets it
@@ -98,13 +93,12 @@ final class SendCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Target target = target();
     AskOptions options = askOptions();
-    Input input = open();
-    try (input;
+    try (CommandInput input = CommandInput.open(file, Long.MAX_VALUE, pagetide.io());
         PagetideClient client = pagetide.connect();
         Sender sender = openSender(client, input);
         StagedBuffer staged = sender.stage(input.sizeBytes(), clearOnFree)) {
       try (Progress progress = Progress.begin(pagetide.io(), "reading", staged.sizeBytes())) {
-        input.readInto(staged.buffer(), progress);
+        readInto(input, staged.segment(), progress);
       }
       if (twoWay) {
         ask(sender, target, Payload.of(staged), options);
@@ -116,11 +110,21 @@ final class SendCommand implements Callable<Integer> {
   }
 
   /** A sender whose range has room for the bytes, and for a reply if the server grants that. */
-  private static Sender openSender(PagetideClient client, Input input) throws IOException {
+  private static Sender openSender(PagetideClient client, CommandInput input) {
     long bytes = input.sizeBytes();
     Sender sender = client.openSender(SenderOptions.DEFAULT.withSizeAtMost(bytes + REPLY_BYTES));
     long granted = sender.sizeBytes();
-    if (sender.access() == RangeAccess.SHARED && granted < bytes) {
+    boolean shared = sender.access() == RangeAccess.SHARED;
+    if (!shared && bytes > Integer.MAX_VALUE) {
+      sender.close();
+      throw new CommandFailure(
+          input.name()
+              + " has "
+              + bytes
+              + " bytes, which go through shared memory only, and this client has mapped none; send"
+              + " it on the server's host, with --dir");
+    }
+    if (shared && granted < bytes) {
       sender.close();
       throw new CommandFailure(
           input.name()
@@ -187,57 +191,11 @@ final class SendCommand implements Callable<Integer> {
     }
   }
 
-  private Input open() {
-    String from = file == null ? "standard input" : file.toString();
-    if (file == null || (!Files.isRegularFile(file) && Files.exists(file))) {
-      try (Progress _ = Progress.begin(pagetide.io(), "reading " + from, 0)) {
-        byte[] read = InputBytes.all(InputBytes.mostInMemory(), file, pagetide.io());
-        return new Input(null, ByteBuffer.wrap(read), from);
-      }
-    }
-    try {
-      return new Input(FileChannel.open(file), ByteBuffer.allocate(0), from);
-    } catch (IOException e) {
-      throw InputBytes.unread(file, e);
-    }
-  }
-
-  /**
-   * Bytes to send: a file, whose size is known before it is read, or what was read already.
-   *
-   * @param channel the file; null: the bytes are in {@code read}
-   * @param name for messages
-   */
-  private record Input(@Nullable FileChannel channel, ByteBuffer read, String name)
-      implements AutoCloseable {
-
-    long sizeBytes() throws IOException {
-      return channel == null ? read.remaining() : channel.size();
-    }
-
-    void readInto(ByteBuffer staged, Progress progress) throws IOException {
-      if (channel == null) {
-        staged.put(read.duplicate());
-        return;
-      }
-      while (staged.hasRemaining()) {
-        ByteBuffer piece =
-            staged.slice(staged.position(), Math.min(staged.remaining(), PIECE_BYTES));
-        int moved = channel.read(piece);
-        if (moved < 0) {
-          throw new CommandFailure(
-              name + " became shorter by " + staged.remaining() + " bytes while it was read");
-        }
-        staged.position(staged.position() + moved);
-        progress.at(staged.position());
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (channel != null) {
-        channel.close();
-      }
+  private static void readInto(CommandInput input, MemorySegment staged, Progress progress) {
+    for (long at = 0; at < staged.byteSize(); at += CommandInput.PIECE_BYTES) {
+      long length = Math.min(staged.byteSize() - at, CommandInput.PIECE_BYTES);
+      input.next(staged.asSlice(at, length).asByteBuffer());
+      progress.at(at + length);
     }
   }
 }

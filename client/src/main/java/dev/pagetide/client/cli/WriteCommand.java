@@ -1,6 +1,9 @@
 package dev.pagetide.client.cli;
 
 import dev.pagetide.client.PageRange;
+import dev.pagetide.client.PagetideException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -25,15 +28,50 @@ final class WriteCommand extends SessionCommand {
   private @Nullable Path file;
 
   @Override
-  void run(PageRange range, CommandIo io) {
-    byte[] bytes;
-    try (Progress _ = Progress.begin(io, "reading", 0)) {
-      // One byte more than the range holds is enough to be refused.
-      bytes = InputBytes.first(range.sizeBytes() + 1, file, io);
+  void run(PageRange range, CommandIo io) throws IOException {
+    long room = Math.max(0, range.sizeBytes() - offset);
+    try (CommandInput input = CommandInput.open(file, room, io)) {
+      if (input.sizeBytes() > room) {
+        throw new CommandFailure(
+            input.name()
+                + " has "
+                + input.size(room)
+                + ", and the range has "
+                + room
+                + " from offset "
+                + offset
+                + " on; nothing was written: give fewer bytes, or open a larger range");
+      }
+      io.out().println("wrote " + write(input, range, io) + " bytes");
     }
-    try (Progress _ = Progress.begin(io, "writing " + Figures.bytes((double) bytes.length), 0)) {
-      range.write(offset, bytes);
+  }
+
+  /** Writes all of {@code input}, piece by piece; tells how much that is. */
+  private long write(CommandInput input, PageRange range, CommandIo io) {
+    long size = input.sizeBytes();
+    long written = 0;
+    ByteBuffer piece = ByteBuffer.allocate((int) Math.min(size, CommandInput.PIECE_BYTES));
+    try (Progress progress = Progress.begin(io, "writing", size)) {
+      do { // 0 bytes are a piece, too, so that the range says what it says to them
+        piece.clear().limit((int) Math.min(size - written, piece.capacity()));
+        input.next(piece);
+        range.write(offset + written, piece.flip());
+        written += piece.limit();
+        progress.at(written);
+      } while (written < size);
+      return written;
+    } catch (PagetideException e) {
+      throw failure(e, sentence(e), written + e.completedBytes(), size);
+    } catch (CommandFailure e) {
+      throw failure(e, String.valueOf(e.getMessage()), written, size);
     }
-    io.out().println("wrote " + bytes.length + " bytes");
+  }
+
+  private static RuntimeException failure(
+      RuntimeException cause, String sentence, long written, long size) {
+    return written == 0
+        ? cause
+        : new CommandFailure(
+            sentence + "; the first " + written + " of " + size + " bytes were written", cause);
   }
 }

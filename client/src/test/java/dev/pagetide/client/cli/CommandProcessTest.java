@@ -3,6 +3,7 @@ package dev.pagetide.client.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.gson.JsonParser;
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
@@ -152,6 +153,23 @@ final class CommandProcessTest {
 
       assertThat(run.err()).isEmpty();
       assertThat(run.out()).matches("0\nresident 0 of \\d+ pages, available 0, waiting 0\n");
+    }
+  }
+
+  @Test
+  void topJson_arabicLocale_isJson() throws IOException, InterruptedException {
+    try (ServerProcess server = ServerProcess.start()) {
+      CommandProcess run =
+          CommandProcess.inShell(
+              temporary,
+              Map.of("PAGETIDE_DIR", server.directory().toString()),
+              "\"$@\" top --json --once --interval 999999999h",
+              ARABIC_DIGITS);
+
+      assertThat(run.err()).isEmpty();
+      assertThat(run.out()).matches("[ -~]+\n");
+      assertThat(JsonParser.parseString(run.out()).getAsJsonObject().get("sessions").getAsInt())
+          .isZero();
     }
   }
 

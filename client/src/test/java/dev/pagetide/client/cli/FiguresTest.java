@@ -39,6 +39,21 @@ final class FiguresTest {
 
   @ParameterizedTest
   @CsvSource({
+    "0,0",
+    "0.000001,<0.1",
+    "0.0999,<0.1",
+    "0.1,0.1",
+    "0.19,0.1",
+    "9.99,9.9",
+    "10.5,10",
+    "250000,250k"
+  })
+  void rate_anyRate_tellsSmallOnesFromNothing(double perSecond, String text) {
+    assertThat(Figures.rate(perSecond)).isEqualTo(text);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "PT-1S,0.0s",
     "PT0S,0.0s",
     "PT3.29S,3.2s",

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -131,6 +132,37 @@ final class SendReceiveTest {
 
     assertThat(sent.status()).isEqualTo(1);
     assertThat(sent.err()).contains("1048577 bytes", "max_data_bytes=1048576", "not mapped");
+  }
+
+  @Test
+  void send_fileOfProc_sendsItsContentAlthoughItsSizeIsZero() throws IOException {
+    Path version = Path.of("/proc/version");
+    assertThat(Files.size(version)).isZero();
+    CompletableFuture<CommandRun> receiver = receive("receive", "inbox", "--count", "1");
+
+    CommandRun sent = run(new byte[0], "send", "inbox", version.toString());
+
+    assertThat(sent.err()).isEmpty();
+    assertThat(sent.out()).isEqualTo("sent " + Files.readAllBytes(version).length + " bytes\n");
+    assertThat(join(receiver).out()).isEqualTo(Files.readString(version));
+  }
+
+  @Test
+  void send_moreThanAnArrayHolds_withoutSharedMemory_fails() throws IOException {
+    Path large = temporary.resolve("large");
+    try (RandomAccessFile file = new RandomAccessFile(large.toFile(), "rw")) {
+      file.setLength(2L << 30);
+    }
+
+    CommandRun sent = run(new byte[0], "send", "inbox", large.toString());
+
+    assertThat(sent.status()).isEqualTo(1);
+    assertThat(sent.err())
+        .isEqualTo(
+            "pagetide: "
+                + large
+                + " has 2147483648 bytes, which go through shared memory only, and this client has"
+                + " mapped none; send it on the server's host, with --dir\n");
   }
 
   @Test

@@ -43,6 +43,7 @@ public final class TransactionMeters implements TransactionObserver {
   private final Timer replies;
   private final Counter copied;
   private final Counter spam;
+  private final Counter clearingRefused;
 
   /** As of the last {@link #refresh}: several gauges, one walk through the ranges. */
   private volatile @Nullable BufferTotals totals;
@@ -88,6 +89,10 @@ public final class TransactionMeters implements TransactionObserver {
         Counter.builder("pagetide.transactions.spam")
             .description(
                 "One-way transactions whose sender was told that it fills its receiver's space.")
+            .register(registry);
+    this.clearingRefused =
+        Counter.builder("pagetide.buffers.clearing.refused")
+            .description("Times that the kernel refused to clear a freed buffer; each is retried.")
             .register(registry);
   }
 
@@ -197,5 +202,10 @@ public final class TransactionMeters implements TransactionObserver {
   @Override
   public void spam() {
     add(spam, 1);
+  }
+
+  @Override
+  public void clearingRefused(PageFailure why) {
+    add(clearingRefused, 1);
   }
 }

@@ -46,15 +46,23 @@ final class CommandLane {
   }
 
   /** A command that waits for its turn. */
-  private record Step(long id, long bytes, Command command) {}
+  private record Step(long id, long bytes, boolean cancellable, Command command) {}
 
   /** Runs a command when its turn comes, which may be now. */
   void submit(long id, long bytes, Command command) {
-    Step step = new Step(id, bytes, command);
+    submit(new Step(id, bytes, false, command));
+  }
+
+  /** As {@link #submit}, unless {@link #remove} comes before. */
+  void submitCancellable(long id, long bytes, Command command) {
+    submit(new Step(id, bytes, true, command));
+  }
+
+  private void submit(Step step) {
     synchronized (this) {
       if (busy) {
         waiting.add(step);
-        waitingBytes += bytes;
+        waitingBytes += step.bytes();
         return;
       }
       busy = true;
@@ -126,7 +134,10 @@ final class CommandLane {
     }
   }
 
-  /** Takes a command out that waits for its turn; false if there is none of this number. */
+  /**
+   * Takes a command out that waits for its turn and may be given up; false if there is none of this
+   * number.
+   */
   boolean remove(long id) {
     Step found = take(id);
     if (found == null) {
@@ -140,7 +151,7 @@ final class CommandLane {
     Iterator<Step> steps = waiting.iterator();
     while (steps.hasNext()) {
       Step step = steps.next();
-      if (step.id() == id) {
+      if (step.cancellable() && step.id() == id) {
         steps.remove();
         waitingBytes -= step.bytes();
         return step;

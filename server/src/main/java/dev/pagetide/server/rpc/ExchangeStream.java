@@ -188,17 +188,24 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
       case TRANSACT -> {
         var outgoing = ExchangeWire.outgoing(request.getTransact(), caller, parties.nanos());
         Payload payload = ExchangeWire.payload(request.getTransact().getPayload(), maxDataBytes);
-        submit(id, payload, next -> attached.transact(id, outgoing, payload, next));
+        CommandLane.Command transact = next -> attached.transact(id, outgoing, payload, next);
+        if (outgoing.oneWay()) {
+          lane.submit(id, held(payload), transact);
+        } else {
+          lane.submitCancellable(id, held(payload), transact);
+        }
       }
       case REPLY -> {
         long transaction = request.getReply().getTransaction();
         String refusal = ExchangeWire.refusal(request.getReply());
         Payload payload = ExchangeWire.payload(request.getReply().getPayload(), maxDataBytes);
-        submit(id, payload, next -> attached.reply(id, transaction, payload, refusal, next));
+        lane.submit(
+            id, held(payload), next -> attached.reply(id, transaction, payload, refusal, next));
       }
       case FREE_BUFFERS -> attached.free(id, ExchangeWire.offsets(request.getFreeBuffers()));
       case CANCEL -> {
         long asked = request.getCancel().getCommand();
+        // Two-way transactions only: others that wait may have the same number, such as 0.
         if (lane.remove(asked)) {
           attached.refuse(asked, new TransactionFailure.Cancelled());
         }
@@ -212,13 +219,13 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     }
   }
 
-  /** Large payloads count as in flight until they are where they belong. */
-  private void submit(long id, Payload payload, CommandLane.Command command) {
+  /** The bytes that a waiting payload holds. Large ones count as in flight until it is over. */
+  private long held(Payload payload) {
     long held = payload instanceof Payload.Bytes ? payload.length() : 0;
     if (held > MAX_WAITING_BYTES) {
       ticket.hold(held);
     }
-    lane.submit(id, held, command);
+    return held;
   }
 
   private void commandIsOver(long held) {

@@ -6,6 +6,7 @@ import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.StateRuns;
 import dev.pagetide.server.page.WaitingLine;
 import dev.pagetide.server.page.WaitingUse;
 import dev.pagetide.server.session.Peer;
@@ -39,17 +40,29 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * PageRangeService over sessions and their ranges.
  *
  * <p>Runs on the event loop as far as nothing there can keep it: uses and stops of resident pages,
- * small copies. What allocates, reclaims, or copies much goes to the {@link Workers}.
+ * small copies, the states of small ranges. What allocates, reclaims, copies much, or walks through
+ * a large range goes to the {@link Workers}.
  */
 final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   /** Bytes that are copied on the event loop: some 10 us. */
   private static final int SMALL_COPY_BYTES = 64 * 1024;
+
+  /**
+   * Pages whose states are looked at on the event loop: some microseconds, and some tens more where
+   * every other page is in another state and makes a run of its own.
+   */
+  private static final int SMALL_RANGE_PAGES = 2048;
+
+  /** The most runs in one answer. */
+  private static final int MAX_RUNS = RequestLimits.MAX_RUNS;
+
+  /** What one run takes in an answer, about. */
+  private static final int RUN_BYTES = 16;
 
   private static final UseRangeResponse NOTHING_FRESH = UseRangeResponse.getDefaultInstance();
   private static final StopUsingRangeResponse STOPPED = StopUsingRangeResponse.getDefaultInstance();
@@ -64,6 +77,9 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private final long allocationWaitNanos;
   private final long serverInstance;
   private final String handoffSocket;
+
+  /** Walks through large ranges: one at a time for each user. */
+  private final TurnsByUser walks;
 
   PageRangeRpc(
       SessionRegistry sessions,
@@ -82,6 +98,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     this.allocationWaitNanos = allocationWaitNanos;
     this.serverInstance = serverInstance;
     this.handoffSocket = handoffSocket.toString();
+    this.walks = new TurnsByUser(workers.requests());
   }
 
   @Override
@@ -226,39 +243,46 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   @Override
   public void getRange(GetRangeRequest request, StreamObserver<GetRangeResponse> observer) {
-    Calls.now(
-        observer,
-        () -> {
-          ShrinkablePageRange range = range(request.getSession());
-          PageSpans asked =
-              request.hasPages() ? Wire.spans(range, List.of(request.getPages())) : null;
-          return describe(range, asked);
-        });
+    ShrinkablePageRange range;
+    PageSpans asked;
+    try {
+      range = range(request.getSession());
+      asked =
+          request.hasPages()
+              ? Wire.spans(range, List.of(request.getPages()))
+              : range.spans().add(0, range.pageCount()).build();
+      if (range.pageCount() <= SMALL_RANGE_PAGES) {
+        Calls.begin(observer);
+        Calls.answer(observer, describe(StateRuns.of(range, asked, MAX_RUNS), range));
+        return;
+      }
+    } catch (RuntimeException | Error e) {
+      observer.onError(Statuses.of(e));
+      return;
+    }
+    Calls.begin(observer);
+    InFlight.Ticket ticket = InFlight.ticket();
+    walks.submit(
+        PeerNegotiator.caller().uid(),
+        () ->
+            Calls.finish(
+                observer,
+                () -> {
+                  StateRuns found = StateRuns.of(range, asked, MAX_RUNS);
+                  ticket.expectAnswer((long) found.size() * RUN_BYTES);
+                  return describe(found, range);
+                }));
   }
 
-  /** One look at the table gives numbers and runs, so they agree. */
-  private static GetRangeResponse describe(ShrinkablePageRange range, @Nullable PageSpans asked) {
-    PageState[] states = range.states(0, range.pageCount());
-    int[] counts = new int[3];
-    for (PageState state : states) {
-      switch (state) {
-        case FREE -> counts[0]++;
-        case AVAILABLE -> counts[1]++;
-        case USED -> counts[2]++;
-      }
-    }
-    GetRangeResponse.Builder response =
-        GetRangeResponse.newBuilder()
-            .setFreePages(counts[0])
-            .setAvailablePages(counts[1])
-            .setUsedPages(counts[2])
-            .setHighWatermark(range.highWatermark());
-    if (asked == null) {
-      response.addAllRuns(Wire.runs(states, 0, states.length));
-    } else if (!asked.isEmpty()) {
-      response.addAllRuns(Wire.runs(states, asked.startPage(0), asked.endPage(0)));
-    }
-    return response.build();
+  /** One walk gives numbers and runs, so they agree. */
+  private static GetRangeResponse describe(StateRuns found, ShrinkablePageRange range) {
+    return GetRangeResponse.newBuilder()
+        .setFreePages(found.count(PageState.FREE))
+        .setAvailablePages(found.count(PageState.AVAILABLE))
+        .setUsedPages(found.count(PageState.USED))
+        .setHighWatermark(range.highWatermark())
+        .addAllRuns(Wire.runs(found))
+        .build();
   }
 
   /** A range whose pages its client uses and stops. */

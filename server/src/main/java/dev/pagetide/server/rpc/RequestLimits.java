@@ -20,6 +20,13 @@ public record RequestLimits(
   static final int MAX_SPANS = 4096;
 
   /**
+   * Most runs in the answer to one GetRange: about a MiB. A constant of the contract, so that an
+   * answer takes as much heap as a large Read's, however large the range and however often its
+   * pages alternate.
+   */
+  static final int MAX_RUNS = 65_536;
+
+  /**
    * Room for what is in a message besides its data: more than twice what the most spans take, so
    * that one too many is refused by us, with a sentence.
    */

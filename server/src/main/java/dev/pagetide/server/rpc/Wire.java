@@ -4,6 +4,7 @@ import com.google.rpc.Code;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.server.page.StateRuns;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.PageSpan;
@@ -77,19 +78,15 @@ final class Wire {
     return length;
   }
 
-  /** Neighbours in one state, as runs. */
-  static List<StateRun> runs(PageState[] states, int from, int to) {
-    List<StateRun> runs = new ArrayList<>();
-    int start = from;
-    for (int page = from; page < to; page++) {
-      if (page + 1 == to || states[page + 1] != states[start]) {
-        runs.add(
-            StateRun.newBuilder()
-                .setState(state(states[start]))
-                .setPages(span(start, page + 1))
-                .build());
-        start = page + 1;
-      }
+  /** Neighbours in one state. */
+  static List<StateRun> runs(StateRuns found) {
+    List<StateRun> runs = new ArrayList<>(found.size());
+    for (int run = 0; run < found.size(); run++) {
+      runs.add(
+          StateRun.newBuilder()
+              .setState(state(found.state(run)))
+              .setPages(span(found.startPage(run), found.endPage(run)))
+              .build());
     }
     return runs;
   }

@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * a reserved buffer that {@link Buffer#hasPages has none yet} excepted, until it gains them.
  *
  * <p>Every method may be called by any number of threads at once, {@link #close} included. {@link
- * #allocate} may wait for memory; {@link #finishFree}, {@link #free} and {@link #abandon} of a
- * buffer to be cleared copy zeros. The others take some steps down a tree ({@link #delivered} and
- * {@link #close} walk all buffers), wait for nobody who does more, and make no system call but the
- * clock's. Where a method throws, nothing has changed.
+ * #allocate} may wait for memory; {@link #finishFree} and {@link #free} of a buffer to be cleared
+ * copy zeros. The others take some steps down a tree ({@link #delivered} and {@link #close} walk
+ * all buffers), wait for nobody who does more, and make no system call but the clock's. Where a
+ * method throws, nothing has changed.
  *
  * <p>The seed is Binder's allocator ({@code drivers/android/binder_alloc.c} and, in Rust, {@code
  * binder/range_alloc}, Linux 6.18).
@@ -183,7 +183,7 @@ public final class BufferAllocator {
       return buffer;
     } finally {
       if (!done) {
-        abandon(buffer);
+        var _ = abandon(buffer); // it has no pages, so there is nothing to clear
       }
     }
   }
@@ -209,32 +209,24 @@ public final class BufferAllocator {
   }
 
   /**
-   * Gives back a BUILDING buffer: space, one-way charge and pages. Nobody may be filling it, and no
-   * use of its pages may be under way. Never fails; does nothing if the buffer is gone.
+   * Gives back a BUILDING buffer: space, one-way charge and pages; or begins to. Nobody may be
+   * filling it, and no use of its pages may be under way. Never fails; does nothing if the buffer
+   * is gone.
    *
-   * <p>One to be cleared that has pages may hold half of a secret: it is cleared, so this is then
-   * for threads that may copy. If the kernel refuses that, its space stays taken until the range
-   * ends.
-   *
+   * @return null if it is gone; a buffer to be cleared that has pages, and so may hold half of a
+   *     secret, for which the caller calls {@link #finishFree} on a thread that may copy
    * @throws IllegalStateException if the buffer was delivered
    */
-  public void abandon(Buffer buffer) {
+  public @Nullable Buffer abandon(Buffer buffer) {
     lock.lock();
     try {
       if (closed || buffer.state() == Buffer.State.GONE) {
-        return;
+        return null;
       }
       check(buffer, Buffer.State.BUILDING);
-      if (endsAtOnce(buffer)) {
-        return;
-      }
+      return endsAtOnce(buffer) ? null : buffer;
     } finally {
       lock.unlock();
-    }
-    try {
-      finishFree(buffer);
-    } catch (PageFailure e) {
-      // Whatever was written is still there: nobody may be given this space.
     }
   }
 

@@ -89,7 +89,7 @@ final class Filling {
         use.result()
             .whenComplete((fresh, failure) -> {
               if (failure != null) {
-                into.buffers().abandon(buffer);
+                into.discard(buffer);
                 parties.observer().allocationFailed(failure);
                 done.noRoom(failure);
               } else {
@@ -113,7 +113,7 @@ final class Filling {
     try {
       parties.workers().execute(work);
     } catch (RejectedExecutionException e) {
-      into.buffers().abandon(buffer);
+      into.discard(buffer);
       done.noRoom(new TransactionFailure.Stopping());
     }
   }

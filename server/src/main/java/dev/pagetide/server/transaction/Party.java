@@ -113,7 +113,9 @@ public final class Party {
             fail(command, why, next);
           }
         };
-    begin(new Filling(parties, seat, request, null, done), parties.terms().allocationWaitNanos());
+    Filling filling = new Filling(parties, seat, request, null, done);
+    // What was freed before may be the space it needs.
+    seat.afterClearing(() -> begin(filling, parties.terms().allocationWaitNanos()));
   }
 
   /**
@@ -359,19 +361,7 @@ public final class Party {
 
   /** Frees buffers of the party's own range: all that can be freed. */
   public void free(long command, List<Long> offsets) {
-    boolean all = true;
-    for (long offset : offsets) {
-      try {
-        requireBuffers("FreeBuffers");
-        seat.free(offset);
-      } catch (RuntimeException e) {
-        all = false;
-        answer(new Event.Failed(command, e));
-      }
-    }
-    if (all) {
-      accept(command, false);
-    }
+    seat.free(offsets, why -> answer(new Event.Failed(command, why)), () -> accept(command, false));
   }
 
   /** Gives up a two-way transaction; none that waits for its reply is no error. */

@@ -4,8 +4,10 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.session.Session;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  * buffers of its range, and its party while there is one. Thread-safe.
  */
 final class Seat {
-  private final Parties parties;
   private final Session session;
   private final @Nullable BufferAllocator buffers;
+  private final @Nullable Clearing clearing;
   private final AtomicReference<@Nullable Party> party = new AtomicReference<>();
 
   @GuardedBy("this")
@@ -24,12 +26,17 @@ final class Seat {
   private volatile boolean over;
 
   Seat(Parties parties, Session session) {
-    this.parties = parties;
     this.session = session;
-    this.buffers =
-        session.range().mode() == RangeMode.BUFFERS
-            ? new BufferAllocator(session.range(), parties.terms().maxBuffers())
-            : null;
+    if (session.range().mode() == RangeMode.BUFFERS) {
+      BufferAllocator own = new BufferAllocator(session.range(), parties.terms().maxBuffers());
+      this.buffers = own;
+      this.clearing =
+          new Clearing(
+              own, parties.workers(), parties.timer(), parties.observer()::clearingRefused);
+    } else {
+      this.buffers = null;
+      this.clearing = null;
+    }
   }
 
   Session session() {
@@ -92,40 +99,70 @@ final class Seat {
 
   /** Gives back a buffer that nobody was told of, clearing it first if that was asked for. */
   void discard(Buffer buffer) {
-    if (buffer.clearOnFree() && buffer.size() > Filling.INLINE_COPY_BYTES) {
-      later(() -> buffers().abandon(buffer));
-    } else {
-      buffers().abandon(buffer);
+    Buffer toClear = buffers().abandon(buffer);
+    if (toClear != null) {
+      clear(List.of(toClear), Seat::nothing);
     }
   }
 
-  /** Frees a buffer at its owner's word; clears it first if that was asked for. */
-  void free(long offset) {
-    Buffer toClear = buffers().beginFree(offset);
-    if (toClear == null) {
-      return;
+  /**
+   * Frees buffers at their owner's word, all that can be freed; clears them first where that was
+   * asked for.
+   *
+   * @param onRefused told why, of each that cannot be freed
+   * @param onFreed run once, by any thread, if there is none of those, when all are free or were
+   *     tried to be cleared
+   */
+  void free(List<Long> offsets, Consumer<RuntimeException> onRefused, Runnable onFreed) {
+    List<Buffer> toClear = new ArrayList<>();
+    boolean all = true;
+    for (long offset : offsets) {
+      try {
+        if (!hasBuffers()) {
+          throw new TransactionFailure.WrongMode("FreeBuffers");
+        }
+        Buffer begun = buffers().beginFree(offset);
+        if (begun != null) {
+          toClear.add(begun);
+        }
+      } catch (RuntimeException e) {
+        all = false;
+        onRefused.accept(e);
+      }
     }
-    if (toClear.size() <= Filling.INLINE_COPY_BYTES) {
-      buffers().finishFree(toClear);
-    } else {
-      later(() -> buffers().finishFree(toClear));
-    }
+    clear(toClear, all ? onFreed : Seat::nothing);
   }
 
   /** Frees a buffer whose owner was never told of it. */
   void freeUntold(Buffer buffer) {
     try {
-      free(buffer.offset());
+      Buffer toClear = buffers().beginFree(buffer.offset());
+      if (toClear != null) {
+        clear(List.of(toClear), Seat::nothing);
+      }
     } catch (BufferFailure e) {
       // RACE: a later Exchange of the session has been told of it, and was quicker.
     }
   }
 
-  private void later(Runnable work) {
-    try {
-      parties.workers().execute(work);
-    } catch (RejectedExecutionException e) {
-      work.run(); // the server is stopping: nobody is kept waiting any more
+  private static void nothing() {}
+
+  private void clear(List<Buffer> freed, Runnable then) {
+    Clearing own = clearing;
+    if (own == null) {
+      then.run(); // a range for no buffers: there are none
+    } else {
+      own.clear(freed, then);
+    }
+  }
+
+  /** Runs something when the buffers freed before were tried, which may be now. */
+  void afterClearing(Runnable then) {
+    Clearing own = clearing;
+    if (own == null) {
+      then.run();
+    } else {
+      own.afterThose(then);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.pagetide.server.transaction;
 
+import dev.pagetide.server.page.PageFailure;
+
 /** Told of what happens to transactions, as it happens; for meters. Called by any thread. */
 public interface TransactionObserver {
   /** Nobody who wants to know. */
@@ -19,4 +21,7 @@ public interface TransactionObserver {
 
   /** A one-way sender was told that it fills its receiver's space. */
   default void spam() {}
+
+  /** The kernel refused to clear a freed buffer; it is tried again. */
+  default void clearingRefused(PageFailure why) {}
 }

@@ -110,8 +110,8 @@ final class CommandLaneTest {
   @Test
   void remove_oneThatWaits_neverRuns() {
     Slow first = new Slow("first");
-    lane.submit(1, 0, first);
-    lane.submit(2, 5, new Slow("second"));
+    lane.submitCancellable(1, 0, first);
+    lane.submitCancellable(2, 5, new Slow("second"));
 
     assertThat(lane.remove(2)).isTrue();
     assertThat(lane.remove(2)).isFalse();
@@ -121,6 +121,26 @@ final class CommandLaneTest {
     assertThat(ran).containsExactly("first");
     assertThat(over).containsExactly(5L, 0L);
     assertThat(lane.waitingBytes()).isZero();
+  }
+
+  @Test
+  void remove_sameNumberAsOthersThatWait_takesOnlyWhatMayBeGivenUp() {
+    Slow first = new Slow("first");
+    Slow reply = new Slow("reply");
+    Slow last = new Slow("last");
+    lane.submit(9, 0, first);
+    lane.submit(0, 3, reply);
+    lane.submitCancellable(7, 0, new Slow("given up"));
+    lane.submit(7, 4, last);
+
+    assertThat(lane.remove(0)).isFalse();
+    assertThat(lane.remove(7)).isTrue();
+    assertThat(lane.remove(7)).isFalse();
+    assertThat(lane.waitingBytes()).isEqualTo(7);
+    first.next.run();
+    reply.next.run();
+
+    assertThat(ran).containsExactly("first", "reply", "last");
   }
 
   @Test

@@ -207,7 +207,9 @@ final class BufferFreeTest {
     Buffer secret = allocator.allocate(TestBuffers.toClear(24));
     buffers.fill(secret, 2);
 
-    allocator.abandon(secret);
+    assertThat(allocator.abandon(secret)).isSameAs(secret);
+    assertThat(allocator.totals().clearingBytes()).isEqualTo(24);
+    allocator.finishFree(secret);
 
     assertThat(allocator.totals().freeBytes()).isEqualTo(buffers.pages(PAGES));
     assertThat(buffers.map()).isEqualTo("AFFF");
@@ -218,8 +220,8 @@ final class BufferFreeTest {
   void abandon_pendingAndToBeCleared_needsNoPage() {
     Buffer pending = allocator.reserve(TestBuffers.toClear(24));
 
-    allocator.abandon(pending);
-    allocator.abandon(pending);
+    assertThat(allocator.abandon(pending)).isNull();
+    assertThat(allocator.abandon(pending)).isNull();
 
     assertThat(buffers.map()).isEqualTo("FFFF");
     assertThat(allocator.totals().freeBytes()).isEqualTo(buffers.pages(PAGES));
@@ -241,14 +243,18 @@ final class BufferFreeTest {
   }
 
   @Test
-  void abandon_zeroesAreRefused_neverGivesTheSpaceToAnybody() {
+  void abandon_zeroesAreRefused_givesTheSpaceToNobodyUntilTheyAreNot() {
     Buffer secret = allocator.allocate(TestBuffers.toClear(24));
+    assertThat(allocator.abandon(secret)).isSameAs(secret);
     buffers.range.stopUsingRange(0, 1);
 
-    allocator.abandon(secret);
+    assertThatThrownBy(() -> allocator.finishFree(secret)).isInstanceOf(PageFailure.NotUsed.class);
 
     assertThat(allocator.totals().clearingBytes()).isEqualTo(24);
     assertThat(buffers.allocate(24).offset()).isEqualTo(24);
     expectNoBuffer(secret.offset());
+    var _ = buffers.range.useRange(0, 1);
+    allocator.finishFree(secret);
+    assertThat(allocator.totals().clearingBytes()).isZero();
   }
 }

@@ -63,7 +63,7 @@ final class BufferStressTest {
     }
     buffers.fill(buffer, 1 + random.nextInt(100));
     if (random.nextInt(8) == 0) {
-      allocator.abandon(buffer);
+      buffers.abandon(buffer);
       return;
     }
     allocator.deliver(buffer);

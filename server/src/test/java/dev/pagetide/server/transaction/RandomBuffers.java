@@ -174,7 +174,7 @@ final class RandomBuffers {
       endCleared(some);
     } else if (some.state == Buffer.State.BUILDING && random.nextInt(5) == 0) {
       last = "abandon " + some.buffer;
-      buffers.allocator.abandon(some.buffer);
+      buffers.abandon(some.buffer);
       if (some.buffer.clearOnFree() && some.hasPages) {
         endCleared(some);
       } else {

@@ -83,6 +83,14 @@ final class TestBuffers implements AutoCloseable {
     }
   }
 
+  /** Gives back a buffer that was not delivered, and clears it if need be. */
+  void abandon(Buffer buffer) {
+    Buffer toClear = allocator.abandon(buffer);
+    if (toClear != null) {
+      allocator.finishFree(toClear);
+    }
+  }
+
   /** Bytes of some pages. */
   long pages(long count) {
     return count * range.pageSize();

@@ -9,11 +9,9 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -36,6 +34,9 @@ public final class DemoCommand implements Callable<Integer> {
 
   /** A Unix socket's path has at most 107 bytes; this leaves room for the names in it. */
   private static final int LONGEST_TEMP_PATH = 60;
+
+  /** As a shell tells of a command that Ctrl-C ended. */
+  private static final int INTERRUPTED = 130;
 
   @Option(
       names = "--stay",
@@ -62,23 +63,40 @@ public final class DemoCommand implements Callable<Integer> {
     CommandIo io = pagetide.io();
     Path launcher = launcher(io);
     Path directory = temporaryDirectory();
-    Thread removal = Thread.ofPlatform().unstarted(() -> endAll(directory));
-    Runtime.getRuntime().addShutdownHook(removal); // Ctrl-C leaves nothing behind, either
+    try (DemoEnd end = DemoEnd.of(directory)) {
+      return play(new DemoScript(io, launcher, directory, stay), end);
+    }
+  }
+
+  private static int play(DemoScript script, DemoEnd end) throws IOException {
     try {
-      new DemoScript(io, launcher, directory, stay).play();
+      script.play();
       return 0;
     } catch (DemoFailure e) {
-      // Below the sentence are the last lines of a child process's log.
-      List<String> lines = ("the demo failed: " + e.getMessage()).lines().toList();
-      throw new CommandFailure(lines.getFirst(), lines.subList(1, lines.size()), e);
+      return interruptedOr(end, failure(e));
     } catch (PagetideException e) {
-      // It concerns the demo's own server, so advice about the user's socket does not apply.
-      throw new CommandFailure(
-          "the demo failed: " + CommandWords.of(String.valueOf(e.getMessage())), e);
-    } finally {
-      remove(directory);
-      forget(removal);
+      return interruptedOr(end, failure(e));
     }
+  }
+
+  /** What failed because the process is being ended is no failure of the demo's. */
+  private static int interruptedOr(DemoEnd end, CommandFailure failure) {
+    if (end.wasInterrupted()) {
+      return INTERRUPTED;
+    }
+    throw failure;
+  }
+
+  private static CommandFailure failure(DemoFailure e) {
+    // Below the sentence are the last lines of a child process's log.
+    List<String> lines = ("the demo failed: " + e.getMessage()).lines().toList();
+    return new CommandFailure(lines.getFirst(), lines.subList(1, lines.size()), e);
+  }
+
+  /** It concerns the demo's own server, so advice about the user's socket does not apply. */
+  private static CommandFailure failure(PagetideException e) {
+    return new CommandFailure(
+        "the demo failed: " + CommandWords.of(String.valueOf(e.getMessage())), e);
   }
 
   /** Leaves the options that name a server out of this command's help: it refuses them. */
@@ -89,14 +107,6 @@ public final class DemoCommand implements Callable<Integer> {
       OptionSpec shown = demo.findOption(name);
       demo.remove(shown);
       demo.add(OptionSpec.builder(shown).hidden(true).build());
-    }
-  }
-
-  private static void forget(Thread removal) {
-    try {
-      Runtime.getRuntime().removeShutdownHook(removal);
-    } catch (IllegalStateException e) {
-      // RACE: the process is being ended at this moment, and the hook does what we did.
     }
   }
 
@@ -118,26 +128,5 @@ public final class DemoCommand implements Callable<Integer> {
     Path usual = Path.of(System.getProperty("java.io.tmpdir"));
     Path parent = usual.toString().length() > LONGEST_TEMP_PATH ? Path.of("/tmp") : usual;
     return Files.createTempDirectory(parent, "pagetide-demo-"); // mode 0700
-  }
-
-  /** What is left to do when the process is told to end in the middle. */
-  private static void endAll(Path directory) {
-    List<ProcessHandle> children = ProcessHandle.current().children().toList();
-    children.forEach(ProcessHandle::destroyForcibly);
-    children.forEach(child -> child.onExit().join());
-    remove(directory);
-  }
-
-  private static void remove(Path directory) {
-    if (!Files.exists(directory)) {
-      return;
-    }
-    try (Stream<Path> paths = Files.walk(directory)) {
-      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(path);
-      }
-    } catch (IOException e) {
-      throw new CommandFailure("cannot remove " + directory + ": " + e.getMessage(), e);
-    }
   }
 }

@@ -244,8 +244,10 @@ final class DemoScript {
     Handed handed = hand(cast.alice, "hand inbox " + HANDED_BYTES);
     check(handed.rest.equals(List.of("SHARED")), "alice could not map what she writes into");
     story.note(
-        "alice wrote %d bytes into shared memory, with the checksum %s"
-            .formatted(HANDED_BYTES, handed.checksum));
+        "alice wrote "
+            + HANDED_BYTES
+            + " bytes into shared memory, with the checksum "
+            + handed.checksum);
     story.note("bob read them in place, and replied with their checksum, " + handed.checksum);
     story.note(
         "The same bytes by plain gRPC through a relay, a third process, and in one process:");

@@ -28,11 +28,13 @@ final class Summary {
   }
 
   String ofPairs() {
-    return "use + stop: %s; asking the server: %s, %s times as much"
-        .formatted(
-            DemoFigures.time(mappedNanos),
-            DemoFigures.time(askedNanos),
-            DemoFigures.ratio(askedNanos / mappedNanos));
+    return "use + stop: "
+        + DemoFigures.time(mappedNanos)
+        + "; asking the server: "
+        + DemoFigures.time(askedNanos)
+        + ", "
+        + DemoFigures.ratio(askedNanos / mappedNanos)
+        + " times as much";
   }
 
   /** Each way of moving the bytes; all write them, move them and read them. */
@@ -59,13 +61,13 @@ final class Summary {
   List<String> lines() {
     return List.of(
         ofPairs(),
-        ("%s to another process: %s; relayed gRPC: %s; written, copied and read in one"
-                + " process: %s")
-            .formatted(
-                Figures.bytes((double) handedBytes),
-                DemoFigures.rate(handedBytes, handedNanos),
-                DemoFigures.rate(handedBytes, relayedNanos),
-                DemoFigures.rate(handedBytes, copiedNanos)),
+        Figures.bytes((double) handedBytes)
+            + " to another process: "
+            + DemoFigures.rate(handedBytes, handedNanos)
+            + "; relayed gRPC: "
+            + DemoFigures.rate(handedBytes, relayedNanos)
+            + "; written, copied and read in one process: "
+            + DemoFigures.rate(handedBytes, copiedNanos),
         "20 pages reclaimed, the oldest first; used pages kept their bytes; what a killed client"
             + " held came back");
   }

@@ -45,6 +45,9 @@ import picocli.CommandLine.Spec;
 public final class TopCommand implements Callable<Integer> {
   private static final Duration LEAST_INTERVAL = Duration.ofMillis(100);
 
+  /** Java's nanoseconds go to 292 years, and are added to the clock's. */
+  private static final Duration LONGEST_INTERVAL = Duration.ofDays(36_500);
+
   /** How long the server may take to answer; 10,000 ranges take it a small part of that. */
   private static final Duration ANSWER_TIME = Duration.ofSeconds(5);
 
@@ -121,6 +124,13 @@ public final class TopCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** An interval in nanoseconds; one of more than a century is as good as a century. */
+  static long nanos(Duration interval) {
+    return interval.compareTo(LONGEST_INTERVAL) < 0
+        ? interval.toNanos()
+        : LONGEST_INTERVAL.toNanos();
+  }
+
   private TopView view() {
     return new TopView(sort, reverse, 0, false);
   }
@@ -165,7 +175,7 @@ public final class TopCommand implements Callable<Integer> {
         line = TopJson.failure(Instant.now(), pagetide.problem(e));
       }
       print(io, List.of(line));
-      due = Math.max(due + interval.toNanos(), System.nanoTime());
+      due = Math.max(due + nanos(interval), System.nanoTime());
       while (due - System.nanoTime() > 0) {
         LockSupport.parkNanos(due - System.nanoTime());
       }

@@ -43,7 +43,7 @@ final class TopLoop {
       TopView view,
       Function<RuntimeException, String> sentence) {
     this.source = source;
-    this.intervalNanos = interval.toNanos();
+    this.intervalNanos = TopCommand.nanos(interval);
     this.view = view;
     this.sentence = sentence;
   }

@@ -150,11 +150,12 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     long percent =
         memory.budgetPages() == 0 ? 0 : 100 * memory.residentPages() / memory.budgetPages();
     String figures =
-        "%s of %s resident (%d %%)"
-            .formatted(
-                Figures.bytes(memory.residentPages() * pageSize),
-                Figures.bytes(memory.budgetPages() * pageSize),
-                percent);
+        Figures.bytes(memory.residentPages() * pageSize)
+            + " of "
+            + Figures.bytes(memory.budgetPages() * pageSize)
+            + " resident ("
+            + percent
+            + " %)";
     AttributedStringBuilder line = new AttributedStringBuilder();
     line.append("Memory     ");
     int bar = Math.clamp((long) width - line.length() - figures.length() - 1, 0, WIDEST_BAR);
@@ -235,8 +236,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     }
     Duration since = Duration.ofNanos(Math.max(0, nowNanos - state.troubleNanos()));
     return new AttributedString(
-        "NO ANSWER for %s, trying again: %s"
-            .formatted(Figures.age(since), TerminalText.escape(trouble)),
+        "NO ANSWER for " + Figures.age(since) + ", trying again: " + TerminalText.escape(trouble),
         style.alarm());
   }
 

@@ -33,6 +33,8 @@ final class TopScreen implements AutoCloseable {
   private static final String END_FRAME = CSI + "?2026l";
   private static final String REST_OF_LINE = CSI + "0m" + CSI + "K";
   private static final int SEQUENCE_MILLIS = 50;
+  private static final int USUAL_COLUMNS = 80;
+  private static final int USUAL_ROWS = 24;
 
   /** LOCKS: a read without a limit holds a lock that closing the terminal needs. */
   private static final int WAKE_MILLIS = 500;
@@ -85,7 +87,14 @@ final class TopScreen implements AutoCloseable {
 
   /** Its size now. */
   Size size() {
-    return terminal.getSize();
+    return usable(terminal.getSize());
+  }
+
+  /** A serial line, or a terminal that nobody has given a size, tells 0: then 80 by 24 is usual. */
+  static Size usable(Size told) {
+    return Size.of(
+        told.getColumns() > 0 ? told.getColumns() : USUAL_COLUMNS,
+        told.getRows() > 0 ? told.getRows() : USUAL_ROWS);
   }
 
   /** The keys as they come. */

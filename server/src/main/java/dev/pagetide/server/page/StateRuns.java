@@ -1,0 +1,150 @@
+package dev.pagetide.server.page;
+
+import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.PageTable;
+import dev.pagetide.shm.PageWord;
+import java.util.Arrays;
+
+/**
+ * How many pages of a range are in each state, and which of some pages are, as runs of neighbours
+ * in one state: each page's state at some moment during one walk, so that numbers and runs agree.
+ *
+ * <p>The walk takes no lock and waits for nobody. It takes time with the range, some milliseconds
+ * for a million resident pages, and heap with the runs, of which there is a most, and not with the
+ * range: 64 pages without memory are one look at their bits.
+ */
+public final class StateRuns {
+  private static final int FIRST_CAPACITY = 64;
+
+  private final int startPage;
+  private final int endPage;
+  private final int most;
+
+  private int[] ends = new int[FIRST_CAPACITY];
+  private PageState[] states = new PageState[FIRST_CAPACITY];
+  private int size;
+
+  private int free;
+  private int available;
+  private int used;
+
+  /** Whether there are more runs than may be told. */
+  private boolean full;
+
+  private StateRuns(int startPage, int endPage, int most) {
+    this.startPage = startPage;
+    this.endPage = endPage;
+    this.most = most;
+  }
+
+  /**
+   * Walks through a whole range once.
+   *
+   * @param pages whose runs to tell: one span of the range's at most
+   * @param most the most runs to tell, at least 1; those that follow are left out
+   * @throws PageFailure.Closed if the range is closing
+   */
+  public static StateRuns of(ShrinkablePageRange range, PageSpans pages, int most) {
+    StateRuns runs =
+        pages.isEmpty()
+            ? new StateRuns(0, 0, most)
+            : new StateRuns(pages.startPage(0), pages.endPage(0), most);
+    range.entries().enter();
+    try {
+      runs.walk(range.table(), range.pages());
+    } finally {
+      range.entries().leave();
+    }
+    return runs;
+  }
+
+  private void walk(PageTable table, ResidentPages pages) {
+    int pageCount = table.pageCount();
+    for (int start = 0; start < pageCount; start += Long.SIZE) {
+      int end = Math.min(pageCount, start + Long.SIZE);
+      // ORDER: the bits before the words, as in PageStates.of: who sees a page's bit sees its word.
+      long resident = pages.residentAround(start);
+      long inReserve =
+          resident == 0 ? 0 : resident & table.inStateOpaque(PageWord.AVAILABLE, start, end);
+      long inUse = resident & ~inReserve;
+      available += Long.bitCount(inReserve);
+      used += Long.bitCount(inUse);
+      free += end - start - Long.bitCount(resident);
+      if (start < endPage && end > startPage) {
+        add(start, Math.max(start, startPage), Math.min(end, endPage), inReserve, inUse);
+      }
+    }
+  }
+
+  /** Pages {@code [from, to)} of the 64 from {@code base} on, whose bits tell their states. */
+  private void add(int base, int from, int to, long inReserve, long inUse) {
+    int page = from;
+    while (page < to) {
+      int at = page - base;
+      PageState state =
+          ((inReserve >>> at) & 1) != 0
+              ? PageState.AVAILABLE
+              : ((inUse >>> at) & 1) != 0 ? PageState.USED : PageState.FREE;
+      long same =
+          switch (state) {
+            case FREE -> ~(inReserve | inUse);
+            case AVAILABLE -> inReserve;
+            case USED -> inUse;
+          };
+      int end = Math.min(to, page + Long.numberOfTrailingZeros(~(same >>> at)));
+      extend(state, end);
+      page = end;
+    }
+  }
+
+  private void extend(PageState state, int end) {
+    if (full) {
+      return;
+    }
+    if (size > 0 && states[size - 1] == state) {
+      ends[size - 1] = end;
+      return;
+    }
+    if (size == most) {
+      full = true;
+      return;
+    }
+    if (size == ends.length) {
+      int capacity = (int) Math.min(most, 2L * size);
+      ends = Arrays.copyOf(ends, capacity);
+      states = Arrays.copyOf(states, capacity);
+    }
+    ends[size] = end;
+    states[size] = state;
+    size++;
+  }
+
+  /** How many pages of the whole range are in a state. */
+  public int count(PageState state) {
+    return switch (state) {
+      case FREE -> free;
+      case AVAILABLE -> available;
+      case USED -> used;
+    };
+  }
+
+  /** How many runs there are, in the order of their pages and without gaps. */
+  public int size() {
+    return size;
+  }
+
+  /** The first page of a run. */
+  public int startPage(int run) {
+    return run == 0 ? startPage : ends[run - 1];
+  }
+
+  /** One past the last page of a run. */
+  public int endPage(int run) {
+    return ends[run];
+  }
+
+  /** The state of each page of a run; the next one's is another. */
+  public PageState state(int run) {
+    return states[run];
+  }
+}

@@ -1,0 +1,155 @@
+package dev.pagetide.server.rpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pagetide.server.RawSession;
+import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageFileMaker;
+import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.Shrinker;
+import dev.pagetide.server.session.CutOffObserver;
+import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.server.transaction.TransactRule;
+import dev.pagetide.server.transaction.TransactionObserver;
+import dev.pagetide.server.transaction.TransactionTerms;
+import dev.pagetide.v1.GetRangeRequest;
+import dev.pagetide.v1.GetRangeResponse;
+import dev.pagetide.v1.PageSpan;
+import dev.pagetide.v1.PageState;
+import dev.pagetide.v1.StateRun;
+import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.Test;
+
+/** Which thread walks through a range for GetRange: a large one's walk keeps no event loop. */
+final class GetRangeThreadTest {
+  private static final int SMALL_PAGES = 64;
+  private static final int LARGE_PAGES = 4096;
+  private static final String WORKER = "pagetide-request-";
+
+  private final Queue<String> answeredBy = new ConcurrentLinkedQueue<>();
+
+  /** Notes the threads that send answers to GetRange. */
+  private final class Noting implements ServerInterceptor {
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      return next.startCall(
+          new SimpleForwardingServerCall<>(call) {
+            @Override
+            public void sendMessage(A message) {
+              if (message instanceof GetRangeResponse) {
+                answeredBy.add(Thread.currentThread().getName());
+              }
+              super.sendMessage(message);
+            }
+          },
+          headers);
+    }
+  }
+
+  private GrpcEndpoint endpoint(Path directory) {
+    PageBudget budget = PageBudget.root("--max-resident-bytes", 100_000);
+    Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
+    SessionRegistry sessions =
+        new SessionRegistry(
+            new SessionLimits(10, 10, 100_000, 100_000),
+            new RangeTerms(PageFileMaker.MEMFD, 1L << 30, 1),
+            budget,
+            shrinker,
+            InstantSource.system());
+    EndpointTerms terms =
+        new EndpointTerms(
+            new RequestLimits(1 << 20, 100, 1L << 30, Duration.ZERO),
+            new TransactionTerms(16, 16, 0, TransactRule.OWN),
+            0,
+            1,
+            directory.resolve("handoff.sock"));
+    return new GrpcEndpoint(
+        sessions,
+        shrinker,
+        budget,
+        terms,
+        TransactionObserver.NONE,
+        CutOffObserver.NONE,
+        List.of(new Noting()));
+  }
+
+  private static PageSpan pages(int startPage, int endPage) {
+    return PageSpan.newBuilder().setStartPage(startPage).setEndPage(endPage).build();
+  }
+
+  private static StateRun run(PageState state, int startPage, int endPage) {
+    return StateRun.newBuilder().setState(state).setPages(pages(startPage, endPage)).build();
+  }
+
+  @Test
+  void getRange_ofALargeRange_isAnsweredByAWorkerAndOfASmallOneAtOnce() throws Exception {
+    Path directory = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
+    Path socket = directory.resolve("grpc.sock");
+    try (GrpcEndpoint endpoint = endpoint(directory)) {
+      endpoint.listenUnix(socket);
+      ManagedChannel channel =
+          Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create()).build();
+      try {
+        RawSession small = RawSession.open(channel, SMALL_PAGES);
+        int _ = small.use(1, 3).size();
+        assertThat(small.range().getRunsList())
+            .containsExactly(
+                run(PageState.PAGE_STATE_FREE, 0, 1),
+                run(PageState.PAGE_STATE_USED, 1, 3),
+                run(PageState.PAGE_STATE_FREE, 3, SMALL_PAGES));
+        assertThat(answeredBy).singleElement().asString().doesNotStartWith(WORKER);
+
+        RawSession large = RawSession.open(channel, LARGE_PAGES);
+        int _ = large.use(100, 200).size();
+        GetRangeResponse whole = large.range();
+        GetRangeResponse part =
+            large
+                .stub()
+                .getRange(
+                    GetRangeRequest.newBuilder()
+                        .setSession(large.token())
+                        .setPages(pages(150, 300))
+                        .build());
+
+        assertThat(whole.getUsedPages()).isEqualTo(100);
+        assertThat(whole.getFreePages()).isEqualTo(LARGE_PAGES - 100);
+        assertThat(whole.getHighWatermark()).isEqualTo(200);
+        assertThat(whole.getRunsList())
+            .containsExactly(
+                run(PageState.PAGE_STATE_FREE, 0, 100),
+                run(PageState.PAGE_STATE_USED, 100, 200),
+                run(PageState.PAGE_STATE_FREE, 200, LARGE_PAGES));
+        assertThat(part.getUsedPages()).as("of the whole range").isEqualTo(100);
+        assertThat(part.getRunsList())
+            .containsExactly(
+                run(PageState.PAGE_STATE_USED, 150, 200), run(PageState.PAGE_STATE_FREE, 200, 300));
+        assertThat(answeredBy.stream().skip(1))
+            .hasSize(2)
+            .allSatisfy(thread -> assertThat(thread).startsWith(WORKER));
+      } finally {
+        channel.shutdownNow();
+      }
+    } finally {
+      Files.deleteIfExists(socket);
+      Files.deleteIfExists(directory);
+    }
+  }
+}

@@ -1,0 +1,75 @@
+package dev.pagetide.server.rpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import org.junit.jupiter.api.Test;
+
+/** One piece of work at a time for each user, in order, and nobody waits for another user's. */
+final class TurnsByUserTest {
+  private static final int ALICE = 1;
+  private static final int BOB = 2;
+
+  /** What the threads are to do; it is done when a test says so. */
+  private final ArrayDeque<Runnable> handedIn = new ArrayDeque<>();
+
+  private final List<String> done = new ArrayList<>();
+  private final TurnsByUser turns = new TurnsByUser(handedIn::add);
+
+  private void submit(int uid, String name) {
+    turns.submit(uid, () -> done.add(name));
+  }
+
+  @Test
+  void submit_manyOfOneUser_takeOneThreadAndKeepTheirOrder() {
+    submit(ALICE, "alice 1");
+    submit(ALICE, "alice 2");
+    submit(ALICE, "alice 3");
+    submit(BOB, "bob 1");
+    assertThat(handedIn).as("one piece of each user").hasSize(2);
+
+    handedIn.remove().run();
+    assertThat(handedIn).hasSize(2);
+    handedIn.remove().run();
+    assertThat(handedIn).hasSize(1);
+    handedIn.remove().run();
+    handedIn.remove().run();
+
+    assertThat(done).containsExactly("alice 1", "bob 1", "alice 2", "alice 3");
+    assertThat(handedIn).isEmpty();
+    assertThat(turns.users()).isZero();
+  }
+
+  @Test
+  void work_throws_theNextHasItsTurn() {
+    turns.submit(
+        ALICE,
+        () -> {
+          throw new IllegalStateException("a bug");
+        });
+    submit(ALICE, "alice 2");
+
+    assertThatThrownBy(() -> handedIn.remove().run()).isInstanceOf(IllegalStateException.class);
+    handedIn.remove().run();
+
+    assertThat(done).containsExactly("alice 2");
+    assertThat(turns.users()).isZero();
+  }
+
+  @Test
+  void submit_threadsAreGone_isToldAndLeavesNobodyWaiting() {
+    TurnsByUser stopped =
+        new TurnsByUser(task -> {
+          throw new RejectedExecutionException("the server stops");
+        });
+
+    assertThatThrownBy(() -> stopped.submit(ALICE, () -> {}))
+        .isInstanceOf(RejectedExecutionException.class);
+
+    assertThat(stopped.users()).isZero();
+  }
+}
