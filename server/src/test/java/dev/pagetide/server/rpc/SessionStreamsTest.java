@@ -28,15 +28,17 @@ import org.junit.jupiter.api.Test;
 /** An opening that fails when its session is there, and only its answer is missing. */
 final class SessionStreamsTest {
   private final PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
+  private final Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
   private final SessionRegistry sessions =
       new SessionRegistry(
           new SessionLimits(1, 1, 1000, 1000),
           new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
           budget,
-          new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
+          shrinker,
           InstantSource.system());
   private final Workers workers = new Workers(1);
-  private final SessionStreams streams = new SessionStreams(sessions, workers, CutOffObserver.NONE);
+  private final SessionStreams streams =
+      new SessionStreams(sessions, shrinker, workers, CutOffObserver.NONE);
 
   @AfterEach
   void close() {
@@ -51,7 +53,7 @@ final class SessionStreamsTest {
             .setSizeBytes(1 << 16)
             .build();
     Call call = new Call();
-    streams.open(request, Peer.unix(1000, 1), () -> false, call, opened);
+    streams.open(request, Peer.unix(1000, 1), 0, () -> false, call, opened);
     return call;
   }
 
