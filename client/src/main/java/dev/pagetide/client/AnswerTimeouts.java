@@ -37,7 +37,7 @@ final class AnswerTimeouts {
 
   AnswerTimeouts(Duration longest) {
     this.longest = longest;
-    this.longestNanos = TimeUnit.NANOSECONDS.convert(longest); // "for ever" is 292 years
+    this.longestNanos = TimeUnit.NANOSECONDS.convert(longest); // a time without end is 292 years
   }
 
   /** Fails {@code result} if it is not done in time. */

@@ -395,7 +395,7 @@ final class Party {
       return;
     }
     long longestNanos = longest.toNanos(); // at most 50 days
-    long graceNanos = // "for ever" may be more than 63 bits hold
+    long graceNanos = // a time without end may be more than 63 bits hold
         Math.min(TimeUnit.NANOSECONDS.convert(grace), Long.MAX_VALUE - longestNanos);
     Duration all = Duration.ofNanos(longestNanos + graceNanos);
     CompletableFuture<Void> timer = new CompletableFuture<>();

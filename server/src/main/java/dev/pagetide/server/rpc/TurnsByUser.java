@@ -51,7 +51,7 @@ final class TurnsByUser {
       begun = true;
     } finally {
       if (!begun) {
-        forget(uid); // the server stops, and whoever waits is ended with it
+        forget(uid); // the server stops, and ends all that wait
       }
     }
   }

@@ -159,7 +159,7 @@ final class Clearing {
     return steps.poll();
   }
 
-  /** Also where something threw: what waits behind it must not wait for ever. */
+  /** Also where something threw: what waits behind it must not wait without end. */
   private void goOn() {
     synchronized (this) {
       if (steps.isEmpty()) {
