@@ -155,7 +155,7 @@ public final class PagetideServer {
     try (server) {
       String signal = signals.first();
       server.drain(signal == null ? "the process was told to exit" : "signal=" + signal);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.error("ending failed", e);
       exit = FAILED;
     }

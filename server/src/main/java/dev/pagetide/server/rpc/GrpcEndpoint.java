@@ -137,13 +137,19 @@ public final class GrpcEndpoint implements AutoCloseable {
     sessions.stopAdmitting();
     streams.announceDraining(wait);
     streams.awaitNone(wait);
-    parties.endAll();
-    streams.endAll(
-        Statuses.status(
-            Code.UNAVAILABLE,
-            ErrorReason.ERROR_REASON_SERVER_STOPPING,
-            "the server has stopped; connect again once it has been started"));
-    listeners.shutdown();
+    try {
+      parties.endAll();
+    } finally {
+      try {
+        streams.endAll(
+            Statuses.status(
+                Code.UNAVAILABLE,
+                ErrorReason.ERROR_REASON_SERVER_STOPPING,
+                "the server has stopped; connect again once it has been started"));
+      } finally {
+        listeners.shutdown();
+      }
+    }
   }
 
   /** Stops at once whatever is left. */

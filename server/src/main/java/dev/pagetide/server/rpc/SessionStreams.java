@@ -106,10 +106,17 @@ final class SessionStreams {
     }
   }
 
-  /** Ends every stream with a status, leaving the sessions' bytes to those who mapped them. */
+  /**
+   * Ends every stream with a status, each whatever became of the others, leaving the sessions'
+   * bytes to those who mapped them.
+   */
   void endAll(StatusRuntimeException status) {
     for (Stream stream : live) {
-      stream.end(status);
+      try {
+        stream.end(status);
+      } catch (RuntimeException | Error e) {
+        var _ = Statuses.of(e); // a bug: it is logged and counted
+      }
     }
   }
 
@@ -190,12 +197,21 @@ final class SessionStreams {
         refuse(Statuses.of(e)); // nobody knows of the session, so nobody else would end it
       } finally {
         if (!kept) {
-          sessions.end(born, clientsReason());
+          endUntold(born);
         }
       }
       Draining notice = draining;
       if (notice != null) {
         announce(notice);
+      }
+    }
+
+    /** Nobody would hear of what this throws, so it is logged and counted. */
+    private void endUntold(Session born) {
+      try {
+        sessions.end(born, clientsReason());
+      } catch (RuntimeException | Error e) {
+        var _ = Statuses.of(e);
       }
     }
 
@@ -270,13 +286,16 @@ final class SessionStreams {
         }
         over = true;
         ended = session;
-        call.onError(status);
       }
-      if (ended == null) {
-        giveUpOpening();
-        gone(this);
-      } else {
-        endSession(ended, EndReason.STOPPED);
+      try {
+        call.onError(status);
+      } finally {
+        if (ended == null) {
+          giveUpOpening();
+          gone(this);
+        } else {
+          endSession(ended, EndReason.STOPPED);
+        }
       }
     }
 

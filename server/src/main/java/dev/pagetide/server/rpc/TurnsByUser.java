@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +32,7 @@ final class TurnsByUser {
     this.threads = threads;
   }
 
-  /** Does a user's work when its turn comes. */
+  /** Does a user's work when its turn comes; on this thread if there is no other to be had. */
   void submit(int uid, Runnable work) {
     synchronized (this) {
       Queue<Runnable> behind = waiting.get(uid);
@@ -41,29 +42,33 @@ final class TurnsByUser {
       }
       waiting.put(uid, new ArrayDeque<>());
     }
-    begin(uid, work);
+    if (!begin(uid, work)) {
+      run(uid, work); // late on this thread is better than never
+    }
   }
 
-  private void begin(int uid, Runnable work) {
-    boolean begun = false;
+  /** Hands work to a thread; false if there is none to be had, or the server is stopping. */
+  private boolean begin(int uid, Runnable work) {
     try {
       threads.execute(() -> run(uid, work));
-      begun = true;
-    } finally {
-      if (!begun) {
-        forget(uid); // the server stops, and ends all that wait
-      }
+      return true;
+    } catch (RejectedExecutionException | OutOfMemoryError e) {
+      return false;
     }
   }
 
   /** The next one is handed in again, behind what others have handed in meanwhile. */
-  private void run(int uid, Runnable work) {
-    try {
-      work.run();
-    } finally {
-      Runnable next = next(uid);
-      if (next != null) {
-        begin(uid, next);
+  private void run(int uid, Runnable first) {
+    Runnable work = first;
+    while (work != null) {
+      try {
+        work.run();
+      } catch (RuntimeException | Error e) {
+        var _ = Statuses.of(e); // a bug: it is logged and counted, and the others have their turn
+      }
+      work = next(uid);
+      if (work != null && begin(uid, work)) {
+        return;
       }
     }
   }
@@ -75,10 +80,6 @@ final class TurnsByUser {
       waiting.remove(uid);
     }
     return next;
-  }
-
-  private synchronized void forget(int uid) {
-    waiting.remove(uid);
   }
 
   /** How many users have work under way. */

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * #LONGEST_PAUSE_MILLIS}, until it is cleared or its range ends. Thread-safe.
  */
 /*
- * A range has one worker at most, and gives it up after every STEP_BYTES, so that others' requests
- * come in between. It has one timer at most, for all buffers that were refused.
+ * A range has one worker at most, and gives it up after the buffer with which it has cleared
+ * STEP_BYTES, so that others' requests come in between. It has one timer at most, for all buffers that were refused.
  */
 final class Clearing {
   /** What is cleared before the worker is given to others: about a millisecond's. */
@@ -125,8 +125,8 @@ final class Clearing {
   private void begin() {
     try {
       workers.execute(this::run);
-    } catch (RejectedExecutionException e) {
-      run(); // the server is stopping: nobody is kept waiting any more
+    } catch (RejectedExecutionException | OutOfMemoryError e) {
+      run(); // the server is stopping, or has no thread: late on this one is better than never
     }
   }
 

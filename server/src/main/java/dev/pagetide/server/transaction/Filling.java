@@ -115,6 +115,9 @@ final class Filling {
     } catch (RejectedExecutionException e) {
       into.discard(buffer);
       done.noRoom(new TransactionFailure.Stopping());
+    } catch (OutOfMemoryError e) { // no thread to be had
+      into.discard(buffer);
+      done.noRoom(e);
     }
   }
 

@@ -4,6 +4,7 @@ import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,7 +101,7 @@ public final class Party {
 
           @Override
           public void noRoom(Throwable why) {
-            fail(command, why, next);
+            fail(command, reason(why), next);
           }
 
           @Override
@@ -163,7 +164,7 @@ public final class Party {
             boolean died = why instanceof PageFailure.Closed && !session().range().isClosed();
             transaction.end(
                 died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
-                died ? new TransactionFailure.TargetDied(outgoing.target()) : why);
+                died ? new TransactionFailure.TargetDied(outgoing.target()) : reason(why));
             next.run();
           }
 
@@ -395,6 +396,12 @@ public final class Party {
     } else {
       answer(new Event.Failed(command, new TransactionFailure.Over(transactionId)));
     }
+  }
+
+  /** Why a filling failed: one that was given up because this party ends, for that reason. */
+  private Throwable reason(Throwable why) {
+    Throwable end = ended;
+    return why instanceof CancellationException && end != null ? end : why;
   }
 
   /** Tells the party something; one that has ended is told nothing. */

@@ -1,7 +1,6 @@
 package dev.pagetide.server.rpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -53,7 +52,9 @@ final class TurnsByUserTest {
         });
     submit(ALICE, "alice 2");
 
-    assertThatThrownBy(() -> handedIn.remove().run()).isInstanceOf(IllegalStateException.class);
+    long faults = GrpcEndpoint.faults();
+    handedIn.remove().run();
+    assertThat(GrpcEndpoint.faults()).isEqualTo(faults + 1);
     handedIn.remove().run();
 
     assertThat(done).containsExactly("alice 2");
@@ -61,15 +62,36 @@ final class TurnsByUserTest {
   }
 
   @Test
-  void submit_threadsAreGone_isToldAndLeavesNobodyWaiting() {
+  void submit_noThreadIsToBeHad_isDoneOnTheCallingThread() {
     TurnsByUser stopped =
         new TurnsByUser(task -> {
           throw new RejectedExecutionException("the server stops");
         });
 
-    assertThatThrownBy(() -> stopped.submit(ALICE, () -> {}))
-        .isInstanceOf(RejectedExecutionException.class);
+    stopped.submit(ALICE, () -> done.add("alice 1"));
 
+    assertThat(done).containsExactly("alice 1");
     assertThat(stopped.users()).isZero();
+  }
+
+  @Test
+  void work_endsAndNoThreadIsToBeHadForTheNext_isDoneAllTheSame() {
+    boolean[] spent = {false};
+    TurnsByUser turnsOfFew =
+        new TurnsByUser(task -> {
+          if (spent[0]) {
+            throw new OutOfMemoryError("as the test says");
+          }
+          handedIn.add(task);
+        });
+    turnsOfFew.submit(ALICE, () -> done.add("alice 1"));
+    turnsOfFew.submit(ALICE, () -> done.add("alice 2"));
+    turnsOfFew.submit(ALICE, () -> done.add("alice 3"));
+
+    spent[0] = true;
+    handedIn.remove().run();
+
+    assertThat(done).containsExactly("alice 1", "alice 2", "alice 3");
+    assertThat(turnsOfFew.users()).isZero();
   }
 }

@@ -123,6 +123,25 @@ final class ClearingTest {
   }
 
   @Test
+  void clear_noThreadIsToBeHad_isDoneOnTheCallingThread() {
+    Clearing ofNoThread =
+        new Clearing(
+            buffers.allocator,
+            task -> {
+              throw new OutOfMemoryError("as the test says");
+            },
+            timer,
+            told::add);
+
+    ofNoThread.clear(freed(2, 2 * LARGE), () -> done.add("first"));
+    ofNoThread.clear(freed(1, 2 * LARGE), () -> done.add("second"));
+    ofNoThread.afterThose(() -> done.add("allocate"));
+
+    assertThat(done).containsExactly("first", "second", "allocate");
+    assertThat(clearing()).isZero();
+  }
+
+  @Test
   void clear_whatFollowsThrows_whatWaitsIsDoneNevertheless() {
     clearing.clear(
         freed(1, 2 * LARGE),

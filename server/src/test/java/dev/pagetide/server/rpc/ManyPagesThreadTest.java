@@ -20,6 +20,8 @@ import dev.pagetide.v1.GetRangeResponse;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.PageState;
 import dev.pagetide.v1.StateRun;
+import dev.pagetide.v1.StopUsingRangeResponse;
+import dev.pagetide.v1.UseRangeResponse;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -28,6 +30,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,17 +38,20 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** Which thread walks through a range for GetRange: a large one's walk keeps no event loop. */
-final class GetRangeThreadTest {
+/** Which thread looks at the pages that a call names: many of them keep no event loop. */
+final class ManyPagesThreadTest {
   private static final int SMALL_PAGES = 64;
   private static final int LARGE_PAGES = 4096;
   private static final String WORKER = "pagetide-request-";
 
-  private final Queue<String> answeredBy = new ConcurrentLinkedQueue<>();
+  private final Queue<Answer> answers = new ConcurrentLinkedQueue<>();
 
-  /** Notes the threads that send answers to GetRange. */
+  private record Answer(Class<?> message, String thread) {}
+
+  /** Notes the threads that send answers. */
   private final class Noting implements ServerInterceptor {
     @Override
     public <Q, A> ServerCall.Listener<Q> interceptCall(
@@ -54,9 +60,7 @@ final class GetRangeThreadTest {
           new SimpleForwardingServerCall<>(call) {
             @Override
             public void sendMessage(A message) {
-              if (message instanceof GetRangeResponse) {
-                answeredBy.add(Thread.currentThread().getName());
-              }
+              answers.add(new Answer(message.getClass(), Thread.currentThread().getName()));
               super.sendMessage(message);
             }
           },
@@ -99,8 +103,15 @@ final class GetRangeThreadTest {
     return StateRun.newBuilder().setState(state).setPages(pages(startPage, endPage)).build();
   }
 
-  @Test
-  void getRange_ofALargeRange_isAnsweredByAWorkerAndOfASmallOneAtOnce() throws Exception {
+  /** The threads that have sent the answers of one kind, first to last. */
+  private List<String> answeredBy(Class<?> message) {
+    return answers.stream()
+        .filter(answer -> answer.message() == message)
+        .map(Answer::thread)
+        .toList();
+  }
+
+  private void withServer(Consumer<ManagedChannel> test) throws IOException {
     Path directory = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     Path socket = directory.resolve("grpc.sock");
     try (GrpcEndpoint endpoint = endpoint(directory)) {
@@ -108,42 +119,7 @@ final class GetRangeThreadTest {
       ManagedChannel channel =
           Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create()).build();
       try {
-        RawSession small = RawSession.open(channel, SMALL_PAGES);
-        int _ = small.use(1, 3).size();
-        assertThat(small.range().getRunsList())
-            .containsExactly(
-                run(PageState.PAGE_STATE_FREE, 0, 1),
-                run(PageState.PAGE_STATE_USED, 1, 3),
-                run(PageState.PAGE_STATE_FREE, 3, SMALL_PAGES));
-        assertThat(answeredBy).singleElement().asString().doesNotStartWith(WORKER);
-
-        RawSession large = RawSession.open(channel, LARGE_PAGES);
-        int _ = large.use(100, 200).size();
-        GetRangeResponse whole = large.range();
-        GetRangeResponse part =
-            large
-                .stub()
-                .getRange(
-                    GetRangeRequest.newBuilder()
-                        .setSession(large.token())
-                        .setPages(pages(150, 300))
-                        .build());
-
-        assertThat(whole.getUsedPages()).isEqualTo(100);
-        assertThat(whole.getFreePages()).isEqualTo(LARGE_PAGES - 100);
-        assertThat(whole.getHighWatermark()).isEqualTo(200);
-        assertThat(whole.getRunsList())
-            .containsExactly(
-                run(PageState.PAGE_STATE_FREE, 0, 100),
-                run(PageState.PAGE_STATE_USED, 100, 200),
-                run(PageState.PAGE_STATE_FREE, 200, LARGE_PAGES));
-        assertThat(part.getUsedPages()).as("of the whole range").isEqualTo(100);
-        assertThat(part.getRunsList())
-            .containsExactly(
-                run(PageState.PAGE_STATE_USED, 150, 200), run(PageState.PAGE_STATE_FREE, 200, 300));
-        assertThat(answeredBy.stream().skip(1))
-            .hasSize(2)
-            .allSatisfy(thread -> assertThat(thread).startsWith(WORKER));
+        test.accept(channel);
       } finally {
         channel.shutdownNow();
       }
@@ -151,5 +127,72 @@ final class GetRangeThreadTest {
       Files.deleteIfExists(socket);
       Files.deleteIfExists(directory);
     }
+  }
+
+  @Test
+  void getRange_ofALargeRange_isAnsweredByAWorkerAndOfASmallOneAtOnce() throws IOException {
+    withServer(channel -> {
+      RawSession small = RawSession.open(channel, SMALL_PAGES);
+      int _ = small.use(1, 3).size();
+      assertThat(small.range().getRunsList())
+          .containsExactly(
+              run(PageState.PAGE_STATE_FREE, 0, 1),
+              run(PageState.PAGE_STATE_USED, 1, 3),
+              run(PageState.PAGE_STATE_FREE, 3, SMALL_PAGES));
+      assertThat(answeredBy(GetRangeResponse.class))
+          .singleElement()
+          .asString()
+          .doesNotStartWith(WORKER);
+
+      RawSession large = RawSession.open(channel, LARGE_PAGES);
+      int _ = large.use(100, 200).size();
+      GetRangeResponse whole = large.range();
+      GetRangeResponse part =
+          large
+              .stub()
+              .getRange(
+                  GetRangeRequest.newBuilder()
+                      .setSession(large.token())
+                      .setPages(pages(150, 300))
+                      .build());
+
+      assertThat(whole.getUsedPages()).isEqualTo(100);
+      assertThat(whole.getFreePages()).isEqualTo(LARGE_PAGES - 100);
+      assertThat(whole.getHighWatermark()).isEqualTo(200);
+      assertThat(whole.getRunsList())
+          .containsExactly(
+              run(PageState.PAGE_STATE_FREE, 0, 100),
+              run(PageState.PAGE_STATE_USED, 100, 200),
+              run(PageState.PAGE_STATE_FREE, 200, LARGE_PAGES));
+      assertThat(part.getUsedPages()).as("of the whole range").isEqualTo(100);
+      assertThat(part.getRunsList())
+          .containsExactly(
+              run(PageState.PAGE_STATE_USED, 150, 200), run(PageState.PAGE_STATE_FREE, 200, 300));
+      assertThat(answeredBy(GetRangeResponse.class).stream().skip(1))
+          .hasSize(2)
+          .allSatisfy(thread -> assertThat(thread).startsWith(WORKER));
+    });
+  }
+
+  @Test
+  void useAndStop_ofManyPages_areDoneByAWorkerAndOfFewAtOnce() throws IOException {
+    withServer(channel -> {
+      RawSession session = RawSession.open(channel, LARGE_PAGES);
+      assertThat(session.use(0, LARGE_PAGES)).hasSize(1);
+      assertThat(session.use(0, LARGE_PAGES)).as("fresh").isEmpty();
+      assertThat(session.use(0, SMALL_PAGES)).as("fresh").isEmpty();
+      session.stop(List.of(pages(0, LARGE_PAGES)));
+      assertThat(session.range().getUsedPages()).isZero();
+      session.stop(List.of(pages(0, SMALL_PAGES)));
+
+      List<String> uses = answeredBy(UseRangeResponse.class);
+      assertThat(uses).hasSize(3);
+      assertThat(uses.get(1)).startsWith(WORKER);
+      assertThat(uses.get(2)).doesNotStartWith(WORKER);
+      List<String> stops = answeredBy(StopUsingRangeResponse.class);
+      assertThat(stops).hasSize(2);
+      assertThat(stops.get(0)).startsWith(WORKER);
+      assertThat(stops.get(1)).doesNotStartWith(WORKER);
+    });
   }
 }
