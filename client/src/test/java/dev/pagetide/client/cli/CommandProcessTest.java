@@ -56,6 +56,31 @@ final class CommandProcessTest {
     }
   }
 
+  /** Such a file tells neither its size nor where it ends. */
+  @Test
+  void write_standardInputIsAFileOfProc_writesItsContent()
+      throws IOException, InterruptedException {
+    String version = Files.readString(Path.of("/proc/version"));
+    try (ServerProcess server = ServerProcess.start()) {
+      Path file = temporary.resolve("session");
+      Map<String, String> environment =
+          Map.of(
+              "PAGETIDE_DIR", server.directory().toString(), "PAGETIDE_SESSION", file.toString());
+      try (OpenSession _ = OpenSession.start(environment, file, "--size", "1MiB")) {
+        CommandProcess run =
+            CommandProcess.inShell(
+                temporary,
+                environment,
+                "\"$@\" use 0..1 >/dev/null && \"$@\" write 0 </proc/version >/dev/null"
+                    + " && \"$@\" read 0 "
+                    + version.length());
+
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).isEqualTo(version);
+      }
+    }
+  }
+
   @Test
   void help_outputOnAFullDisk_fails() throws IOException, InterruptedException {
     CommandProcess run =
