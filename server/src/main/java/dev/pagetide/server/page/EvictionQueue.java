@@ -325,18 +325,6 @@ final class EvictionQueue {
     }
   }
 
-  /** As {@link #clear}, if there is no candidate to be taken. */
-  void clearIfEmpty() {
-    lock.lock();
-    try {
-      if (head == filled.size()) {
-        clear();
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /** Drops every candidate, those that are taken and would be put back among them. */
   void clear() {
     lock.lock();

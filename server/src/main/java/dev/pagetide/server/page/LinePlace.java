@@ -40,7 +40,7 @@ final class LinePlace {
   }
 
   /**
-   * Stands in line.
+   * Stands in line. If that fails, it does not stand there, and nobody is told.
    *
    * @param granted told that the pages are reserved
    * @param refused told why not, or that the range has ended
@@ -53,9 +53,16 @@ final class LinePlace {
     Waiter waiter =
         new Waiter(arrival, asker, pages, sinceNanos, sinceNanos + maxWaitNanos, granted, refused);
     waiting.set(waiter);
-    line().join(waiter);
-    // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
-    return !(givenUp && line().cancel(waiter));
+    try {
+      line().join(waiter);
+      // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
+      return !(givenUp && line().cancel(waiter));
+    } catch (RuntimeException | Error e) {
+      if (line().leave(waiter, WaitOutcome.REFUSED)) {
+        throw e;
+      }
+      return true; // RACE: it stood there already, and somebody else has told it how that ended
+    }
   }
 
   /** Waits no longer, nor again; true if it stood in line, and is told nothing any more. */

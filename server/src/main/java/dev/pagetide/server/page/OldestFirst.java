@@ -15,9 +15,9 @@ import java.util.function.Supplier;
  *      which another scan could take by now. So it fills a queue of the scan's own, which is
  *      dropped when the scan ends.
  *   3. Then the queue that others use is cleared, too. It is empty but for what other scans put
- *      back, and the next scan, which has not met a busy range, sweeps it full for many: if it
- *      found the skipped candidates instead, a range that is always busy would make each scan sweep
- *      for itself.
+ *      back, and that may be younger than what this one skipped and forgets. The next scan, which
+ *      has not met a busy range, sweeps it full for many: if it found the skipped candidates
+ *      instead, a range that is always busy would make each scan sweep for itself.
  *   4. If something is thrown, the queue is cleared, because candidates have been taken from it and
  *      not dealt with. The next scan sweeps, and finds their pages in the tables.
  */
@@ -112,7 +112,7 @@ final class OldestFirst {
     }
     if (queue == shared && !scan.busyRanges().isEmpty()) {
       scan.forgetSkipped();
-      shared.clearIfEmpty();
+      shared.clear();
       queue = new EvictionQueue(clock, observer);
     }
     boolean anyAge = latestWord == ANY_AGE; // else what is stamped in the future is too young

@@ -38,15 +38,20 @@ final class Reservations {
   }
 
   /**
-   * What stands in the way of a reservation.
+   * What stands in the way of a reservation; nothing is reserved then.
    *
    * @param limit the budget without room; the server's if the host has none
    * @param missing how many pages too few there are
    * @param atEdge whether it is the host that has none
    */
-  private record Shortage(PageBudget limit, long missing, boolean atEdge) {
+  record Shortage(PageBudget limit, long missing, boolean atEdge) {
     static Shortage of(PageBudget limit) {
       return new Shortage(limit, 0, false);
+    }
+
+    /** Whether waiting may help: others give back what is the server's. */
+    boolean isServers() {
+      return limit.isRoot();
     }
   }
 
@@ -87,47 +92,44 @@ final class Reservations {
     if (!passes && leaf.hasRoomBelowRoot(pages)) {
       return Shortage.of(server);
     }
-    // One without room below its own limit pays with what lies below that, and is refused else.
-    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, false);
-    if (passes && shortage != null) {
-      line.passedNot(pages);
+    boolean charged = false;
+    try {
+      // One without room below its own limit pays with what lies below that, and is refused else.
+      Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, false);
+      charged = shortage == null;
+      return shortage;
+    } finally {
+      if (passes && charged) {
+        line.passed(pages);
+      } else if (passes) {
+        line.passedNot(pages);
+      }
     }
-    return shortage;
   }
 
   /**
    * Reserves for one who stands in line behind another, if that one cannot use what it asks for.
    *
-   * @throws PageFailure.NoMemory if a limit of its own stands in the way
+   * @return what stands in the way; null if the pages are reserved
    */
-  boolean tryReserveBehind(PageBudget leaf, long pages, RefusalCensus census) {
-    Shortage shortage = pass(leaf, pages);
-    if (shortage == null) {
-      return true;
-    }
-    if (shortage.limit == server) {
-      return false;
-    }
-    throw refusal(leaf, pages, shortage, false, 0, 0, census);
+  @Nullable Shortage reserveBehind(PageBudget leaf, long pages) {
+    return pass(leaf, pages);
   }
 
   /**
    * Reserves for the first in line.
    *
    * @param mayScan whether to reclaim from others; else it gets what is free
-   * @param census what a refusal tells
-   * @return false if it has to go on waiting; nothing is reserved then
-   * @throws PageFailure.NoMemory if a limit of its own stands in the way
+   * @return what stands in the way; null if the pages are reserved
    */
-  boolean tryReserveForWaiter(PageBudget leaf, long pages, boolean mayScan, RefusalCensus census) {
-    Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.WAITER, mayScan);
-    if (shortage == null) {
-      return true;
-    }
-    if (shortage.limit == server) {
-      return false;
-    }
-    throw refusal(leaf, pages, shortage, false, 0, 0, census);
+  @Nullable Shortage reserveForFirst(PageBudget leaf, long pages, boolean mayScan) {
+    return reclaimAndCharge(leaf, pages, ReclaimTrigger.WAITER, mayScan);
+  }
+
+  /** The refusal of one who stands in line, where a limit of its own is in the way. */
+  PageFailure.NoMemory refusalAtOwnLimit(
+      PageBudget leaf, long pages, Shortage shortage, RefusalCensus census) {
+    return refusal(leaf, pages, shortage, false, 0, 0, census);
   }
 
   /** Reserves, if there is room; reclaims nothing. */
@@ -144,7 +146,9 @@ final class Reservations {
   /** The refusal of a request that has waited too long. */
   PageFailure.NoMemory refusalAfter(
       PageBudget leaf, long pages, long waitedNanos, RefusalCensus census) {
-    boolean atEdge = server.limitPages() - server.chargedPages() >= pages && edge.overshoot() > 0;
+    // Its own pages are not reserved now: so it is the room that tells, not the overshoot.
+    long belowLimit = server.limitPages() - server.chargedPages();
+    boolean atEdge = belowLimit >= pages && edge.roomPages() < pages;
     Shortage shortage = new Shortage(server, 0, atEdge);
     return refusal(leaf, pages, shortage, false, waitedNanos, 0, census);
   }
@@ -176,15 +180,13 @@ final class Reservations {
   }
 
   private @Nullable Shortage tryCharge(PageBudget leaf, long pages) {
-    boolean charged = false;
+    PageBudget full = leaf.tryReserve(pages);
+    if (full != null) {
+      return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
+    }
     boolean kept = false;
-    edge.reserving(pages);
+    edge.reserving(pages); // not before: what is refused here would look as if it were not free
     try {
-      PageBudget full = leaf.tryReserve(pages);
-      if (full != null) {
-        return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
-      }
-      charged = true;
       long overshoot = edge.overshoot();
       if (overshoot > 0) {
         return new Shortage(server, overshoot, true);
@@ -198,10 +200,7 @@ final class Reservations {
       return null;
     } finally {
       if (!kept) {
-        if (charged) {
-          leaf.release(pages);
-        }
-        edge.settled(pages);
+        uncharge(leaf, pages);
       }
     }
   }

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Who of the line is served with what: whose turn it is, and what has gathered for it.
  *
- * <p>Confined to the thread that serves the line, but for {@link #tryPass} and {@link #passedNot}.
+ * <p>Confined to the thread that serves the line, but for {@link #tryPass}, {@link #passed} and
+ * {@link #passedNot}.
  */
 /*
  * The rule:
@@ -29,11 +30,18 @@ import org.jspecify.annotations.Nullable;
  *      STALL_NANOS, or when it has taken half of its waiter's own time; but only if something had
  *      gathered, because else it kept nothing from anybody. What had gathered is open then.
  *   5. The owner of a turn that ended in vain does not have the next one, if anybody else waits.
+ *      The one that has it instead keeps the turn from those before it in the order, who may be
+ *      able to reclaim what it may not. So its turn ends in vain after STALL_NANOS, or half of its
+ *      waiter's time, even if nothing gathered. However it ends, it was the next one.
+ *   6. A turn also ends, not in vain, when a waiter comes that goes before the first. Then all that
+ *      is free is for that one's turn. What is left of what had gathered gathers again at the
+ *      beginning of the next turn of the one that was outranked.
  *
  * Why a large request is served: newcomers take from what is open, and only the first gets what
  * comes back. So what is open only falls during a turn, and what has gathered only rises: the first
- * is served once as many pages came back as it asked for, whatever goes on behind it. It fails if
- * they do not come back within its time; then it has had the line once, and waits for others'
+ * is served once as many pages came back as it asked for, whatever goes on behind it. Those who go
+ * before it cost it what they are given, and what passes to newcomers during their turns. It fails
+ * if not enough comes back within its time; then it has had the line once, and waits for others'
  * turns before it has it again.
  *
  * Why a small one is served: it fits in what is open; or nothing is open, and then it waits for one
@@ -56,6 +64,12 @@ final class Turns {
   /** Of what is free, how much was so when the turn began. Others take theirs from it at once. */
   private final AtomicLong open = new AtomicLong(NO_TURN);
 
+  /** Pages for which {@link #tryPass} was called since the start: it only rises. */
+  private final AtomicLong passesBegun = new AtomicLong();
+
+  /** Of these, how many were charged, or are not going to be: it only rises. */
+  private final AtomicLong passesOver = new AtomicLong();
+
   private long turnNanos;
   private long gainedNanos;
 
@@ -76,11 +90,16 @@ final class Turns {
     this.reservations = reservations;
   }
 
-  /** Takes pages from what is open, whether or not they are free still. */
+  /**
+   * Takes pages from what is open, whether or not they are free still; then {@link #passed} or
+   * {@link #passedNot} is to be called.
+   */
   boolean tryPass(long pages) {
+    passesBegun.addAndGet(pages); // before it takes them: see gather()
     while (true) {
       long left = open.get();
       if (left < pages) {
+        passesOver.addAndGet(pages);
         return false;
       }
       if (open.compareAndSet(left, left - pages)) {
@@ -89,9 +108,15 @@ final class Turns {
     }
   }
 
+  /** They are charged. */
+  void passed(long pages) {
+    passesOver.addAndGet(pages);
+  }
+
   /** They were not free. RACE: of another turn by now, perhaps; gather() limits what is open. */
   void passedNot(long pages) {
     open.updateAndGet(left -> Math.min(NO_TURN, left + pages));
+    passesOver.addAndGet(pages); // after they are open again: see gather()
   }
 
   /** Nobody waits, or nobody is served any more. */
@@ -147,7 +172,7 @@ final class Turns {
     while (!order.isEmpty()) {
       Waiter next = nextOf(order);
       if (next != first) {
-        endTurn();
+        endTurnOfOutranked();
         beginTurn(next, now);
       }
       if (tryGrantFirst(next, mayScan || !scanned, census)) {
@@ -156,7 +181,8 @@ final class Turns {
         continue;
       }
       gained |= gather(next, now);
-      if (!isInVain(next, now)) {
+      boolean wentAhead = next != order.getFirst();
+      if (!isInVain(next, now, wentAhead)) {
         return gained;
       }
       endTurnInVain(next);
@@ -178,24 +204,37 @@ final class Turns {
     turnNanos = now;
     gainedNanos = now;
     scanned = false;
-    open.set(reservations.freePages());
+    open.set(Math.max(0, reservations.freePages() - waiter.takeLostPages()));
+  }
+
+  private void endTurnOfOutranked() {
+    if (first != null) {
+      first.outranked();
+    }
+    endTurn();
   }
 
   /** True if it waits no longer. */
   private boolean tryGrantFirst(Waiter waiter, boolean mayScan, RefusalCensus census) {
     scanned |= mayScan;
+    Reservations.Shortage shortage;
     try {
-      if (!reservations.tryReserveForWaiter(waiter.leaf(), waiter.missing(), mayScan, census)) {
-        return false;
-      }
-    } catch (PageFailure.NoMemory ownLimit) {
-      endTurn();
-      refuse(waiter, () -> ownLimit);
+      shortage = reservations.reserveForFirst(waiter.leaf(), waiter.missing(), mayScan);
+    } catch (RuntimeException | Error e) {
+      endTurnOf(waiter);
+      refuse(waiter, () -> e);
+      return true;
+    }
+    if (shortage != null && shortage.isServers()) {
+      return false;
+    }
+    if (shortage != null) {
+      endTurnOf(waiter); // so that it is not refused for what is reserved for it
+      refuseAtOwnLimit(waiter, shortage, census);
       return true;
     }
     waiter.setGathered(0); // it is the waiter's, with the rest
-    endTurn();
-    lastInVain = null;
+    endTurnNotInVain();
     inVain.remove(waiter.owner());
     grant(waiter);
     return true;
@@ -209,10 +248,21 @@ final class Turns {
     }
   }
 
-  /** Reserves what came back since the turn began; it is not enough, or it would be granted. */
+  /**
+   * Reserves what came back since the turn began; it is not enough, or it would be granted.
+   *
+   * <p>ORDER: what a newcomer has taken from what is open is free until it is charged, and did not
+   * come back. Each newcomer begins, takes, is charged (or gives up what it took), and is over. We
+   * read how many are over, then what is open, then how many have begun, and then what is free. So
+   * of one whose taking we see, we see the charge, or that it is open again, or count it as under
+   * way.
+   */
   private boolean gather(Waiter waiter, long now) {
+    long over = passesOver.get();
+    long leftOpen = open.get();
+    long underWay = passesBegun.get() - over;
     long free = reservations.freePages();
-    long cameBack = Math.min(free - open.get(), waiter.missing());
+    long cameBack = Math.min(free - leftOpen - underWay, waiter.missing());
     if (cameBack > 0 && reservations.tryReserveFree(waiter.leaf(), cameBack)) {
       waiter.setGathered(waiter.gathered() + cameBack);
       gainedNanos = now;
@@ -222,9 +272,10 @@ final class Turns {
     return false;
   }
 
-  private boolean isInVain(Waiter waiter, long now) {
+  /** Whether its turn ends now; {@code wentAhead} of one whose last turn was in vain. */
+  private boolean isInVain(Waiter waiter, long now, boolean wentAhead) {
     long ownTime = waiter.deadlineNanos() - waiter.sinceNanos();
-    return waiter.gathered() > 0
+    return (waiter.gathered() > 0 || wentAhead)
         && (now - gainedNanos >= STALL_NANOS || now - turnNanos >= ownTime / 2);
   }
 
@@ -257,8 +308,14 @@ final class Turns {
     if (waiter.gathered() > 0) {
       endTurnInVain(waiter);
     } else {
-      endTurn();
+      endTurnNotInVain();
     }
+  }
+
+  /** Ends a turn that was not in vain: the owner of one that was, before it, may have the next. */
+  private void endTurnNotInVain() {
+    lastInVain = null;
+    endTurn();
   }
 
   /** Gives those who do not have the turn what fits in what is open. */
@@ -269,12 +326,15 @@ final class Turns {
         continue;
       }
       try {
-        if (reservations.tryReserveBehind(waiter.leaf(), waiter.pages(), census)) {
+        Reservations.Shortage shortage = reservations.reserveBehind(waiter.leaf(), waiter.pages());
+        if (shortage == null) {
           grant(waiter);
           gained = true;
+        } else if (!shortage.isServers()) {
+          refuseAtOwnLimit(waiter, shortage, census);
         }
-      } catch (PageFailure.NoMemory ownLimit) {
-        refuse(waiter, () -> ownLimit);
+      } catch (RuntimeException | Error e) {
+        refuse(waiter, () -> e);
       }
     }
     return gained;
@@ -289,6 +349,13 @@ final class Turns {
         () ->
             reservations.refusalAfter(
                 waiter.leaf(), waiter.pages(), now - waiter.sinceNanos(), census));
+  }
+
+  private void refuseAtOwnLimit(
+      Waiter waiter, Reservations.Shortage shortage, RefusalCensus census) {
+    refuse(
+        waiter,
+        () -> reservations.refusalAtOwnLimit(waiter.leaf(), waiter.pages(), shortage, census));
   }
 
   /** Tells a waiter why it gets nothing, or why that could not be said: once it has left, it is. */

@@ -18,6 +18,9 @@ final class Waiter {
   /** Written by the thread that serves the line. */
   private volatile long gathered;
 
+  /** Only for the thread that serves the line. */
+  private long lostPages;
+
   /**
    * Who asks.
    *
@@ -94,6 +97,18 @@ final class Waiter {
   /** Only for the thread that serves the line. */
   void setGathered(long reserved) {
     gathered = reserved;
+  }
+
+  /** Only for the thread that serves the line: another one took its turn. */
+  void outranked() {
+    lostPages = gathered;
+  }
+
+  /** How many pages had gathered when it was outranked; told once. */
+  long takeLostPages() {
+    long lost = lostPages;
+    lostPages = 0;
+    return lost;
   }
 
   long sinceNanos() {

@@ -118,10 +118,15 @@ public final class WaitingLine {
 
   /**
    * Whether one who does not go first may have so many pages, if they are free; then they are its
-   * own until {@link #passedNot}.
+   * own, until {@link #passed} or {@link #passedNot}.
    */
   boolean tryPass(long pages) {
     return turns.tryPass(pages);
+  }
+
+  /** They are charged. */
+  void passed(long pages) {
+    turns.passed(pages);
   }
 
   /** They were not free. */

@@ -101,7 +101,14 @@ public final class WaitingOpening<S> implements Runnable {
   }
 
   private void waitFor(long pages) {
-    if (!place.waitFor(pages, () -> resume(pages), this::fail)) {
+    boolean told;
+    try {
+      told = place.waitFor(pages, () -> resume(pages), this::fail);
+    } catch (RuntimeException | Error e) {
+      fail(e);
+      return;
+    }
+    if (!told) {
       endGivenUp();
     }
   }

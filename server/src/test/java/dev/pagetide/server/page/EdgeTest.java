@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import dev.pagetide.server.os.SystemCallException;
 import java.util.Random;
@@ -140,6 +141,25 @@ final class EdgeTest {
 
     assertThat(result).isCompletedWithValueMatching(fresh -> fresh.pageCount() == 8);
     assertThat(host.roomPages()).isEqualTo(0);
+  }
+
+  @Test
+  void waitingUse_edgeInTheWayUntilItsTimeIsUp_isRefusedWithTheHostsNumbers() {
+    ShrinkablePageRange first = ranges.openSession(34);
+    first.useRange(0, 34);
+    ShrinkablePageRange second = ranges.openSession(8); // 38 of 40 pages
+    WaitingUse use = new WaitingUse(second, PageSpans.of(0, 8), 1, Runnable::run);
+    CompletableFuture<PageSpans> result = use.result();
+    use.run();
+    assertThat(result).isNotDone();
+
+    ranges.shrinker.waitingLine().serve();
+
+    assertThat(result.exceptionNow())
+        .hasMessageStartingWith("no memory for 8 pages after ")
+        .hasMessageContaining("the host has room for 40 pages, --memory-reserve=0 MiB")
+        .asInstanceOf(type(PageFailure.NoMemory.class))
+        .returns(PageFailure.NoMemory.EDGE, PageFailure.NoMemory::limit);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -15,8 +16,12 @@ final class EvictionQueueTest {
   private static final int PAGES = 20;
   private static final long ANY_AGE = OldestFirst.ANY_AGE;
 
-  private final TestRanges ranges = TestRanges.unlimited();
-  private final EvictionQueue queue = new EvictionQueue(PageClock.MONOTONIC, PageObserver.NONE);
+  /** Ticks at each look, so that it tells all stops apart. */
+  private final AtomicLong time = new AtomicLong(1_000);
+
+  private final TestRanges ranges =
+      new TestRanges(TestRanges.UNLIMITED_PAGES, time::incrementAndGet, PageFileMaker.MEMFD);
+  private final EvictionQueue queue = new EvictionQueue(time::incrementAndGet, PageObserver.NONE);
 
   @AfterEach
   void close() {

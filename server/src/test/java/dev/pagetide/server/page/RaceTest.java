@@ -52,7 +52,7 @@ final class RaceTest {
       Crowd.run(
           List.of(
               index -> {
-                for (int i = 0; i < 200_000; i++) {
+                for (int i = 0; i < 200_000 || ranges.shrinker.counters().stopped() <= 1_000; i++) {
                   refused[0] += range.tryUseRange(0, 48) ? 0 : 1;
                 }
                 done.set(true);
@@ -64,7 +64,6 @@ final class RaceTest {
               }));
 
       assertThat(refused[0]).isZero();
-      assertThat(ranges.shrinker.counters().stopped()).isGreaterThan(1_000);
       ranges.checkInvariants();
     }
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -16,6 +17,9 @@ import org.junit.jupiter.api.Test;
 final class TurnsTest {
   /** More than is free, and within the fair share of 25 pages. */
   private static final int TOO_MANY = WaitingScene.FREE_PAGES - 3;
+
+  /** Longer than any test: all that is stopped is recent. */
+  private static final long SPARED_NANOS = TimeUnit.HOURS.toNanos(1);
 
   private final WaitingScene scene = new WaitingScene();
 
@@ -145,6 +149,96 @@ final class TurnsTest {
     scene.line.serve();
 
     assertThat(pages(beyond)).isEqualTo(6);
+    assertThat(big).isNotDone();
+  }
+
+  @Test
+  void
+      round_oneThatWentFirstBecauseOfATurnInVainGathersNothing_losesItsTurnToTheOneWhoCanReclaim() {
+    try (WaitingScene sparing = new WaitingScene(SPARED_NANOS)) {
+      CompletableFuture<PageSpans> big = bigHasHadItsTurnInVain(sparing);
+      CompletableFuture<PageSpans> beyond = sparing.use(sparing.small, 30, 36).result();
+      sparing.line.serve();
+      sparing.other.stopUsingRange(0, 4);
+      sparing.line.serve();
+      assertThat(sparing.other.counts().available())
+          .isEqualTo(4); // spared, as the turn is beyond's
+
+      sparing.stall();
+
+      assertThat(sparing.other.counts().available()).isZero(); // gathered for big
+      assertThat(beyond).isNotDone();
+      sparing.hog.stopUsingRange(4, TOO_MANY - 4);
+      sparing.line.serve();
+      assertThat(pages(big)).isEqualTo(TOO_MANY);
+    }
+  }
+
+  @Test
+  void round_oneThatWentFirstBecauseOfATurnInVainLeavesEmptyHanded_itsNextDoesNotGoFirst() {
+    try (WaitingScene sparing = new WaitingScene(SPARED_NANOS)) {
+      CompletableFuture<PageSpans> big = bigHasHadItsTurnInVain(sparing);
+      CompletableFuture<PageSpans> beyond = sparing.use(sparing.small, 30, 36).result();
+      CompletableFuture<PageSpans> beyondsNext = sparing.use(sparing.small, 40, 46).result();
+      sparing.line.serve();
+      sparing.other.stopUsingRange(0, 4);
+
+      beyond.cancel(true);
+      sparing.line.serve();
+
+      assertThat(sparing.other.counts().available()).isZero(); // gathered for big
+      assertThat(big).isNotDone();
+      assertThat(beyondsNext).isNotDone();
+    }
+  }
+
+  /** Nothing but four pages is free, and four of another one within its share are USED. */
+  private static CompletableFuture<PageSpans> bigHasHadItsTurnInVain(WaitingScene sparing) {
+    sparing.small.useRange(0, WaitingScene.FREE_PAGES - 4);
+    sparing.other.useRange(0, 4);
+    CompletableFuture<PageSpans> big = sparing.use(sparing.big, 0, TOO_MANY).result();
+    sparing.line.serve();
+    sparing.hog.stopUsingRange(0, 4);
+    sparing.line.serve();
+    assertThat(sparing.freePages()).isZero();
+    sparing.stall();
+    assertThat(sparing.freePages()).isEqualTo(4);
+    assertThat(big).isNotDone();
+    return big;
+  }
+
+  @Test
+  void round_theFirstIsOutranked_whatIsLeftOfWhatHadGatheredGathersAgain() {
+    scene.small.useRange(0, WaitingScene.FREE_PAGES);
+    CompletableFuture<PageSpans> beyond = scene.use(scene.small, 30, 40).result();
+    scene.line.serve();
+    scene.hog.stopUsingRange(0, 6);
+    scene.line.serve();
+    assertThat(scene.freePages()).isZero();
+    CompletableFuture<PageSpans> within = scene.use(scene.big, 0, 2).result();
+
+    scene.line.serve();
+
+    assertThat(pages(within)).isEqualTo(2);
+    assertThat(scene.freePages()).isZero(); // four have gathered for the one beyond its share
+    CompletableFuture<PageSpans> late = scene.use(scene.small, 50, 51).result();
+    assertThat(late).isNotDone();
+    scene.hog.stopUsingRange(6, 12);
+    scene.line.serve();
+    assertThat(pages(beyond)).isEqualTo(10);
+  }
+
+  @Test
+  void round_newcomerHasPassedAndIsNotChargedYet_itsPagesDoNotGather() {
+    CompletableFuture<PageSpans> big = bigWaits(10);
+    assertThat(scene.line.tryPass(4)).isTrue();
+
+    scene.line.serve();
+
+    assertThat(scene.freePages()).isEqualTo(10);
+    scene.line.passedNot(4);
+    scene.line.serve();
+    assertThat(pages(scene.use(scene.other, 0, 10).result())).isEqualTo(10);
     assertThat(big).isNotDone();
   }
 

@@ -52,6 +52,96 @@ final class WaitEndTest {
     assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
   }
 
+  /** A range that waits for five pages, while another of its uid takes what its uid had left. */
+  private CompletableFuture<PageSpans> waitingUseAtItsUidsLimit(PageBudget uid) {
+    ShrinkablePageRange range =
+        scene.ranges.open(8, uid.child("--max-resident-bytes-per-session", 100));
+    return waitingUse(range, 5);
+  }
+
+  private PageBudget uidOf(int pages) {
+    return scene.ranges.budget.child("--max-resident-bytes-per-uid", pages);
+  }
+
+  @Test
+  void refuse_makingTheRefusalOfALimitOfItsOwnFails_firstAndThoseBehindAreToldOnce() {
+    PageBudget uid = uidOf(20);
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 4);
+    CompletableFuture<PageSpans> first = waitingUseAtItsUidsLimit(uid);
+    CompletableFuture<PageSpans> behind = waitingUseAtItsUidsLimit(uid);
+    assertThat(scene.freePages()).isZero();
+    scene.line.serve();
+    scene.hog.stopUsingRange(0, 20);
+    assertThat(scene.ranges.shrinker.scan(20).reclaimed()).isEqualTo(20);
+    assertThat(uid.tryReserve(15)).isNull(); // 19 of 20
+    scene.whenRefused =
+        () -> {
+          throw new InternalError("no memory for the refusal");
+        };
+
+    Throwable thrown = catchThrowable(scene.line::serve);
+
+    uid.release(15);
+    assertThat(thrown).isNull();
+    assertThat(first).isCompletedExceptionally();
+    assertThat(behind).isCompletedExceptionally();
+    assertThat(told).hasSize(2).allMatch(why -> why.contains("InternalError"));
+    assertThat(scene.line.size()).isZero();
+    assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
+  }
+
+  @Test
+  void refuse_limitOfItsOwnIsFullBehindOne_isToldThoughMakingTheRefusalFails() {
+    PageBudget uid = uidOf(20);
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    CompletableFuture<PageSpans> first = waitingUse(scene.big, 15);
+    CompletableFuture<PageSpans> behind = waitingUseAtItsUidsLimit(uid);
+    scene.line.serve();
+    scene.hog.stopUsingRange(0, 14);
+    scene.line.serve(); // gathers for the first
+    assertThat(first).isNotDone();
+    assertThat(scene.ranges.budget.chargedPages()).isEqualTo(WaitingScene.BUDGET_PAGES);
+    scene.small.stopUsingRange(0, 15);
+    assertThat(scene.ranges.shrinker.scan(15).reclaimed()).isEqualTo(15);
+    assertThat(uid.tryReserve(15)).isNull();
+    scene.whenRefused =
+        () -> {
+          throw new InternalError("no memory for the refusal");
+        };
+
+    Throwable thrown = catchThrowable(scene.line::serve);
+
+    uid.release(15);
+    assertThat(thrown).isNull();
+    assertThat(told).hasSize(1).allMatch(why -> why.contains("InternalError"));
+    assertThat(behind).isCompletedExceptionally();
+    assertThat(first).isNotDone();
+    first.cancel(true);
+  }
+
+  @Test
+  void refuse_limitOfItsOwnIsFullOnceSomeHasGathered_tellsWhatWasAskedFor() {
+    PageBudget uid = uidOf(20);
+    scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
+    CompletableFuture<PageSpans> first = waitingUseAtItsUidsLimit(uid);
+    scene.line.serve();
+    scene.hog.stopUsingRange(0, 3);
+    scene.line.serve();
+    assertThat(uid.chargedPages()).isEqualTo(5); // three have gathered
+    scene.small.stopUsingRange(0, 14);
+    assertThat(scene.ranges.shrinker.scan(14).reclaimed()).isEqualTo(14);
+    assertThat(uid.tryReserve(14)).isNull();
+
+    scene.line.serve();
+
+    uid.release(14);
+    assertThat(first).isCompletedExceptionally();
+    assertThat(scene.refusals).hasSize(1);
+    assertThat(scene.refusals.getFirst())
+        .hasMessageStartingWith("no memory for 5 pages: resident 16 of 20 pages");
+    assertThat(uid.chargedPages()).isEqualTo(2);
+  }
+
   @Test
   void grant_noThreadToGoOnWith_isToldAndGivesBackWhatWasReserved() {
     CompletableFuture<PageSpans> use =

@@ -1,13 +1,16 @@
 package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -155,6 +158,37 @@ final class WaitingOpeningTest {
     assertThat(attempts).hasValue(2);
     assertThat(opening.result().exceptionNow()).isInstanceOf(InternalError.class);
     assertThat(scene.freePages()).isEqualTo(NEEDED);
+  }
+
+  @Test
+  void open_standingInLineFails_isToldAndStandsThereNoLonger() {
+    InternalError failure = new InternalError("no memory to stand in line with");
+    AtomicReference<WaitingOpening<ShrinkablePageRange>> self = new AtomicReference<>();
+    WaitingOpening<ShrinkablePageRange> opening =
+        new WaitingOpening<>(
+            scene.ranges.shrinker,
+            "uid 1",
+            _ -> {
+              Objects.requireNonNull(self.get())
+                  .giveUp(); // so that it looks at the clock once it stands in line
+              scene.whenTimeIsRead =
+                  () -> {
+                    scene.whenTimeIsRead = () -> {};
+                    throw failure;
+                  };
+              throw new OpeningCharge.MustWait(NEEDED);
+            },
+            WaitingScene.WAIT_NANOS,
+            Runnable::run);
+    self.set(opening);
+
+    Throwable thrown = catchThrowable(opening::run);
+
+    assertThat(thrown).isNull();
+    assertThat(opening.result()).isCompletedExceptionally();
+    assertThat(opening.result().exceptionNow()).isSameAs(failure);
+    assertThat(scene.line.size()).isZero();
+    assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED);
   }
 
   @Test

@@ -39,16 +39,33 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   /** What refusals fail with, if anything. */
   Runnable whenRefused = () -> {};
 
+  /** What looks at the clock fail with, if anything. */
+  Runnable whenTimeIsRead = () -> {};
+
   WaitingScene() {
+    this(0);
+  }
+
+  /** A scene where what was stopped so short a time ago is spared. */
+  WaitingScene(long protectNanos) {
     this.ranges =
         new TestRanges(
-            BUDGET_PAGES, time::incrementAndGet, PageFileMaker.MEMFD, this, ReclaimTerms.NONE);
+            BUDGET_PAGES,
+            this::now,
+            PageFileMaker.MEMFD,
+            this,
+            new ReclaimTerms(Long.MAX_VALUE, Long.MAX_VALUE, protectNanos, HostEdge.NONE));
     this.hog = ranges.openSession(HOG_PAGES);
     this.big = ranges.openSession(HOG_PAGES);
     this.small = ranges.openSession(HOG_PAGES);
     this.other = ranges.openSession(HOG_PAGES);
     this.line = ranges.shrinker.waitingLine();
     hog.useRange(0, HOG_PAGES);
+  }
+
+  private long now() {
+    whenTimeIsRead.run();
+    return time.incrementAndGet();
   }
 
   @Override
