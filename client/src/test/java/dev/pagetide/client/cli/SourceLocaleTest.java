@@ -15,8 +15,7 @@ import org.junit.jupiter.api.Test;
 /**
  * No figure and no word depends on the locale that a process happens to be started in: the library
  * lives in other people's processes, so its code names the locale wherever Java would take the
- * default one. The server's code does, too, so that no start of it in another way can change what
- * it says.
+ * default one.
  */
 final class SourceLocaleTest {
   private static final List<Pattern> DEFAULT_LOCALE =
