@@ -217,11 +217,16 @@ final class RangeUses {
       if (pages == null || absent == null) {
         return rounds == 1 ? named : null;
       }
-      if (absent.isEmpty() && !pages.take(named, taken)) {
+      // RACE: a page may be FREE when it is to be flipped, and AVAILABLE again a moment later,
+      // because the server could not free its memory. It is not USED, so it is tried again.
+      for (int tries = 0; absent.isEmpty(); tries++) {
+        if (pages.take(named, taken)) {
+          return null;
+        }
         absent = pages.absent(named);
-      }
-      if (absent == null || absent.isEmpty()) {
-        return null;
+        if (absent == null || (absent.isEmpty() && tries == MAX_ROUNDS)) {
+          return named;
+        }
       }
       List<PageInterval> intervals = FreshPages.of(absent).intervals();
       return intervals.size() <= SharedPages.MAX_INTERVALS ? intervals : named;

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A transaction that somebody has handed to a receiver: bytes to read, and, unless it is one-way, a
@@ -153,6 +154,7 @@ public final class ReceivedTransaction implements AutoCloseable {
 
   /**
    * Replies. A reply that fails can be tried again, unless the transaction {@link #isOver} then.
+   * Cancelling the future does not take the reply back.
    *
    * @return completes when the server has the bytes; fails with {@link PagetideException}:
    *     TRANSACTION_OVER if it was answered before, its asker has given up or it is one-way; and as
@@ -167,17 +169,29 @@ public final class ReceivedTransaction implements AutoCloseable {
     CompletableFuture<Void> reply;
     try {
       reply = party.reply(number, payload);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       failed(e);
       throw e;
     }
-    return reply.whenComplete((_, failure) -> {
-      if (failure == null || isOver(failure)) {
-        end();
-      } else {
-        failed(failure);
-      }
-    });
+    // Not the stage itself: if its caller cancels that, what is to be done here is not done.
+    CompletableFuture<Void> told = new CompletableFuture<>();
+    var _ =
+        reply.whenComplete((_, failure) -> {
+          try {
+            answered(failure);
+          } finally {
+            var _ = failure == null ? told.complete(null) : told.completeExceptionally(failure);
+          }
+        });
+    return told;
+  }
+
+  private void answered(@Nullable Throwable failure) {
+    if (failure == null || isOver(failure)) {
+      end();
+    } else {
+      failed(failure);
+    }
   }
 
   private synchronized boolean begin() {

@@ -40,9 +40,19 @@ final class TransactionQueue implements ExchangeStream.News {
    *
    * LOCKS: the stream calls room() under its lock, so nothing here calls the stream under this
    * monitor; nor the executor, the handler or the listener, which are the application's. Thus
-   * giveOut() reads unanswered() before it takes the monitor. RACE: that number may be out of date.
-   * It does no harm, because giveOut() is called again after each command that was submitted and
-   * after each transaction that was added to `arrived`.
+   * most() reads unanswered() before the monitor is taken. RACE: that number may be out of date. It
+   * does no harm, because it is read again after each command that was submitted and after each
+   * transaction that was added to `arrived`.
+   *
+   * WHERE HANDLERS RUN: an executor may run a handler on the thread that gives it out, and
+   * Runnable::run does, so there a transaction is given out by the thread that brought it and by no
+   * other. It is added to `arrived` and taken out of it in one step of the monitor: a thread that
+   * submits a command meanwhile finds nothing that it could give out.
+   *
+   * While a handler runs inside giveOut(), its thread gives nothing else out. If that handler waits
+   * for an answer, the room that its command has made is filled by another thread; and the thread
+   * that runs the lane has other threads give out what there is room for. Where answers are
+   * delivered neither is needed, because no handler waits there.
    */
 
   private final TransactionHandler handler;
@@ -65,6 +75,10 @@ final class TransactionQueue implements ExchangeStream.News {
   /** Threads that give transactions to the executor at this moment; it may call the handler. */
   @GuardedBy("this")
   private final Set<Thread> giving = new HashSet<>();
+
+  /** Threads that are in the handler. */
+  @GuardedBy("this")
+  private final Set<Thread> handling = new HashSet<>();
 
   /** One-way transactions that were given, and that the handler is not called for yet. */
   @GuardedBy("this")
@@ -124,7 +138,10 @@ final class TransactionQueue implements ExchangeStream.News {
       report(e);
       return;
     }
+    long most = most();
     boolean tooLate;
+    boolean outermost = false;
+    ReceivedTransaction first = null;
     synchronized (this) {
       tooLate = ended;
       if (!tooLate) {
@@ -132,18 +149,30 @@ final class TransactionQueue implements ExchangeStream.News {
         if (!transaction.isOneWay()) {
           waitedFor.put(wire.getTransaction(), transaction);
         }
+        outermost = giving.add(Thread.currentThread());
+        first = outermost ? takeHeld(most) : null;
       }
     }
     if (tooLate) {
       transaction.drop(); // ended() does not see it any more
-    } else {
-      giveOut();
+    } else if (outermost) {
+      giveOutFrom(first);
     }
   }
 
   @Override
   public void submitted() {
-    giveOut();
+    if (Blocking.isDelivering() || !isHandlingInside()) {
+      giveOut();
+    } else {
+      var _ = Thread.startVirtualThread(this::giveOut);
+    }
+  }
+
+  /** Whether transactions wait, and this thread runs the handler inside {@link #giveOut}. */
+  private synchronized boolean isHandlingInside() {
+    Thread thread = Thread.currentThread();
+    return !arrived.isEmpty() && giving.contains(thread) && handling.contains(thread);
   }
 
   @Override
@@ -156,43 +185,57 @@ final class TransactionQueue implements ExchangeStream.News {
    * handler here and now; what there is room for after that, the outer call sees.
    */
   private void giveOut() {
-    Thread thread = Thread.currentThread();
     synchronized (this) {
-      if (arrived.isEmpty() || !giving.add(thread)) {
+      if (arrived.isEmpty() || !giving.add(Thread.currentThread())) {
         return;
       }
     }
+    giveOutFrom(null);
+  }
+
+  /** Gives out {@code taken}, if there is one, and what there is room for then. */
+  private void giveOutFrom(@Nullable ReceivedTransaction taken) {
     try {
-      ReceivedTransaction next = take();
+      ReceivedTransaction next = taken == null ? take() : taken;
       while (next != null) {
         give(next);
         next = take();
       }
     } finally {
       synchronized (this) {
-        giving.remove(thread);
+        giving.remove(Thread.currentThread());
       }
     }
   }
 
+  /** How many transactions may be given at a time. */
+  private long most() {
+    return (long) maxQueued + party().stream().unanswered();
+  }
+
   /** The next transaction that is to have a task of its own; null if there is no room. */
   private @Nullable ReceivedTransaction take() {
-    long most = (long) maxQueued + party().stream().unanswered();
+    long most = most();
     synchronized (this) {
-      while (!arrived.isEmpty() && given < most) {
-        ReceivedTransaction next = arrived.removeFirst();
-        given++;
-        if (!next.isOneWay()) {
-          return next;
-        }
-        lane.add(next); // under the monitor, so that threads that give out keep the order
-        if (!laneRuns) {
-          laneRuns = true;
-          return next;
-        }
-      }
-      return null;
+      return takeHeld(most);
     }
+  }
+
+  @GuardedBy("this")
+  private @Nullable ReceivedTransaction takeHeld(long most) {
+    while (!arrived.isEmpty() && given < most) {
+      ReceivedTransaction next = arrived.removeFirst();
+      given++;
+      if (!next.isOneWay()) {
+        return next;
+      }
+      lane.add(next); // under the monitor, so that threads that give out keep the order
+      if (!laneRuns) {
+        laneRuns = true;
+        return next;
+      }
+    }
+    return null;
   }
 
   private void give(ReceivedTransaction transaction) {
@@ -288,13 +331,21 @@ final class TransactionQueue implements ExchangeStream.News {
     } catch (Throwable e) {
       report(e); // the lane goes on
     } finally {
-      returned();
+      if (transaction.isOneWay() && !Blocking.isDelivering()) {
+        returnedOnTheLane();
+      } else {
+        returned();
+      }
     }
     return interrupted && !Blocking.isDelivering();
   }
 
   private boolean call(ReceivedTransaction transaction) {
     boolean interrupted = false;
+    boolean outermost;
+    synchronized (this) {
+      outermost = handling.add(Thread.currentThread());
+    }
     try {
       try {
         handler.handle(transaction);
@@ -303,6 +354,11 @@ final class TransactionQueue implements ExchangeStream.News {
         throw e;
       } finally {
         interrupted |= Thread.interrupted();
+        if (outermost) {
+          synchronized (this) {
+            handling.remove(Thread.currentThread());
+          }
+        }
       }
       transaction.returned();
     } catch (Throwable e) {
@@ -317,6 +373,19 @@ final class TransactionQueue implements ExchangeStream.News {
       given--;
     }
     giveOut();
+    party().stream().topUp();
+  }
+
+  /** As {@link #returned}; this thread goes on with the lane, which a handler would hold up. */
+  private void returnedOnTheLane() {
+    boolean waiting;
+    synchronized (this) {
+      given--;
+      waiting = !arrived.isEmpty();
+    }
+    if (waiting) {
+      var _ = Thread.startVirtualThread(this::giveOut);
+    }
     party().stream().topUp();
   }
 

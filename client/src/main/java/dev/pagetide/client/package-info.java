@@ -13,10 +13,10 @@
  * this time. The {@code Async} twins, the accessors and every method that the table does not name
  * never wait and may be called on any thread.
  *
- * <p>An interrupt ends a wait with CANCELLED and an unknown outcome, and with the interrupt flag
- * set. If the answer is there by then, the call returns it, so no answer is lost. Nothing that
- * comes later for such a call stays open: sessions end, buffers are freed, files are unmapped, and
- * pages that may be fresh are reported by the next use.
+ * <p>Unless the table says otherwise, an interrupt ends a wait with CANCELLED and an unknown
+ * outcome, and with the interrupt flag set. If the answer is there by then, the call returns it, so
+ * no answer is lost. Nothing that comes later for such a call stays open: sessions end, buffers are
+ * freed, files are unmapped, and pages that may be fresh are reported by the next use.
  *
  * <p>"The call timeout" is {@link dev.pagetide.client.ClientOptions#callTimeout}.
  *
@@ -37,8 +37,10 @@
  *   <td>cancels the call
  * <tr><td>{@code PageRange.use}
  *   <td>refused
- *   <td>as {@code useRange}; the stop of another scope of these pages, within the same call timeout
- *   <td>cancels the call; the scope is not begun
+ *   <td>as {@code useRange}; the stop of another scope of these pages, and what another scope was
+ *     told of them, within the same call timeout
+ *   <td>cancels the call, and the scope is not begun; while it waits only for what another scope
+ *     asked, the scope begins, and the pages that the other asked for count as fresh
  * <tr><td>{@code Sender.send}, {@code Sender.stage}
  *   <td>refused
  *   <td>the server's answer; one call timeout; the end of the session

@@ -21,6 +21,7 @@ import dev.pagetide.v1.TransactionEnded;
 import dev.pagetide.v1.TransactionFlag;
 import dev.pagetide.v1.TransactionSender;
 import dev.pagetide.v1.TransactionServiceGrpc;
+import io.grpc.ClientInterceptor;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.inprocess.InProcessChannelBuilder;
@@ -87,6 +88,12 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
   PagetideClient client(ClientOptions options) {
     return new PagetideClient(
         InProcessChannelBuilder.forName(name).directExecutor().build(), options);
+  }
+
+  PagetideClient client(ClientInterceptor interceptor) {
+    return new PagetideClient(
+        InProcessChannelBuilder.forName(name).directExecutor().intercept(interceptor).build(),
+        ClientOptions.DEFAULT);
   }
 
   /** A session whose range's file is mapped. */

@@ -2,9 +2,12 @@ package dev.pagetide.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.awaitility.Awaitility.await;
 
+import io.grpc.Status;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -47,5 +50,35 @@ final class ScopeStopTest {
 
     await().until(used::isDone);
     used.join().close();
+  }
+
+  @Test
+  void use_interruptedWhileThePageIsBeingStopped_isCancelledAndTheScopeNotBegun() {
+    closeWithoutWaiting();
+    AtomicBoolean flag = new AtomicBoolean();
+    CompletableFuture<Throwable> thrown = new CompletableFuture<>();
+    Thread user =
+        Thread.ofPlatform()
+            .daemon()
+            .start(() -> {
+              Throwable failure = catchThrowable(() -> range.use(0, 1));
+              flag.set(Thread.interrupted());
+              thrown.complete(failure);
+            });
+    await().until(() -> user.getState() == Thread.State.TIMED_WAITING);
+
+    user.interrupt();
+
+    await().until(thrown::isDone);
+    assertThat(thrown.join())
+        .isInstanceOfSatisfying(
+            PagetideException.class,
+            failure -> assertThat(failure.code()).isEqualTo(Status.Code.CANCELLED));
+    assertThat(flag).isTrue();
+    assertThat(server.answerStops()).isEqualTo(1);
+    server.answersStops = false;
+    UsedPages next = range.use(0, 1);
+    Blocking.deliver(next::close);
+    assertThat(server.answerStops()).isEqualTo(1); // it was the only user
   }
 }

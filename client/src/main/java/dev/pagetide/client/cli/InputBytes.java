@@ -33,11 +33,19 @@ final class InputBytes {
           (file == null ? "standard input" : file.toString())
               + " has more than "
               + inMemory
-              + " bytes, which is all that is read of an input whose size is not known before; name"
-              + " a regular file, or raise the limit, a quarter of Java's heap, with"
-              + " PAGETIDE_JAVA_OPTS=-Xmx8g");
+              + " bytes, which is all that is read of an input whose size is not known before; "
+              + remedy(inMemory, Runtime.getRuntime().maxMemory()));
     }
     return bytes;
+  }
+
+  /** What raises the limit of {@code inMemory} bytes, if anything does. */
+  static String remedy(long inMemory, long heapBytes) {
+    return inMemory >= LARGEST_ARRAY - 1
+        ? "write it to a regular file, and name that"
+        : "name a regular file, or raise the limit, a quarter of Java's heap (now "
+            + heapBytes
+            + " bytes), with -Xmx in PAGETIDE_JAVA_OPTS";
   }
 
   private static byte[] first(int bytes, @Nullable Path file, CommandIo io) {

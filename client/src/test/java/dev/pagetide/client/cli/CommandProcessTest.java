@@ -160,7 +160,9 @@ final class CommandProcessTest {
 
       assertThat(run.err())
           .as(input)
-          .matches("pagetide: (standard input|/dev/zero) has more than \\d+ bytes, .*-Xmx8g\n");
+          .matches(
+              "pagetide: (standard input|/dev/zero) has more than \\d+ bytes, .*a quarter of Java's"
+                  + " heap \\(now \\d+ bytes\\), with -Xmx in PAGETIDE_JAVA_OPTS\n");
       assertThat(run.status()).isEqualTo(1);
     }
   }

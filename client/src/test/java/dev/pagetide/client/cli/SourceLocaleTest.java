@@ -23,6 +23,9 @@ final class SourceLocaleTest {
           Pattern.compile("(?:String\\.format|\\.printf|new Formatter)\\((?!\\s*Locale\\.ROOT\\b)"),
           Pattern.compile("DateTimeFormatter\\s*\\.ofPattern\\((?![^;]*\\bLocale\\.ROOT\\b)"),
           Pattern.compile("\\.formatted\\("),
+          Pattern.compile("\\bMessageFormat\\b(?=\\s*[.(])"),
+          Pattern.compile("\\bNumberFormat\\s*\\.get\\w*\\((?![^;]*\\bLocale\\.ROOT\\b)"),
+          Pattern.compile("new DecimalFormat\\((?![^;]*\\bLocale\\.ROOT\\b)"),
           Pattern.compile("\\.to(?:Upper|Lower)Case\\(\\s*\\)"));
 
   private static List<String> found(String source) {
@@ -43,6 +46,11 @@ final class SourceLocaleTest {
             "\"%d\"\n    .formatted(1);",
             "name.toUpperCase();",
             "name.toLowerCase();",
+            "MessageFormat.format(\"{0}\", 1);",
+            "new MessageFormat(\"{0}\");",
+            "NumberFormat.getInstance();",
+            "NumberFormat.getPercentInstance(Locale.getDefault());",
+            "new DecimalFormat(\"0.0\");",
             "DateTimeFormatter.ofPattern(\"HH\");")) {
       assertThat(found(bad)).as(bad).hasSize(1);
     }
@@ -53,6 +61,9 @@ final class SourceLocaleTest {
             "name.toUpperCase(java.util.Locale.ROOT);",
             "name.toUpperCase(Locale.ROOT);",
             "TIME.format(last);",
+            "} catch (NumberFormatException e) {",
+            "NumberFormat.getInstance(Locale.ROOT);",
+            "new DecimalFormat(\"0.0\", DecimalFormatSymbols.getInstance(Locale.ROOT));",
             "DateTimeFormatter.ofPattern(\"HH\", Locale.ROOT);")) {
       assertThat(found(good)).as(good).isEmpty();
     }
@@ -62,10 +73,9 @@ final class SourceLocaleTest {
   void sources_ofLibraryAndCommand_takeNoDefaultLocale() throws IOException {
     List<String> offences = new ArrayList<>();
     int files = 0;
-    for (Path module : List.of(Path.of("src/main/java"), Path.of("../proto/src/main/java"))) {
-      if (!Files.isDirectory(module)) {
-        continue; // the contract's module may lie elsewhere
-      }
+    for (String name : List.of("client", "proto")) {
+      Path module = Path.of("..", name, "src/main/java");
+      assertThat(module).isDirectory();
       try (Stream<Path> sources = Files.walk(module)) {
         for (Path source : sources.filter(path -> path.toString().endsWith(".java")).toList()) {
           files++;
@@ -75,6 +85,6 @@ final class SourceLocaleTest {
     }
 
     assertThat(offences).as("give Locale.ROOT, or put the text together with +").isEmpty();
-    assertThat(files).isGreaterThan(100);
+    assertThat(files).isGreaterThan(150);
   }
 }
