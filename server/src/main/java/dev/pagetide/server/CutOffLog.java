@@ -5,6 +5,7 @@ import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -76,7 +77,7 @@ final class CutOffLog implements CutOffObserver, AutoCloseable {
   private static String name(Peer peer) {
     return peer.transport() == Peer.Transport.TCP
         ? "by TCP"
-        : "uid=%d pid=%d".formatted(peer.uid(), peer.pid());
+        : String.format(Locale.ROOT, "uid=%d pid=%d", peer.uid(), peer.pid());
   }
 
   private synchronized void end(String limit) {

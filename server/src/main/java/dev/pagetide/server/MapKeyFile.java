@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -43,7 +44,9 @@ final class MapKeyFile {
       return key;
     } catch (IOException e) {
       throw new StartupException(
-          "%s cannot be used (%s); remove it, and a new one is made.".formatted(file, e), e);
+          String.format(
+              Locale.ROOT, "%s cannot be used (%s); remove it, and a new one is made.", file, e),
+          e);
     }
   }
 

@@ -4,6 +4,7 @@ import io.netty.channel.epoll.Epoll;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -48,8 +49,13 @@ final class NativeTransport {
             .filter(one -> System.getProperty(one) != null)
             .findFirst()
             .orElse(FOLDERS.getLast());
-    return "Netty's native library cannot be unpacked to %s (%s) and loaded from there: %s; %s"
-        .formatted(System.getProperty(property), property, said, remedy(said));
+    return String.format(
+        Locale.ROOT,
+        "Netty's native library cannot be unpacked to %s (%s) and loaded from there: %s; %s",
+        System.getProperty(property),
+        property,
+        said,
+        remedy(said));
   }
 
   private static String remedy(String said) {

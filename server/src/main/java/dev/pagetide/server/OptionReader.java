@@ -13,6 +13,7 @@ import java.nio.file.attribute.UserPrincipalNotFoundException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -306,18 +307,24 @@ final class OptionReader {
     if (byFiles <= byMappings) {
       return new Bound(
           Math.min(byFiles, Integer.MAX_VALUE),
-          "which is what %d open files allow (ulimit -n; %d a session, %d for each of %s, %d spare)"
-              .formatted(
-                  host.maxOpenFiles(),
-                  FILES_PER_SESSION,
-                  FILES_PER_HANDOFF,
-                  values.shown(ServerOption.MAX_HANDOFFS, handoffs),
-                  SPARE_FILES));
+          String.format(
+              Locale.ROOT,
+              "which is what %d open files allow (ulimit -n; %d a session, %d for each of %s, %d"
+                  + " spare)",
+              host.maxOpenFiles(),
+              FILES_PER_SESSION,
+              FILES_PER_HANDOFF,
+              values.shown(ServerOption.MAX_HANDOFFS, handoffs),
+              SPARE_FILES));
     }
     return new Bound(
         Math.min(byMappings, Integer.MAX_VALUE),
-        "which is what vm.max_map_count=%d allows (%d mappings a session, %d spare)"
-            .formatted(host.maxMapCount(), MAPPINGS_PER_SESSION, SPARE_MAPPINGS));
+        String.format(
+            Locale.ROOT,
+            "which is what vm.max_map_count=%d allows (%d mappings a session, %d spare)",
+            host.maxMapCount(),
+            MAPPINGS_PER_SESSION,
+            SPARE_MAPPINGS));
   }
 
   private static Bound dataThatFits(long requestBytes) {
@@ -325,8 +332,10 @@ final class OptionReader {
     return byRequests < MAX_MAX_DATA_BYTES
         ? new Bound(
             byRequests,
-            "which is --max-request-bytes-in-flight less %d for the rest of a message"
-                .formatted(MESSAGE_OVERHEAD_BYTES))
+            String.format(
+                Locale.ROOT,
+                "which is --max-request-bytes-in-flight less %d for the rest of a message",
+                MESSAGE_OVERHEAD_BYTES))
         : new Bound(MAX_MAX_DATA_BYTES, "because gRPC clients refuse messages over 4 MiB");
   }
 }

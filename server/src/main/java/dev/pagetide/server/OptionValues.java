@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -56,7 +57,7 @@ final class OptionValues {
   @FormatMethod
   void refuse(
       ServerOption option, Object value, @FormatString String problem, Object... arguments) {
-    problems.add(shown(option, value) + ": " + String.format(problem, arguments));
+    problems.add(shown(option, value) + ": " + String.format(Locale.ROOT, problem, arguments));
   }
 
   /** A time between two bounds, which are in milliseconds. */
@@ -71,15 +72,16 @@ final class OptionValues {
     if (over || wait.toMillis() < least.value()) {
       Bound bound = over ? most : least;
       problems.add(
-          "%s: %d ms is %s %d, %s; give at %s %s"
-              .formatted(
-                  shown(option, ""),
-                  wait.toMillis(),
-                  over ? "above" : "below",
-                  bound.value(),
-                  bound.reason(),
-                  over ? "most" : "least",
-                  bound.value() % 1000 == 0 ? bound.value() / 1000 + "s" : bound.value() + "ms"));
+          String.format(
+              Locale.ROOT,
+              "%s: %d ms is %s %d, %s; give at %s %s",
+              shown(option, ""),
+              wait.toMillis(),
+              over ? "above" : "below",
+              bound.value(),
+              bound.reason(),
+              over ? "most" : "least",
+              bound.value() % 1000 == 0 ? bound.value() / 1000 + "s" : bound.value() + "ms"));
     }
     return wait;
   }
@@ -105,16 +107,34 @@ final class OptionValues {
     String shown = shown(option, defaultValue);
     if (most.value() < least.value()) {
       problems.add(
-          "%s: nothing fits: at least %d, %s; at most %d, %s; raise what bounds it"
-              .formatted(shown, least.value(), least.reason(), most.value(), most.reason()));
+          String.format(
+              Locale.ROOT,
+              "%s: nothing fits: at least %d, %s; at most %d, %s; raise what bounds it",
+              shown,
+              least.value(),
+              least.reason(),
+              most.value(),
+              most.reason()));
     } else if (value > most.value()) {
       problems.add(
-          "%s: %d is above %d, %s; give at most %d"
-              .formatted(shown, value, most.value(), most.reason(), most.value()));
+          String.format(
+              Locale.ROOT,
+              "%s: %d is above %d, %s; give at most %d",
+              shown,
+              value,
+              most.value(),
+              most.reason(),
+              most.value()));
     } else if (value < least.value()) {
       problems.add(
-          "%s: %d is below %d, %s; give at least %d"
-              .formatted(shown, value, least.value(), least.reason(), least.value()));
+          String.format(
+              Locale.ROOT,
+              "%s: %d is below %d, %s; give at least %d",
+              shown,
+              value,
+              least.value(),
+              least.reason(),
+              least.value()));
     } else {
       return value;
     }

@@ -230,8 +230,11 @@ public final class PagetideServer {
           switch (error) {
             case CommandLine.MissingParameterException missing ->
                 missing.getMissing().getFirst() instanceof OptionSpec option
-                    ? "%s: value missing; give %1$s=%s"
-                        .formatted(option.longestName(), option.paramLabel())
+                    ? String.format(
+                        Locale.ROOT,
+                        "%s: value missing; give %1$s=%s",
+                        option.longestName(),
+                        option.paramLabel())
                     : missing.getMessage();
             case CommandLine.OverwrittenOptionException twice ->
                 twice.getOverwritten() instanceof OptionSpec option

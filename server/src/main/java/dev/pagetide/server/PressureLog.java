@@ -42,7 +42,8 @@ final class PressureLog implements PressureObserver {
 
   private static String missing(Map<PressureKind, String> missing) {
     return missing.entrySet().stream()
-        .map(source -> "%s (%s)".formatted(name(source.getKey()), source.getValue()))
+        .map(source ->
+            String.format(Locale.ROOT, "%s (%s)", name(source.getKey()), source.getValue()))
         .collect(Collectors.joining(", "));
   }
 
@@ -74,12 +75,19 @@ final class PressureLog implements PressureObserver {
 
   private static String ended(PressureKind source, Episode episode) {
     String text =
-        "memory pressure over: source=%s worst=%s reclaimed=%d pages"
-            .formatted(name(source), name(episode.worst), episode.reclaimed);
+        String.format(
+            Locale.ROOT,
+            "memory pressure over: source=%s worst=%s reclaimed=%d pages",
+            name(source),
+            name(episode.worst),
+            episode.reclaimed);
     return episode.wouldHaveReclaimed == 0
         ? text
-        : "%s; without --pressure=dry-run it would have been %d"
-            .formatted(text, episode.wouldHaveReclaimed);
+        : String.format(
+            Locale.ROOT,
+            "%s; without --pressure=dry-run it would have been %d",
+            text,
+            episode.wouldHaveReclaimed);
   }
 
   @Override

@@ -50,6 +50,7 @@ import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -261,8 +262,11 @@ final class RunningServer implements AutoCloseable {
       return groups;
     } catch (IOException e) {
       throw new StartupException(
-          "the memory of this process's control groups cannot be read (%s); mount /sys/fs/cgroup"
-              .formatted(e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "the memory of this process's control groups cannot be read (%s); mount"
+                  + " /sys/fs/cgroup",
+              e.getMessage()),
           e);
     }
   }
@@ -310,9 +314,11 @@ final class RunningServer implements AutoCloseable {
       PressureLog.tellMissing(monitor.missing());
     } catch (SystemCallException e) {
       throw new StartupException(
-          ("the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give "
-                  + "--pressure=off")
-              .formatted(e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give "
+                  + "--pressure=off",
+              e.getMessage()),
           e);
     }
   }
@@ -325,8 +331,11 @@ final class RunningServer implements AutoCloseable {
       return front;
     } catch (IOException e) {
       throw new StartupException(
-          "--http=%s cannot be bound: %s; choose another port, or --http=off"
-              .formatted(HttpFront.hostAndPort(address), e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "--http=%s cannot be bound: %s; choose another port, or --http=off",
+              HttpFront.hostAndPort(address),
+              e.getMessage()),
           e);
     }
   }
@@ -343,8 +352,11 @@ final class RunningServer implements AutoCloseable {
       return bound;
     } catch (IOException e) {
       throw new StartupException(
-          "--listen=%s cannot be bound: %s; choose another port"
-              .formatted(HttpFront.hostAndPort(asked), e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "--listen=%s cannot be bound: %s; choose another port",
+              HttpFront.hostAndPort(asked),
+              e.getMessage()),
           e);
     }
   }
@@ -359,7 +371,9 @@ final class RunningServer implements AutoCloseable {
       listening.on(socket);
     } catch (IOException e) {
       throw new StartupException(
-          "%s cannot be bound: %s; choose another --dir".formatted(socket, e.getMessage()), e);
+          String.format(
+              Locale.ROOT, "%s cannot be bound: %s; choose another --dir", socket, e.getMessage()),
+          e);
     }
   }
 

@@ -18,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -74,13 +75,14 @@ public final class ServerDirectory implements AutoCloseable {
         directory.resolve(HANDOFF_SOCKET).toString().getBytes(StandardCharsets.UTF_8).length;
     return bytes <= MAX_SOCKET_PATH_BYTES
         ? null
-        : ("the path of its %s would have %d bytes, a Unix socket's has at most %d; name a"
-                + " directory of at most %d bytes")
-            .formatted(
-                HANDOFF_SOCKET,
-                bytes,
-                MAX_SOCKET_PATH_BYTES,
-                MAX_SOCKET_PATH_BYTES - HANDOFF_SOCKET.length() - 1);
+        : String.format(
+            Locale.ROOT,
+            "the path of its %s would have %d bytes, a Unix socket's has at most %d; name a"
+                + " directory of at most %d bytes",
+            HANDOFF_SOCKET,
+            bytes,
+            MAX_SOCKET_PATH_BYTES,
+            MAX_SOCKET_PATH_BYTES - HANDOFF_SOCKET.length() - 1);
   }
 
   /**
@@ -151,13 +153,14 @@ public final class ServerDirectory implements AutoCloseable {
       admitTo(directory);
     } catch (IOException e) {
       throw new StartupException(
-          ("mode %04o and group %s cannot be given to the sockets in %s (%s); name a --socket-group"
-                  + " that the server's user belongs to.")
-              .formatted(
-                  socketMode,
-                  socketGroup == null ? "(unchanged)" : socketGroup.getName(),
-                  directory,
-                  e),
+          String.format(
+              Locale.ROOT,
+              "mode %04o and group %s cannot be given to the sockets in %s (%s); name a"
+                  + " --socket-group that the server's user belongs to.",
+              socketMode,
+              socketGroup == null ? "(unchanged)" : socketGroup.getName(),
+              directory,
+              e),
           e);
     }
   }
@@ -228,15 +231,22 @@ public final class ServerDirectory implements AutoCloseable {
     int uid = number(status, "uid");
     if (uid != ownUid) {
       throw new StartupException(
-          "%s belongs to uid %d, the server runs as uid %d; name a --dir of its own."
-              .formatted(directory, uid, ownUid));
+          String.format(
+              Locale.ROOT,
+              "%s belongs to uid %d, the server runs as uid %d; name a --dir of its own.",
+              directory,
+              uid,
+              ownUid));
     }
     int mode = number(status, "mode") & 0777;
     if ((mode & 0022) != 0) {
       throw new StartupException(
-          ("%s has mode %04o, group or others may write to it; run chmod go-w on it, or name"
-                  + " another --dir.")
-              .formatted(directory, mode));
+          String.format(
+              Locale.ROOT,
+              "%s has mode %04o, group or others may write to it; run chmod go-w on it, or name"
+                  + " another --dir.",
+              directory,
+              mode));
     }
   }
 

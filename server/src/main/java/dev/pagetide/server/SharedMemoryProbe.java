@@ -6,6 +6,7 @@ import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.HugePages;
 import dev.pagetide.shm.SharedFileLayout;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
@@ -29,9 +30,11 @@ final class SharedMemoryProbe {
       file = Memfd.create("pagetide-probe", layout);
     } catch (SystemCallException e) {
       throw new StartupException(
-          "this host lends no sealed shared memory (%s); %s"
-              .formatted(
-                  e.getMessage(), e.limitRemedy().orElse("Pagetide needs Linux 5.14 or newer")),
+          String.format(
+              Locale.ROOT,
+              "this host lends no sealed shared memory (%s); %s",
+              e.getMessage(),
+              e.limitRemedy().orElse("Pagetide needs Linux 5.14 or newer")),
           e);
     }
     try {
@@ -47,9 +50,11 @@ final class SharedMemoryProbe {
           SharedMemoryProbe::setting);
     } catch (SystemCallException e) {
       throw new StartupException(
-          "this host does not lend shared memory by pages (%s); %s"
-              .formatted(
-                  e.getMessage(), e.limitRemedy().orElse("free memory, or use a newer kernel")),
+          String.format(
+              Locale.ROOT,
+              "this host does not lend shared memory by pages (%s); %s",
+              e.getMessage(),
+              e.limitRemedy().orElse("free memory, or use a newer kernel")),
           e);
     } finally {
       file.close(true);
@@ -75,10 +80,16 @@ final class SharedMemoryProbe {
     // A huge page covers header and table, too: then nothing is gained by the page of data.
     if (before != bookkeeping || with != bookkeeping + 1 || after != bookkeeping) {
       throw new StartupException(
-          ("a file that needs %d pages of shared memory holds %d on this host, %d with one page"
+          String.format(
+              Locale.ROOT,
+              "a file that needs %d pages of shared memory holds %d on this host, %d with one page"
                   + " more, and %d after that was taken; huge pages are forced on shared memory:"
-                  + " write never or advise to %s")
-              .formatted(bookkeeping, before, with, after, setting.get()));
+                  + " write never or advise to %s",
+              bookkeeping,
+              before,
+              with,
+              after,
+              setting.get()));
     }
   }
 }

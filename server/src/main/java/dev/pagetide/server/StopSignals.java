@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -52,8 +53,11 @@ final class StopSignals {
       }
     } catch (ReflectiveOperationException e) {
       throw new StartupException(
-          "this JVM does not tell of signals (%s); run the server on an OpenJDK build of Java 25"
-              .formatted(e),
+          String.format(
+              Locale.ROOT,
+              "this JVM does not tell of signals (%s); run the server on an OpenJDK build of Java"
+                  + " 25",
+              e),
           e);
     }
   }

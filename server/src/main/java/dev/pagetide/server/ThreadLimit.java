@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +15,12 @@ final class ThreadLimit {
 
   /** What the operator is told where it does not. */
   static final String SENTENCE =
-      ("the kernel lets this process start no more threads, and a server needs %d; raise ulimit -u"
-              + " (RLIMIT_NPROC, which counts all threads of the user) or pids.max of the control"
-              + " group, or free memory for the threads' stacks")
-          .formatted(THREADS);
+      String.format(
+          Locale.ROOT,
+          "the kernel lets this process start no more threads, and a server needs %d; raise ulimit"
+              + " -u (RLIMIT_NPROC, which counts all threads of the user) or pids.max of the"
+              + " control group, or free memory for the threads' stacks",
+          THREADS);
 
   /** How the JVM's error begins; it has no type of its own. */
   private static final String MESSAGE = "unable to create native thread";

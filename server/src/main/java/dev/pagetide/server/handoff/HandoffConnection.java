@@ -19,6 +19,7 @@ import io.netty.channel.unix.Errors;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -93,9 +94,12 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       cutOffs.cutOff(
           peer,
           "--max-handoffs",
-          ("as many connections to the hand-over socket are served as --max-handoffs=%d admits,"
-                  + " %d of them for one uid; it is told to try again")
-              .formatted(limits.maxConnections(), limits.maxConnectionsPerUid()));
+          String.format(
+              Locale.ROOT,
+              "as many connections to the hand-over socket are served as --max-handoffs=%d admits,"
+                  + " %d of them for one uid; it is told to try again",
+              limits.maxConnections(),
+              limits.maxConnectionsPerUid()));
       answer(context, HandoffStatus.BUSY, HandoffOutcome.BUSY);
     }
   }
@@ -138,8 +142,10 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       cutOffs.cutOff(
           peer,
           "--handoff-wait",
-          "its token did not come within --handoff-wait=%dms"
-              .formatted(limits.connectionWait().toMillis()));
+          String.format(
+              Locale.ROOT,
+              "its token did not come within --handoff-wait=%dms",
+              limits.connectionWait().toMillis()));
       answer(context, HandoffStatus.TOO_LATE, HandoffOutcome.TOO_LATE);
     }
     // Also where the answer could not be written: the client does not read it.

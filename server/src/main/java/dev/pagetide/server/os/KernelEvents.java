@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The urgent events of kernel files that one thread waits for, each armed by writing a trigger into
@@ -45,7 +46,7 @@ public final class KernelEvents implements AutoCloseable {
   public void armAll(Path file, List<String> texts) throws SystemCallException {
     if (1 + texts.size() > MOST) {
       throw new IllegalArgumentException(
-          "%d triggers; at most %d fit".formatted(texts.size(), MOST - 1));
+          String.format(Locale.ROOT, "%d triggers; at most %d fit", texts.size(), MOST - 1));
     }
     List<Integer> armed = new ArrayList<>();
     boolean complete = false;

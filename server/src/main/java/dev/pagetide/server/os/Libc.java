@@ -11,6 +11,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.util.Locale;
 
 /**
  * The C library's file calls, bound once.
@@ -272,7 +273,7 @@ final class Libc {
       }
       int errno = errno();
       if (errno != Errno.EINTR) {
-        throw new SystemCallException(String.format(format, arguments), errno);
+        throw new SystemCallException(String.format(Locale.ROOT, format, arguments), errno);
       }
     }
   }

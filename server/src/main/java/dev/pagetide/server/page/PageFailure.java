@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.SystemCallException;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Why a page range refused: a small family, each member with a message that says what happened, the
@@ -24,20 +25,26 @@ public abstract sealed class PageFailure extends RuntimeException {
 
     static PastEnd ofPages(long startPage, long endPage, int pageCount) {
       return new PastEnd(
-          ("pages [%s, %s) exceed this range's %d pages; ask for end_page <= %d, or open a "
-                  + "larger range, up to the server's --max-range-bytes")
-              .formatted(Long.toString(startPage), Long.toString(endPage), pageCount, pageCount));
+          String.format(
+              Locale.ROOT,
+              "pages [%s, %s) exceed this range's %d pages; ask for end_page <= %d, or open a "
+                  + "larger range, up to the server's --max-range-bytes",
+              Long.toString(startPage),
+              Long.toString(endPage),
+              pageCount,
+              pageCount));
     }
 
     static PastEnd ofBytes(long offset, long length, long dataBytes) {
       return new PastEnd(
-          ("bytes at offset %s, length %s, exceed this range's %d bytes; ask for offset + "
-                  + "length <= %d, or open a larger range, up to the server's --max-range-bytes")
-              .formatted(
-                  Long.toUnsignedString(offset),
-                  Long.toUnsignedString(length),
-                  dataBytes,
-                  dataBytes));
+          String.format(
+              Locale.ROOT,
+              "bytes at offset %s, length %s, exceed this range's %d bytes; ask for offset + "
+                  + "length <= %d, or open a larger range, up to the server's --max-range-bytes",
+              Long.toUnsignedString(offset),
+              Long.toUnsignedString(length),
+              dataBytes,
+              dataBytes));
     }
   }
 
@@ -47,8 +54,11 @@ public abstract sealed class PageFailure extends RuntimeException {
 
     SizeInvalid(long sizeBytes, int pageSize) {
       super(
-          "size_bytes=%s is less than one page; ask for at least %d bytes"
-              .formatted(Long.toUnsignedString(sizeBytes), pageSize));
+          String.format(
+              Locale.ROOT,
+              "size_bytes=%s is less than one page; ask for at least %d bytes",
+              Long.toUnsignedString(sizeBytes),
+              pageSize));
     }
   }
 
@@ -58,16 +68,17 @@ public abstract sealed class PageFailure extends RuntimeException {
 
     NotUsed(String verb, int page, String state) {
       super(
-          "page %d is %s, not USED: %s; call UseRange(%d, %d) before %s"
-              .formatted(
-                  page,
-                  state,
-                  state.equals("FREE")
-                      ? "it holds no memory"
-                      : "its bytes may be reclaimed at any time",
-                  page,
-                  page + 1,
-                  verb));
+          String.format(
+              Locale.ROOT,
+              "page %d is %s, not USED: %s; call UseRange(%d, %d) before %s",
+              page,
+              state,
+              state.equals("FREE")
+                  ? "it holds no memory"
+                  : "its bytes may be reclaimed at any time",
+              page,
+              page + 1,
+              verb));
     }
   }
 
@@ -104,11 +115,18 @@ public abstract sealed class PageFailure extends RuntimeException {
       return kernel
           .limitRemedy()
           .map(remedy ->
-              "the kernel refused the range's file (%s); %s".formatted(kernel.getMessage(), remedy))
+              String.format(
+                  Locale.ROOT,
+                  "the kernel refused the range's file (%s); %s",
+                  kernel.getMessage(),
+                  remedy))
           .orElseGet(() ->
-              ("no memory for %s: the kernel refused (%s); free memory on the host, or lower"
-                      + " --max-resident-bytes")
-                  .formatted(pages, kernel.getMessage()));
+              String.format(
+                  Locale.ROOT,
+                  "no memory for %s: the kernel refused (%s); free memory on the host, or lower"
+                      + " --max-resident-bytes",
+                  pages,
+                  kernel.getMessage()));
     }
 
     /** How many pages were asked for. */

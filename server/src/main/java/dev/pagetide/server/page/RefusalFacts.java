@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -84,11 +85,12 @@ record RefusalFacts(
     if (edge != null) {
       return "stop using pages, or raise the control group's limit";
     }
-    return "%s, or raise %s (now %d bytes)"
-        .formatted(
-            hopeless ? "ask for fewer pages at once" : "stop using pages",
-            limit,
-            limitPages * pageSize);
+    return String.format(
+        Locale.ROOT,
+        "%s, or raise %s (now %d bytes)",
+        hopeless ? "ask for fewer pages at once" : "stop using pages",
+        limit,
+        limitPages * pageSize);
   }
 
   private static String count(long pages) {

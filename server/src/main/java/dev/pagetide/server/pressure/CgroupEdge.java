@@ -2,6 +2,7 @@ package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.HostEdge;
 import java.io.IOException;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,12 +47,13 @@ public final class CgroupEdge implements HostEdge {
     Reading tightest = tightest();
     return tightest == null
         ? HostEdge.NONE.describe()
-        : "control group in use %s of %s%s, --memory-reserve=%s"
-            .formatted(
-                mib(tightest.usedBytes()),
-                tightest.isHigh() ? "memory.high=" : "",
-                mib(tightest.limitBytes()),
-                mib(reserveBytes));
+        : String.format(
+            Locale.ROOT,
+            "control group in use %s of %s%s, --memory-reserve=%s",
+            mib(tightest.usedBytes()),
+            tightest.isHigh() ? "memory.high=" : "",
+            mib(tightest.limitBytes()),
+            mib(reserveBytes));
   }
 
   private static String mib(long bytes) {

@@ -21,6 +21,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -134,7 +135,8 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     return Statuses.status(
         Code.INVALID_ARGUMENT,
         ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
-        "%d further commands in one message; send at most %d".formatted(count, MAX_ALSO));
+        String.format(
+            Locale.ROOT, "%d further commands in one message; send at most %d", count, MAX_ALSO));
   }
 
   /** Asks for the next command, if it was held back and need not be any more. */

@@ -23,6 +23,7 @@ import dev.pagetide.v1.TransactionEnded;
 import dev.pagetide.v1.TransactionFlag;
 import dev.pagetide.v1.TransactionSender;
 import java.util.List;
+import java.util.Locale;
 
 /** Between the messages of an Exchange and what the rooms below speak of. */
 final class ExchangeWire {
@@ -51,8 +52,11 @@ final class ExchangeWire {
     int flags = transact.getFlags();
     if ((flags & ~FLAGS) != 0) {
       throw new TransactionFailure.Invalid(
-          "flags=%#x holds bits that are no TransactionFlag; known ones are %#x"
-              .formatted(flags, FLAGS));
+          String.format(
+              Locale.ROOT,
+              "flags=%#x holds bits that are no TransactionFlag; known ones are %#x",
+              flags,
+              FLAGS));
     }
     return new Outgoing(
         transact.getTarget(),
@@ -93,7 +97,11 @@ final class ExchangeWire {
       throw Statuses.status(
           Code.RESOURCE_EXHAUSTED,
           ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
-          "refusal is %d bytes, more than %d; say it in fewer".formatted(bytes, MAX_REFUSAL_BYTES));
+          String.format(
+              Locale.ROOT,
+              "refusal is %d bytes, more than %d; say it in fewer",
+              bytes,
+              MAX_REFUSAL_BYTES));
     }
     return reply.getRefusal();
   }
@@ -103,8 +111,11 @@ final class ExchangeWire {
       throw Statuses.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
-          "%d offsets in one FreeBuffers; send at most %d"
-              .formatted(free.getOffsetsCount(), MAX_FREES));
+          String.format(
+              Locale.ROOT,
+              "%d offsets in one FreeBuffers; send at most %d",
+              free.getOffsetsCount(),
+              MAX_FREES));
     }
     return free.getOffsetsList();
   }

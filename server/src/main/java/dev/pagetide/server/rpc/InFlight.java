@@ -13,6 +13,7 @@ import io.grpc.ServerStreamTracer;
 import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -138,12 +139,13 @@ final class InFlight extends ServerStreamTracer.Factory {
   }
 
   private String why(Share share) {
-    return ("too many requests in flight%s: read the answers of those under way first"
-            + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)")
-        .formatted(
-            share == whole ? "" : " on this connection, which may have half of them",
-            limits.maxRequestsInFlight(),
-            limits.maxRequestBytesInFlight());
+    return String.format(
+        Locale.ROOT,
+        "too many requests in flight%s: read the answers of those under way first"
+            + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)",
+        share == whole ? "" : " on this connection, which may have half of them",
+        limits.maxRequestsInFlight(),
+        limits.maxRequestBytesInFlight());
   }
 
   /** The limit that a share is above. */

@@ -16,6 +16,7 @@ import io.grpc.StatusRuntimeException;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,11 +122,12 @@ final class MalformedMessages {
           Statuses.status(
               Code.INVALID_ARGUMENT,
               ErrorReason.ERROR_REASON_MALFORMED_MESSAGE,
-              "the request is not a %s in protobuf's encoding; send one as the contract has it"
-                  .formatted(
-                      call.getMethodDescriptor().getRequestMarshaller() instanceof Requests<?> r
-                          ? r.getMessageClass().getSimpleName()
-                          : "message"));
+              String.format(
+                  Locale.ROOT,
+                  "the request is not a %s in protobuf's encoding; send one as the contract has it",
+                  call.getMethodDescriptor().getRequestMarshaller() instanceof Requests<?> r
+                      ? r.getMessageClass().getSimpleName()
+                      : "message"));
       Metadata trailers = refusal.getTrailers();
       call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
     }

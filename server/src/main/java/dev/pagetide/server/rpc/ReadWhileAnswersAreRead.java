@@ -4,6 +4,7 @@ import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
+import java.util.Locale;
 
 /**
  * Takes nothing more from a connection while too much lies ready that its client does not take.
@@ -41,8 +42,11 @@ final class ReadWhileAnswersAreRead extends ChannelDuplexHandler {
       cutOffs.cutOff(
           peer,
           LIMIT,
-          "more than %d bytes of answers lie unread; nothing is read from this connection until its"
-                  .formatted(MAX_UNREAD_BYTES)
+          String.format(
+                  Locale.ROOT,
+                  "more than %d bytes of answers lie unread; nothing is read from this connection"
+                      + " until its",
+                  MAX_UNREAD_BYTES)
               + " client has read some of them (no option raises this)");
     }
     context.fireChannelReadComplete();

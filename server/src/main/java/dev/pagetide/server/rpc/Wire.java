@@ -11,6 +11,7 @@ import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.StateRun;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Between messages and what the rooms below speak of; the one place that reads unsigned fields. */
 final class Wire {
@@ -26,8 +27,11 @@ final class Wire {
       throw Statuses.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
-          "%d spans in one request; send at most %d"
-              .formatted(spans.size(), RequestLimits.MAX_SPANS));
+          String.format(
+              Locale.ROOT,
+              "%d spans in one request; send at most %d",
+              spans.size(),
+              RequestLimits.MAX_SPANS));
     }
     PageSpans.Builder pages = range.spans();
     for (PageSpan span : spans) {
@@ -72,8 +76,11 @@ final class Wire {
       throw Statuses.status(
           Code.RESOURCE_EXHAUSTED,
           ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
-          "%s bytes in one request; send at most --max-data-bytes=%d"
-              .formatted(Integer.toUnsignedString(length), maxDataBytes));
+          String.format(
+              Locale.ROOT,
+              "%s bytes in one request; send at most --max-data-bytes=%d",
+              Integer.toUnsignedString(length),
+              maxDataBytes));
     }
     return length;
   }

@@ -1,5 +1,7 @@
 package dev.pagetide.server.session;
 
+import java.util.Locale;
+
 /**
  * Why a session could not be opened or found: a small family, each with a message that says what to
  * do. Bears no stack trace: a refusal is an answer, not an accident.
@@ -21,8 +23,10 @@ public abstract sealed class SessionFailure extends RuntimeException {
 
     Unknown(long rangeId) {
       super(
-          "no range with range_id=%s; ListRanges tells which there are"
-              .formatted(Long.toUnsignedString(rangeId)));
+          String.format(
+              Locale.ROOT,
+              "no range with range_id=%s; ListRanges tells which there are",
+              Long.toUnsignedString(rangeId)));
     }
   }
 
@@ -52,8 +56,12 @@ public abstract sealed class SessionFailure extends RuntimeException {
 
     TooMany(String option, int limit) {
       super(
-          "%d sessions are open, as many as %s=%d admits; close some, or raise it"
-              .formatted(limit, option, limit));
+          String.format(
+              Locale.ROOT,
+              "%d sessions are open, as many as %s=%d admits; close some, or raise it",
+              limit,
+              option,
+              limit));
       this.option = option;
     }
 

@@ -2,6 +2,7 @@ package dev.pagetide.server.session;
 
 import dev.pagetide.server.page.RangeMode;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 
 /** The rule for a session's name: what operators can read, and no terminal or log stumbles over. */
 final class SessionName {
@@ -23,8 +24,11 @@ final class SessionName {
     int bytes = name.getBytes(StandardCharsets.UTF_8).length;
     if (bytes > MAX_BYTES) {
       throw new SessionFailure.NameInvalid(
-          "name is %d bytes of UTF-8, more than %d; choose a shorter one"
-              .formatted(bytes, MAX_BYTES));
+          String.format(
+              Locale.ROOT,
+              "name is %d bytes of UTF-8, more than %d; choose a shorter one",
+              bytes,
+              MAX_BYTES));
     }
     int at = 0;
     while (at < name.length()) {
@@ -38,8 +42,12 @@ final class SessionName {
           };
       if (!kind.isEmpty()) {
         throw new SessionFailure.NameInvalid(
-            "name holds the %s character U+%04X at index %d; leave it out"
-                .formatted(kind, character, at));
+            String.format(
+                Locale.ROOT,
+                "name holds the %s character U+%04X at index %d; leave it out",
+                kind,
+                character,
+                at));
       }
       at += Character.charCount(character);
     }

@@ -1,5 +1,7 @@
 package dev.pagetide.server.transaction;
 
+import java.util.Locale;
+
 /**
  * Why a buffer was not allocated, not found or not freed: a small family, each member with a
  * message that says what happened, the numbers, and what to do. Whoever meets one finds everything
@@ -20,13 +22,14 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     NoSpace(long size, long spaceBytes, BufferTotals totals, long totalBytes) {
       super(
-          "no gap for %s; %s"
-              .formatted(
-                  numbers(size, spaceBytes, totals, totalBytes),
-                  spaceBytes > totalBytes
-                      ? "open a range of " + needed(spaceBytes)
-                      : "free buffers, or open a larger range, up to the server's"
-                          + " --max-range-bytes"));
+          String.format(
+              Locale.ROOT,
+              "no gap for %s; %s",
+              numbers(size, spaceBytes, totals, totalBytes),
+              spaceBytes > totalBytes
+                  ? "open a range of " + needed(spaceBytes)
+                  : "free buffers, or open a larger range, up to the server's"
+                      + " --max-range-bytes"));
       this.hopeless = spaceBytes > totalBytes;
     }
 
@@ -44,12 +47,13 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     NoOneWaySpace(long size, long spaceBytes, BufferTotals totals, long totalBytes) {
       super(
-          "no one-way space for %s; one-way buffers may have half of a range: %s"
-              .formatted(
-                  numbers(size, spaceBytes, totals, totalBytes),
-                  spaceBytes > totals.oneWayLimitBytes()
-                      ? "open one of " + needed(2 * spaceBytes)
-                      : "free some, or open a larger one, up to the server's --max-range-bytes"));
+          String.format(
+              Locale.ROOT,
+              "no one-way space for %s; one-way buffers may have half of a range: %s",
+              numbers(size, spaceBytes, totals, totalBytes),
+              spaceBytes > totals.oneWayLimitBytes()
+                  ? "open one of " + needed(2 * spaceBytes)
+                  : "free some, or open a larger one, up to the server's --max-range-bytes"));
       this.hopeless = spaceBytes > totals.oneWayLimitBytes();
     }
 
@@ -61,20 +65,23 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
   /** What to open for a buffer that does not fit even when all others are freed. */
   private static String needed(long bytes) {
-    return "at least %s bytes, and raise the server's --max-range-bytes if it is less"
-        .formatted(Long.toUnsignedString(bytes));
+    return String.format(
+        Locale.ROOT,
+        "at least %s bytes, and raise the server's --max-range-bytes if it is less",
+        Long.toUnsignedString(bytes));
   }
 
   private static String numbers(long size, long spaceBytes, BufferTotals totals, long totalBytes) {
-    return "%d bytes (rounded %d): largest gap %d, free %d of %d, one-way %d of %d"
-        .formatted(
-            size,
-            spaceBytes,
-            totals.largestGap(),
-            totals.freeBytes(),
-            totalBytes,
-            totals.oneWayUsedBytes(),
-            totals.oneWayLimitBytes());
+    return String.format(
+        Locale.ROOT,
+        "%d bytes (rounded %d): largest gap %d, free %d of %d, one-way %d of %d",
+        size,
+        spaceBytes,
+        totals.largestGap(),
+        totals.freeBytes(),
+        totalBytes,
+        totals.oneWayUsedBytes(),
+        totals.oneWayLimitBytes());
   }
 
   /** The range has as many buffers as it may have. */
@@ -83,9 +90,12 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     TooMany(int maxBuffers) {
       super(
-          ("this range has %d live buffers, as many as it may; free some, or raise "
-                  + "--max-buffers (now %d)")
-              .formatted(maxBuffers, maxBuffers));
+          String.format(
+              Locale.ROOT,
+              "this range has %d live buffers, as many as it may; free some, or raise "
+                  + "--max-buffers (now %d)",
+              maxBuffers,
+              maxBuffers));
     }
   }
 
@@ -99,16 +109,21 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     static NotABuffer toFree(long offset) {
       return new NotABuffer(
-          ("offset=%s is where no live buffer starts: it was freed before, or never was "
-                  + "one; free each buffer once, by the offset it came with")
-              .formatted(Long.toUnsignedString(offset)));
+          String.format(
+              Locale.ROOT,
+              "offset=%s is where no live buffer starts: it was freed before, or never was "
+                  + "one; free each buffer once, by the offset it came with",
+              Long.toUnsignedString(offset)));
     }
 
     static NotABuffer toPin(long offset, long length) {
       return new NotABuffer(
-          ("bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes "
-                  + "of a buffer that was delivered and is not freed")
-              .formatted(Long.toUnsignedString(offset), Long.toUnsignedString(length)));
+          String.format(
+              Locale.ROOT,
+              "bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes "
+                  + "of a buffer that was delivered and is not freed",
+              Long.toUnsignedString(offset),
+              Long.toUnsignedString(length)));
     }
   }
 
@@ -122,15 +137,20 @@ public abstract sealed class BufferFailure extends RuntimeException {
 
     static Busy building(long offset) {
       return new Busy(
-          "the buffer at offset=%d is being filled; free it after it was delivered"
-              .formatted(offset));
+          String.format(
+              Locale.ROOT,
+              "the buffer at offset=%d is being filled; free it after it was delivered",
+              offset));
     }
 
     static Busy pinned(long offset, int pins) {
       return new Busy(
-          ("the buffer at offset=%d is being copied (pins=%d); free it after what names it "
-                  + "was answered")
-              .formatted(offset, pins));
+          String.format(
+              Locale.ROOT,
+              "the buffer at offset=%d is being copied (pins=%d); free it after what names it "
+                  + "was answered",
+              offset,
+              pins));
     }
   }
 }

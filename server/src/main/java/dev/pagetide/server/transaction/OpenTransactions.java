@@ -1,6 +1,7 @@
 package dev.pagetide.server.transaction;
 
 import java.util.Collection;
+import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -23,8 +24,10 @@ final class OpenTransactions {
     }
     if (asked.putIfAbsent(command, transaction) != null) {
       throw new TransactionFailure.Invalid(
-          "id=%s is that of a transaction that waits for its reply; give each another"
-              .formatted(Long.toUnsignedString(command)));
+          String.format(
+              Locale.ROOT,
+              "id=%s is that of a transaction that waits for its reply; give each another",
+              Long.toUnsignedString(command)));
     }
   }
 

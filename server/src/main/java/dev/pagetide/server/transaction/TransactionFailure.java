@@ -1,5 +1,7 @@
 package dev.pagetide.server.transaction;
 
+import java.util.Locale;
+
 /**
  * Why a transaction, or a command about one, could not be carried out. Bears no stack trace: a
  * refusal is an answer, not an accident.
@@ -17,8 +19,10 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     TargetDied(String target) {
       super(
-          "no receiver named '%s' is attached: it has ended, or has not begun; start it first"
-              .formatted(target));
+          String.format(
+              Locale.ROOT,
+              "no receiver named '%s' is attached: it has ended, or has not begun; start it first",
+              target));
     }
   }
 
@@ -28,8 +32,11 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     NotPermitted(int uid, int targetUid) {
       super(
-          "uid %s may not transact to uid %s; the server's --allow-transactions says who may"
-              .formatted(Integer.toUnsignedString(uid), Integer.toUnsignedString(targetUid)));
+          String.format(
+              Locale.ROOT,
+              "uid %s may not transact to uid %s; the server's --allow-transactions says who may",
+              Integer.toUnsignedString(uid),
+              Integer.toUnsignedString(targetUid)));
     }
   }
 
@@ -39,8 +46,11 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     Over(long transaction) {
       super(
-          "transaction=%s is not one to reply to: it was replied to, has ended, or never was yours"
-              .formatted(Long.toUnsignedString(transaction)));
+          String.format(
+              Locale.ROOT,
+              "transaction=%s is not one to reply to: it was replied to, has ended, or never was"
+                  + " yours",
+              Long.toUnsignedString(transaction)));
     }
   }
 
@@ -50,8 +60,11 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     TimedOut(long timeoutMillis) {
       super(
-          "no reply within timeout_ms=%d; the receiver has been told that nobody waits any more"
-              .formatted(timeoutMillis));
+          String.format(
+              Locale.ROOT,
+              "no reply within timeout_ms=%d; the receiver has been told that nobody waits any"
+                  + " more",
+              timeoutMillis));
     }
   }
 
@@ -79,8 +92,12 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     TooMany(int limit) {
       super(
-          "%d two-way transactions wait for their reply, as many as --max-transactions=%d admits"
-                  .formatted(limit, limit)
+          String.format(
+                  Locale.ROOT,
+                  "%d two-way transactions wait for their reply, as many as --max-transactions=%d"
+                      + " admits",
+                  limit,
+                  limit)
               + " a party; wait for some first");
     }
   }
@@ -100,9 +117,11 @@ public abstract sealed class TransactionFailure extends RuntimeException {
 
     WrongMode(String what) {
       super(
-          ("%s needs a session of mode RANGE_MODE_BUFFERS, and this one has "
-                  + "RANGE_MODE_PAGES; open another one")
-              .formatted(what));
+          String.format(
+              Locale.ROOT,
+              "%s needs a session of mode RANGE_MODE_BUFFERS, and this one has "
+                  + "RANGE_MODE_PAGES; open another one",
+              what));
     }
   }
 
