@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * A range has one worker at most, and gives it up after the buffer with which it has cleared
- * STEP_BYTES, so that others' requests come in between. It has one timer at most, for all buffers that were refused.
+ * STEP_BYTES, so that others' requests come in between. It has one timer at most, for all buffers
+ * that were refused.
  */
 final class Clearing {
   /** What is cleared before the worker is given to others: about a millisecond's. */

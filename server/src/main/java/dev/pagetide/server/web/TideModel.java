@@ -35,10 +35,10 @@ import org.jspecify.annotations.Nullable;
  * sketches, in order, are a log of changes with the outdated ones left out. A watcher is a position
  * in that log, and the set of ranges that it was told of, because a range is told with its name the
  * first time only. (The position alone does not say which: a range that changed before a watcher's
- * first frames reached it lies behind the position then, though it is older than all that was told.)
- * A watcher that does not read for a minute costs no more than that, and is told in one go what is
- * different now. What does not fit into one frame is in the next one, because the position is that
- * of the last change told.
+ * first frames reached it lies behind the position then, though it is older than all that was
+ * told.) A watcher that does not read for a minute costs no more than that, and is told in one go
+ * what is different now. What does not fit into one frame is in the next one, because the position
+ * is that of the last change told.
  *
  * A round is taken in slices of SLICE_NANOS, and the lock is free between them: so however many
  * pages there are, each watcher comes to send its heartbeat. The lock is fair because the watcher
