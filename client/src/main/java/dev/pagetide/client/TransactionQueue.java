@@ -165,7 +165,16 @@ final class TransactionQueue implements ExchangeStream.News {
     if (Blocking.isDelivering() || !isHandlingInside()) {
       giveOut();
     } else {
+      giveOutElsewhere();
+    }
+  }
+
+  /** Lets another thread give out, because this one is about to wait. */
+  private void giveOutElsewhere() {
+    try {
       var _ = Thread.startVirtualThread(this::giveOut);
+    } catch (RuntimeException | Error e) {
+      giveOut(); // there is no memory for one: as far as this thread can
     }
   }
 
@@ -384,7 +393,7 @@ final class TransactionQueue implements ExchangeStream.News {
       waiting = !arrived.isEmpty();
     }
     if (waiting) {
-      var _ = Thread.startVirtualThread(this::giveOut);
+      giveOutElsewhere();
     }
     party().stream().topUp();
   }

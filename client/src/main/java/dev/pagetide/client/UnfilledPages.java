@@ -32,10 +32,12 @@ import java.util.concurrent.TimeUnit;
  * there.
  *
  * What B makes of an Ask that has not ended: where the file is mapped, A asked for p because its
- * word was FREE a moment ago, so p is fresh, and B is told so at once. Where it is not, A asks for
- * all its pages, and most are warm; so B waits for A's answer. It waits for the Asks that were
- * there when it came and for no later one, because a later Ask cannot have given p the memory that
- * B has found; and no longer than its own time, after which it takes the page as fresh.
+ * word was FREE a moment ago, so p is fresh, and B is told so at once. (After many rounds in which
+ * words were FREE and then were not, A asks for all its pages: a warm one then passes for fresh,
+ * and is filled once more.) Where it is not mapped, A asks for all its pages, and most are warm; so
+ * B waits for A's answer. It waits for the Asks that were there when it came and for no later one,
+ * because a later Ask cannot have given p the memory that B has found; and no longer than its own
+ * time, after which it takes the page as fresh.
  *
  * A thread can call p filled only in an open scope. So p has been USED since it was told, its
  * memory is the same, and what this forgets is no later freshness.

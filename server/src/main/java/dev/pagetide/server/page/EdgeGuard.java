@@ -46,15 +46,13 @@ final class EdgeGuard {
     this.clock = clock;
   }
 
-  /** Pages are about to be charged. */
+  /** Pages were charged, and have no memory yet. */
   void reserving(long pages) {
     pending.addAndGet(pages); // before the other: see above
     reservedEver.addAndGet(pages);
   }
 
-  /**
-   * Pages that were to be charged have memory now, and show in the host's own figures, or won't.
-   */
+  /** Pages that were charged have memory now, which the host's own figures show; or never will. */
   void settled(long pages) {
     pending.addAndGet(-pages);
   }

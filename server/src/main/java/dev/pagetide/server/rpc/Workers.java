@@ -1,11 +1,11 @@
 package dev.pagetide.server.rpc;
 
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -17,15 +17,24 @@ import java.util.concurrent.TimeUnit;
  * by the limits on requests in flight and on sessions.
  */
 final class Workers implements AutoCloseable {
-  private final ExecutorService requests;
-  private final ExecutorService endings;
+  private final ThreadPoolExecutor requests;
+  private final ThreadPoolExecutor endings;
   private final ScheduledThreadPoolExecutor timer;
 
+  /** Starts them all: a lack of threads then shows when the server starts. */
   Workers(int requestThreads) {
-    this.requests = Executors.newFixedThreadPool(requestThreads, named("pagetide-request-"));
-    this.endings = Executors.newFixedThreadPool(1, named("pagetide-ending-"));
+    this.requests = pool(requestThreads, "pagetide-request-");
+    this.endings = pool(1, "pagetide-ending-");
     this.timer = new ScheduledThreadPoolExecutor(1, named("pagetide-timer-"));
+    var _ = requests.prestartAllCoreThreads();
+    var _ = endings.prestartAllCoreThreads();
+    var _ = timer.prestartCoreThread();
     timer.setRemoveOnCancelPolicy(true);
+  }
+
+  private static ThreadPoolExecutor pool(int threads, String prefix) {
+    return new ThreadPoolExecutor(
+        threads, threads, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), named(prefix));
   }
 
   private static ThreadFactory named(String prefix) {

@@ -124,26 +124,46 @@ final class Clearing {
   }
 
   private void begin() {
-    try {
-      workers.execute(this::run);
-    } catch (RejectedExecutionException | OutOfMemoryError e) {
-      run(); // the server is stopping, or has no thread: late on this one is better than never
+    boolean left = true;
+    while (left) {
+      try {
+        workers.execute(this::run);
+        return;
+      } catch (RejectedExecutionException | OutOfMemoryError e) {
+        // The server is stopping, or has no thread: late on this one is better than never.
+        boolean done = false;
+        try {
+          doSome();
+          done = true;
+        } finally {
+          left = isBusy();
+          if (left && !done) {
+            begin();
+          }
+        }
+      }
     }
   }
 
   private void run() {
     try {
-      long left = STEP_BYTES;
-      while (left > 0) {
-        Step step = take();
-        if (step == null) {
-          return;
-        }
-        left -= step.bytes();
-        carryOut(step);
-      }
+      doSome();
     } finally {
-      goOn();
+      if (isBusy()) { // also where something threw: what waits behind it must not wait without end
+        begin();
+      }
+    }
+  }
+
+  private void doSome() {
+    long left = STEP_BYTES;
+    while (left > 0) {
+      Step step = take();
+      if (step == null) {
+        return;
+      }
+      left -= step.bytes();
+      carryOut(step);
     }
   }
 
@@ -160,15 +180,10 @@ final class Clearing {
     return steps.poll();
   }
 
-  /** Also where something threw: what waits behind it must not wait without end. */
-  private void goOn() {
-    synchronized (this) {
-      if (steps.isEmpty()) {
-        busy = false;
-        return;
-      }
-    }
-    begin();
+  /** Whether steps are left; if not, the next one needs a worker. */
+  private synchronized boolean isBusy() {
+    busy = !steps.isEmpty();
+    return busy;
   }
 
   private void tryClear(Buffer buffer) {

@@ -47,23 +47,32 @@ final class RaceTest {
       ShrinkablePageRange range = ranges.open(48);
       range.useRange(0, 48);
       AtomicBoolean done = new AtomicBoolean();
+      AtomicBoolean stopping = new AtomicBoolean(true);
+      PageCounters counters = ranges.shrinker.counters();
       int[] refused = new int[1];
 
       Crowd.run(
           List.of(
               index -> {
-                for (int i = 0; i < 200_000 || ranges.shrinker.counters().stopped() <= 1_000; i++) {
+                for (int i = 0;
+                    i < 200_000 || (stopping.get() && counters.stopped() <= 1_000);
+                    i++) {
                   refused[0] += range.tryUseRange(0, 48) ? 0 : 1;
                 }
                 done.set(true);
               },
               index -> {
-                while (!done.get()) {
-                  range.stopUsingRange(0, 8);
+                try {
+                  while (!done.get()) {
+                    range.stopUsingRange(0, 8);
+                  }
+                } finally {
+                  stopping.set(false);
                 }
               }));
 
       assertThat(refused[0]).isZero();
+      assertThat(counters.stopped()).isGreaterThan(1_000);
       ranges.checkInvariants();
     }
   }

@@ -20,8 +20,6 @@ import dev.pagetide.v1.GetRangeResponse;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.PageState;
 import dev.pagetide.v1.StateRun;
-import dev.pagetide.v1.StopUsingRangeResponse;
-import dev.pagetide.v1.UseRangeResponse;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -41,8 +39,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** Which thread looks at the pages that a call names: many of them keep no event loop. */
-final class ManyPagesThreadTest {
+/** Which thread walks through a range for GetRange: a large one's walk keeps no event loop. */
+final class GetRangeThreadTest {
   private static final int SMALL_PAGES = 64;
   private static final int LARGE_PAGES = 4096;
   private static final String WORKER = "pagetide-request-";
@@ -171,28 +169,6 @@ final class ManyPagesThreadTest {
       assertThat(answeredBy(GetRangeResponse.class).stream().skip(1))
           .hasSize(2)
           .allSatisfy(thread -> assertThat(thread).startsWith(WORKER));
-    });
-  }
-
-  @Test
-  void useAndStop_ofManyPages_areDoneByAWorkerAndOfFewAtOnce() throws IOException {
-    withServer(channel -> {
-      RawSession session = RawSession.open(channel, LARGE_PAGES);
-      assertThat(session.use(0, LARGE_PAGES)).hasSize(1);
-      assertThat(session.use(0, LARGE_PAGES)).as("fresh").isEmpty();
-      assertThat(session.use(0, SMALL_PAGES)).as("fresh").isEmpty();
-      session.stop(List.of(pages(0, LARGE_PAGES)));
-      assertThat(session.range().getUsedPages()).isZero();
-      session.stop(List.of(pages(0, SMALL_PAGES)));
-
-      List<String> uses = answeredBy(UseRangeResponse.class);
-      assertThat(uses).hasSize(3);
-      assertThat(uses.get(1)).startsWith(WORKER);
-      assertThat(uses.get(2)).doesNotStartWith(WORKER);
-      List<String> stops = answeredBy(StopUsingRangeResponse.class);
-      assertThat(stops).hasSize(2);
-      assertThat(stops.get(0)).startsWith(WORKER);
-      assertThat(stops.get(1)).doesNotStartWith(WORKER);
     });
   }
 }
