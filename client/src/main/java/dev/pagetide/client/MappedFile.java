@@ -238,7 +238,10 @@ final class MappedFile implements AutoCloseable {
   private void checkIsSame(FileDescriptor kept) throws IOException {
     if (!checkKind(kept, layout).equals(identity)) {
       throw new IOException(
-          "descriptor " + kept.intValue() + " is another file now; who has closed it?");
+          "descriptor "
+              + kept.intValue()
+              + " belongs to another file now: code outside this library has closed it; let only"
+              + " the library close its descriptors");
     }
   }
 

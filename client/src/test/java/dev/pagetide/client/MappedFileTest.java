@@ -125,7 +125,7 @@ final class MappedFileTest {
 
     assertThatThrownBy(() -> mapped.mapAnew(0, 4096, mode, arena))
         .isInstanceOf(PagetideException.class)
-        .hasMessageContaining("is another file now");
+        .hasMessageContaining("belongs to another file now");
 
     mapped.close();
     other.close();

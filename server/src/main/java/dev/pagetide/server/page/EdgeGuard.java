@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * What was taken back since the reading is not in it, and must not be: a page is punched before its
  * charge falls, so the host's figures may show already what the charge does not, and to add the
- * fall of the charge to them would count that page twice. Who finds too little room asks the host
- * anew.
+ * fall of the charge to them would count that page twice. A caller that finds too little room takes
+ * a new reading.
  *
  * RACE: others in the same control group may use more in that millisecond. The reserve is for them.
  */

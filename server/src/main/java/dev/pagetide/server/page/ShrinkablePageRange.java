@@ -53,7 +53,7 @@ import java.nio.ByteBuffer;
  * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but
  * the clock's. They touch the mapping outside an entry: the arena beneath it refuses accesses after
  * it was closed, with a handshake that costs the accesses nothing, so a late one ends in Closed.
- * The descriptor has no such guard, so whoever needs it (allocate, copy, punch) enters first.
+ * The descriptor has no such guard, so allocate, copy and punch, which need it, enter first.
  *
  * Invariants, at rest (checkInvariants): count of set bits = ResidentPages.count();
  * bookkeeping + that count = the file's resident pages; charge = that sum.

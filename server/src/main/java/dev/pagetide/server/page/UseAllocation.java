@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * Why it ends: a page this call allocated keeps a FREE word until the third step, and the shrinker
  * takes AVAILABLE pages only; so each round leaves fewer pages to be reclaimed under it, and a
  * round in which none is reclaimed is the last. What can undo that is a second user of the same
- * page, who uses and stops it and has it reclaimed, all between our second step and our third; or a
- * client that writes AVAILABLE where it may not, and that for ever: hence the bound on rounds,
- * which leaves room for a second user's chances.
+ * page, who uses and stops it and has it reclaimed, all between our second step and our third. Or a
+ * client writes AVAILABLE where it may not, again and again. So the number of rounds is bounded;
+ * the bound leaves room for what second users do.
  *
  * What a second user of the same pages does meanwhile: it may find a page with its bit set and its
  * word FREE, in its own third step, and make it USED. Then that page is the second user's too: if

@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * Why the bound holds in every race: each time that is written was read from the clock before the
- * page was seen in another state than USED. Writers (a use under the range's lock, any number of
- * looks) overwrite each other, and whoever wins has written a time at which that is true; a look
- * that is overtaken makes the bound wider, never wrong.
+ * page was seen in another state than USED. Several threads may write the time of one page: one
+ * that uses it under the range's lock, and any number that look at it. The last to write wins. Each
+ * of their times is one at which the page was not USED, so an older one that overwrites a newer one
+ * makes the bound wider, but never wrong.
  *
  * Memory: 8 bytes a page beside the 8 of its word, in chunks that come with the first page that is
  * given memory there.

@@ -119,7 +119,7 @@ public final class WaitingOpening<S> implements Runnable {
     } catch (RejectedExecutionException e) {
       shrinker.reservations().giveBack(held, reserved);
       fail(new PageFailure.Closed());
-    } catch (RuntimeException | Error e) { // no thread to be had
+    } catch (RuntimeException | Error e) { // no thread can be started
       shrinker.reservations().giveBack(held, reserved);
       fail(e);
     }

@@ -114,7 +114,7 @@ public final class WaitingUse implements Runnable {
     } catch (RejectedExecutionException e) {
       giveBack(reserved);
       fail(new PageFailure.Closed());
-    } catch (RuntimeException | Error e) { // no thread to be had
+    } catch (RuntimeException | Error e) { // no thread can be started
       giveBack(reserved);
       fail(e);
     }

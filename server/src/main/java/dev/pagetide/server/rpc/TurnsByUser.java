@@ -32,7 +32,7 @@ final class TurnsByUser {
     this.threads = threads;
   }
 
-  /** Does a user's work when its turn comes; on this thread if there is no other to be had. */
+  /** Does a user's work when its turn comes; on this thread if no other can be started. */
   void submit(int uid, Runnable work) {
     synchronized (this) {
       Queue<Runnable> behind = waiting.get(uid);
@@ -47,7 +47,7 @@ final class TurnsByUser {
     }
   }
 
-  /** Hands work to a thread; false if there is none to be had, or the server is stopping. */
+  /** Hands work to a thread; false if none can be started, or the server is stopping. */
   private boolean begin(int uid, Runnable work) {
     try {
       threads.execute(() -> run(uid, work));

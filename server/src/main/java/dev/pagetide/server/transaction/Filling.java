@@ -115,7 +115,7 @@ final class Filling {
     } catch (RejectedExecutionException e) {
       into.discard(buffer);
       done.noRoom(new TransactionFailure.Stopping());
-    } catch (OutOfMemoryError e) { // no thread to be had
+    } catch (OutOfMemoryError e) { // no thread can be started
       into.discard(buffer);
       done.noRoom(e);
     }
