@@ -23,7 +23,7 @@ public final class MappedCopyComparison {
 
   /** Compares. */
   public static void main(String[] arguments) throws IOException {
-    ClientOptions options = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+    ClientOptions options = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
     try (ServerProcess server = ServerProcess.start();
         PagetideClient client = PagetideClient.connect(server.directory(), options);
         PageRange range = client.open(OpenOptions.ofSize(SIZE_BYTES))) {

@@ -34,7 +34,7 @@ public class PageCacheBenchmark {
   private final ServerProcess server = startServer();
   private final PagetideClient client =
       PagetideClient.connect(
-          server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED));
+          server.directory(), ClientOptions.DEFAULT.withAccess(AccessMode.SHARED));
   private final PageCache<Integer> small = cache(1);
   private final PageCache<Integer> large = cache(PAGES);
 

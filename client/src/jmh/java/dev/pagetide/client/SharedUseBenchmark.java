@@ -36,7 +36,7 @@ public class SharedUseBenchmark {
   private final ServerProcess server = startServer();
   private final PagetideClient client =
       PagetideClient.connect(
-          server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED));
+          server.directory(), ClientOptions.DEFAULT.withAccess(AccessMode.SHARED));
   private final PageRange range = client.open(OpenOptions.ofSize(PAGES * 4096L));
   private final PagetideClient other = PagetideClient.connect(server.directory());
   private final PageRange remote = other.attach(range.ticket());

@@ -15,14 +15,14 @@ import java.time.Duration;
  *     tenths of the call timeout at the most; else it is refused at once
  */
 public record ClientOptions(
-    Duration callTimeout, AccessChoice access, boolean confinedSegments, boolean waitsForMemory) {
+    Duration callTimeout, AccessMode access, boolean confinedSegments, boolean waitsForMemory) {
 
   /** The longest {@link #callTimeout}: gRPC counts deadlines no further. */
   public static final Duration LONGEST_CALL_TIMEOUT = Duration.ofDays(36_500);
 
   /** Operations end within 30 s; ranges are shared where they can be; uses wait for memory. */
   public static final ClientOptions DEFAULT =
-      new ClientOptions(Duration.ofSeconds(30), AccessChoice.AUTO, false, true);
+      new ClientOptions(Duration.ofSeconds(30), AccessMode.AUTO, false, true);
 
   /**
    * Checks the timeout.
@@ -50,7 +50,7 @@ public record ClientOptions(
   }
 
   /** These options with another {@link #access}. */
-  public ClientOptions withAccess(AccessChoice choice) {
+  public ClientOptions withAccess(AccessMode choice) {
     return new ClientOptions(callTimeout, choice, confinedSegments, waitsForMemory);
   }
 

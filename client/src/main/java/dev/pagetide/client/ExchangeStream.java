@@ -69,7 +69,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private final CompletableFuture<SessionEnd> ended = new CompletableFuture<>();
 
   @GuardedBy("lock")
-  private final UnsentCommands unsent;
+  private final SendQueue queue;
 
   @GuardedBy("lock")
   private final Map<Long, ExchangeCommand> unanswered = new HashMap<>();
@@ -128,7 +128,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       long rangeBytes,
       News news) {
     this.call = call;
-    this.unsent = new UnsentCommands(rangeBytes);
+    this.queue = new SendQueue(rangeBytes);
     this.session = session;
     this.news = news;
   }
@@ -195,7 +195,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
         return command;
       }
       unanswered.put(lastId, command);
-      unsent.add(command);
+      queue.add(command);
     }
     call.request(1);
     send();
@@ -227,7 +227,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       }
       if (refusal == null) {
         unanswered.put(command.id(), command);
-        unsent.add(command);
+        queue.add(command);
       }
     }
     if (refusal != null) {
@@ -253,9 +253,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       return tooMany(
           unanswered.size() + " commands are not answered yet, of at most", MAX_COMMANDS);
     }
-    if (unsent.bytes() > 0 && unsent.bytes() + bytes > MAX_UNSENT_BYTES) {
+    if (queue.bytes() > 0 && queue.bytes() + bytes > MAX_UNSENT_BYTES) {
       return tooMany(
-          unsent.bytes() + " bytes are not sent yet, and with " + bytes + " more it were more than",
+          queue.bytes() + " bytes are not sent yet, and with " + bytes + " more it were more than",
           MAX_UNSENT_BYTES);
     }
     return null;
@@ -278,11 +278,11 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       if (unanswered.get(command.id()) != command) {
         return;
       }
-      neverSent = !command.isSent() && unsent.remove(command);
+      neverSent = !command.isSent() && queue.remove(command);
       if (neverSent) {
         unanswered.remove(command.id());
       } else if (cancel != null && failure == null) {
-        unsent.add(new ExchangeCommand(cancel.build()));
+        queue.add(new ExchangeCommand(cancel.build()));
       }
     }
     if (neverSent) {
@@ -302,7 +302,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       if (failure != null) {
         return; // its range has ended, or ends with the session that close() ends
       }
-      now = unsent.addFree(offset, size);
+      now = queue.addFree(offset, size);
       schedule = !now && !flushScheduled;
       flushScheduled |= schedule;
     }
@@ -316,7 +316,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private void flush() {
     synchronized (lock) {
       flushScheduled = false;
-      unsent.flush();
+      queue.flush();
     }
     send();
   }
@@ -335,7 +335,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
         ExchangeRequest next;
         boolean ready = call.isReady();
         synchronized (lock) {
-          next = ready ? unsent.poll() : null;
+          next = ready ? queue.poll() : null;
           if (next == null) {
             if (!again) {
               sending = false;
@@ -430,7 +430,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       failure = end.failure();
       waiting = new ArrayList<>(unanswered.values());
       unanswered.clear();
-      unsent.clear();
+      queue.clear();
     }
     PagetideException afterSending = end.failure().withUnknownOutcome();
     Blocking.deliver(() -> {

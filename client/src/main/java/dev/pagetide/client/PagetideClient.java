@@ -259,10 +259,10 @@ public final class PagetideClient implements AutoCloseable {
    * bytes between processes, use {@link #openSender} and {@link #openReceiver}.
    *
    * @throws PagetideException FAILED_PRECONDITION, without a reason, if this client's {@link
-   *     ClientOptions#access} is {@link AccessChoice#SHARED}, which an attached range cannot have
+   *     ClientOptions#access} is {@link AccessMode#SHARED}, which an attached range cannot have
    */
   public PageRange attach(SessionTicket ticket) {
-    if (calls.options().access() == AccessChoice.SHARED) {
+    if (calls.options().access() == AccessMode.SHARED) {
       throw PagetideException.local(
           Status.Code.FAILED_PRECONDITION,
           "this client was told to map every range (access=SHARED), and an attached range cannot be"

@@ -21,19 +21,19 @@ final class RangeUses {
   private static final int MAX_ROUNDS = 16;
 
   private final RangeCalls calls;
-  private final DoubtfulPages doubtful;
+  private final UncertainPages uncertain;
   private final UnfilledPages unfilled = new UnfilledPages();
   private final @Nullable SharedPages shared;
 
   RangeUses(RangeCalls calls, int pageCount, @Nullable SharedPages shared) {
     this.calls = calls;
-    this.doubtful = new DoubtfulPages(pageCount);
+    this.uncertain = new UncertainPages(pageCount);
     this.shared = shared;
   }
 
   /** Whether a use may answer that nothing is fresh without looking at what is doubtful. */
   boolean nothingIsDoubtful() {
-    return doubtful.isEmpty();
+    return uncertain.isEmpty();
   }
 
   /** What scopes were told is fresh, and have not filled. */
@@ -249,7 +249,7 @@ final class RangeUses {
           settle(given);
         } else if (request != null
             && (!(failure instanceof PagetideException refusal) || refusal.outcomeUnknown())) {
-          doubtful.add(request);
+          uncertain.add(request);
           settle(request); // all of it may be fresh
         } else {
           settle(List.of());
@@ -277,7 +277,7 @@ final class RangeUses {
           shared.countAsked(fresh.cardinality());
         }
         UnfilledPages keeper = caller == Caller.SCOPE ? unfilled : null;
-        decided = doubtful.resolve(named, FreshPages.of(fresh).intervals(), keeper);
+        decided = uncertain.resolve(named, FreshPages.of(fresh).intervals(), keeper);
         state = State.ANSWERED;
       }
       result.answer(decided);
@@ -304,10 +304,10 @@ final class RangeUses {
         running = answer;
         List<PageInterval> unanswered = asked;
         if (unanswered != null) {
-          doubtful.add(unanswered);
+          uncertain.add(unanswered);
           settle(unanswered); // all of it may be fresh
         }
-        doubtful.add(fresh);
+        uncertain.add(fresh);
         if (caller == Caller.PLAIN && shared != null) {
           shared.giveBack(taken);
         }

@@ -35,9 +35,9 @@ public final class ReceivedTransaction implements AutoCloseable {
     OVER
   }
 
-  private final Party party;
+  private final Endpoint endpoint;
   private final TransactionQueue queue;
-  private final HeldBuffer buffer;
+  private final DeliveredBuffer buffer;
   private final long number;
   private final int code;
   private final int flags;
@@ -55,8 +55,8 @@ public final class ReceivedTransaction implements AutoCloseable {
   private String abandoned = "";
 
   private ReceivedTransaction(
-      Party party, TransactionQueue queue, HeldBuffer buffer, Transaction wire) {
-    this.party = party;
+      Endpoint endpoint, TransactionQueue queue, DeliveredBuffer buffer, Transaction wire) {
+    this.endpoint = endpoint;
     this.queue = queue;
     this.buffer = buffer;
     this.number = wire.getTransaction();
@@ -70,15 +70,15 @@ public final class ReceivedTransaction implements AutoCloseable {
     }
   }
 
-  static ReceivedTransaction of(Party party, TransactionQueue queue, Transaction wire) {
-    HeldBuffer buffer =
-        new HeldBuffer(
-            party.bytes(),
-            party::free,
+  static ReceivedTransaction of(Endpoint endpoint, TransactionQueue queue, Transaction wire) {
+    DeliveredBuffer buffer =
+        new DeliveredBuffer(
+            endpoint.bytes(),
+            endpoint::free,
             WireNumbers.count("offset", wire.getOffset()),
             WireNumbers.count("size", wire.getSize()),
             wire.getData());
-    return new ReceivedTransaction(party, queue, buffer, wire);
+    return new ReceivedTransaction(endpoint, queue, buffer, wire);
   }
 
   /** What the sender gave it as its code; the applications' own. */
@@ -168,7 +168,7 @@ public final class ReceivedTransaction implements AutoCloseable {
     }
     CompletableFuture<Void> reply;
     try {
-      reply = party.reply(number, payload);
+      reply = endpoint.reply(number, payload);
     } catch (RuntimeException | Error e) {
       failed(e);
       throw e;
@@ -246,7 +246,7 @@ public final class ReceivedTransaction implements AutoCloseable {
       return;
     }
     var _ =
-        party
+        endpoint
             .refuse(number, shortened(why.isEmpty() ? "refused" : why))
             .whenComplete((_, failure) -> end());
   }

@@ -18,12 +18,12 @@ import java.util.concurrent.CompletionStage;
  */
 public final class Receiver implements AutoCloseable {
 
-  private final Party party;
+  private final Endpoint endpoint;
   private final Sender sender;
 
-  private Receiver(Party party) {
-    this.party = party;
-    this.sender = Sender.onStreamOf(party);
+  private Receiver(Endpoint endpoint) {
+    this.endpoint = endpoint;
+    this.sender = Sender.onStreamOf(endpoint);
   }
 
   /** Attaches a session that was just opened. */
@@ -34,13 +34,13 @@ public final class Receiver implements AutoCloseable {
       ReceiverOptions options,
       TransactionHandler handler) {
     TransactionQueue queue = new TransactionQueue(options, handler);
-    Party party = Party.start(channel, calls, session, queue);
-    queue.serve(party);
-    return party
+    Endpoint endpoint = Endpoint.start(channel, calls, session, queue);
+    queue.serve(endpoint);
+    return endpoint
         .attach(true)
         .handle((_, failure) -> {
-          party.openOrClose(failure);
-          return new Receiver(party);
+          endpoint.openOrClose(failure);
+          return new Receiver(endpoint);
         });
   }
 
@@ -51,7 +51,7 @@ public final class Receiver implements AutoCloseable {
 
   /** The session's public name, an unsigned number; never used twice by one server. */
   public long rangeId() {
-    return party.session().ticket().rangeId();
+    return endpoint.session().ticket().rangeId();
   }
 
   /** Bytes in the range that transactions lie in. */
@@ -83,6 +83,6 @@ public final class Receiver implements AutoCloseable {
    */
   @Override
   public void close() {
-    party.close();
+    endpoint.close();
   }
 }

@@ -10,9 +10,9 @@ import java.lang.foreign.MemorySegment;
  */
 public final class Reply implements AutoCloseable {
 
-  private final HeldBuffer buffer;
+  private final DeliveredBuffer buffer;
 
-  Reply(HeldBuffer buffer) {
+  Reply(DeliveredBuffer buffer) {
     this.buffer = buffer;
   }
 

@@ -25,29 +25,29 @@ import java.util.concurrent.CompletionStage;
  */
 public final class Sender implements AutoCloseable {
 
-  private final Party party;
+  private final Endpoint endpoint;
   private final boolean ownsParty;
 
-  private Sender(Party party, boolean ownsParty) {
-    this.party = party;
+  private Sender(Endpoint endpoint, boolean ownsParty) {
+    this.endpoint = endpoint;
     this.ownsParty = ownsParty;
   }
 
   /** The sender on a receiver's stream, which ends with the receiver. */
-  static Sender onStreamOf(Party party) {
-    return new Sender(party, false);
+  static Sender onStreamOf(Endpoint endpoint) {
+    return new Sender(endpoint, false);
   }
 
   /** Attaches a session that was just opened. */
   static CompletableFuture<Sender> attach(
       Channel channel, UnaryCalls calls, OpenedSession session, SenderOptions options) {
-    Party party =
-        Party.start(channel, calls, session, new Answers(new ErrorListener(options.errors())));
-    return party
+    Endpoint endpoint =
+        Endpoint.start(channel, calls, session, new Answers(new ErrorListener(options.errors())));
+    return endpoint
         .attach(false)
         .handle((_, failure) -> {
-          party.openOrClose(failure);
-          return new Sender(party, true);
+          endpoint.openOrClose(failure);
+          return new Sender(endpoint, true);
         });
   }
 
@@ -80,23 +80,23 @@ public final class Sender implements AutoCloseable {
 
   /** The range's session: its public name, an unsigned number; never used twice by one server. */
   public long rangeId() {
-    return party.session().ticket().rangeId();
+    return endpoint.session().ticket().rangeId();
   }
 
   /** Bytes in the range that staged buffers and replies lie in. */
   public long sizeBytes() {
-    SessionTicket ticket = party.session().ticket();
+    SessionTicket ticket = endpoint.session().ticket();
     return (long) ticket.pageSize() * ticket.pageCount();
   }
 
   /** Most bytes that travel in one message; more must be {@linkplain #stage staged}. */
   public int maxDataBytes() {
-    return party.bytes().maxDataBytes();
+    return endpoint.bytes().maxDataBytes();
   }
 
   /** Whether staged buffers and replies lie in memory that is shared with the server. */
   public RangeAccess access() {
-    return party.bytes().isMapped() ? RangeAccess.SHARED : RangeAccess.REMOTE;
+    return endpoint.bytes().isMapped() ? RangeAccess.SHARED : RangeAccess.REMOTE;
   }
 
   /**
@@ -136,7 +136,7 @@ public final class Sender implements AutoCloseable {
    */
   public CompletableFuture<Reply> askAsync(
       Target target, int code, Payload payload, AskOptions options) {
-    return party.ask(target, code, payload, options);
+    return endpoint.ask(target, code, payload, options);
   }
 
   /**
@@ -172,7 +172,7 @@ public final class Sender implements AutoCloseable {
    */
   public CompletableFuture<SendResult> sendAsync(
       Target target, int code, Payload payload, SendOptions options) {
-    return party.send(target, code, payload, options.clearOnFree());
+    return endpoint.send(target, code, payload, options.clearOnFree());
   }
 
   /**
@@ -204,17 +204,17 @@ public final class Sender implements AutoCloseable {
 
   /** {@link #stage(long, boolean)} without waiting. Cancelling the future frees the buffer. */
   public CompletableFuture<StagedBuffer> stageAsync(long sizeBytes, boolean clearOnFree) {
-    return party.stage(sizeBytes, clearOnFree);
+    return endpoint.stage(sizeBytes, clearOnFree);
   }
 
   /** Completes, and never fails, when the sender has ended: also when the server is lost. */
   public CompletionStage<SessionEnd> ended() {
-    return party.stream().ended().minimalCompletionStage();
+    return endpoint.stream().ended().minimalCompletionStage();
   }
 
   /** Completes when the server says that it is about to stop; else never. */
   public CompletionStage<DrainNotice> draining() {
-    return party.session().stream().draining().minimalCompletionStage();
+    return endpoint.session().stream().draining().minimalCompletionStage();
   }
 
   /**
@@ -226,7 +226,7 @@ public final class Sender implements AutoCloseable {
   @Override
   public void close() {
     if (ownsParty) {
-      party.close();
+      endpoint.close();
     }
   }
 }

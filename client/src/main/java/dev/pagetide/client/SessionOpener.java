@@ -94,7 +94,7 @@ final class SessionOpener implements AutoCloseable {
             return new OpenedSession(ticket, stream, pages, "");
           }
           Throwable cause = Blocking.cause(requireNonNull(why));
-          if (options.access() == AccessChoice.SHARED) {
+          if (options.access() == AccessMode.SHARED) {
             throw new CompletionException(cause);
           }
           return new OpenedSession(ticket, stream, null, String.valueOf(cause.getMessage()));

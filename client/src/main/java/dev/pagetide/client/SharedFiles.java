@@ -66,7 +66,7 @@ final class SharedFiles implements AutoCloseable {
    */
   CompletableFuture<SharedPages> fetch(
       Opened opened, SessionStream session, boolean keepFile, Deadline deadline) {
-    if (options.access() == AccessChoice.REMOTE) {
+    if (options.access() == AccessMode.REMOTE) {
       return none("the client was told to map no file");
     }
     if (grpcSocket == null || !opened.hasFile()) {
@@ -89,7 +89,7 @@ final class SharedFiles implements AutoCloseable {
     fetchInto(fetched, () -> Handoff.fetch(loops, socket, opened.getSession()), loops, session);
     var _ = session.ended().thenRun(() -> fetched.completeExceptionally(sessionEnded(session)));
     long left = deadline.timeRemaining(TimeUnit.NANOSECONDS);
-    long share = options.access() == AccessChoice.SHARED ? left : left / 2;
+    long share = options.access() == AccessMode.SHARED ? left : left / 2;
     return fetched
         .orTimeout(
             Math.min(share, TimeUnit.SECONDS.toNanos(LONGEST_FETCH_SECONDS)), TimeUnit.NANOSECONDS)

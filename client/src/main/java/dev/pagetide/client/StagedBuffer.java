@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StagedBuffer implements AutoCloseable {
 
-  private final Party party;
+  private final Endpoint endpoint;
   private final long offset;
   private final long sizeBytes;
   private final boolean inRange;
@@ -34,8 +34,9 @@ public final class StagedBuffer implements AutoCloseable {
   @GuardedBy("this")
   private boolean closed;
 
-  StagedBuffer(Party party, RangeBytes.View view, long offset, long sizeBytes, boolean inRange) {
-    this.party = party;
+  StagedBuffer(
+      Endpoint endpoint, RangeBytes.View view, long offset, long sizeBytes, boolean inRange) {
+    this.endpoint = endpoint;
     this.view = view;
     this.offset = offset;
     this.sizeBytes = sizeBytes;
@@ -73,8 +74,8 @@ public final class StagedBuffer implements AutoCloseable {
   }
 
   /** Whether {@code other} is whose range it lies in. */
-  boolean belongsTo(Party other) {
-    return party == other;
+  boolean belongsTo(Endpoint other) {
+    return endpoint == other;
   }
 
   /**
@@ -131,7 +132,7 @@ public final class StagedBuffer implements AutoCloseable {
 
   private void free() {
     if (inRange) {
-      party.free(offset, sizeBytes);
+      endpoint.free(offset, sizeBytes);
     }
   }
 }

@@ -90,7 +90,7 @@ final class TransactionQueue implements ExchangeStream.News {
   @GuardedBy("this")
   private boolean ended;
 
-  private @Nullable Party party;
+  private @Nullable Endpoint endpoint;
 
   TransactionQueue(ReceiverOptions options, TransactionHandler handler) {
     this.handler = handler;
@@ -100,12 +100,12 @@ final class TransactionQueue implements ExchangeStream.News {
   }
 
   /** Says whose transactions these are; before the first comes. */
-  void serve(Party receiver) {
-    party = receiver;
+  void serve(Endpoint receiver) {
+    endpoint = receiver;
   }
 
-  private Party party() {
-    Party ours = party;
+  private Endpoint endpoint() {
+    Endpoint ours = endpoint;
     if (ours == null) {
       throw new IllegalStateException("a transaction before the party was attached");
     }
@@ -121,7 +121,7 @@ final class TransactionQueue implements ExchangeStream.News {
   boolean isOfTheEnd(Throwable failure) {
     return failure instanceof PagetideException said
         && said.code() == Status.Code.ABORTED
-        && party().hasEnded();
+        && endpoint().hasEnded();
   }
 
   /** Nobody waits for {@code transaction} any more. */
@@ -133,7 +133,7 @@ final class TransactionQueue implements ExchangeStream.News {
   public void transaction(Transaction wire) {
     ReceivedTransaction transaction;
     try {
-      transaction = ReceivedTransaction.of(party(), this, wire);
+      transaction = ReceivedTransaction.of(endpoint(), this, wire);
     } catch (PagetideException e) {
       report(e);
       return;
@@ -219,7 +219,7 @@ final class TransactionQueue implements ExchangeStream.News {
 
   /** How many transactions may be given at a time. */
   private long most() {
-    return (long) maxQueued + party().stream().unanswered();
+    return (long) maxQueued + endpoint().stream().unanswered();
   }
 
   /** The next transaction that is to have a task of its own; null if there is no room. */
@@ -286,7 +286,7 @@ final class TransactionQueue implements ExchangeStream.News {
 
   private void rejected(ReceivedTransaction transaction, Throwable why) {
     try {
-      if (party().hasEnded()) {
+      if (endpoint().hasEnded()) {
         transaction.drop();
       } else {
         transaction.threw(why);
@@ -332,7 +332,7 @@ final class TransactionQueue implements ExchangeStream.News {
   private boolean handle(ReceivedTransaction transaction) {
     boolean interrupted = false;
     try {
-      if (party().hasEnded()) {
+      if (endpoint().hasEnded()) {
         transaction.drop();
       } else {
         interrupted = call(transaction);
@@ -382,7 +382,7 @@ final class TransactionQueue implements ExchangeStream.News {
       given--;
     }
     giveOut();
-    party().stream().topUp();
+    endpoint().stream().topUp();
   }
 
   /** As {@link #returned}; this thread goes on with the lane, which a handler would hold up. */
@@ -395,7 +395,7 @@ final class TransactionQueue implements ExchangeStream.News {
     if (waiting) {
       giveOutElsewhere();
     }
-    party().stream().topUp();
+    endpoint().stream().topUp();
   }
 
   @Override

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
  * become unfilled as the Ask goes. An answer that does not come makes all its pages unfilled,
  * because the server may have given them memory. So p is under an Ask or unfilled from before it
  * gets its memory until a scope that was told calls it filled. Pages that become fresh because an
- * earlier use of them was never answered (DoubtfulPages) are added here before they are forgotten
+ * earlier use of them was never answered (UncertainPages) are added here before they are forgotten
  * there.
  *
  * What B makes of an Ask that has not ended: where the file is mapped, A asked for p because its

@@ -46,7 +46,7 @@ final class ConfinedSegmentTest {
     client =
         PagetideClient.connect(
             server.directory(),
-            ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED).withConfinedSegments(true));
+            ClientOptions.DEFAULT.withAccess(AccessMode.SHARED).withConfinedSegments(true));
     range = client.open(OpenOptions.ofSize(64 << 10));
   }
 

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
  * allocated + reused by the server + reused by clients = pages made USED.
  */
 final class CountsAddUpTest {
-  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
-  private static final ClientOptions REMOTE = ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE);
+  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
+  private static final ClientOptions REMOTE = ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE);
   private static final int PAGES = 16;
 
   @SuppressWarnings("NullAway.Init") // started before each test

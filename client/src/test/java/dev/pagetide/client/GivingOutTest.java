@@ -148,14 +148,14 @@ final class GivingOutTest extends ReceiverCase {
             opened.getMaxDataBytes(),
             opened.getServerInstance());
     TransactionQueue queue = new TransactionQueue(options, handler);
-    Party party =
-        Party.start(
+    Endpoint endpoint =
+        Endpoint.start(
             channel,
             new UnaryCalls(channel, ClientOptions.DEFAULT),
             new OpenedSession(ticket, session, null, "the test maps nothing"),
             queue);
-    queue.serve(party);
-    join(party.attach(true));
+    queue.serve(endpoint);
+    join(endpoint.attach(true));
     server.next(CommandCase.ATTACH);
     return queue;
   }

@@ -41,7 +41,7 @@ final class OpeningTimeTest {
     return new FakeHandoff(folder, promised, FakeHandoff.SILENT, folder.resolve("none"));
   }
 
-  private PagetideClient client(Duration timeout, AccessChoice access) {
+  private PagetideClient client(Duration timeout, AccessMode access) {
     return PagetideClient.connect(
         folder, ClientOptions.DEFAULT.withCallTimeout(timeout).withAccess(access));
   }
@@ -52,8 +52,8 @@ final class OpeningTimeTest {
   @Test
   void open_severalStepsAreStuck_failsAfterOneCallTimeout() throws IOException {
     try (FakeHandoff server = stuckServer();
-        PagetideClient client = client(TIMEOUT, AccessChoice.AUTO);
-        PagetideClient longer = client(TIMEOUT.multipliedBy(3).dividedBy(2), AccessChoice.SHARED)) {
+        PagetideClient client = client(TIMEOUT, AccessMode.AUTO);
+        PagetideClient longer = client(TIMEOUT.multipliedBy(3).dividedBy(2), AccessMode.SHARED)) {
       CompletableFuture<Receiver> receiver =
           client.openReceiverAsync(ReceiverOptions.named("store"), transaction -> {});
       CompletableFuture<Boolean> receiverWasFirst =
@@ -77,7 +77,7 @@ final class OpeningTimeTest {
   @Test
   void open_handOverIsStuck_rangeIsRemoteWithinTheCallTimeout() throws IOException {
     try (FakeHandoff server = stuckServer();
-        PagetideClient client = client(TIMEOUT, AccessChoice.AUTO);
+        PagetideClient client = client(TIMEOUT, AccessMode.AUTO);
         PageRange range = client.open(OpenOptions.ofSize(LAYOUT.dataBytes()))) {
       assertThat(range.whyRemote()).hasValue("the server did not hand over the file in time");
       assertThat(server.uses).hasValue(0);
@@ -86,7 +86,7 @@ final class OpeningTimeTest {
 
   @ParameterizedTest
   @EnumSource(names = {"AUTO", "SHARED"})
-  void open_givenUpDuringTheHandOver_closesItsConnections(AccessChoice access) throws IOException {
+  void open_givenUpDuringTheHandOver_closesItsConnections(AccessMode access) throws IOException {
     Footprint before = Footprint.ofThisProcess();
     try (FakeHandoff server = stuckServer();
         PagetideClient client = client(Duration.ofMinutes(5), access)) {

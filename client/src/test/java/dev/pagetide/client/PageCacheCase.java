@@ -22,7 +22,7 @@ abstract class PageCacheCase {
   static final int TILES = 4;
   static final int TILE_PAGES = 2;
   static final long RANGE_BYTES = TILES * TILE_PAGES * 4096L;
-  static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+  static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
 
   @SuppressWarnings("NullAway.Init") // started before all tests
   static ServerProcess server;

@@ -68,7 +68,7 @@ final class PageCacheEndTest extends PageCacheCase {
   void over_remoteRange_isRefusedWithTheReasonAndLeavesTheRange() {
     try (PagetideClient remote =
             PagetideClient.connect(
-                server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE));
+                server.directory(), ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE));
         PageRange range = remote.open(OpenOptions.ofSize(RANGE_BYTES))) {
       assertThatThrownBy(() -> PageCache.over(range, 1))
           .isInstanceOf(UnsupportedOperationException.class)

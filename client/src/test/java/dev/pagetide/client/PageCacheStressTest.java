@@ -44,7 +44,7 @@ final class PageCacheStressTest {
     try (ServerProcess server = ServerProcess.start();
         PagetideClient client =
             PagetideClient.connect(
-                server.directory(), ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED));
+                server.directory(), ClientOptions.DEFAULT.withAccess(AccessMode.SHARED));
         PagetideClient operator = PagetideClient.connect(server.directory());
         PageCache<Integer> cache =
             PageCache.over(

@@ -251,7 +251,7 @@ final class PageRangeServerTest {
       port = probe.getLocalPort();
     }
     String address = "127.0.0.1:" + port;
-    ClientOptions shared = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+    ClientOptions shared = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
     try (ServerProcess listening = ServerProcess.start("--listen", address);
         PagetideClient near = PagetideClient.connect(listening.directory());
         PagetideClient far = PagetideClient.connectTcp(address, shared)) {

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 /** Scopes of a mapped range that several threads fill, while the server takes pages back. */
 final class SharedFreshnessTest {
 
-  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
   private static final int PAGES = 8;
   private static final int FILLERS = 4;
   private static final int RECLAIMED = 2_000;

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** What lies beneath a range, and scopes of used pages, with a server in a process of its own. */
 final class SharedRangeTest {
-  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
 
   @SuppressWarnings("NullAway.Init") // started before each test
   private ServerProcess server;
@@ -56,7 +56,7 @@ final class SharedRangeTest {
   @Test
   void open_toldToMapNothing_isRemote() {
     with(
-        ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE),
+        ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE),
         range -> {
           assertThat(range.describe().access()).isEqualTo(RangeAccess.REMOTE);
           assertThat(range.whyRemote()).hasValue("the client was told to map no file");
@@ -130,7 +130,7 @@ final class SharedRangeTest {
 
   @Test
   void close_othersUseThePage_keepsItUsedUntilTheLast() {
-    for (AccessChoice choice : new AccessChoice[] {AccessChoice.SHARED, AccessChoice.REMOTE}) {
+    for (AccessMode choice : new AccessMode[] {AccessMode.SHARED, AccessMode.REMOTE}) {
       with(
           ClientOptions.DEFAULT.withAccess(choice),
           range -> {
@@ -212,7 +212,7 @@ final class SharedRangeTest {
   @Test
   void segment_remoteRange_isRefused() {
     with(
-        ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE),
+        ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE),
         range -> {
           try (UsedPages pages = range.use(0, 1)) {
             pages.write(0, new byte[] {5});

@@ -49,7 +49,7 @@ final class SharedStress {
   public static void main(String[] arguments) throws Exception {
     long seed = Long.parseLong(arguments[1]);
     long rounds = Long.parseLong(arguments[2]) / 2;
-    ClientOptions options = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+    ClientOptions options = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
     try (PagetideClient client = PagetideClient.connect(Path.of(arguments[0]), options);
         PageRange range = client.open(new OpenOptions("stress", 2L * PAGES_PER_THREAD * 4096));
         ExecutorService threads = Executors.newFixedThreadPool(2)) {

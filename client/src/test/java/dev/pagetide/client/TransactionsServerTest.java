@@ -122,9 +122,9 @@ final class TransactionsServerTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = AccessChoice.class,
+      value = AccessMode.class,
       names = {"SHARED", "REMOTE"})
-  void ask_bothWays_bytesArriveWhateverLiesBeneath(AccessChoice access) {
+  void ask_bothWays_bytesArriveWhateverLiesBeneath(AccessMode access) {
     ClientOptions options = ClientOptions.DEFAULT.withAccess(access);
     byte[] content = pattern(100_000);
     try (PagetideClient left = PagetideClient.connect(server.directory(), options);

@@ -24,8 +24,8 @@ final class WaitCases implements AutoCloseable {
   /** More than a message carries, so it is read by a call where the file is not mapped. */
   private static final int LARGE_BYTES = 3 << 20;
 
-  private static final ClientOptions REMOTE = ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE);
-  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessChoice.SHARED);
+  private static final ClientOptions REMOTE = ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE);
+  private static final ClientOptions SHARED = ClientOptions.DEFAULT.withAccess(AccessMode.SHARED);
   private static final Target STORE = Target.named("store");
   private static final int KEEP = 1;
   private static final int REPLY_LARGE = 2;

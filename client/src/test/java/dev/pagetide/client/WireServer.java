@@ -44,17 +44,16 @@ final class WireServer implements ServerInside {
   WireServer(Faces faces, ServerTerms terms) {
     this.faces = faces;
     this.server = InsideServer.start(terms);
-    this.operator = connect(AccessChoice.REMOTE);
+    this.operator = connect(AccessMode.REMOTE);
   }
 
-  private PagetideClient connect(AccessChoice access) {
+  private PagetideClient connect(AccessMode access) {
     return PagetideClient.connect(server.directory(), ClientOptions.DEFAULT.withAccess(access));
   }
 
   @Override
   public RangeUnderTest open(long sizeBytes) {
-    PagetideClient owner =
-        connect(faces == Faces.REMOTE ? AccessChoice.REMOTE : AccessChoice.SHARED);
+    PagetideClient owner = connect(faces == Faces.REMOTE ? AccessMode.REMOTE : AccessMode.SHARED);
     try {
       PageRange range = WireRange.told(() -> owner.open(OpenOptions.atMost(sizeBytes)));
       if ((range.access() == RangeAccess.SHARED) != (faces != Faces.REMOTE)) {

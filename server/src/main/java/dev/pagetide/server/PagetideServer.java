@@ -1,5 +1,11 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.config.OptionNotation;
+import dev.pagetide.server.config.OptionReader;
+import dev.pagetide.server.config.ServerOption;
+import dev.pagetide.server.config.ServerOptions;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.web.HttpFront;
 import java.io.PrintStream;
 import java.net.InetSocketAddress;

@@ -1,42 +1,51 @@
 package dev.pagetide.server;
 
-import dev.pagetide.server.handoff.HandoffLimits;
+import dev.pagetide.server.config.ServerOptions;
+import dev.pagetide.server.directory.MapKeyFile;
+import dev.pagetide.server.directory.ServerDirectory;
+import dev.pagetide.server.handoff.HandoffConfig;
 import dev.pagetide.server.handoff.HandoffServer;
+import dev.pagetide.server.host.CgroupHeadroom;
+import dev.pagetide.server.host.CgroupMemory;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.metrics.BuildMeters;
+import dev.pagetide.server.metrics.CutOffLog;
 import dev.pagetide.server.metrics.CutOffMeters;
+import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.FaultMeters;
+import dev.pagetide.server.metrics.LogTimer;
 import dev.pagetide.server.metrics.MetricsEndpoint;
+import dev.pagetide.server.metrics.PressureLog;
 import dev.pagetide.server.metrics.PressureMeters;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.RpcMeters;
-import dev.pagetide.server.metrics.ServerMeters;
+import dev.pagetide.server.metrics.ShortageLog;
 import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
-import dev.pagetide.server.page.HostEdge;
+import dev.pagetide.server.page.BackgroundReclaim;
+import dev.pagetide.server.page.HostHeadroom;
 import dev.pagetide.server.page.HugePages;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.RangeTerms;
-import dev.pagetide.server.page.ReclaimTerms;
+import dev.pagetide.server.page.RangeConfig;
+import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.server.page.Shrinker;
-import dev.pagetide.server.pressure.BackgroundReclaim;
-import dev.pagetide.server.pressure.CgroupEdge;
-import dev.pagetide.server.pressure.CgroupMemory;
+import dev.pagetide.server.pressure.PressureConfig;
 import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.pressure.PressureMonitor;
 import dev.pagetide.server.pressure.PressureObserver;
-import dev.pagetide.server.pressure.PressureTerms;
 import dev.pagetide.server.pressure.ReclaimablePages;
-import dev.pagetide.server.rpc.EndpointTerms;
+import dev.pagetide.server.rpc.EndpointConfig;
 import dev.pagetide.server.rpc.GrpcEndpoint;
-import dev.pagetide.server.rpc.RequestLimits;
+import dev.pagetide.server.rpc.RequestConfig;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.web.HttpFront;
 import dev.pagetide.server.web.TideMap;
@@ -127,7 +136,7 @@ final class RunningServer implements AutoCloseable {
     PrometheusMeterRegistry registry = Registries.prometheus();
     opened.push(registry::close);
     BuildMeters.bind(registry, BuildVersion.text());
-    ServerMeters meters = new ServerMeters(registry);
+    EventMeters meters = new EventMeters(registry);
     LogTimer logTimer = new LogTimer();
     opened.push(logTimer);
     CgroupMemory groups = openGroups();
@@ -138,12 +147,12 @@ final class RunningServer implements AutoCloseable {
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
-            new SessionLimits(
+            new SessionConfig(
                 options.maxSessions(),
                 options.maxSessionsPerUid(),
                 options.maxResidentBytesPerUid() / pageSize,
                 options.maxResidentBytesPerSession() / pageSize),
-            new RangeTerms(files, options.maxRangeBytes(), serverInstance),
+            new RangeConfig(files, options.maxRangeBytes(), serverInstance),
             budget,
             shrinker,
             InstantSource.system());
@@ -170,11 +179,11 @@ final class RunningServer implements AutoCloseable {
             List.of(RpcMeters.interceptor(registry)));
     grpc = endpoint;
     opened.push(endpoint);
-    transactions.bind(endpoint.parties());
+    transactions.bind(endpoint.endpoints());
     HandoffServer handoffs =
         new HandoffServer(
             sessions,
-            new HandoffLimits(options.maxHandoffs(), options.handoffWait()),
+            new HandoffConfig(options.maxHandoffs(), options.handoffWait()),
             meters,
             cutOffs);
     opened.push(handoffs);
@@ -193,7 +202,7 @@ final class RunningServer implements AutoCloseable {
               sessions,
               shrinker,
               budget,
-              levels);
+              levels == null ? null : levels::byName);
       http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
     }
     tcp = listenTcp(options.listen(), endpoint);
@@ -205,10 +214,10 @@ final class RunningServer implements AutoCloseable {
     serving = true;
   }
 
-  private static EndpointTerms endpointTerms(
+  private static EndpointConfig endpointTerms(
       ServerOptions options, long serverInstance, Path handoffSocket) throws StartupException {
-    return new EndpointTerms(
-        new RequestLimits(
+    return new EndpointConfig(
+        new RequestConfig(
             options.maxDataBytes(),
             options.maxRequestsInFlight(),
             options.maxRequestBytesInFlight(),
@@ -223,7 +232,7 @@ final class RunningServer implements AutoCloseable {
       ServerOptions options,
       CgroupMemory groups,
       PageBudget budget,
-      ServerMeters meters,
+      EventMeters meters,
       FaultMeters faults,
       LogTimer logTimer) {
     Shrinker shrinker =
@@ -272,9 +281,9 @@ final class RunningServer implements AutoCloseable {
   }
 
   /** When memory is taken back ahead of need, and what the control group leaves. */
-  static ReclaimTerms reclaimTerms(ServerOptions options, HostEdge edge) {
+  static ReclaimConfig reclaimTerms(ServerOptions options, HostHeadroom edge) {
     int pageSize = Memfd.systemPageSize();
-    return new ReclaimTerms(
+    return new ReclaimConfig(
         options.lowWatermarkBytes() / pageSize,
         options.highWatermarkBytes() / pageSize,
         options.protectRecent().toNanos(),
@@ -282,8 +291,8 @@ final class RunningServer implements AutoCloseable {
   }
 
   /** The edge that the control groups' limits are. */
-  static HostEdge edge(ServerOptions options, CgroupMemory groups) {
-    return new CgroupEdge(
+  static HostHeadroom edge(ServerOptions options, CgroupMemory groups) {
+    return new CgroupHeadroom(
         groups, options.memoryReserveBytes(), Memfd.systemPageSize(), options.maxRangeBytes());
   }
 
@@ -295,8 +304,8 @@ final class RunningServer implements AutoCloseable {
       PressureLevels levels)
       throws StartupException {
     PressureMeters meters = new PressureMeters(registry, levels);
-    PressureTerms terms =
-        new PressureTerms(
+    PressureConfig config =
+        new PressureConfig(
             HOST_ROOT,
             groups,
             options.memoryReserveBytes(),
@@ -305,7 +314,7 @@ final class RunningServer implements AutoCloseable {
     try {
       PressureMonitor monitor =
           PressureMonitor.start(
-              terms,
+              config,
               ReclaimablePages.of(shrinker),
               PageClock.MONOTONIC,
               PressureObserver.both(levels, PressureObserver.both(meters, new PressureLog())));

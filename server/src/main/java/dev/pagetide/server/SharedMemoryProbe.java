@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;

@@ -1,5 +1,6 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.host.StartupException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.List;

@@ -33,8 +33,8 @@ final class ExchangeDeathTest {
 
   @AutoClose private TestServer server;
   private ManagedChannel channel;
-  private RawParty alice;
-  private RawParty bob;
+  private RawEndpoint alice;
+  private RawEndpoint bob;
 
   @BeforeEach
   void startServer() throws IOException {
@@ -48,8 +48,8 @@ final class ExchangeDeathTest {
             "--high-watermark=120KiB",
             "--allocation-wait=60s");
     channel = server.connect();
-    alice = RawParty.open(channel, LONG_NAME, PAGES);
-    bob = RawParty.open(channel, "bob", PAGES);
+    alice = RawEndpoint.open(channel, LONG_NAME, PAGES);
+    bob = RawEndpoint.open(channel, "bob", PAGES);
   }
 
   /** After every test: no buffer, no one-way charge, no session's memory is left. */
@@ -78,17 +78,18 @@ final class ExchangeDeathTest {
   }
 
   private long ask() {
-    return alice.transact(RawParty.to("bob", RawParty.bytes(bytes(5000))));
+    return alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(5000))));
   }
 
-  private void awaitNoneUsed(RawParty party) {
-    Awaitility.await().until(() -> !party.session().map().contains("U"));
+  private void awaitNoneUsed(RawEndpoint endpoint) {
+    Awaitility.await().until(() -> !endpoint.session().map().contains("U"));
   }
 
   /** A party named carol that is attached, and reads nothing but the answer to that. */
-  private RawParty openDeaf() {
+  private RawEndpoint openDeaf() {
     ManagedChannel narrow = server.connectWithFixedWindow();
-    RawParty carol = RawParty.start(narrow, RawParty.session(channel, "carol", PAGES), false);
+    RawEndpoint carol =
+        RawEndpoint.start(narrow, RawEndpoint.session(channel, "carol", PAGES), false);
     carol.read(1);
     var _ = carol.attach(true);
     return carol;
@@ -98,7 +99,7 @@ final class ExchangeDeathTest {
   private List<Long> askUntilSomeWait() {
     List<Long> asked = new ArrayList<>();
     for (int i = 0; i < 1000; i++) {
-      asked.add(alice.transact(RawParty.to("carol", RawParty.bytes(bytes(64)))));
+      asked.add(alice.transact(RawEndpoint.to("carol", RawEndpoint.bytes(bytes(64)))));
     }
     Awaitility.await().until(() -> buffers("delivered") + buffers("building") == 1000);
     assertThat(buffers("building")).isPositive();
@@ -114,13 +115,13 @@ final class ExchangeDeathTest {
 
     assertThat(bob.end().getStatus().getCode()).isEqualTo(Code.OK);
     alice.failed(asked, Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TARGET_DIED, "'bob'");
-    RawParty again = RawParty.start(channel, bob.session(), true);
+    RawEndpoint again = RawEndpoint.start(channel, bob.session(), true);
     Attached attached = again.attach(true);
     assertThat(attached.getBuffersList())
         .containsExactly(Slice.newBuilder().setOffset(got.getOffset()).setLength(5000).build());
     assertThat(attached.getOneWayBytes()).isEqualTo(PAGES * 4096L / 2);
     again.failed(
-        again.reply(got.getTransaction(), RawParty.bytes(bytes(1))),
+        again.reply(got.getTransaction(), RawEndpoint.bytes(bytes(1))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     again.free(got.getOffset());
@@ -141,7 +142,7 @@ final class ExchangeDeathTest {
 
   @Test
   void receiverEndsBeforeItReads_askersAreToldAndWhatWaitedIsGone() {
-    RawParty carol = openDeaf();
+    RawEndpoint carol = openDeaf();
     List<Long> asked = askUntilSomeWait();
 
     carol.cancel();
@@ -150,7 +151,7 @@ final class ExchangeDeathTest {
         id -> alice.failed(id, Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TARGET_DIED));
     assertThat(buffers("building")).isZero();
     // What had been sent stays until it is freed.
-    RawParty again = RawParty.start(channel, carol.session(), true);
+    RawEndpoint again = RawEndpoint.start(channel, carol.session(), true);
     List<Slice> left = again.attach(false).getBuffersList();
     assertThat(left).isNotEmpty();
     again.free(left.stream().map(Slice::getOffset).toArray(Long[]::new));
@@ -167,7 +168,7 @@ final class ExchangeDeathTest {
 
     assertThat(bob.takeEnding()).isEqualTo(got.getTransaction());
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.bytes(bytes(1))),
+        bob.reply(got.getTransaction(), RawEndpoint.bytes(bytes(1))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     bob.free(got.getOffset());
@@ -190,7 +191,7 @@ final class ExchangeDeathTest {
 
   @Test
   void askerEndsBeforeItsTransactionIsRead_itIsTakenBack() {
-    RawParty carol = openDeaf();
+    RawEndpoint carol = openDeaf();
     var _ = askUntilSomeWait();
 
     alice.cancel();
@@ -242,7 +243,8 @@ final class ExchangeDeathTest {
   void askerEndsWhileMemoryIsWaitedFor_nobodyWaitsAndNothingComes() {
     RawSession hoarder = hoard();
     long _ =
-        alice.transact(RawParty.to("bob", RawParty.bytes(bytes(9))).setFlags(RawParty.ONE_WAY));
+        alice.transact(
+            RawEndpoint.to("bob", RawEndpoint.bytes(bytes(9))).setFlags(RawEndpoint.ONE_WAY));
     long _ = ask();
     awaitWaiting(1);
 
@@ -259,7 +261,7 @@ final class ExchangeDeathTest {
     long _ = ask();
     Transaction got = bob.take();
     RawSession hoarder = hoard();
-    long reply = bob.reply(got.getTransaction(), RawParty.bytes(bytes(5000)));
+    long reply = bob.reply(got.getTransaction(), RawEndpoint.bytes(bytes(5000)));
     awaitWaiting(1);
 
     alice.halfClose();
@@ -274,8 +276,9 @@ final class ExchangeDeathTest {
   @Test
   void transact_timeIsUpWhileMemoryIsWaitedFor_endsItAndTheNextBegins() {
     RawSession hoarder = hoard();
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(9))).setTimeoutMs(200));
-    long next = alice.transact(RawParty.to("nobody", RawParty.bytes(bytes(9))));
+    long asked =
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(9))).setTimeoutMs(200));
+    long next = alice.transact(RawEndpoint.to("nobody", RawEndpoint.bytes(bytes(9))));
 
     assertThat(alice.await(asked).getFailed().getReason())
         .isIn(ErrorReason.ERROR_REASON_TRANSACTION_TIMED_OUT, ErrorReason.ERROR_REASON_NO_MEMORY);
@@ -341,11 +344,11 @@ final class ExchangeDeathTest {
   @Test
   void serverStops_exchangesEndWithAWord() throws Exception {
     TestServer stopping = TestServer.start("--drain-wait=0s");
-    RawParty party = RawParty.open(stopping.connect(), "party", 1);
+    RawEndpoint endpoint = RawEndpoint.open(stopping.connect(), "party", 1);
 
     assertThat(stopping.process().terminate()).isZero();
 
-    Refusal.of(party.end()).is(Code.UNAVAILABLE, "SERVER_STOPPING");
+    Refusal.of(endpoint.end()).is(Code.UNAVAILABLE, "SERVER_STOPPING");
     stopping.close();
   }
 }

@@ -53,14 +53,14 @@ final class ExchangeFaultTest {
                   InsecureChannelCredentials.create())
               .build();
       try {
-        RawParty alice = RawParty.open(channel, "alice", 4);
-        RawParty bob = RawParty.open(channel, "bob", 4);
+        RawEndpoint alice = RawEndpoint.open(channel, "alice", 4);
+        RawEndpoint bob = RawEndpoint.open(channel, "bob", 4);
         long before = GrpcEndpoint.faults();
 
         long command =
             alice.transact(
-                RawParty.to("bob", RawParty.bytes(ByteString.copyFromUtf8("bytes")))
-                    .setFlags(RawParty.ONE_WAY));
+                RawEndpoint.to("bob", RawEndpoint.bytes(ByteString.copyFromUtf8("bytes")))
+                    .setFlags(RawEndpoint.ONE_WAY));
 
         alice.failed(command, Code.INTERNAL, ErrorReason.ERROR_REASON_INTERNAL_BUG, "id=");
         assertThat(GrpcEndpoint.faults()).isEqualTo(before + 1);

@@ -3,6 +3,8 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.v1.Allocate;
 import dev.pagetide.v1.Attach;
 import dev.pagetide.v1.ErrorReason;
@@ -26,8 +28,8 @@ final class ExchangeRefusalTest {
   private static final int PAGES = 16;
   private static TestServer server;
   private ManagedChannel channel;
-  private RawParty alice;
-  private RawParty bob;
+  private RawEndpoint alice;
+  private RawEndpoint bob;
 
   @BeforeAll
   static void startServer() throws IOException {
@@ -43,21 +45,21 @@ final class ExchangeRefusalTest {
   @BeforeEach
   void openParties() {
     channel = server.connect();
-    alice = RawParty.open(channel, "alice", PAGES);
-    bob = RawParty.open(channel, "bob", PAGES);
+    alice = RawEndpoint.open(channel, "alice", PAGES);
+    bob = RawEndpoint.open(channel, "bob", PAGES);
   }
 
   @AfterEach
   void everythingWorksOn() {
-    var _ = alice.oneWay("bob", RawParty.bytes(ByteString.copyFromUtf8("still here")));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(ByteString.copyFromUtf8("still here")));
     assertThat(bob.take().getSize()).isEqualTo(10);
     alice.session().cancel();
     bob.session().cancel();
     server.awaitNoSessions();
   }
 
-  private RawParty fresh(RawSession session) {
-    return RawParty.start(channel, session, true);
+  private RawEndpoint fresh(RawSession session) {
+    return RawEndpoint.start(channel, session, true);
   }
 
   private static ByteString bytes(int count) {
@@ -66,42 +68,42 @@ final class ExchangeRefusalTest {
 
   @Test
   void exchange_firstCommandIsAnother_fails() {
-    RawParty party = fresh(alice.session());
+    RawEndpoint endpoint = fresh(alice.session());
 
-    long _ = party.freeLater(0L);
+    long _ = endpoint.freeLater(0L);
 
-    Refusal.of(party.end()).is(Code.FAILED_PRECONDITION, "NOT_ATTACHED", "attach");
+    Refusal.of(endpoint.end()).is(Code.FAILED_PRECONDITION, "NOT_ATTACHED", "attach");
   }
 
   @Test
   void attach_unknownToken_fails() {
-    RawParty party = fresh(alice.session());
+    RawEndpoint endpoint = fresh(alice.session());
 
-    party.send(
+    endpoint.send(
         ExchangeRequest.newBuilder()
             .setId(1)
             .setAttach(Attach.newBuilder().setSession("nobody's"))
             .build());
 
-    Refusal.of(party.end()).is(Code.NOT_FOUND, "UNKNOWN_SESSION");
+    Refusal.of(endpoint.end()).is(Code.NOT_FOUND, "UNKNOWN_SESSION");
   }
 
   @Test
   void attach_withoutId_fails() {
-    RawParty party = fresh(RawParty.session(channel, "carol", 1));
+    RawEndpoint endpoint = fresh(RawEndpoint.session(channel, "carol", 1));
 
-    party.send(
+    endpoint.send(
         ExchangeRequest.newBuilder()
-            .setAttach(Attach.newBuilder().setSession(party.session().token()))
+            .setAttach(Attach.newBuilder().setSession(endpoint.session().token()))
             .build());
 
-    Refusal.of(party.end()).is(Code.INVALID_ARGUMENT, "FLAGS_INVALID", "id=0");
-    party.session().cancel();
+    Refusal.of(endpoint.end()).is(Code.INVALID_ARGUMENT, "FLAGS_INVALID", "id=0");
+    endpoint.session().cancel();
   }
 
   @Test
   void attach_sessionHasAnExchange_fails() {
-    RawParty second = fresh(alice.session());
+    RawEndpoint second = fresh(alice.session());
 
     Refusal.of(() -> second.attach(true))
         .is(Code.FAILED_PRECONDITION, "ALREADY_ATTACHED", "end that one first");
@@ -138,7 +140,7 @@ final class ExchangeRefusalTest {
   @Test
   void transact_unknownFlags_isRefused() {
     alice.failed(
-        alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))).setFlags(5)),
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))).setFlags(5)),
         Code.INVALID_ARGUMENT,
         ErrorReason.ERROR_REASON_FLAGS_INVALID,
         "flags=0x5",
@@ -149,7 +151,7 @@ final class ExchangeRefusalTest {
   void commands_thatNeedAnId_areRefusedWithoutOne() {
     alice.send(
         ExchangeRequest.newBuilder()
-            .setTransact(RawParty.to("bob", RawParty.bytes(bytes(1))))
+            .setTransact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))))
             .build());
     alice.failed(0, Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FLAGS_INVALID, "id=0");
     bob.send(ExchangeRequest.newBuilder().setAllocate(Allocate.newBuilder().setSize(1)).build());
@@ -160,18 +162,18 @@ final class ExchangeRefusalTest {
 
   @Test
   void transact_idOfOneThatWaits_isRefused() {
-    long first = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))));
+    long first = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))));
     Transaction got = bob.take();
 
     alice.send(
         ExchangeRequest.newBuilder()
             .setId(first)
-            .setTransact(RawParty.to("bob", RawParty.bytes(bytes(1))))
+            .setTransact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))))
             .build());
 
     alice.failed(
         first, Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FLAGS_INVALID, "id=" + first);
-    bob.accepted(bob.reply(got.getTransaction(), RawParty.bytes(bytes(1))));
+    bob.accepted(bob.reply(got.getTransaction(), RawEndpoint.bytes(bytes(1))));
   }
 
   @Test
@@ -179,7 +181,8 @@ final class ExchangeRefusalTest {
     double before = server.metric(ended("target_died"));
 
     alice.failed(
-        alice.transact(RawParty.to("nobody", RawParty.bytes(bytes(1))).setFlags(RawParty.ONE_WAY)),
+        alice.transact(
+            RawEndpoint.to("nobody", RawEndpoint.bytes(bytes(1))).setFlags(RawEndpoint.ONE_WAY)),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TARGET_DIED,
         "'nobody'");
@@ -193,11 +196,11 @@ final class ExchangeRefusalTest {
 
   @Test
   void transact_partyThatDoesNotReceive_isTargetDied() {
-    RawParty deaf = fresh(RawParty.session(channel, "deaf", 1));
+    RawEndpoint deaf = fresh(RawEndpoint.session(channel, "deaf", 1));
     var _ = deaf.attach(false);
 
     alice.failed(
-        alice.transact(RawParty.to("deaf", RawParty.bytes(bytes(1)))),
+        alice.transact(RawEndpoint.to("deaf", RawEndpoint.bytes(bytes(1)))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TARGET_DIED);
     deaf.session().cancel();
@@ -209,14 +212,15 @@ final class ExchangeRefusalTest {
     String said =
         alice
             .failed(
-                alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))).setTargetUid(other)),
+                alice.transact(
+                    RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))).setTargetUid(other)),
                 Code.PERMISSION_DENIED,
                 ErrorReason.ERROR_REASON_NOT_PERMITTED,
                 "--allow-transactions")
             .getMessage();
 
     alice.failed(
-        alice.transact(RawParty.to("no such", RawParty.bytes(bytes(1))).setTargetUid(other)),
+        alice.transact(RawEndpoint.to("no such", RawEndpoint.bytes(bytes(1))).setTargetUid(other)),
         Code.PERMISSION_DENIED,
         ErrorReason.ERROR_REASON_NOT_PERMITTED,
         said);
@@ -243,7 +247,8 @@ final class ExchangeRefusalTest {
     ExchangeResponse answer =
         alice.await(
             alice.transact(
-                RawParty.to("bob", RawParty.slice(offset, length)).setFlags(RawParty.ONE_WAY)));
+                RawEndpoint.to("bob", RawEndpoint.slice(offset, length))
+                    .setFlags(RawEndpoint.ONE_WAY)));
     assertThat(answer.hasFailed()).as(answer.toString()).isTrue();
     assertThat(answer.getFailed().getReason())
         .isIn(ErrorReason.ERROR_REASON_NOT_A_BUFFER, ErrorReason.ERROR_REASON_NO_ONE_WAY_SPACE);
@@ -252,7 +257,7 @@ final class ExchangeRefusalTest {
   @Test
   void transact_tooMuchData_isRefused() {
     alice.failed(
-        alice.transact(RawParty.to("bob", RawParty.bytes(bytes(4097)))),
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(4097)))),
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
         "4097",
@@ -266,7 +271,7 @@ final class ExchangeRefusalTest {
 
     var failed =
         alice.failed(
-            alice.transact(RawParty.to("bob", RawParty.slice(staged, (PAGES - 1) * 4096L))),
+            alice.transact(RawEndpoint.to("bob", RawEndpoint.slice(staged, (PAGES - 1) * 4096L))),
             Code.RESOURCE_EXHAUSTED,
             ErrorReason.ERROR_REASON_NO_BUFFER_SPACE,
             "61440 bytes",
@@ -275,7 +280,7 @@ final class ExchangeRefusalTest {
     assertThat(failed.getRetryDelayMs()).isPositive();
     alice.failed(
         alice.transact(
-            RawParty.to("bob", RawParty.slice(staged, 40_000)).setFlags(RawParty.ONE_WAY)),
+            RawEndpoint.to("bob", RawEndpoint.slice(staged, 40_000)).setFlags(RawEndpoint.ONE_WAY)),
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_NO_ONE_WAY_SPACE,
         "one-way 0 of 32768");
@@ -300,7 +305,7 @@ final class ExchangeRefusalTest {
     }
 
     alice.failed(
-        alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1)))),
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1)))),
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_TOO_MANY_BUFFERS,
         "--max-buffers (now 40)");
@@ -311,16 +316,16 @@ final class ExchangeRefusalTest {
   @Test
   void transact_tooManyTwoWays_isRefused() {
     for (int i = 0; i < 3; i++) {
-      long _ = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))));
+      long _ = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))));
     }
 
     alice.failed(
-        alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1)))),
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1)))),
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_TOO_MANY_TRANSACTIONS,
         "--max-transactions=3");
     for (int i = 0; i < 3; i++) {
-      bob.accepted(bob.reply(bob.take().getTransaction(), RawParty.bytes(bytes(1))));
+      bob.accepted(bob.reply(bob.take().getTransaction(), RawEndpoint.bytes(bytes(1))));
     }
   }
 
@@ -354,27 +359,27 @@ final class ExchangeRefusalTest {
 
   @Test
   void reply_toNothingOrToAnothers_isRefused() {
-    RawParty carol = RawParty.open(channel, "carol", 1);
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))));
+    RawEndpoint carol = RawEndpoint.open(channel, "carol", 1);
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))));
     Transaction got = bob.take();
 
     carol.failed(
-        carol.reply(got.getTransaction(), RawParty.bytes(bytes(1))),
+        carol.reply(got.getTransaction(), RawEndpoint.bytes(bytes(1))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     carol.failed(
-        carol.reply(999_999, RawParty.bytes(bytes(1))),
+        carol.reply(999_999, RawEndpoint.bytes(bytes(1))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
 
     assertThat(alice.isAnswered(asked)).isFalse();
-    bob.accepted(bob.reply(got.getTransaction(), RawParty.bytes(bytes(1))));
+    bob.accepted(bob.reply(got.getTransaction(), RawEndpoint.bytes(bytes(1))));
     carol.session().cancel();
   }
 
   @Test
   void reply_longRefusal_isRefused() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(1))));
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(1))));
     Transaction got = bob.take();
 
     bob.failed(

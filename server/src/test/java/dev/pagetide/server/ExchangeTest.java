@@ -3,6 +3,8 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.Replied;
@@ -22,8 +24,8 @@ import org.junit.jupiter.api.Test;
 final class ExchangeTest {
   private static TestServer server;
   private ManagedChannel channel;
-  private RawParty alice;
-  private RawParty bob;
+  private RawEndpoint alice;
+  private RawEndpoint bob;
 
   @BeforeAll
   static void startServer() throws IOException {
@@ -39,8 +41,8 @@ final class ExchangeTest {
   @BeforeEach
   void openParties() {
     channel = server.connect();
-    alice = RawParty.open(channel, "alice", 64);
-    bob = RawParty.open(channel, "bob", 64);
+    alice = RawEndpoint.open(channel, "alice", 64);
+    bob = RawEndpoint.open(channel, "bob", 64);
   }
 
   @AfterEach
@@ -56,7 +58,8 @@ final class ExchangeTest {
 
   @Test
   void transact_bytesOneWay_liesInTheReceiversRange() throws StartupException {
-    assertThat(alice.oneWay("bob", RawParty.bytes(text("ebb and flow"))).getOneWaySpam()).isFalse();
+    assertThat(alice.oneWay("bob", RawEndpoint.bytes(text("ebb and flow"))).getOneWaySpam())
+        .isFalse();
 
     Transaction got = bob.take();
 
@@ -76,7 +79,7 @@ final class ExchangeTest {
     long staged = alice.allocate(10_000);
     alice.session().write(staged + 8, text("written in place"));
 
-    var _ = alice.oneWay("bob", RawParty.slice(staged + 8, 16));
+    var _ = alice.oneWay("bob", RawEndpoint.slice(staged + 8, 16));
     Transaction got = bob.take();
 
     assertThat(bob.session().read(got.getOffset(), 16)).isEqualTo(text("written in place"));
@@ -87,16 +90,17 @@ final class ExchangeTest {
 
   @Test
   void transact_twoWay_isRepliedToInTheAskersRange() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("depth?"))).setCode(7));
+    long asked =
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("depth?"))).setCode(7));
     Transaction got = bob.take();
 
-    bob.accepted(bob.reply(got.getTransaction(), RawParty.bytes(text("12 fathoms"))));
+    bob.accepted(bob.reply(got.getTransaction(), RawEndpoint.bytes(text("12 fathoms"))));
     Replied replied = alice.replied(asked);
 
     assertThat(got.getCode()).isEqualTo(7);
     assertThat(alice.session().read(replied.getOffset(), 10)).isEqualTo(text("12 fathoms"));
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.bytes(text("again"))),
+        bob.reply(got.getTransaction(), RawEndpoint.bytes(text("again"))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER,
         "transaction=" + got.getTransaction());
@@ -112,7 +116,9 @@ final class ExchangeTest {
       ByteString data = ByteString.copyFrom(new byte[i % 10 == 0 ? 70_000 : 8]);
       sent.add(
           alice.transact(
-              RawParty.to("bob", RawParty.bytes(data)).setCode(i).setFlags(RawParty.ONE_WAY)));
+              RawEndpoint.to("bob", RawEndpoint.bytes(data))
+                  .setCode(i)
+                  .setFlags(RawEndpoint.ONE_WAY)));
       Transaction got = i % 2 == 1 ? bob.take() : null;
       if (got != null) {
         assertThat(got.getCode()).isEqualTo(i - 1);
@@ -126,15 +132,15 @@ final class ExchangeTest {
 
   @Test
   void transact_twoWays_mayBeRepliedToInAnyOrder() {
-    long first = alice.transact(RawParty.to("bob", RawParty.bytes(text("1"))));
-    long second = alice.transact(RawParty.to("bob", RawParty.bytes(text("2"))));
+    long first = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("1"))));
+    long second = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("2"))));
     Transaction one = bob.take();
     Transaction two = bob.take();
 
-    bob.accepted(bob.reply(two.getTransaction(), RawParty.bytes(text("two"))));
+    bob.accepted(bob.reply(two.getTransaction(), RawEndpoint.bytes(text("two"))));
     Replied repliedTwo = alice.replied(second);
     assertThat(alice.isAnswered(first)).isFalse();
-    bob.accepted(bob.reply(one.getTransaction(), RawParty.bytes(text("one"))));
+    bob.accepted(bob.reply(one.getTransaction(), RawEndpoint.bytes(text("one"))));
     Replied repliedOne = alice.replied(first);
 
     assertThat(alice.session().read(repliedTwo.getOffset(), 3)).isEqualTo(text("two"));
@@ -143,13 +149,13 @@ final class ExchangeTest {
 
   @Test
   void transact_deliverData_bytesComeInTheEvents() {
-    RawSession session = RawParty.session(channel, "remote", 64);
-    RawParty remote = RawParty.start(channel, session, true);
+    RawSession session = RawEndpoint.session(channel, "remote", 64);
+    RawEndpoint remote = RawEndpoint.start(channel, session, true);
     var _ = remote.attach(true, true);
 
-    long asked = remote.transact(RawParty.to("bob", RawParty.bytes(text("question"))));
-    bob.accepted(bob.reply(bob.take().getTransaction(), RawParty.bytes(text("answer"))));
-    var _ = alice.oneWay("remote", RawParty.bytes(text("news")));
+    long asked = remote.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("question"))));
+    bob.accepted(bob.reply(bob.take().getTransaction(), RawEndpoint.bytes(text("answer"))));
+    var _ = alice.oneWay("remote", RawEndpoint.bytes(text("news")));
 
     assertThat(remote.replied(asked).getData()).isEqualTo(text("answer"));
     assertThat(remote.take().getData()).isEqualTo(text("news"));
@@ -161,7 +167,7 @@ final class ExchangeTest {
     long staged = alice.allocate(100);
     alice.session().write(staged, text("note to self"));
 
-    var _ = alice.oneWay("alice", RawParty.slice(staged, 12));
+    var _ = alice.oneWay("alice", RawEndpoint.slice(staged, 12));
     Transaction got = alice.take();
 
     assertThat(got.getOffset()).isNotEqualTo(staged);
@@ -171,18 +177,18 @@ final class ExchangeTest {
   @Test
   void transact_fromPagesRange_oneWayOnly() {
     RawSession pages = RawSession.open(channel, 4);
-    RawParty plain = RawParty.start(channel, pages, true);
+    RawEndpoint plain = RawEndpoint.start(channel, pages, true);
     var _ = plain.attach(false);
     var _ = pages.use(0, 1);
     pages.write(10, text("from a page"));
 
-    var _ = plain.oneWay("bob", RawParty.slice(10, 11));
+    var _ = plain.oneWay("bob", RawEndpoint.slice(10, 11));
     Transaction got = bob.take();
 
     assertThat(bob.session().read(got.getOffset(), 11)).isEqualTo(text("from a page"));
     assertThat(got.getSender().getName()).isEmpty();
     plain.failed(
-        plain.transact(RawParty.to("bob", RawParty.slice(10, 11))),
+        plain.transact(RawEndpoint.to("bob", RawEndpoint.slice(10, 11))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_WRONG_MODE,
         "two-way");
@@ -192,7 +198,8 @@ final class ExchangeTest {
         ErrorReason.ERROR_REASON_WRONG_MODE,
         "Allocate");
     plain.failed(
-        plain.transact(RawParty.to("bob", RawParty.slice(4096, 1)).setFlags(RawParty.ONE_WAY)),
+        plain.transact(
+            RawEndpoint.to("bob", RawEndpoint.slice(4096, 1)).setFlags(RawEndpoint.ONE_WAY)),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_PAGE_NOT_USED,
         "page 1 is FREE");
@@ -201,8 +208,8 @@ final class ExchangeTest {
 
   @Test
   void transact_empty_hasAnOffsetOfItsOwn() {
-    var _ = alice.oneWay("bob", RawParty.bytes(ByteString.EMPTY));
-    var _ = alice.oneWay("bob", RawParty.bytes(ByteString.EMPTY));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(ByteString.EMPTY));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(ByteString.EMPTY));
     Transaction one = bob.take();
     Transaction two = bob.take();
 
@@ -212,7 +219,7 @@ final class ExchangeTest {
 
   @Test
   void reply_refusal_failsTheAsker() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))));
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("?"))));
     Transaction got = bob.take();
 
     bob.accepted(bob.refuse(got.getTransaction(), "no such chart"));
@@ -223,33 +230,33 @@ final class ExchangeTest {
 
   @Test
   void reply_badPayload_canBeTriedAgain() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))));
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("?"))));
     Transaction got = bob.take();
 
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.slice(1 << 20, 8)),
+        bob.reply(got.getTransaction(), RawEndpoint.slice(1 << 20, 8)),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_NOT_A_BUFFER);
     assertThat(alice.isAnswered(asked)).isFalse();
-    bob.accepted(bob.reply(got.getTransaction(), RawParty.bytes(text("!"))));
+    bob.accepted(bob.reply(got.getTransaction(), RawEndpoint.bytes(text("!"))));
 
     assertThat(alice.session().read(alice.replied(asked).getOffset(), 1)).isEqualTo(text("!"));
   }
 
   @Test
   void reply_noRoomAtTheAsker_endsItOnBothSides() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))));
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("?"))));
     Transaction got = bob.take();
     long all = alice.allocate(64L * RawSession.PAGE);
 
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.bytes(text("!"))),
+        bob.reply(got.getTransaction(), RawEndpoint.bytes(text("!"))),
         Code.RESOURCE_EXHAUSTED,
         ErrorReason.ERROR_REASON_NO_BUFFER_SPACE);
     alice.failed(
         asked, Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_NO_BUFFER_SPACE, "largest gap 0");
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.bytes(text("!"))),
+        bob.reply(got.getTransaction(), RawEndpoint.bytes(text("!"))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     alice.free(all);
@@ -257,14 +264,15 @@ final class ExchangeTest {
 
   @Test
   void transact_twoWayTimeout_endsItOnBothSides() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))).setTimeoutMs(1));
+    long asked =
+        alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("?"))).setTimeoutMs(1));
     ExchangeResponse answer = alice.await(asked);
 
     assertThat(answer.getFailed().getReason())
         .isEqualTo(ErrorReason.ERROR_REASON_TRANSACTION_TIMED_OUT);
     assertThat(answer.getFailed().getCode()).isEqualTo(Code.DEADLINE_EXCEEDED.value());
     // Either it never was delivered, or its end is told and its buffer is ours to free.
-    var _ = alice.oneWay("bob", RawParty.bytes(text("after")));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(text("after")));
     Transaction next = bob.take();
     if (next.getCode() == 0 && next.getFlags() == 0) {
       assertThat(bob.takeEnding()).isEqualTo(next.getTransaction());
@@ -299,7 +307,7 @@ final class ExchangeTest {
 
   @Test
   void cancel_twoWay_endsItOnBothSides() {
-    long asked = alice.transact(RawParty.to("bob", RawParty.bytes(text("?"))));
+    long asked = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(text("?"))));
     Transaction got = bob.take();
 
     alice.accepted(alice.cancelCommand(asked));
@@ -307,7 +315,7 @@ final class ExchangeTest {
     alice.failed(asked, Code.CANCELLED, ErrorReason.ERROR_REASON_TRANSACTION_CANCELLED);
     assertThat(bob.takeEnding()).isEqualTo(got.getTransaction());
     bob.failed(
-        bob.reply(got.getTransaction(), RawParty.bytes(text("late"))),
+        bob.reply(got.getTransaction(), RawEndpoint.bytes(text("late"))),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_TRANSACTION_OVER);
     bob.free(got.getOffset());

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.ServerProcess.Launch;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.testkit.Tmpfs;
 import io.grpc.Status.Code;

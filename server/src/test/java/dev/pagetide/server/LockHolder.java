@@ -1,12 +1,13 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.directory.ServerDirectory;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Path;
 
 /** A process that opens a directory, binds its gRPC socket, says so, and lives until killed. */
-final class LockHolder {
+public final class LockHolder {
   private LockHolder() {}
 
   public static void main(String[] args) throws Exception {

@@ -132,21 +132,23 @@ final class MixedLoad {
 
   private void handOver() {
     ManagedChannel channel = server.connect();
-    RawParty alice = RawParty.open(channel, "alice", 4);
-    RawParty bob = RawParty.open(channel, "bob", 4);
+    RawEndpoint alice = RawEndpoint.open(channel, "alice", 4);
+    RawEndpoint bob = RawEndpoint.open(channel, "bob", 4);
     ByteString bytes = ByteString.copyFrom(new byte[1000]);
     repeat(
         10,
         () -> {
-          var oneWay = RawParty.to("bob", RawParty.bytes(bytes)).setFlags(RawParty.ONE_WAY);
+          var oneWay =
+              RawEndpoint.to("bob", RawEndpoint.bytes(bytes)).setFlags(RawEndpoint.ONE_WAY);
           exchange(alice, bob, alice.transact(oneWay), bytes);
-          exchange(alice, bob, alice.transact(RawParty.to("bob", RawParty.bytes(bytes))), bytes);
+          exchange(
+              alice, bob, alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes))), bytes);
           var _ = alice.await(alice.allocateLater(5L * RawSession.PAGE, false)); // no such space
         });
   }
 
   /** Lets bob serve what comes of a command of alice's, if anything does. */
-  private static void exchange(RawParty alice, RawParty bob, long command, ByteString bytes) {
+  private static void exchange(RawEndpoint alice, RawEndpoint bob, long command, ByteString bytes) {
     Awaitility.await()
         .pollDelay(0, TimeUnit.MILLISECONDS)
         .pollInterval(1, TimeUnit.MILLISECONDS)
@@ -156,8 +158,8 @@ final class MixedLoad {
       return; // there was no memory
     }
     Transaction transaction = bob.take();
-    if ((transaction.getFlags() & RawParty.ONE_WAY) == 0) {
-      var _ = bob.await(bob.reply(transaction.getTransaction(), RawParty.bytes(bytes)));
+    if ((transaction.getFlags() & RawEndpoint.ONE_WAY) == 0) {
+      var _ = bob.await(bob.reply(transaction.getTransaction(), RawEndpoint.bytes(bytes)));
     }
     ExchangeResponse answer = alice.await(command);
     if (answer.hasReplied()) {

@@ -4,12 +4,12 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -31,8 +31,8 @@ final class OpenWithoutMemory {
   private final PageBudget budget = PageBudget.root("--max-resident-bytes", 1 << 20);
   private final SessionRegistry sessions =
       new SessionRegistry(
-          new SessionLimits(1, 1, 1 << 20, 1 << 20),
-          new RangeTerms(PageFileMaker.MEMFD, LARGE_BYTES, 1),
+          new SessionConfig(1, 1, 1 << 20, 1 << 20),
+          new RangeConfig(PageFileMaker.MEMFD, LARGE_BYTES, 1),
           budget,
           new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
           InstantSource.system());

@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.config.ServerOption;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

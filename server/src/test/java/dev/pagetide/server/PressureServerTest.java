@@ -3,9 +3,13 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.config.OptionReading;
+import dev.pagetide.server.config.ServerOptions;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.os.Memfd;
-import dev.pagetide.server.page.HostEdge;
-import dev.pagetide.server.page.ReclaimTerms;
+import dev.pagetide.server.page.HostHeadroom;
+import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.testkit.Requires;
 import java.nio.file.Path;
 import java.util.List;
@@ -97,11 +101,12 @@ final class PressureServerTest {
         OptionReading.accepted(
             "--low-watermark=1MiB", "--high-watermark=2MiB", "--protect-recent=3ms");
 
-    ReclaimTerms terms = RunningServer.reclaimTerms(options, HostEdge.NONE);
+    ReclaimConfig config = RunningServer.reclaimTerms(options, HostHeadroom.NONE);
 
     int page = Memfd.systemPageSize();
-    assertThat(terms)
-        .isEqualTo(new ReclaimTerms((1 << 20) / page, (2 << 20) / page, 3_000_000, HostEdge.NONE));
+    assertThat(config)
+        .isEqualTo(
+            new ReclaimConfig((1 << 20) / page, (2 << 20) / page, 3_000_000, HostHeadroom.NONE));
   }
 
   private static String pages(String action) {

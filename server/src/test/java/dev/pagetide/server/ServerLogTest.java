@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.testkit.Requires;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;

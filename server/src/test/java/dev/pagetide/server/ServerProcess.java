@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A second JVM that runs one of our mains; killed, if it still lives, when the test closes it. */
-final class ServerProcess implements AutoCloseable {
+public final class ServerProcess implements AutoCloseable {
   private static final long WAIT_SECONDS = 30;
 
   private final Process process;
@@ -24,7 +24,7 @@ final class ServerProcess implements AutoCloseable {
   }
 
   /** Starts a main class of this test's class path, in an environment without our variables. */
-  static ServerProcess start(Class<?> main, String... arguments) throws IOException {
+  public static ServerProcess start(Class<?> main, String... arguments) throws IOException {
     return start(Launch.PLAIN, main, arguments);
   }
 
@@ -62,7 +62,7 @@ final class ServerProcess implements AutoCloseable {
     return new ServerProcess(builder.start());
   }
 
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
@@ -71,7 +71,7 @@ final class ServerProcess implements AutoCloseable {
   }
 
   /** The next line of its standard output, or null at its end. */
-  @Nullable String readLine() throws IOException {
+  public @Nullable String readLine() throws IOException {
     return output.readLine();
   }
 
@@ -103,12 +103,12 @@ final class ServerProcess implements AutoCloseable {
   }
 
   /** Sends KILL and waits for the end. */
-  void kill() throws InterruptedException {
+  public void kill() throws InterruptedException {
     var _ = process.toHandle().destroyForcibly();
     int _ = awaitExit();
   }
 
-  int awaitExit() throws InterruptedException {
+  public int awaitExit() throws InterruptedException {
     if (!process.waitFor(WAIT_SECONDS, TimeUnit.SECONDS)) {
       throw new AssertionError("process " + process.pid() + " did not end");
     }
@@ -116,7 +116,7 @@ final class ServerProcess implements AutoCloseable {
   }
 
   /** Everything on its standard error; to be called once it has ended. */
-  String errors() throws IOException {
+  public String errors() throws IOException {
     return new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
   }
 

@@ -3,7 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.server.web.WebKey;
+import dev.pagetide.server.web.MapKey;
 import dev.pagetide.v1.PageSpan;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -64,7 +64,7 @@ final class TideMapHttpTest {
 
   @Test
   void root_withoutKeyOrCookie_isRefused() throws Exception {
-    String wrong = "/?key=" + WebKey.random().text();
+    String wrong = "/?key=" + MapKey.random().text();
 
     for (String path : List.of("/", wrong, "/?key=", "/events", "/map/main.js", "/map/nothing")) {
       try (MapVisitor visitor = MapVisitor.get(here, path)) {
@@ -90,7 +90,7 @@ final class TideMapHttpTest {
 
   @Test
   void root_withTheCookieAndAWrongKey_isRefused() throws Exception {
-    try (MapVisitor visitor = MapVisitor.get(here, "/?key=" + WebKey.random().text(), cookie())) {
+    try (MapVisitor visitor = MapVisitor.get(here, "/?key=" + MapKey.random().text(), cookie())) {
       assertThat(visitor.status()).isEqualTo(403);
     }
   }

@@ -19,15 +19,15 @@ final class TransactionMetricsTest {
 
   private TestServer server;
   private ManagedChannel channel;
-  private RawParty alice;
-  private RawParty bob;
+  private RawEndpoint alice;
+  private RawEndpoint bob;
 
   @BeforeEach
   void startServer() throws IOException {
     server = TestServer.start();
     channel = server.connect();
-    alice = RawParty.open(channel, "alice", PAGES);
-    bob = RawParty.open(channel, "bob", PAGES);
+    alice = RawEndpoint.open(channel, "alice", PAGES);
+    bob = RawEndpoint.open(channel, "bob", PAGES);
   }
 
   @AfterEach
@@ -46,7 +46,7 @@ final class TransactionMetricsTest {
   @Test
   void scrape_withLiveBuffers_tellsThemByState() {
     long _ = alice.allocate(5000);
-    var _ = alice.oneWay("bob", RawParty.bytes(bytes(3000)));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(bytes(3000)));
     var _ = bob.take();
 
     Map<String, Double> now = server.metrics();
@@ -64,18 +64,18 @@ final class TransactionMetricsTest {
 
   @Test
   void scrape_afterTransactions_countsThemByKindAndOutcome() {
-    var _ = alice.oneWay("bob", RawParty.bytes(bytes(100)));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(bytes(100)));
     Transaction oneWay = bob.take();
-    long replied = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(200))));
-    bob.accepted(bob.reply(bob.take().getTransaction(), RawParty.bytes(bytes(300))));
+    long replied = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(200))));
+    bob.accepted(bob.reply(bob.take().getTransaction(), RawEndpoint.bytes(bytes(300))));
     var _ = alice.replied(replied);
-    long refused = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(0))));
+    long refused = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(0))));
     bob.accepted(bob.refuse(bob.take().getTransaction(), "no"));
     var _ = alice.await(refused);
-    long cancelled = alice.transact(RawParty.to("bob", RawParty.bytes(bytes(0))));
+    long cancelled = alice.transact(RawEndpoint.to("bob", RawEndpoint.bytes(bytes(0))));
     var _ = bob.take();
     alice.accepted(alice.cancelCommand(cancelled));
-    var _ = alice.await(alice.transact(RawParty.to("nobody", RawParty.bytes(bytes(1)))));
+    var _ = alice.await(alice.transact(RawEndpoint.to("nobody", RawEndpoint.bytes(bytes(1)))));
     ExchangeResponse tooLarge = alice.await(alice.allocateLater(RANGE_BYTES + 1, false));
     bob.free(oneWay.getOffset());
 
@@ -98,7 +98,7 @@ final class TransactionMetricsTest {
 
   @Test
   void scrape_afterEverythingEnded_isBackAtNothing() {
-    var _ = alice.oneWay("bob", RawParty.bytes(bytes(3000)));
+    var _ = alice.oneWay("bob", RawEndpoint.bytes(bytes(3000)));
     var _ = bob.take();
     long series = ownSeries(server.metrics());
     alice.session().cancel();

@@ -1,6 +1,6 @@
 package dev.pagetide.client.handover;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.Payload;
 import dev.pagetide.client.Sender;
@@ -12,7 +12,7 @@ import java.util.concurrent.CompletableFuture;
 final class PagetideMessage extends PagetideHandOver {
   @Override
   ClientOptions options() {
-    return ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE);
+    return ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE);
   }
 
   @Override

@@ -1,6 +1,6 @@
 package dev.pagetide.client.hostile;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.OpenOptions;
 import dev.pagetide.client.PageRange;
@@ -31,7 +31,7 @@ public final class HostileNeighbourComparison {
 
   /** Compares. */
   public static void main(String[] arguments) throws IOException {
-    ClientOptions remote = ClientOptions.DEFAULT.withAccess(AccessChoice.REMOTE);
+    ClientOptions remote = ClientOptions.DEFAULT.withAccess(AccessMode.REMOTE);
     try (ServerProcess server = ServerProcess.start();
         PagetideClient client = PagetideClient.connect(server.directory(), remote);
         PageRange range = client.open(OpenOptions.ofSize(1 << 16));

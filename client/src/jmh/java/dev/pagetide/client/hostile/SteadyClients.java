@@ -1,6 +1,6 @@
 package dev.pagetide.client.hostile;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.OpenOptions;
 import dev.pagetide.client.PageRange;
@@ -98,9 +98,9 @@ final class SteadyClients {
     Path directory = Path.of(args[0]);
     ClientOptions options = ClientOptions.DEFAULT;
     try (PagetideClient shared =
-            PagetideClient.connect(directory, options.withAccess(AccessChoice.SHARED));
+            PagetideClient.connect(directory, options.withAccess(AccessMode.SHARED));
         PagetideClient remote =
-            PagetideClient.connect(directory, options.withAccess(AccessChoice.REMOTE));
+            PagetideClient.connect(directory, options.withAccess(AccessMode.REMOTE));
         BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
       List<Client> all = new ArrayList<>();

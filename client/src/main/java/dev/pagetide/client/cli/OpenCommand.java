@@ -1,6 +1,6 @@
 package dev.pagetide.client.cli;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.OpenOptions;
 import dev.pagetide.client.PageRange;
@@ -61,7 +61,7 @@ final class OpenCommand implements Callable<Integer> {
       description =
           "Whether the range's file is mapped into this process: if it can be (auto), always"
               + " (shared; else opening fails), or never (remote). Default: auto.")
-  private AccessChoice access = AccessChoice.AUTO;
+  private AccessMode access = AccessMode.AUTO;
 
   @Option(
       names = "--session-file",

@@ -87,17 +87,17 @@ public final class Progress implements AutoCloseable {
   /** What is shown: pure. */
   static String line(String work, long doneBytes, long totalBytes, Duration elapsed) {
     if (totalBytes <= 0) {
-      return work + ", " + Figures.age(elapsed);
+      return work + ", " + HumanUnits.age(elapsed);
     }
     return work
         + ": "
-        + Figures.bytes((double) doneBytes)
+        + HumanUnits.bytes((double) doneBytes)
         + " of "
-        + Figures.bytes((double) totalBytes)
+        + HumanUnits.bytes((double) totalBytes)
         + ", "
         + (long) ((double) doneBytes / totalBytes * PERCENT)
         + " %, "
-        + Figures.age(elapsed);
+        + HumanUnits.age(elapsed);
   }
 
   /** The work is done, well or not: the line is cleared. */

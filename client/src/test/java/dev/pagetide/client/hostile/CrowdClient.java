@@ -1,6 +1,6 @@
 package dev.pagetide.client.hostile;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.FreshPages;
 import dev.pagetide.client.OpenOptions;
@@ -91,9 +91,9 @@ final class CrowdClient {
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);
         PagetideClient shared =
-            PagetideClient.connect(directory, options.withAccess(AccessChoice.SHARED));
+            PagetideClient.connect(directory, options.withAccess(AccessMode.SHARED));
         PagetideClient remote =
-            PagetideClient.connect(directory, options.withAccess(AccessChoice.REMOTE));
+            PagetideClient.connect(directory, options.withAccess(AccessMode.REMOTE));
         PageRange mapped = shared.open(OpenOptions.ofSize(PAGES_PER_RANGE * 4096L));
         PageRange unmapped = remote.open(OpenOptions.ofSize(PAGES_PER_RANGE * 4096L))) {
       List<CrowdMember> members = new ArrayList<>();

@@ -2,7 +2,7 @@ package dev.pagetide.client.hostile;
 
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.PagetideException;
@@ -71,9 +71,7 @@ final class FireMember {
   /** Arguments: the server's directory, an access, a seed, its own name, and those of its peers. */
   public static void main(String[] args) throws Exception {
     ClientOptions options =
-        ClientOptions.DEFAULT
-            .withAccess(AccessChoice.valueOf(args[1]))
-            .withCallTimeout(CALL_TIMEOUT);
+        ClientOptions.DEFAULT.withAccess(AccessMode.valueOf(args[1])).withCallTimeout(CALL_TIMEOUT);
     try (BufferedReader input =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PagetideClient client = PagetideClient.connect(Path.of(args[0]), options)) {

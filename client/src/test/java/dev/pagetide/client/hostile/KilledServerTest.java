@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.client.AccessChoice;
+import dev.pagetide.client.AccessMode;
 import dev.pagetide.client.ClientOptions;
 import dev.pagetide.client.OpenOptions;
 import dev.pagetide.client.PageRange;
@@ -71,17 +71,17 @@ final class KilledServerTest {
   @ParameterizedTest
   @EnumSource
   void server_killedAtAStep_isToldToTheClientAndLeavesNothing(Step step) throws Exception {
-    killAt(step, SHARED_FIRST.contains(step) ? AccessChoice.SHARED : AccessChoice.AUTO);
+    killAt(step, SHARED_FIRST.contains(step) ? AccessMode.SHARED : AccessMode.AUTO);
   }
 
   @ParameterizedTest
   @EnumSource
   @Tag("long")
   void server_killedAtAStepOfTheOtherAccess_isToldToTheClient(Step step) throws Exception {
-    killAt(step, SHARED_FIRST.contains(step) ? AccessChoice.AUTO : AccessChoice.SHARED);
+    killAt(step, SHARED_FIRST.contains(step) ? AccessMode.AUTO : AccessMode.SHARED);
   }
 
-  private static void killAt(Step step, AccessChoice access) throws Exception {
+  private static void killAt(Step step, AccessMode access) throws Exception {
     Footprint before = Footprint.ofThisProcess();
     try (Relay relay = new Relay(server.directory().resolveSibling("relay"), server.directory());
         PagetideClient client =

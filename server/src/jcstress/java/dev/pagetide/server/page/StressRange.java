@@ -55,10 +55,10 @@ final class StressRange {
       SharedFileLayout layout = SharedFileLayout.of(pageSize, pageCount);
       budget = PageBudget.root("--max-resident-bytes", layout.bookkeepingPages() + budgetDataPages);
       shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
-      RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, layout.dataBytes(), 1);
+      RangeConfig config = new RangeConfig(PageFileMaker.MEMFD, layout.dataBytes(), 1);
       range =
           ShrinkablePageRange.register(
-              id, RangeMode.PAGES, layout.dataBytes(), terms, budget, shrinker);
+              id, RangeMode.PAGES, layout.dataBytes(), config, budget, shrinker);
       client = mapped ? new Client(new ClientView(range)) : null;
     }
   }

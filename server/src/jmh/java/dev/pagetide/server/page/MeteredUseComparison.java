@@ -1,8 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.Registries;
-import dev.pagetide.server.metrics.ServerMeters;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.InstantSource;
@@ -39,7 +39,7 @@ public final class MeteredUseComparison {
 
   private static void compare(int pages) {
     PrometheusMeterRegistry registry = Registries.prometheus();
-    ServerMeters meters = new ServerMeters(registry);
+    EventMeters meters = new EventMeters(registry);
     try (TestRanges plain = TestRanges.unlimited();
         TestRanges metered =
             new TestRanges(
@@ -47,12 +47,12 @@ public final class MeteredUseComparison {
                 PageClock.MONOTONIC,
                 PageFileMaker.MEMFD,
                 meters,
-                ReclaimTerms.NONE);
+                ReclaimConfig.NONE);
         ScheduledExecutorService scraper = Executors.newSingleThreadScheduledExecutor()) {
       SessionRegistry sessions =
           new SessionRegistry(
-              new SessionLimits(1, 1, 1, 1),
-              new RangeTerms(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1),
+              new SessionConfig(1, 1, 1, 1),
+              new RangeConfig(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1),
               metered.budget,
               metered.shrinker,
               InstantSource.system());

@@ -96,12 +96,12 @@ public final class ReclaimRateComparison {
   private record Side(List<ShrinkablePageRange> ranges, List<MemorySegment> mappings) {
     static Side open(long firstId, int count, boolean mapped, PageBudget budget, Shrinker shrinker)
         throws IOException {
-      RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1);
+      RangeConfig config = new RangeConfig(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1);
       long sizeBytes = (long) PAGES * PageFileMaker.MEMFD.pageSize();
       List<ShrinkablePageRange> ranges = new ArrayList<>();
       for (long id = firstId; id < firstId + count; id++) {
         ranges.add(
-            ShrinkablePageRange.register(id, RangeMode.PAGES, sizeBytes, terms, budget, shrinker));
+            ShrinkablePageRange.register(id, RangeMode.PAGES, sizeBytes, config, budget, shrinker));
       }
       return new Side(
           ranges, mapped ? ClientMappings.ofRanges(firstId, firstId + count) : List.of());

@@ -53,11 +53,11 @@ public final class ScanComparison {
 
   private ScanComparison(int stride, boolean mapped) throws IOException {
     this.stride = stride;
-    RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1);
+    RangeConfig config = new RangeConfig(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 1);
     for (int i = 0; i < RANGES; i++) {
       scanned.add(
           ShrinkablePageRange.register(
-              i + 1, RangeMode.PAGES, others.bytes(PAGES), terms, budget, shrinker));
+              i + 1, RangeMode.PAGES, others.bytes(PAGES), config, budget, shrinker));
       bare.add(others.open(PAGES));
     }
     this.mappings = mapped ? ClientMappings.ofAllRanges() : List.of();

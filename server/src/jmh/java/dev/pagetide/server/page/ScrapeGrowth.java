@@ -1,11 +1,11 @@
 package dev.pagetide.server.page;
 
 import com.sun.management.ThreadMXBean;
+import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.Registries;
-import dev.pagetide.server.metrics.ServerMeters;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.lang.management.ManagementFactory;
@@ -43,12 +43,12 @@ public final class ScrapeGrowth {
   private static void measure(String what, int count, PageFileMaker files, int resident) {
     PageBudget budget = PageBudget.root("--max-resident-bytes", TestRanges.UNLIMITED_PAGES);
     PrometheusMeterRegistry registry = Registries.prometheus();
-    ServerMeters meters = new ServerMeters(registry);
+    EventMeters meters = new EventMeters(registry);
     Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, meters);
     SessionRegistry sessions =
         new SessionRegistry(
-            new SessionLimits(count, count, TestRanges.UNLIMITED_PAGES, TestRanges.UNLIMITED_PAGES),
-            new RangeTerms(files, TestRanges.MAX_RANGE_BYTES, 1),
+            new SessionConfig(count, count, TestRanges.UNLIMITED_PAGES, TestRanges.UNLIMITED_PAGES),
+            new RangeConfig(files, TestRanges.MAX_RANGE_BYTES, 1),
             budget,
             shrinker,
             InstantSource.system());

@@ -6,10 +6,10 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
@@ -46,8 +46,8 @@ public final class WarmCallComparison {
   private static final int WARM_UP_PAIRS = 20_000;
   private static final int MEASURED_PAIRS = 20_000;
   private static final long RANGE_BYTES = 1 << 20;
-  private static final RequestLimits LIMITS =
-      new RequestLimits(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1));
+  private static final RequestConfig LIMITS =
+      new RequestConfig(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1));
 
   private WarmCallComparison() {}
 
@@ -55,15 +55,15 @@ public final class WarmCallComparison {
   private static final class Echo extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     @Override
     public void useRange(UseRangeRequest request, StreamObserver<UseRangeResponse> observer) {
-      Calls.begin(observer);
-      Calls.answer(observer, UseRangeResponse.getDefaultInstance());
+      UnaryCalls.begin(observer);
+      UnaryCalls.answer(observer, UseRangeResponse.getDefaultInstance());
     }
 
     @Override
     public void stopUsingRange(
         StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> observer) {
-      Calls.begin(observer);
-      Calls.answer(observer, StopUsingRangeResponse.getDefaultInstance());
+      UnaryCalls.begin(observer);
+      UnaryCalls.answer(observer, StopUsingRangeResponse.getDefaultInstance());
     }
   }
 
@@ -74,8 +74,8 @@ public final class WarmCallComparison {
     Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
     SessionRegistry sessions =
         new SessionRegistry(
-            new SessionLimits(8, 8, 1L << 20, 1L << 20),
-            new RangeTerms(PageFileMaker.MEMFD, RANGE_BYTES, 1),
+            new SessionConfig(8, 8, 1L << 20, 1L << 20),
+            new RangeConfig(PageFileMaker.MEMFD, RANGE_BYTES, 1),
             budget,
             shrinker,
             InstantSource.system());

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * One connection to the hand-over socket, from its acceptance to its end: one request, one answer.
  *
  * <p>Confined to its event loop. Whatever the client does or leaves undone, the connection ends
- * within {@link HandoffLimits#connectionWait}, and every duplicate made for it is closed.
+ * within {@link HandoffConfig#connectionWait}, and every duplicate made for it is closed.
  */
 /*
  * What is sent is a duplicate, never the range's own descriptor. Netty sends a number, and may do
@@ -48,7 +48,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(HandoffConnection.class);
 
   private final SessionRegistry sessions;
-  private final HandoffLimits limits;
+  private final HandoffConfig limits;
   private final HandoffSlots slots;
   private final HandoffObserver observer;
   private final CutOffObserver cutOffs;
@@ -68,7 +68,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
 
   HandoffConnection(
       SessionRegistry sessions,
-      HandoffLimits limits,
+      HandoffConfig limits,
       HandoffSlots slots,
       HandoffObserver observer,
       CutOffObserver cutOffs) {

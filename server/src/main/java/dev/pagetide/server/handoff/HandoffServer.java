@@ -46,7 +46,7 @@ public final class HandoffServer implements AutoCloseable {
   /** A server that does not listen yet. */
   public HandoffServer(
       SessionRegistry sessions,
-      HandoffLimits limits,
+      HandoffConfig limits,
       HandoffObserver observer,
       CutOffObserver cutOffs) {
     HandoffSlots slots = new HandoffSlots(limits);

@@ -22,12 +22,12 @@ final class HandoffSlots {
     NONE
   }
 
-  private final HandoffLimits limits;
+  private final HandoffConfig limits;
   private final Map<Integer, Integer> servedByUid = new HashMap<>();
   private int served;
   private int turnedAway;
 
-  HandoffSlots(HandoffLimits limits) {
+  HandoffSlots(HandoffConfig limits) {
     this.limits = limits;
   }
 

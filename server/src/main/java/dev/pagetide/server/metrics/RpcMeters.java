@@ -14,6 +14,6 @@ public final class RpcMeters {
   /** What looks at every call, before it is refused or served. */
   public static ServerInterceptor interceptor(MeterRegistry registry) {
     return new MetricCollectingServerInterceptor(
-        registry, counter -> counter, timer -> timer.serviceLevelObjectives(ServerMeters.BUCKETS));
+        registry, counter -> counter, timer -> timer.serviceLevelObjectives(EventMeters.BUCKETS));
   }
 }

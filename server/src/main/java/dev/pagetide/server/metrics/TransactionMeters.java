@@ -3,10 +3,10 @@ package dev.pagetide.server.metrics;
 import static dev.pagetide.server.metrics.MeterTags.add;
 import static dev.pagetide.server.metrics.MeterTags.tag;
 
+import dev.pagetide.server.buffer.BufferFailure;
+import dev.pagetide.server.buffer.BufferTotals;
 import dev.pagetide.server.page.PageFailure;
-import dev.pagetide.server.transaction.BufferFailure;
-import dev.pagetide.server.transaction.BufferTotals;
-import dev.pagetide.server.transaction.Parties;
+import dev.pagetide.server.transaction.EndpointRegistry;
 import dev.pagetide.server.transaction.TransactionKind;
 import dev.pagetide.server.transaction.TransactionObserver;
 import dev.pagetide.server.transaction.TransactionOutcome;
@@ -48,7 +48,7 @@ public final class TransactionMeters implements TransactionObserver {
   /** As of the last {@link #refresh}: several gauges, one walk through the ranges. */
   private volatile @Nullable BufferTotals totals;
 
-  private volatile @Nullable Parties parties;
+  private volatile @Nullable EndpointRegistry endpoints;
 
   /** Registers what is reported by the observer; {@link #bind} adds the rest. */
   public TransactionMeters(MeterRegistry registry) {
@@ -59,7 +59,7 @@ public final class TransactionMeters implements TransactionObserver {
           Timer.builder("pagetide.transaction.delivery")
               .description("Time from a transaction's command to its being sent to its receiver.")
               .tag("kind", tag(kind))
-              .serviceLevelObjectives(ServerMeters.BUCKETS)
+              .serviceLevelObjectives(EventMeters.BUCKETS)
               .register(registry));
       Map<TransactionOutcome, Counter> outcomes = new HashMap<>();
       for (TransactionOutcome outcome : TransactionOutcome.values()) {
@@ -78,7 +78,7 @@ public final class TransactionMeters implements TransactionObserver {
     this.replies =
         Timer.builder("pagetide.transaction.reply")
             .description("Time from a two-way transaction's command to its reply.")
-            .serviceLevelObjectives(ServerMeters.BUCKETS)
+            .serviceLevelObjectives(EventMeters.BUCKETS)
             .register(registry);
     this.copied =
         Counter.builder("pagetide.transactions.copied")
@@ -105,7 +105,7 @@ public final class TransactionMeters implements TransactionObserver {
   }
 
   /** Adds the gauges that are read from the running parts. */
-  public void bind(Parties bound) {
+  public void bind(EndpointRegistry bound) {
     buffers("building", BufferTotals::buildingBuffers, BufferTotals::buildingBytes);
     buffers("delivered", BufferTotals::deliveredBuffers, BufferTotals::deliveredBytes);
     buffers("clearing", BufferTotals::clearingBuffers, BufferTotals::clearingBytes);
@@ -125,11 +125,11 @@ public final class TransactionMeters implements TransactionObserver {
         "pagetide.buffers.largest.gap.bytes",
         "The largest gap of that range whose largest gap is the smallest; 0 without ranges.",
         t -> t.largestGap() == Long.MAX_VALUE ? 0.0 : (double) t.largestGap());
-    Gauge.builder("pagetide.parties", bound, Parties::size)
+    Gauge.builder("pagetide.parties", bound, EndpointRegistry::size)
         .description("Sessions that are attached to an Exchange.")
         .strongReference(true)
         .register(registry);
-    this.parties = bound;
+    this.endpoints = bound;
     refresh();
   }
 
@@ -158,7 +158,7 @@ public final class TransactionMeters implements TransactionObserver {
 
   /** Sums the buffers anew: called before each scrape. */
   public void refresh() {
-    Parties bound = parties;
+    EndpointRegistry bound = endpoints;
     if (bound != null) {
       totals = bound.totals();
     }

@@ -18,22 +18,22 @@ final class ByteCopies {
   private final PageFile file;
   private final PageTable table;
   private final ResidentPages pages;
-  private final Entries entries;
+  private final CloseGuard guard;
   private final long dataBytes;
   private final int pageSize;
 
-  ByteCopies(PageFile file, PageTable table, ResidentPages pages, Entries entries) {
+  ByteCopies(PageFile file, PageTable table, ResidentPages pages, CloseGuard guard) {
     this.file = file;
     this.table = table;
     this.pages = pages;
-    this.entries = entries;
+    this.guard = guard;
     this.dataBytes = file.layout().dataBytes();
     this.pageSize = file.layout().pageSize();
   }
 
   /** See {@link ShrinkablePageRange#read}. */
   void read(long offset, ByteBuffer target) {
-    entries.enter();
+    guard.enter();
     try {
       if (checkBytes("Read", offset, target.remaining())) {
         file.read(offset, target);
@@ -41,7 +41,7 @@ final class ByteCopies {
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
     } finally {
-      entries.leave();
+      guard.leave();
     }
   }
 
@@ -62,7 +62,7 @@ final class ByteCopies {
    * @param kept whether our pages stay USED meanwhile, for nobody but the server says otherwise
    */
   void copyTo(long offset, ByteCopies target, long targetOffset, long length, boolean kept) {
-    entries.enter();
+    guard.enter();
     try {
       if (checkBytes(TRANSACTION, offset, length)) {
         // SAFETY: inside both ranges, so neither descriptor nor mapping ends under the copy.
@@ -73,7 +73,7 @@ final class ByteCopies {
             () -> target.file.copyFrom(file, offset, targetOffset, length, kept));
       }
     } finally {
-      entries.leave();
+      guard.leave();
     }
   }
 
@@ -83,7 +83,7 @@ final class ByteCopies {
   }
 
   private void copyIn(String verb, long offset, long length, CopyIn copy) {
-    entries.enter();
+    guard.enter();
     try {
       if (checkBytes(verb, offset, length)) {
         copyAndLookAgain(offset, length, copy);
@@ -91,7 +91,7 @@ final class ByteCopies {
     } catch (SystemCallException e) {
       throw new PageFailure.SystemRefused(e);
     } finally {
-      entries.leave();
+      guard.leave();
     }
   }
 

@@ -96,11 +96,11 @@ public abstract sealed class PageFailure extends RuntimeException {
     private final long pages;
     private final String limit;
 
-    NoMemory(RefusalFacts facts) {
-      super(facts.message());
-      this.hopeless = facts.hopeless();
-      this.pages = facts.pages();
-      this.limit = facts.edge() == null ? facts.limit() : EDGE;
+    NoMemory(NoMemoryDetails details) {
+      super(details.message());
+      this.hopeless = details.hopeless();
+      this.pages = details.pages();
+      this.limit = details.edge() == null ? details.limit() : EDGE;
     }
 
     NoMemory(long pages, SystemCallException kernel) {

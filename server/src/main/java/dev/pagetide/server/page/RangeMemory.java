@@ -31,14 +31,14 @@ record RangeMemory(
       long id,
       RangeMode mode,
       SharedFileLayout layout,
-      RangeTerms terms,
+      RangeConfig config,
       PageBudget budget,
       Reservations reservations) {
-    PageFile file = terms.makeFile(id, layout, budget, reservations);
+    PageFile file = config.makeFile(id, layout, budget, reservations);
     Arena ownWords = null;
     boolean taken = false;
     try {
-      new SharedFileHeader(file.header()).writeOnce(layout, id, terms.serverInstance());
+      new SharedFileHeader(file.header()).writeOnce(layout, id, config.serverInstance());
       PageTable table;
       if (mode == RangeMode.BUFFERS) {
         ownWords = Arena.ofShared();

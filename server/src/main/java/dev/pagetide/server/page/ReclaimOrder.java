@@ -47,17 +47,17 @@ final class ReclaimOrder {
   private final PageBudget budget;
   private final PageClock clock;
   private final PageObserver observer;
-  private final ReclaimTerms terms;
+  private final ReclaimConfig config;
   private final EvictionQueue queue;
 
   /** Candidates of ranges above their fair share. */
   private final EvictionQueue excessQueue;
 
-  ReclaimOrder(PageBudget budget, PageClock clock, PageObserver observer, ReclaimTerms terms) {
+  ReclaimOrder(PageBudget budget, PageClock clock, PageObserver observer, ReclaimConfig config) {
     this.budget = budget;
     this.clock = clock;
     this.observer = observer;
-    this.terms = terms;
+    this.config = config;
     this.queue = new EvictionQueue(clock, observer);
     this.excessQueue = new EvictionQueue(clock, observer);
   }
@@ -95,7 +95,7 @@ final class ReclaimOrder {
     }
     FairShare share = FairShare.of(budget, scanned.size());
     List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
-    boolean sparesRecent = request.fair() && !request.withinShare() && terms.protectNanos() > 0;
+    boolean sparesRecent = request.fair() && !request.withinShare() && config.protectNanos() > 0;
     return (above.isEmpty() && !sparesRecent)
         ? takeOldestOrAll(request, live, scanned, start, scan)
         : takeFairly(request, live, scanned, above, share, start, scan);
@@ -178,7 +178,7 @@ final class ReclaimOrder {
 
   /** The word of a page whose stop is just no longer recent. */
   private long youngestUnprotected(long nowNanos) {
-    long protectNanos = terms.protectNanos();
+    long protectNanos = config.protectNanos();
     return protectNanos == 0
         ? OldestFirst.ANY_AGE
         : PageWord.available(Math.max(0, nowNanos - protectNanos));

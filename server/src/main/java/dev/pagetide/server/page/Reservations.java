@@ -24,17 +24,17 @@ final class Reservations {
 
   private final Shrinker shrinker;
   private final PageBudget server;
-  private final ReclaimTerms terms;
-  private final EdgeGuard edge;
+  private final ReclaimConfig config;
+  private final HeadroomGuard edge;
 
   /** Told which budget's charge is above its high watermark. */
   private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
-  Reservations(Shrinker shrinker, PageBudget server, ReclaimTerms terms) {
+  Reservations(Shrinker shrinker, PageBudget server, ReclaimConfig config) {
     this.shrinker = shrinker;
     this.server = server;
-    this.terms = terms;
-    this.edge = new EdgeGuard(terms.edge(), shrinker.clock());
+    this.config = config;
+    this.edge = new HeadroomGuard(config.edge(), shrinker.clock());
   }
 
   /**
@@ -71,8 +71,8 @@ final class Reservations {
     if (tooNarrow != null) {
       throw refusal(leaf, pages, Shortage.of(tooNarrow), true);
     }
-    WaitingLine line = shrinker.waitingLine();
-    boolean behind = line.goesFirst(leaf, pages);
+    AllocationQueue queue = shrinker.waitingLine();
+    boolean behind = queue.goesFirst(leaf, pages);
     Shortage shortage =
         behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
     if (shortage == null) {
@@ -81,8 +81,8 @@ final class Reservations {
     if (mayWait && shortage.limit == server) {
       return false;
     }
-    int waitingFirst = behind && shortage.limit == server ? line.size() : 0;
-    throw refusal(leaf, pages, shortage, false, 0, waitingFirst, new RefusalCensus(shrinker));
+    int waitingFirst = behind && shortage.limit == server ? queue.size() : 0;
+    throw refusal(leaf, pages, shortage, false, 0, waitingFirst, new RefusalCounts(shrinker));
   }
 
   /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
@@ -146,7 +146,7 @@ final class Reservations {
 
   /** The refusal of one who stands in line, where a limit of its own is in the way. */
   PageFailure.NoMemory refusalAtOwnLimit(
-      PageBudget leaf, long pages, Shortage shortage, RefusalCensus census) {
+      PageBudget leaf, long pages, Shortage shortage, RefusalCounts census) {
     return refusal(leaf, pages, shortage, false, 0, 0, census);
   }
 
@@ -163,7 +163,7 @@ final class Reservations {
 
   /** The refusal of a request that has waited too long. */
   PageFailure.NoMemory refusalAfter(
-      PageBudget leaf, long pages, long waitedNanos, RefusalCensus census) {
+      PageBudget leaf, long pages, long waitedNanos, RefusalCounts census) {
     // Its own pages are not reserved now: so it is the room that tells, not the overshoot.
     long belowLimit = server.limitPages() - server.chargedPages();
     boolean atEdge = belowLimit >= pages && edge.roomPages() < pages;
@@ -223,7 +223,7 @@ final class Reservations {
   }
 
   private void tellIfAboveHigh(PageBudget budget) {
-    if (budget.chargedPages() > terms.highWatermarkPages(budget)) {
+    if (budget.chargedPages() > config.highWatermarkPages(budget)) {
       aboveHigh.accept(budget);
     }
   }
@@ -259,7 +259,7 @@ final class Reservations {
 
   private PageFailure.NoMemory refusal(
       PageBudget leaf, long pages, Shortage shortage, boolean hopeless) {
-    return refusal(leaf, pages, shortage, hopeless, 0, 0, new RefusalCensus(shrinker));
+    return refusal(leaf, pages, shortage, hopeless, 0, 0, new RefusalCounts(shrinker));
   }
 
   private PageFailure.NoMemory refusal(
@@ -269,17 +269,17 @@ final class Reservations {
       boolean hopeless,
       long waitedNanos,
       int waitingFirst,
-      RefusalCensus census) {
+      RefusalCounts census) {
     PageBudget limit = shortage.limit;
-    RefusalCensus.Count below = census.below(limit);
+    RefusalCounts.Count below = census.below(limit);
     boolean spared =
         limit == server
             && !hopeless
-            && terms.protectNanos() > 0
+            && config.protectNanos() > 0
             && !shrinker.fairShare().covers(leaf, pages);
     PageFailure.NoMemory refusal =
         new PageFailure.NoMemory(
-            new RefusalFacts(
+            new NoMemoryDetails(
                 pages,
                 limit.name(),
                 limit.chargedPages(),

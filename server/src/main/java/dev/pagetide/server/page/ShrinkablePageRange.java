@@ -68,7 +68,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final ByteCopies copies;
   private final UsedAges ages;
   private final ReclaimGate gate = new ReclaimGate();
-  private final Entries entries = new Entries();
+  private final CloseGuard entries = new CloseGuard();
   private final int pageCount;
   private final int pageSize;
 
@@ -104,11 +104,12 @@ public final class ShrinkablePageRange implements AutoCloseable {
       long id,
       RangeMode mode,
       long sizeBytes,
-      RangeTerms terms,
+      RangeConfig config,
       PageBudget budget,
       Shrinker shrinker) {
-    SharedFileLayout layout = terms.grant(sizeBytes);
-    RangeMemory memory = RangeMemory.take(id, mode, layout, terms, budget, shrinker.reservations());
+    SharedFileLayout layout = config.grant(sizeBytes);
+    RangeMemory memory =
+        RangeMemory.take(id, mode, layout, config, budget, shrinker.reservations());
     ShrinkablePageRange range = null;
     boolean added = false;
     try {
@@ -483,7 +484,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return gate;
   }
 
-  Entries entries() {
+  CloseGuard entries() {
     return entries;
   }
 

@@ -34,11 +34,11 @@ public final class Shrinker {
   private final PageObserver observer;
   private final PageCounters counters = new PageCounters();
   private final ClientReports clientReports;
-  private final ReclaimTerms terms;
+  private final ReclaimConfig config;
   private final HugePages hugePages;
   private final ReclaimOrder order;
   private final Reservations reservations;
-  private final WaitingLine waitingLine;
+  private final AllocationQueue waitingLine;
 
   /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
   private final AtomicInteger nextAudit = new AtomicInteger();
@@ -52,12 +52,12 @@ public final class Shrinker {
    * @param budget the whole server's budget: the root
    */
   public Shrinker(PageBudget budget, PageClock clock, PageObserver observer) {
-    this(budget, clock, observer, ReclaimTerms.NONE);
+    this(budget, clock, observer, ReclaimConfig.NONE);
   }
 
   /** As above, with terms of when memory is taken ahead of need. */
-  public Shrinker(PageBudget budget, PageClock clock, PageObserver observer, ReclaimTerms terms) {
-    this(budget, clock, observer, terms, HugePages.NONE);
+  public Shrinker(PageBudget budget, PageClock clock, PageObserver observer, ReclaimConfig config) {
+    this(budget, clock, observer, config, HugePages.NONE);
   }
 
   /** As above, on a host that may come to force huge pages on shared memory. */
@@ -65,17 +65,17 @@ public final class Shrinker {
       PageBudget budget,
       PageClock clock,
       PageObserver observer,
-      ReclaimTerms terms,
+      ReclaimConfig config,
       HugePages hugePages) {
     this.hugePages = hugePages;
     this.budget = budget;
     this.clock = clock;
     this.observer = observer;
-    this.terms = terms;
+    this.config = config;
     this.clientReports = new ClientReports(clock);
-    this.order = new ReclaimOrder(budget, clock, observer, terms);
-    this.reservations = new Reservations(this, budget, terms);
-    this.waitingLine = new WaitingLine(this, reservations);
+    this.order = new ReclaimOrder(budget, clock, observer, config);
+    this.reservations = new Reservations(this, budget, config);
+    this.waitingLine = new AllocationQueue(this, reservations);
   }
 
   /** Whether strays are clients' doing or the kernel's. */
@@ -224,7 +224,7 @@ public final class Shrinker {
   }
 
   /** Who holds what is charged to a budget. */
-  RefusalFacts.Holders largestHolders(PageBudget scope) {
+  NoMemoryDetails.Holders largestHolders(PageBudget scope) {
     List<ShrinkablePageRange> within = rangesWithin(scope);
     List<Long> largest =
         within.stream()
@@ -232,7 +232,7 @@ public final class Shrinker {
             .sorted(Comparator.reverseOrder())
             .limit(NAMED_HOLDERS)
             .toList();
-    return new RefusalFacts.Holders(within.size(), largest);
+    return new NoMemoryDetails.Holders(within.size(), largest);
   }
 
   /** Bytes in a page. */
@@ -292,12 +292,12 @@ public final class Shrinker {
   /** The server's budget and those of uids whose charge is above their high watermark. */
   public Set<PageBudget> aboveHighWatermark() {
     Set<PageBudget> above = new LinkedHashSet<>();
-    if (budget.chargedPages() > terms.highWatermarkPages(budget)) {
+    if (budget.chargedPages() > config.highWatermarkPages(budget)) {
       above.add(budget);
     }
     for (ShrinkablePageRange range : ranges.values()) {
       PageBudget uid = range.budget().shared();
-      if (uid.isLimitOfItsOwn() && uid.chargedPages() > terms.highWatermarkPages(uid)) {
+      if (uid.isLimitOfItsOwn() && uid.chargedPages() > config.highWatermarkPages(uid)) {
         above.add(uid);
       }
     }
@@ -310,12 +310,12 @@ public final class Shrinker {
   }
 
   /** When memory is taken ahead of need. */
-  public ReclaimTerms terms() {
-    return terms;
+  public ReclaimConfig config() {
+    return config;
   }
 
   /** Who waits for memory. */
-  public WaitingLine waitingLine() {
+  public AllocationQueue waitingLine() {
     return waitingLine;
   }
 

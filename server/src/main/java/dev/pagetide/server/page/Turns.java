@@ -54,12 +54,12 @@ final class Turns {
   /** What is open while nobody has the turn: more than there is. */
   private static final long NO_TURN = Long.MAX_VALUE / 2;
 
-  private final WaitingLine line;
+  private final AllocationQueue queue;
   private final Shrinker shrinker;
   private final Reservations reservations;
 
   /** Whose turn it is. */
-  private @Nullable Waiter first;
+  private @Nullable QueuedRequest first;
 
   /** Of what is free, how much was so when the turn began. Others take theirs from it at once. */
   private final AtomicLong open = new AtomicLong(NO_TURN);
@@ -84,8 +84,8 @@ final class Turns {
 
   private long turnsInVain;
 
-  Turns(WaitingLine line, Shrinker shrinker, Reservations reservations) {
-    this.line = line;
+  Turns(AllocationQueue queue, Shrinker shrinker, Reservations reservations) {
+    this.queue = queue;
     this.shrinker = shrinker;
     this.reservations = reservations;
   }
@@ -129,29 +129,29 @@ final class Turns {
   /**
    * Refuses those whose time is up, and gives the others memory as far as it goes.
    *
-   * @param waiters by arrival
+   * @param requests by arrival
    * @return whether anybody was granted memory, or memory gathered
    */
-  boolean round(Collection<Waiter> waiters, long now, boolean mayScan) {
-    RefusalCensus census = new RefusalCensus(shrinker);
+  boolean round(Collection<QueuedRequest> requests, long now, boolean mayScan) {
+    RefusalCounts counts = new RefusalCounts(shrinker);
     endTurnOfOneWhoLeft();
-    for (Waiter waiter : waiters) {
+    for (QueuedRequest waiter : requests) {
       if (waiter.deadlineNanos() - now <= 0) {
-        refuseLate(waiter, now, census);
+        refuseLate(waiter, now, counts);
       }
     }
-    List<Waiter> order = inOrder(waiters);
-    boolean gained = serveFirst(order, now, mayScan, census);
-    boolean passed = passToOthers(order, census);
+    List<QueuedRequest> order = inOrder(requests);
+    boolean gained = serveFirst(order, now, mayScan, counts);
+    boolean passed = passToOthers(order, counts);
     return gained || passed;
   }
 
-  private List<Waiter> inOrder(Collection<Waiter> waiters) {
+  private List<QueuedRequest> inOrder(Collection<QueuedRequest> requests) {
     FairShare share = shrinker.fairShare();
-    inVain.keySet().retainAll(waiters.stream().map(Waiter::owner).toList());
-    record Ranked(Waiter waiter, boolean beyondShare, long inVain) {}
+    inVain.keySet().retainAll(requests.stream().map(QueuedRequest::owner).toList());
+    record Ranked(QueuedRequest waiter, boolean beyondShare, long inVain) {}
     List<Ranked> ranked = new ArrayList<>();
-    for (Waiter waiter : waiters) {
+    for (QueuedRequest waiter : requests) {
       if (waiter.end() == null) {
         boolean beyond = !share.covers(waiter.leaf(), waiter.missing());
         ranked.add(new Ranked(waiter, beyond, inVain.getOrDefault(waiter.owner(), 0L)));
@@ -161,21 +161,22 @@ final class Turns {
         Comparator.comparing(Ranked::beyondShare)
             .thenComparingLong(Ranked::inVain)
             .thenComparingLong(each -> each.waiter().arrival()));
-    List<Waiter> order = new ArrayList<>();
+    List<QueuedRequest> order = new ArrayList<>();
     ranked.forEach(each -> order.add(each.waiter()));
     return order;
   }
 
   /** Serves the first, and the next, until one has to go on waiting; that one keeps the turn. */
-  private boolean serveFirst(List<Waiter> order, long now, boolean mayScan, RefusalCensus census) {
+  private boolean serveFirst(
+      List<QueuedRequest> order, long now, boolean mayScan, RefusalCounts counts) {
     boolean gained = false;
     while (!order.isEmpty()) {
-      Waiter next = nextOf(order);
+      QueuedRequest next = nextOf(order);
       if (next != first) {
         endTurnOfOutranked();
         beginTurn(next, now);
       }
-      if (tryGrantFirst(next, mayScan || !scanned, census)) {
+      if (tryGrantFirst(next, mayScan || !scanned, counts)) {
         order.remove(next);
         gained = true;
         continue;
@@ -190,8 +191,8 @@ final class Turns {
     return gained;
   }
 
-  private Waiter nextOf(List<Waiter> order) {
-    for (Waiter waiter : order) {
+  private QueuedRequest nextOf(List<QueuedRequest> order) {
+    for (QueuedRequest waiter : order) {
       if (!waiter.owner().equals(lastInVain)) {
         return waiter;
       }
@@ -199,7 +200,7 @@ final class Turns {
     return order.getFirst();
   }
 
-  private void beginTurn(Waiter waiter, long now) {
+  private void beginTurn(QueuedRequest waiter, long now) {
     first = waiter;
     turnNanos = now;
     gainedNanos = now;
@@ -215,7 +216,7 @@ final class Turns {
   }
 
   /** True if it waits no longer. */
-  private boolean tryGrantFirst(Waiter waiter, boolean mayScan, RefusalCensus census) {
+  private boolean tryGrantFirst(QueuedRequest waiter, boolean mayScan, RefusalCounts counts) {
     scanned |= mayScan;
     Reservations.Shortage shortage;
     try {
@@ -230,7 +231,7 @@ final class Turns {
     }
     if (shortage != null) {
       endTurnOf(waiter); // so that it is not refused for what is reserved for it
-      refuseAtOwnLimit(waiter, shortage, census);
+      refuseAtOwnLimit(waiter, shortage, counts);
       return true;
     }
     waiter.setGathered(0); // it is the waiter's, with the rest
@@ -240,8 +241,8 @@ final class Turns {
     return true;
   }
 
-  private void grant(Waiter waiter) {
-    if (line.leave(waiter, WaitOutcome.GRANTED)) {
+  private void grant(QueuedRequest waiter) {
+    if (queue.leave(waiter, WaitOutcome.GRANTED)) {
       waiter.granted();
     } else {
       reservations.giveBack(waiter.leaf(), waiter.pages());
@@ -257,7 +258,7 @@ final class Turns {
    * of one whose taking we see, we see the charge, or that it is open again, or count it as under
    * way.
    */
-  private boolean gather(Waiter waiter, long now) {
+  private boolean gather(QueuedRequest waiter, long now) {
     long over = passesOver.get();
     long leftOpen = open.get();
     long underWay = passesBegun.get() - over;
@@ -273,13 +274,13 @@ final class Turns {
   }
 
   /** Whether its turn ends now; {@code wentAhead} of one whose last turn was in vain. */
-  private boolean isInVain(Waiter waiter, long now, boolean wentAhead) {
+  private boolean isInVain(QueuedRequest waiter, long now, boolean wentAhead) {
     long ownTime = waiter.deadlineNanos() - waiter.sinceNanos();
     return (waiter.gathered() > 0 || wentAhead)
         && (now - gainedNanos >= STALL_NANOS || now - turnNanos >= ownTime / 2);
   }
 
-  private void endTurnInVain(Waiter waiter) {
+  private void endTurnInVain(QueuedRequest waiter) {
     lastInVain = waiter.owner();
     inVain.put(waiter.owner(), ++turnsInVain);
     endTurn();
@@ -287,7 +288,7 @@ final class Turns {
 
   /** What has gathered is free again. */
   private void endTurn() {
-    Waiter ended = first;
+    QueuedRequest ended = first;
     first = null;
     open.set(NO_TURN);
     if (ended != null && ended.gathered() > 0) {
@@ -298,13 +299,13 @@ final class Turns {
   }
 
   private void endTurnOfOneWhoLeft() {
-    Waiter last = first;
+    QueuedRequest last = first;
     if (last != null && last.end() != null) {
       endTurnOf(last);
     }
   }
 
-  private void endTurnOf(Waiter waiter) {
+  private void endTurnOf(QueuedRequest waiter) {
     if (waiter.gathered() > 0) {
       endTurnInVain(waiter);
     } else {
@@ -319,9 +320,9 @@ final class Turns {
   }
 
   /** Gives those who do not have the turn what fits in what is open. */
-  private boolean passToOthers(List<Waiter> order, RefusalCensus census) {
+  private boolean passToOthers(List<QueuedRequest> order, RefusalCounts counts) {
     boolean gained = false;
-    for (Waiter waiter : order) {
+    for (QueuedRequest waiter : order) {
       if (waiter == first) {
         continue;
       }
@@ -331,7 +332,7 @@ final class Turns {
           grant(waiter);
           gained = true;
         } else if (!shortage.isServers()) {
-          refuseAtOwnLimit(waiter, shortage, census);
+          refuseAtOwnLimit(waiter, shortage, counts);
         }
       } catch (RuntimeException | Error e) {
         refuse(waiter, () -> e);
@@ -340,7 +341,7 @@ final class Turns {
     return gained;
   }
 
-  private void refuseLate(Waiter waiter, long now, RefusalCensus census) {
+  private void refuseLate(QueuedRequest waiter, long now, RefusalCounts counts) {
     if (waiter == first) {
       endTurnOf(waiter); // so that it is not refused for what is reserved for it
     }
@@ -348,19 +349,19 @@ final class Turns {
         waiter,
         () ->
             reservations.refusalAfter(
-                waiter.leaf(), waiter.pages(), now - waiter.sinceNanos(), census));
+                waiter.leaf(), waiter.pages(), now - waiter.sinceNanos(), counts));
   }
 
   private void refuseAtOwnLimit(
-      Waiter waiter, Reservations.Shortage shortage, RefusalCensus census) {
+      QueuedRequest waiter, Reservations.Shortage shortage, RefusalCounts counts) {
     refuse(
         waiter,
-        () -> reservations.refusalAtOwnLimit(waiter.leaf(), waiter.pages(), shortage, census));
+        () -> reservations.refusalAtOwnLimit(waiter.leaf(), waiter.pages(), shortage, counts));
   }
 
   /** Tells a waiter why it gets nothing, or why that could not be said: once it has left, it is. */
-  private void refuse(Waiter waiter, Supplier<? extends Throwable> reason) {
-    if (!line.leave(waiter, WaitOutcome.REFUSED)) {
+  private void refuse(QueuedRequest waiter, Supplier<? extends Throwable> reason) {
+    if (!queue.leave(waiter, WaitOutcome.REFUSED)) {
       return;
     }
     Throwable why;

@@ -1,5 +1,7 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.host.CgroupMemory;
+import dev.pagetide.server.host.GroupMemory;
 import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;
 import java.time.Duration;

@@ -1,5 +1,6 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.host.KernelText;
 import dev.pagetide.server.os.KernelFile;
 import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;

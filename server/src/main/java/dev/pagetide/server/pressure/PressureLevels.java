@@ -1,8 +1,9 @@
 package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
-import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** How hard each source of pressure pressed when the host was asked last. Thread-safe. */
@@ -17,11 +18,12 @@ public final class PressureLevels implements PressureObserver {
     return levels.getOrDefault(source, PressureLevel.NONE);
   }
 
-  /** The levels of the sources that were heard of. */
-  public Map<PressureKind, PressureLevel> now() {
-    Map<PressureKind, PressureLevel> copy = new EnumMap<>(PressureKind.class);
-    copy.putAll(levels);
-    return copy;
+  /** The numbers of the levels of the sources that were heard of, by the sources' names. */
+  public Map<String, Integer> byName() {
+    Map<String, Integer> numbers = new TreeMap<>();
+    levels.forEach(
+        (source, level) -> numbers.put(source.name().toLowerCase(Locale.ROOT), level.number()));
+    return numbers;
   }
 
   @Override

@@ -54,15 +54,15 @@ public final class PressureMonitor implements AutoCloseable {
    * @throws SystemCallException if not even a descriptor to be woken by can be had
    */
   public static PressureMonitor start(
-      PressureTerms terms, ReclaimablePages pages, PageClock clock, PressureObserver observer)
+      PressureConfig config, ReclaimablePages pages, PageClock clock, PressureObserver observer)
       throws SystemCallException {
     KernelEvents events = KernelEvents.open();
     PressureMonitor monitor =
         new PressureMonitor(
-            PressureSources.find(terms, events, pages::count, clock.nanos()),
+            PressureSources.find(config, events, pages::count, clock.nanos()),
             events,
             pages,
-            terms.dryRun(),
+            config.dryRun(),
             clock,
             observer);
     monitor.thread.start();

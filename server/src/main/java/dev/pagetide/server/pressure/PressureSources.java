@@ -20,28 +20,29 @@ record PressureSources(List<PressureSource> present, Map<PressureKind, String> m
   /**
    * Looks for all three.
    *
-   * @param terms where, and what is to be kept free
+   * @param config where, and what is to be kept free
    * @param events where triggers are armed; nothing else is
    * @param nowNanos when this is
    */
   static PressureSources find(
-      PressureTerms terms, KernelEvents events, LongSupplier availablePages, long nowNanos) {
+      PressureConfig config, KernelEvents events, LongSupplier availablePages, long nowNanos) {
     PressureSources found = new PressureSources(new ArrayList<>(), new ConcurrentHashMap<>());
-    StallSource stalls = StallSource.find(terms.root(), events, availablePages, nowNanos);
+    StallSource stalls = StallSource.find(config.root(), events, availablePages, nowNanos);
     found.present.add(stalls);
     String noStalls = stalls.missing();
     if (noStalls != null) {
       found.missing.put(PressureKind.PSI, noStalls);
     }
-    if (terms.groups().groups().isEmpty()) {
+    if (config.groups().groups().isEmpty()) {
       found.missing.put(
           PressureKind.CGROUP, "no control group with a memory controller is visible");
     } else {
-      found.present.add(new CgroupSource(terms.groups(), terms.reserveBytes(), terms.pageSize()));
+      found.present.add(
+          new CgroupSource(config.groups(), config.reserveBytes(), config.pageSize()));
     }
-    Path meminfo = terms.root().resolve("proc/meminfo");
+    Path meminfo = config.root().resolve("proc/meminfo");
     try {
-      found.present.add(MemAvailableSource.open(meminfo, terms.reserveBytes(), terms.pageSize()));
+      found.present.add(MemAvailableSource.open(meminfo, config.reserveBytes(), config.pageSize()));
     } catch (IOException e) {
       found.missing.put(PressureKind.MEMAVAILABLE, String.valueOf(e.getMessage()));
     }

@@ -1,5 +1,6 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.host.ControlGroup;
 import dev.pagetide.server.os.KernelEvents;
 import dev.pagetide.server.os.KernelFile;
 import java.io.IOException;

@@ -11,7 +11,7 @@ import java.util.List;
  * {@code mm/vmscan.c}). The kernel starts at priority 12 because it comes by many times a second; a
  * trigger fires once in two seconds at most, so these start nearer the end.
  */
-enum StallTrigger {
+public enum StallTrigger {
   /** Some task stalled 70 ms of 2 s: a hint. 1/64 gives an allocator that stalls a first breath. */
   SOME_70("some 70000 2000000", 6, PressureLevel.LOW, ReclaimTrigger.PSI_SOME),
   /** Some task stalled 100 ms of 2 s. */

@@ -7,10 +7,10 @@ import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.server.transaction.Endpoint;
+import dev.pagetide.server.transaction.EndpointRegistry;
 import dev.pagetide.server.transaction.Event;
-import dev.pagetide.server.transaction.Outlet;
-import dev.pagetide.server.transaction.Parties;
-import dev.pagetide.server.transaction.Party;
+import dev.pagetide.server.transaction.EventSink;
 import dev.pagetide.server.transaction.Payload;
 import dev.pagetide.server.transaction.TransactionFailure;
 import dev.pagetide.v1.Attach;
@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * short and the party reads its events. So frees overtake commands that wait for memory, and
  * neither a flood nor a party that reads nothing costs more than a few commands.
  */
-final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
+final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink {
   /** Commands that are taken while an earlier one waits for memory, so that frees come through. */
   private static final int MAX_WAITING_COMMANDS = 64;
 
@@ -53,18 +53,18 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   private static final int MAX_WAITING_EVENTS = 1024;
 
   private final SessionRegistry sessions;
-  private final Parties parties;
+  private final EndpointRegistry endpoints;
   private final int maxDataBytes;
   private final Peer caller;
   private final InFlight.Ticket ticket;
   private final ServerCallStreamObserver<ExchangeResponse> call;
-  private final CommandLane lane = new CommandLane(this::commandIsOver, this::refuse);
+  private final SerialQueue queue = new SerialQueue(this::commandIsOver, this::refuse);
 
   /** Whether no command is asked for at the moment. */
   private final AtomicBoolean stalled = new AtomicBoolean();
 
   private final AtomicBoolean over = new AtomicBoolean();
-  private volatile @Nullable Party party;
+  private volatile @Nullable Endpoint endpoint;
   private volatile boolean deliversData;
   private volatile @Nullable Session session;
 
@@ -75,13 +75,13 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   ExchangeStream(
       SessionRegistry sessions,
-      Parties parties,
+      EndpointRegistry endpoints,
       int maxDataBytes,
       Peer caller,
       InFlight.Ticket ticket,
       ServerCallStreamObserver<ExchangeResponse> call) {
     this.sessions = sessions;
-    this.parties = parties;
+    this.endpoints = endpoints;
     this.maxDataBytes = maxDataBytes;
     this.caller = caller;
     this.ticket = ticket;
@@ -110,7 +110,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   private void take(ExchangeRequest request) {
     try {
-      Party attached = party;
+      Endpoint attached = endpoint;
       if (attached == null) {
         attach(request);
       } else {
@@ -123,7 +123,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   /** Before there is a party, what fails is the stream. */
   private void refuse(long id, Throwable why) {
-    Party attached = party;
+    Endpoint attached = endpoint;
     if (attached == null) {
       end(why);
     } else {
@@ -132,7 +132,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   }
 
   private static StatusRuntimeException tooManyCommands(int count) {
-    return Statuses.status(
+    return StatusMapper.status(
         Code.INVALID_ARGUMENT,
         ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
         String.format(
@@ -141,13 +141,13 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   /** Asks for the next command, if it was held back and need not be any more. */
   private void takeMore() {
-    Party attached = party;
+    Endpoint attached = endpoint;
     if (attached == null || over.get()) {
       return;
     }
     boolean room =
-        lane.waiting() < MAX_WAITING_COMMANDS
-            && lane.waitingBytes() <= MAX_WAITING_BYTES
+        queue.waiting() < MAX_WAITING_COMMANDS
+            && queue.waitingBytes() <= MAX_WAITING_BYTES
             && (call.isReady() || attached.waitingEvents() < MAX_WAITING_EVENTS);
     if (room && stalled.compareAndSet(true, false)) {
       call.request(1);
@@ -155,7 +155,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   }
 
   private void ready() {
-    Party attached = party;
+    Endpoint attached = endpoint;
     if (attached != null) {
       attached.drain();
       takeMore();
@@ -164,7 +164,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   private void attach(ExchangeRequest request) {
     if (!request.hasAttach()) {
-      throw Statuses.status(
+      throw StatusMapper.status(
           Code.FAILED_PRECONDITION,
           ErrorReason.ERROR_REASON_NOT_ATTACHED,
           "the first command of an Exchange is attach; send that before "
@@ -174,47 +174,48 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     Session found = sessions.find(attach.getSession(), caller);
     session = found;
     deliversData = attach.getDeliverData();
-    party = parties.attach(request.getId(), found, caller, attach.getReceives(), this);
+    endpoint = endpoints.attach(request.getId(), found, caller, attach.getReceives(), this);
     ticket.becomeSession();
   }
 
-  private void command(Party attached, ExchangeRequest request) {
+  private void command(Endpoint attached, ExchangeRequest request) {
     long id = request.getId();
     switch (request.getCommandCase()) {
       case ATTACH -> throw new TransactionFailure.AlreadyAttached();
       case ALLOCATE -> {
-        long size = ExchangeWire.size(request.getAllocate().getSize());
+        long size = ExchangeMessages.size(request.getAllocate().getSize());
         boolean clear = request.getAllocate().getClearOnFree();
-        lane.submit(id, 0, next -> attached.allocate(id, size, clear, next));
+        queue.submit(id, 0, next -> attached.allocate(id, size, clear, next));
       }
       case TRANSACT -> {
-        var outgoing = ExchangeWire.outgoing(request.getTransact(), caller, parties.nanos());
-        Payload payload = ExchangeWire.payload(request.getTransact().getPayload(), maxDataBytes);
-        CommandLane.Command transact = next -> attached.transact(id, outgoing, payload, next);
+        var outgoing = ExchangeMessages.request(request.getTransact(), caller, endpoints.nanos());
+        Payload payload =
+            ExchangeMessages.payload(request.getTransact().getPayload(), maxDataBytes);
+        SerialQueue.Command transact = next -> attached.transact(id, outgoing, payload, next);
         if (outgoing.oneWay()) {
-          lane.submit(id, held(payload), transact);
+          queue.submit(id, held(payload), transact);
         } else {
-          lane.submitCancellable(id, held(payload), transact);
+          queue.submitCancellable(id, held(payload), transact);
         }
       }
       case REPLY -> {
         long transaction = request.getReply().getTransaction();
-        String refusal = ExchangeWire.refusal(request.getReply());
-        Payload payload = ExchangeWire.payload(request.getReply().getPayload(), maxDataBytes);
-        lane.submit(
+        String refusal = ExchangeMessages.refusal(request.getReply());
+        Payload payload = ExchangeMessages.payload(request.getReply().getPayload(), maxDataBytes);
+        queue.submit(
             id, held(payload), next -> attached.reply(id, transaction, payload, refusal, next));
       }
-      case FREE_BUFFERS -> attached.free(id, ExchangeWire.offsets(request.getFreeBuffers()));
+      case FREE_BUFFERS -> attached.free(id, ExchangeMessages.offsets(request.getFreeBuffers()));
       case CANCEL -> {
         long asked = request.getCancel().getCommand();
         // Two-way transactions only: others that wait may have the same number, such as 0.
-        if (lane.remove(asked)) {
+        if (queue.remove(asked)) {
           attached.refuse(asked, new TransactionFailure.Cancelled());
         }
         attached.cancel(id, asked);
       }
       case COMMAND_NOT_SET ->
-          throw Statuses.status(
+          throw StatusMapper.status(
               Code.INVALID_ARGUMENT,
               ErrorReason.ERROR_REASON_MALFORMED_MESSAGE,
               "no command that this server knows; send one of the contract's");
@@ -253,8 +254,8 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
 
   /** The client has ended the stream, exited, or was killed; or we have ended it. */
   private void gone() {
-    lane.clear();
-    Party attached = party;
+    queue.clear();
+    Endpoint attached = endpoint;
     if (attached != null) {
       attached.end(new PageFailure.Closed());
     } else {
@@ -272,8 +273,8 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
     if (over.get()) {
       return true;
     }
-    ExchangeResponse.Builder added = ExchangeWire.response(event, this::read);
-    batchBytes += ExchangeWire.dataBytes(added);
+    ExchangeResponse.Builder added = ExchangeMessages.response(event, this::read);
+    batchBytes += ExchangeMessages.dataBytes(added);
     ExchangeResponse.Builder all = batch;
     if (all == null) {
       batch = added;
@@ -311,7 +312,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, Outlet {
   @Override
   public void end(Throwable why) {
     if (over.compareAndSet(false, true) && !call.isCancelled()) {
-      call.onError(Statuses.of(why));
+      call.onError(StatusMapper.of(why));
     }
   }
 }

@@ -5,7 +5,7 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
-import dev.pagetide.server.transaction.Parties;
+import dev.pagetide.server.transaction.EndpointRegistry;
 import dev.pagetide.server.transaction.TransactionObserver;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.PageRangeServiceGrpc;
@@ -30,7 +30,7 @@ public final class GrpcEndpoint implements AutoCloseable {
   private final HealthStatusManager health = new HealthStatusManager();
   private final SessionRegistry sessions;
   private final SessionStreams streams;
-  private final Parties parties;
+  private final EndpointRegistry endpoints;
   private final Listeners listeners;
 
   /**
@@ -45,7 +45,7 @@ public final class GrpcEndpoint implements AutoCloseable {
       SessionRegistry sessions,
       Shrinker shrinker,
       PageBudget budget,
-      EndpointTerms terms,
+      EndpointConfig config,
       TransactionObserver transactions,
       CutOffObserver cutOffs,
       List<ServerInterceptor> observers) {
@@ -53,15 +53,15 @@ public final class GrpcEndpoint implements AutoCloseable {
     this.sessions = sessions;
     this.streams = new SessionStreams(sessions, shrinker, workers, cutOffs);
     EventLoops loops = new EventLoops();
-    this.parties =
-        new Parties(
-            terms.transactions(),
+    this.endpoints =
+        new EndpointRegistry(
+            config.transactions(),
             shrinker.clock(),
             workers.requests(),
             loops.soon(),
             workers.timer(),
             transactions);
-    RequestLimits limits = terms.requests();
+    RequestConfig limits = config.requests();
     this.listeners =
         new Listeners(
             loops,
@@ -76,22 +76,22 @@ public final class GrpcEndpoint implements AutoCloseable {
                     workers,
                     limits.maxDataBytes(),
                     limits.allocationWait().toNanos(),
-                    terms.serverInstance(),
-                    terms.handoffSocket()),
-                new TransactionRpc(sessions, parties, limits.maxDataBytes()),
-                new ShrinkerRpc(sessions, shrinker, budget, workers, terms.ownUid()),
+                    config.serverInstance(),
+                    config.handoffSocket()),
+                new TransactionRpc(sessions, endpoints, limits.maxDataBytes()),
+                new ShrinkerRpc(sessions, shrinker, budget, workers, config.ownUid()),
                 health.getHealthService(),
                 ProtoReflectionServiceV1.newInstance()));
   }
 
   /** How many faults of its own the server has met in requests and in commands of Exchanges. */
   public static long faults() {
-    return Statuses.faults();
+    return StatusMapper.faults();
   }
 
   /** The parties of the sessions served, for meters. */
-  public Parties parties() {
-    return parties;
+  public EndpointRegistry endpoints() {
+    return endpoints;
   }
 
   /**
@@ -138,11 +138,11 @@ public final class GrpcEndpoint implements AutoCloseable {
     streams.announceDraining(wait);
     streams.awaitNone(wait);
     try {
-      parties.endAll();
+      endpoints.endAll();
     } finally {
       try {
         streams.endAll(
-            Statuses.status(
+            StatusMapper.status(
                 Code.UNAVAILABLE,
                 ErrorReason.ERROR_REASON_SERVER_STOPPING,
                 "the server has stopped; connect again once it has been started"));

@@ -39,7 +39,7 @@ final class InFlight extends ServerStreamTracer.Factory {
   private static final Attributes.Key<Share> SHARE = Attributes.Key.create("pagetide-in-flight");
 
   private final Share whole;
-  private final RequestLimits limits;
+  private final RequestConfig limits;
   private final CutOffObserver cutOffs;
 
   /**
@@ -47,7 +47,7 @@ final class InFlight extends ServerStreamTracer.Factory {
    *
    * @param cutOffs told of each call that is refused
    */
-  InFlight(RequestLimits limits, CutOffObserver cutOffs) {
+  InFlight(RequestConfig limits, CutOffObserver cutOffs) {
     this.limits = limits;
     this.cutOffs = cutOffs;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
@@ -156,7 +156,7 @@ final class InFlight extends ServerStreamTracer.Factory {
   private StatusRuntimeException refusal(Share share, Peer peer) {
     String why = why(share);
     cutOffs.cutOff(peer, limit(share), why);
-    return Statuses.tooManyRequests(why);
+    return StatusMapper.tooManyRequests(why);
   }
 
   @Override
@@ -225,10 +225,10 @@ final class InFlight extends ServerStreamTracer.Factory {
         refused = true;
         String why = why(full);
         String limit = limit(full); // before letGo() lowers the counts
-        // What is left of it is its last frame, which ReadWhileAnswersAreRead bounds; counting
+        // What is left of it is its last frame, which OutboundBackpressure bounds; counting
         // that, one connection's refusals would have the others refused.
         letGo();
-        StatusRuntimeException refusal = Statuses.tooManyRequests(why);
+        StatusRuntimeException refusal = StatusMapper.tooManyRequests(why);
         Metadata trailers = refusal.getTrailers();
         call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
         cutOffs.cutOff(peer, limit, why); // last, because only the operator needs it

@@ -40,7 +40,7 @@ final class Listeners implements AutoCloseable {
   private final InFlight inFlight;
   private final List<ServerInterceptor> interceptors = new ArrayList<>();
   private final List<BindableService> services;
-  private final RequestLimits limits;
+  private final RequestConfig limits;
   private final CutOffObserver cutOffs;
   private final List<Server> servers = new ArrayList<>();
 
@@ -53,7 +53,7 @@ final class Listeners implements AutoCloseable {
    */
   Listeners(
       EventLoops loops,
-      RequestLimits limits,
+      RequestConfig limits,
       CutOffObserver cutOffs,
       List<ServerInterceptor> observers,
       List<BindableService> services) {
@@ -93,7 +93,7 @@ final class Listeners implements AutoCloseable {
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
-            .maxInboundMessageSize(limits.maxDataBytes() + RequestLimits.MESSAGE_OVERHEAD_BYTES)
+            .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.MESSAGE_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {

@@ -119,7 +119,7 @@ final class MalformedMessages {
       }
       refused = true;
       StatusRuntimeException refusal =
-          Statuses.status(
+          StatusMapper.status(
               Code.INVALID_ARGUMENT,
               ErrorReason.ERROR_REASON_MALFORMED_MESSAGE,
               String.format(

@@ -3,12 +3,12 @@ package dev.pagetide.server.rpc;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import com.google.rpc.Code;
+import dev.pagetide.server.page.AllocationQueue;
 import dev.pagetide.server.page.PageSpans;
+import dev.pagetide.server.page.PendingUse;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.StateRuns;
-import dev.pagetide.server.page.WaitingLine;
-import dev.pagetide.server.page.WaitingUse;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
@@ -60,7 +60,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private static final int SMALL_RANGE_PAGES = 2048;
 
   /** The most runs in one answer. */
-  private static final int MAX_RUNS = RequestLimits.MAX_RUNS;
+  private static final int MAX_RUNS = RequestConfig.MAX_RUNS;
 
   /** What one run takes in an answer, about. */
   private static final int RUN_BYTES = 16;
@@ -72,7 +72,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   private final SessionRegistry sessions;
   private final SessionStreams streams;
-  private final WaitingLine waitingLine;
+  private final AllocationQueue waitingLine;
   private final Workers workers;
   private final int maxDataBytes;
   private final long allocationWaitNanos;
@@ -85,7 +85,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   PageRangeRpc(
       SessionRegistry sessions,
       SessionStreams streams,
-      WaitingLine waitingLine,
+      AllocationQueue waitingLine,
       Workers workers,
       int maxDataBytes,
       long allocationWaitNanos,
@@ -106,13 +106,13 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   public void openRange(OpenRangeRequest request, StreamObserver<OpenRangeResponse> observer) {
     try {
       if (Context.current().getDeadline() != null) {
-        throw Statuses.status(
+        throw StatusMapper.status(
             Code.INVALID_ARGUMENT,
             ErrorReason.ERROR_REASON_DEADLINE_NOT_ALLOWED,
             "OpenRange with a deadline: the stream is the session, and the deadline would end it;"
                 + " leave it out, and cancel the stream to end the session");
       }
-      long waitNanos = Waits.nanos(Waits.known(request.getWait()), allocationWaitNanos);
+      long waitNanos = WaitPolicy.nanos(WaitPolicy.known(request.getWait()), allocationWaitNanos);
       InFlight.Ticket ticket = InFlight.ticket();
       streams.open(
           request,
@@ -125,7 +125,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
             return opened(session);
           });
     } catch (RuntimeException | Error e) {
-      observer.onError(Statuses.of(e));
+      observer.onError(StatusMapper.of(e));
     }
   }
 
@@ -161,35 +161,35 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     ShrinkablePageRange range;
     WaitMode wait;
     try {
-      wait = Waits.known(request.getWait());
+      wait = WaitPolicy.known(request.getWait());
       range = pagesRange(request.getSession());
-      pages = Wire.spans(range, request.getPagesList());
+      pages = PageMessages.spans(range, request.getPagesList());
       if (range.tryUseRange(pages)) {
-        Calls.begin(observer);
-        Calls.answer(observer, NOTHING_FRESH);
+        UnaryCalls.begin(observer);
+        UnaryCalls.answer(observer, NOTHING_FRESH);
         return;
       }
     } catch (RuntimeException | Error e) {
-      observer.onError(Statuses.of(e));
+      observer.onError(StatusMapper.of(e));
       return;
     }
-    long waitNanos = Waits.nanos(wait, allocationWaitNanos);
-    WaitingUse use = new WaitingUse(range, pages, waitNanos, workers.requests());
-    Calls.follow(
+    long waitNanos = WaitPolicy.nanos(wait, allocationWaitNanos);
+    PendingUse use = new PendingUse(range, pages, waitNanos, workers.requests());
+    UnaryCalls.follow(
         observer,
         use.result(),
-        fresh -> UseRangeResponse.newBuilder().addAllFresh(Wire.spans(fresh)).build());
+        fresh -> UseRangeResponse.newBuilder().addAllFresh(PageMessages.spans(fresh)).build());
     workers.requests().execute(use);
   }
 
   @Override
   public void stopUsingRange(
       StopUsingRangeRequest request, StreamObserver<StopUsingRangeResponse> observer) {
-    Calls.now(
+    UnaryCalls.now(
         observer,
         () -> {
           ShrinkablePageRange range = pagesRange(request.getSession());
-          range.stopUsingRange(Wire.spans(range, request.getPagesList()));
+          range.stopUsingRange(PageMessages.spans(range, request.getPagesList()));
           waitingLine.pagesStopped();
           return STOPPED;
         });
@@ -202,7 +202,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
     Supplier<ReadResponse> work =
         () -> {
           ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
-          int length = Wire.dataLength(request.getLength(), maxDataBytes);
+          int length = PageMessages.dataLength(request.getLength(), maxDataBytes);
           ticket.expectAnswer(length);
           byte[] data = new byte[length];
           range.read(request.getOffset(), ByteBuffer.wrap(data));
@@ -221,7 +221,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
         observer,
         () -> {
           ShrinkablePageRange range = sessions.find(request.getSession(), caller).range();
-          Wire.dataLength(data.size(), maxDataBytes);
+          PageMessages.dataLength(data.size(), maxDataBytes);
           range.write(request.getOffset(), data.asReadOnlyByteBuffer());
           return WRITTEN;
         });
@@ -250,23 +250,23 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       range = range(request.getSession());
       asked =
           request.hasPages()
-              ? Wire.spans(range, List.of(request.getPages()))
+              ? PageMessages.spans(range, List.of(request.getPages()))
               : range.spans().add(0, range.pageCount()).build();
       if (range.pageCount() <= SMALL_RANGE_PAGES) {
-        Calls.begin(observer);
-        Calls.answer(observer, describe(StateRuns.of(range, asked, MAX_RUNS), range));
+        UnaryCalls.begin(observer);
+        UnaryCalls.answer(observer, describe(StateRuns.of(range, asked, MAX_RUNS), range));
         return;
       }
     } catch (RuntimeException | Error e) {
-      observer.onError(Statuses.of(e));
+      observer.onError(StatusMapper.of(e));
       return;
     }
-    Calls.begin(observer);
+    UnaryCalls.begin(observer);
     InFlight.Ticket ticket = InFlight.ticket();
     walks.submit(
         PeerNegotiator.caller().uid(),
         () ->
-            Calls.finish(
+            UnaryCalls.finish(
                 observer,
                 () -> {
                   StateRuns found = StateRuns.of(range, asked, MAX_RUNS);
@@ -282,7 +282,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
         .setAvailablePages(found.count(PageState.AVAILABLE))
         .setUsedPages(found.count(PageState.USED))
         .setHighWatermark(range.highWatermark())
-        .addAllRuns(Wire.runs(found))
+        .addAllRuns(PageMessages.runs(found))
         .build();
   }
 
@@ -290,7 +290,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private ShrinkablePageRange pagesRange(String token) {
     ShrinkablePageRange range = range(token);
     if (range.mode() != RangeMode.PAGES) {
-      throw Statuses.status(
+      throw StatusMapper.status(
           Code.FAILED_PRECONDITION,
           ErrorReason.ERROR_REASON_WRONG_MODE,
           "the session has mode RANGE_MODE_BUFFERS: its pages follow its buffers;"
@@ -305,14 +305,14 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   private <A> void nowOrLater(long bytes, StreamObserver<A> observer, Supplier<A> work) {
     if (Long.compareUnsigned(bytes, SMALL_COPY_BYTES) <= 0) {
-      Calls.now(observer, work);
+      UnaryCalls.now(observer, work);
     } else {
       later(observer, work);
     }
   }
 
   private <A> void later(StreamObserver<A> observer, Supplier<A> work) {
-    Calls.begin(observer);
-    workers.requests().execute(() -> Calls.finish(observer, work));
+    UnaryCalls.begin(observer);
+    workers.requests().execute(() -> UnaryCalls.finish(observer, work));
   }
 }

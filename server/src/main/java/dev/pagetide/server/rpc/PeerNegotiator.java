@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a call's {@link Peer} comes from: the kernel's word for who connected to a Unix socket,
- * read once a connection. And where a connection gets its {@link ReadWhileAnswersAreRead}.
+ * read once a connection. And where a connection gets its {@link OutboundBackpressure}.
  *
  * <p>gRPC has no public door to the socket beneath a call, so this class uses the ones it keeps for
  * its own: all of that is here and nowhere else.
@@ -117,7 +117,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
         }
         context
             .pipeline()
-            .addFirst(new ReadWhileAnswersAreRead(peer == null ? Peer.TCP : peer, cutOffs));
+            .addFirst(new OutboundBackpressure(peer == null ? Peer.TCP : peer, cutOffs));
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);

@@ -1,7 +1,7 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.page.PendingOpening;
 import dev.pagetide.server.page.Shrinker;
-import dev.pagetide.server.page.WaitingOpening;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
@@ -79,7 +79,7 @@ final class SessionStreams {
       try {
         stream.announce(notice);
       } catch (RuntimeException | Error e) {
-        var _ = Statuses.of(e); // a bug: it is logged and counted, and the others are told
+        var _ = StatusMapper.of(e); // a bug: it is logged and counted, and the others are told
       }
     }
   }
@@ -119,7 +119,7 @@ final class SessionStreams {
       try {
         stream.end(status);
       } catch (RuntimeException | Error e) {
-        var _ = Statuses.of(e); // a bug: it is logged and counted
+        var _ = StatusMapper.of(e); // a bug: it is logged and counted
       }
     }
   }
@@ -131,7 +131,7 @@ final class SessionStreams {
     private final BooleanSupplier disconnected;
 
     /** Forgotten once it has ended: a session is held longer. */
-    private volatile @Nullable WaitingOpening<Session> opening;
+    private volatile @Nullable PendingOpening<Session> opening;
 
     private @Nullable Session session;
     private boolean announced;
@@ -147,14 +147,14 @@ final class SessionStreams {
       this.call = call;
       this.disconnected = disconnected;
       this.opening =
-          new WaitingOpening<>(
+          new PendingOpening<>(
               shrinker,
               peer.uid(),
               charge ->
                   sessions.open(
                       peer,
                       request.getName(),
-                      Wire.mode(request.getMode()),
+                      PageMessages.mode(request.getMode()),
                       request.getSizeBytes(),
                       charge),
               maxWaitNanos,
@@ -162,7 +162,7 @@ final class SessionStreams {
     }
 
     void open(Function<Session, OpenRangeResponse> opened) {
-      WaitingOpening<Session> begun = opening;
+      PendingOpening<Session> begun = opening;
       synchronized (this) {
         if (over || begun == null) {
           return;
@@ -187,7 +187,7 @@ final class SessionStreams {
 
     /** If it still waits, nothing is opened any more. */
     private void giveUpOpening() {
-      WaitingOpening<Session> waiting = opening;
+      PendingOpening<Session> waiting = opening;
       if (waiting != null) {
         waiting.giveUp();
       }
@@ -198,7 +198,7 @@ final class SessionStreams {
       try {
         kept = tell(born, opened);
       } catch (RuntimeException | Error e) {
-        refuse(Statuses.of(e)); // nobody knows of the session, so nobody else would end it
+        refuse(StatusMapper.of(e)); // nobody knows of the session, so nobody else would end it
       } finally {
         if (!kept) {
           endUntold(born);
@@ -215,7 +215,7 @@ final class SessionStreams {
       try {
         sessions.end(born, clientsReason());
       } catch (RuntimeException | Error e) {
-        var _ = Statuses.of(e);
+        var _ = StatusMapper.of(e);
       }
     }
 
@@ -234,7 +234,7 @@ final class SessionStreams {
         cutOffs.cutOff(peer, tooMany.option(), String.valueOf(tooMany.getMessage()));
       }
       boolean givenUp = why instanceof CancellationException; // by the client, or by the server
-      refuse(Statuses.of(givenUp ? new SessionFailure.Stopping() : why));
+      refuse(StatusMapper.of(givenUp ? new SessionFailure.Stopping() : why));
     }
 
     private synchronized void refuse(StatusRuntimeException status) {

@@ -160,7 +160,7 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
       rangeId = -1;
     }
     if (rangeId < 0) {
-      throw Statuses.status(
+      throw StatusMapper.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_PAGE_TOKEN_INVALID,
           "page_token is not one that ListRanges gave; leave it out to start from the first range");
@@ -221,14 +221,14 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
     if (caller.transport() != Peer.Transport.UNIX
         || (caller.uid() != ROOT_UID && caller.uid() != ownUid)) {
       observer.onError(
-          Statuses.status(
+          StatusMapper.status(
               Code.PERMISSION_DENIED,
               ErrorReason.ERROR_REASON_NOT_PERMITTED,
               "ShrinkerService is for root and the server's own user, on the server's Unix"
                   + " socket"));
       return;
     }
-    Calls.begin(observer);
-    workers.requests().execute(() -> Calls.finish(observer, work));
+    UnaryCalls.begin(observer);
+    workers.requests().execute(() -> UnaryCalls.finish(observer, work));
   }
 }

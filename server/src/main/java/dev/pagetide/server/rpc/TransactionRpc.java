@@ -1,7 +1,7 @@
 package dev.pagetide.server.rpc;
 
 import dev.pagetide.server.session.SessionRegistry;
-import dev.pagetide.server.transaction.Parties;
+import dev.pagetide.server.transaction.EndpointRegistry;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.TransactionServiceGrpc;
@@ -11,12 +11,12 @@ import io.grpc.stub.StreamObserver;
 /** TransactionService over sessions and their parties: one {@link ExchangeStream} a call. */
 final class TransactionRpc extends TransactionServiceGrpc.TransactionServiceImplBase {
   private final SessionRegistry sessions;
-  private final Parties parties;
+  private final EndpointRegistry endpoints;
   private final int maxDataBytes;
 
-  TransactionRpc(SessionRegistry sessions, Parties parties, int maxDataBytes) {
+  TransactionRpc(SessionRegistry sessions, EndpointRegistry endpoints, int maxDataBytes) {
     this.sessions = sessions;
-    this.parties = parties;
+    this.endpoints = endpoints;
     this.maxDataBytes = maxDataBytes;
   }
 
@@ -24,7 +24,7 @@ final class TransactionRpc extends TransactionServiceGrpc.TransactionServiceImpl
   public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeResponse> observer) {
     return new ExchangeStream(
         sessions,
-        parties,
+        endpoints,
         maxDataBytes,
         PeerNegotiator.caller(),
         InFlight.ticket(),

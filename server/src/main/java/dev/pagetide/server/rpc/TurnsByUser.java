@@ -64,7 +64,8 @@ final class TurnsByUser {
       try {
         work.run();
       } catch (RuntimeException | Error e) {
-        var _ = Statuses.of(e); // a bug: it is logged and counted, and the others have their turn
+        var _ =
+            StatusMapper.of(e); // a bug: it is logged and counted, and the others have their turn
       }
       work = next(uid);
       if (work != null && begin(uid, work)) {

@@ -3,8 +3,8 @@ package dev.pagetide.server.session;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.page.OpeningCharge;
 import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.Shrinker;
 import java.security.SecureRandom;
@@ -33,8 +33,8 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class SessionRegistry {
   private static final int TOKEN_BYTES = 16;
 
-  private final SessionLimits limits;
-  private final RangeTerms terms;
+  private final SessionConfig limits;
+  private final RangeConfig config;
   private final Shrinker shrinker;
   private final PageBudget budget;
   private final InstantSource wallClock;
@@ -75,13 +75,13 @@ public final class SessionRegistry {
    * @param wallClock what tells when a session was opened
    */
   public SessionRegistry(
-      SessionLimits limits,
-      RangeTerms terms,
+      SessionConfig limits,
+      RangeConfig config,
       PageBudget budget,
       Shrinker shrinker,
       InstantSource wallClock) {
     this.limits = limits;
-    this.terms = terms;
+    this.config = config;
     this.budget = budget;
     this.shrinker = shrinker;
     this.wallClock = wallClock;
@@ -99,21 +99,21 @@ public final class SessionRegistry {
    * @throws dev.pagetide.server.page.PageFailure if the size or the budget does
    */
   public Session open(Peer peer, String name, RangeMode mode, long sizeBytes) {
-    return open(peer, name, mode, sizeBytes, terms);
+    return open(peer, name, mode, sizeBytes, config);
   }
 
   /**
-   * As above, for a {@link dev.pagetide.server.page.WaitingOpening}.
+   * As above, for a {@link dev.pagetide.server.page.PendingOpening}.
    *
    * @param charge how it pays for the range's bookkeeping pages
    */
   public Session open(
       Peer peer, String name, RangeMode mode, long sizeBytes, OpeningCharge charge) {
-    return open(peer, name, mode, sizeBytes, terms.paidBy(charge));
+    return open(peer, name, mode, sizeBytes, config.paidBy(charge));
   }
 
   private Session open(
-      Peer peer, String name, RangeMode mode, long sizeBytes, RangeTerms ofOpening) {
+      Peer peer, String name, RangeMode mode, long sizeBytes, RangeConfig ofOpening) {
     SessionName.check(name, mode);
     Account account = admit(peer, name);
     boolean done = false;

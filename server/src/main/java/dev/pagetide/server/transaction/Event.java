@@ -1,5 +1,6 @@
 package dev.pagetide.server.transaction;
 
+import dev.pagetide.server.buffer.Buffer;
 import java.util.List;
 
 /** What a party is told: an answer to one of its commands, or news. */

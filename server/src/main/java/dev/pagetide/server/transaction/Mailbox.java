@@ -19,7 +19,7 @@ import java.util.concurrent.RejectedExecutionException;
  * taken under it, never the other way round.
  */
 final class Mailbox {
-  private final Outlet outlet;
+  private final EventSink sink;
   private final Executor soon;
 
   /** A transaction is its own key, so that it can be taken out; other events have one of theirs. */
@@ -33,8 +33,8 @@ final class Mailbox {
    *
    * @param soon runs what is to be sent, after what its thread is at
    */
-  Mailbox(Outlet outlet, Executor soon) {
-    this.outlet = outlet;
+  Mailbox(EventSink sink, Executor soon) {
+    this.sink = sink;
     this.soon = soon;
   }
 
@@ -44,7 +44,7 @@ final class Mailbox {
       return false;
     }
     waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
-    if (!scheduled && outlet.isReady()) {
+    if (!scheduled && sink.isReady()) {
       try {
         scheduled = true;
         soon.execute(this::drain);
@@ -61,17 +61,17 @@ final class Mailbox {
   /** Sends what waits, as far as the stream takes it. */
   synchronized void drain() {
     scheduled = false;
-    while (!closed && !waiting.isEmpty() && outlet.isReady()) {
+    while (!closed && !waiting.isEmpty() && sink.isReady()) {
       boolean enough = false;
       while (!enough && !waiting.isEmpty()) {
         Map.Entry<Object, Event> first = waiting.entrySet().iterator().next();
         Event event = first.getValue();
         waiting.remove(first.getKey());
         if (!(event instanceof Event.Delivered d) || d.transaction().tryDeliver()) {
-          enough = outlet.add(event);
+          enough = sink.add(event);
         }
       }
-      outlet.flush();
+      sink.flush();
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.pagetide.server.transaction;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.buffer.Buffer;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import java.util.concurrent.Future;
@@ -37,11 +38,11 @@ public final class Transaction {
 
   private final long id;
   private final long command;
-  private final Party asker;
-  private final Party target;
-  private final Outgoing outgoing;
+  private final Endpoint asker;
+  private final Endpoint target;
+  private final TransactRequest request;
   private final long sinceNanos;
-  private final Parties parties;
+  private final EndpointRegistry endpoints;
 
   @GuardedBy("this")
   private State state = State.COMING;
@@ -53,7 +54,7 @@ public final class Transaction {
   private @Nullable Future<?> timeout;
 
   @GuardedBy("this")
-  private @Nullable Filling filling;
+  private @Nullable BufferFill fill;
 
   /** Whether its command's payload may be in use yet: then the asker is not answered. */
   @GuardedBy("this")
@@ -64,14 +65,19 @@ public final class Transaction {
   private @Nullable Throwable untold;
 
   Transaction(
-      Parties parties, long id, long command, Party asker, Party target, Outgoing outgoing) {
-    this.parties = parties;
+      EndpointRegistry endpoints,
+      long id,
+      long command,
+      Endpoint asker,
+      Endpoint target,
+      TransactRequest request) {
+    this.endpoints = endpoints;
     this.id = id;
     this.command = command;
     this.asker = asker;
     this.target = target;
-    this.outgoing = outgoing;
-    this.sinceNanos = outgoing.sinceNanos();
+    this.request = request;
+    this.sinceNanos = request.sinceNanos();
   }
 
   /** Its number; never used twice by one server. */
@@ -81,12 +87,12 @@ public final class Transaction {
 
   /** The application's own code. */
   public int code() {
-    return outgoing.code();
+    return request.code();
   }
 
   /** What was asked for besides. */
-  public Outgoing outgoing() {
-    return outgoing;
+  public TransactRequest request() {
+    return request;
   }
 
   /** The sender's session name. */
@@ -110,7 +116,7 @@ public final class Transaction {
 
   /** How many bytes were handed over. */
   public long size() {
-    return outgoing.size();
+    return request.size();
   }
 
   /** The command that began it. */
@@ -118,23 +124,23 @@ public final class Transaction {
     return command;
   }
 
-  Party asker() {
+  Endpoint asker() {
     return asker;
   }
 
-  Party target() {
+  Endpoint target() {
     return target;
   }
 
   TransactionKind kind() {
-    return outgoing.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
+    return request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
   }
 
   /** What fills a buffer for it now, and is to be given up when it ends. */
-  void fills(Filling now) {
+  void fills(BufferFill now) {
     boolean tooLate;
     synchronized (this) {
-      filling = now;
+      fill = now;
       tooLate = state == State.OVER;
     }
     if (tooLate) {
@@ -144,12 +150,12 @@ public final class Transaction {
 
   /** Ends it when the time is up that was given to it. */
   void limitTime() {
-    long millis = outgoing.timeoutMillis();
-    long nanos = TimeUnit.MILLISECONDS.toNanos(millis) - (parties.nanos() - sinceNanos);
+    long millis = request.timeoutMillis();
+    long nanos = TimeUnit.MILLISECONDS.toNanos(millis) - (endpoints.nanos() - sinceNanos);
     Runnable timeOut =
         () -> end(TransactionOutcome.TIMED_OUT, new TransactionFailure.TimedOut(millis));
     try {
-      timeOutBy(parties.timer().schedule(timeOut, nanos, TimeUnit.NANOSECONDS));
+      timeOutBy(endpoints.timer().schedule(timeOut, nanos, TimeUnit.NANOSECONDS));
     } catch (RejectedExecutionException e) {
       end(TransactionOutcome.FAILED, new TransactionFailure.Stopping());
     }
@@ -188,7 +194,7 @@ public final class Transaction {
       return false;
     }
     buffer = filled;
-    filling = null;
+    fill = null;
     state = State.WAITING;
     return true;
   }
@@ -200,17 +206,17 @@ public final class Transaction {
         return false;
       }
       try {
-        target.seat().buffers().deliver(buffer);
+        target.sessionEndpoint().buffers().deliver(buffer);
       } catch (PageFailure.Closed e) {
         return false; // its session ends, and this with it
       }
-      state = outgoing.oneWay() ? State.OVER : State.DELIVERED;
+      state = request.oneWay() ? State.OVER : State.DELIVERED;
     }
-    long nanos = parties.nanos() - sinceNanos;
-    parties.observer().delivered(kind(), nanos);
-    if (outgoing.oneWay()) {
+    long nanos = endpoints.nanos() - sinceNanos;
+    endpoints.observer().delivered(kind(), nanos);
+    if (request.oneWay()) {
       target.forgetIncoming(this);
-      parties.observer().ended(kind(), TransactionOutcome.DELIVERED, nanos);
+      endpoints.observer().ended(kind(), TransactionOutcome.DELIVERED, nanos);
     }
     return true;
   }
@@ -247,7 +253,7 @@ public final class Transaction {
     State before;
     Buffer held;
     Future<?> timer;
-    Filling unfinished;
+    BufferFill unfinished;
     boolean tell;
     synchronized (this) {
       before = state;
@@ -257,10 +263,10 @@ public final class Transaction {
       state = State.OVER;
       held = buffer;
       timer = timeout;
-      unfinished = filling;
-      filling = null;
+      unfinished = fill;
+      fill = null;
       // A one-way transaction was answered when it arrived.
-      tell = toAsker != null && (!outgoing.oneWay() || before == State.COMING);
+      tell = toAsker != null && (!request.oneWay() || before == State.COMING);
       if (tell && holdsPayload) {
         untold = toAsker;
         tell = false;
@@ -302,7 +308,7 @@ public final class Transaction {
         asker.answer(new Event.Failed(command, toAsker));
       }
     } finally {
-      parties.observer().ended(kind(), outcome, parties.nanos() - sinceNanos);
+      endpoints.observer().ended(kind(), outcome, endpoints.nanos() - sinceNanos);
     }
   }
 }

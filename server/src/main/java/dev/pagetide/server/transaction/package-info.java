@@ -1,6 +1,6 @@
 /**
- * Transaction buffers: what the server allocates in the range of a process that receives. Start
- * reading at {@link dev.pagetide.server.transaction.BufferAllocator}.
+ * Transactions: who sends what to whom, and what the receiver and the sender are told. Start reading
+ * at {@link dev.pagetide.server.transaction.Endpoint}.
  *
  * <p>Knows no gRPC, no Micrometer and no logging.
  */

@@ -53,7 +53,7 @@ public final class HttpFront implements AutoCloseable {
     this.metrics = metrics;
     this.ready = ready;
     // Beyond loopback, anybody may see the key go by, and the meters alone are told.
-    this.map = Doorkeeper.opensAt(http.getAddress()) ? map : null;
+    this.map = MapAuthenticator.opensAt(http.getAddress()) ? map : null;
     this.mapHere = this.map == null ? null : this.map.at(http.getAddress());
   }
 

@@ -5,13 +5,11 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
-import dev.pagetide.server.pressure.PressureKind;
-import dev.pagetide.server.pressure.PressureLevel;
-import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** What the map tells of the server as a whole, read at each frame. Thread-safe. */
@@ -19,18 +17,19 @@ final class ServerTotals {
   private final SessionRegistry sessions;
   private final Shrinker shrinker;
   private final PageBudget budget;
-  private final @Nullable PressureLevels pressure;
+  private final @Nullable Supplier<Map<String, Integer>> pressure;
 
   /**
    * The totals of a server.
    *
-   * @param pressure null where the host's pressure is not listened to
+   * @param pressure the level of each source of pressure, by its name; null where none is listened
+   *     to
    */
   ServerTotals(
       SessionRegistry sessions,
       Shrinker shrinker,
       PageBudget budget,
-      @Nullable PressureLevels pressure) {
+      @Nullable Supplier<Map<String, Integer>> pressure) {
     this.sessions = sessions;
     this.shrinker = shrinker;
     this.budget = budget;
@@ -53,8 +52,8 @@ final class ServerTotals {
     json.name("used").value(counted.used());
     json.name("resident").value(budget.chargedPages());
     json.name("budget").value(budget.limitPages());
-    json.name("low").value(shrinker.terms().lowWatermarkPages());
-    json.name("high").value(shrinker.terms().highWatermarkPages());
+    json.name("low").value(shrinker.config().lowWatermarkPages());
+    json.name("high").value(shrinker.config().highWatermarkPages());
     json.name("waiting").value(shrinker.waitingLine().size());
     json.name("allocated").value(counters.allocated());
     json.name("closed").value(counters.closed());
@@ -68,9 +67,8 @@ final class ServerTotals {
     json.endObject();
     if (pressure != null) {
       json.name("pressure").beginObject();
-      for (Map.Entry<PressureKind, PressureLevel> source : pressure.now().entrySet()) {
-        json.name(source.getKey().name().toLowerCase(Locale.ROOT));
-        json.value(source.getValue().number());
+      for (Map.Entry<String, Integer> source : pressure.get().entrySet()) {
+        json.name(source.getKey()).value(source.getValue());
       }
       json.endObject();
     }

@@ -6,12 +6,13 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.Shrinker;
-import dev.pagetide.server.pressure.PressureLevels;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +31,7 @@ public final class TideMap {
   private static final int MISDIRECTED = 421;
   private static final int UNAVAILABLE = 503;
 
-  private final WebKey key;
+  private final MapKey key;
   private final long serverInstance;
   private final int pageSize;
   private final Watchers watchers;
@@ -40,35 +41,36 @@ public final class TideMap {
    * A map of a server.
    *
    * @param serverInstance tells a page that reconnects whether it is the same server still
-   * @param pressure null where the host's pressure is not listened to
+   * @param pressure the level of each source of pressure, by its name; null where none is listened
+   *     to
    */
   public TideMap(
-      WebKey key,
+      MapKey key,
       long serverInstance,
       int pageSize,
       SessionRegistry sessions,
       Shrinker shrinker,
       PageBudget budget,
-      @Nullable PressureLevels pressure) {
+      @Nullable Supplier<Map<String, Integer>> pressure) {
     this.key = key;
     this.serverInstance = serverInstance;
     this.pageSize = pageSize;
     this.watchers =
-        new Watchers(new TideModel(sessions, shrinker, budget, pressure), shrinker.clock());
+        new Watchers(new MapFeed(sessions, shrinker, budget, pressure), shrinker.clock());
   }
 
   /** What lets somebody in. */
-  WebKey key() {
+  MapKey key() {
     return key;
   }
 
   /** The map as it is served at an address. */
   HttpHandler at(InetSocketAddress address) {
-    Doorkeeper door = new Doorkeeper(key, address);
+    MapAuthenticator door = new MapAuthenticator(key, address);
     return exchange -> handle(exchange, door);
   }
 
-  private void handle(HttpExchange exchange, Doorkeeper door) throws IOException {
+  private void handle(HttpExchange exchange, MapAuthenticator door) throws IOException {
     secure(exchange.getResponseHeaders());
     String path = exchange.getRequestURI().getPath();
     if (!door.isHere(exchange)) {
@@ -115,7 +117,7 @@ public final class TideMap {
   }
 
   /** Changes the key for the cookie, and leaves the URL that bears it. */
-  private static void enter(HttpExchange exchange, Doorkeeper door) throws IOException {
+  private static void enter(HttpExchange exchange, MapAuthenticator door) throws IOException {
     if (door.bearsKey(exchange)) {
       door.giveCookie(exchange);
       exchange.getResponseHeaders().set("Location", "/");
@@ -167,7 +169,7 @@ public final class TideMap {
           .name("pageSize")
           .value(pageSize)
           .name("maxShown")
-          .value(TideModel.MAX_SHOWN)
+          .value(MapFeed.MAX_SHOWN)
           .endObject();
     }
     return text.toString();

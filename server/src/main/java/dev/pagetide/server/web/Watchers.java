@@ -26,14 +26,14 @@ final class Watchers {
   /** An event without data: the page hears that the server lives, and nothing has changed. */
   private static final String HEARTBEAT = "event: heartbeat\ndata:\n\n";
 
-  private final TideModel model;
+  private final MapFeed feed;
   private final PageClock clock;
 
   @GuardedBy("this")
   private final Set<Seat> seats = new LinkedHashSet<>();
 
-  Watchers(TideModel model, PageClock clock) {
-    this.model = model;
+  Watchers(MapFeed feed, PageClock clock) {
+    this.feed = feed;
     this.clock = clock;
   }
 
@@ -50,7 +50,7 @@ final class Watchers {
      * @param hello the first event's text
      */
     void serve(OutputStream out, String hello) throws IOException, InterruptedException {
-      try (TideModel.Place place = model.join()) {
+      try (MapFeed.Place place = feed.join()) {
         send(out, "retry: 1000\nevent: hello\ndata: " + hello + "\n\n");
         while (true) {
           String frame = place.next();

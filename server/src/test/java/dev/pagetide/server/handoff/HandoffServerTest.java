@@ -10,14 +10,14 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.shm.HandoffStatus;
 import java.io.IOException;
@@ -53,7 +53,7 @@ final class HandoffServerTest {
 
   private final HandoffServer server =
       new HandoffServer(
-          sessions, new HandoffLimits(4, Duration.ofSeconds(60)), this::ended, CutOffObserver.NONE);
+          sessions, new HandoffConfig(4, Duration.ofSeconds(60)), this::ended, CutOffObserver.NONE);
 
   @TempDir
   @SuppressWarnings("NullAway.Init")
@@ -91,8 +91,8 @@ final class HandoffServerTest {
   private SessionRegistry registry() {
     PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
     return new SessionRegistry(
-        new SessionLimits(100, 100, 1000, 1000),
-        new RangeTerms(this::file, 1 << 20, 1),
+        new SessionConfig(100, 100, 1000, 1000),
+        new RangeConfig(this::file, 1 << 20, 1),
         budget,
         new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
         InstantSource.system());

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 /** How many connections are served at once, and how many of one user. */
 final class HandoffSlotsTest {
   private static HandoffSlots slots(int maxConnections) {
-    return new HandoffSlots(new HandoffLimits(maxConnections, Duration.ofSeconds(1)));
+    return new HandoffSlots(new HandoffConfig(maxConnections, Duration.ofSeconds(1)));
   }
 
   @Test
@@ -46,7 +46,7 @@ final class HandoffSlotsTest {
   @Test
   void maxConnectionsPerUid_fewerThanFour_isOne() {
     for (int most = 1; most < 8; most++) {
-      assertThat(new HandoffLimits(most, Duration.ZERO).maxConnectionsPerUid()).isEqualTo(1);
+      assertThat(new HandoffConfig(most, Duration.ZERO).maxConnectionsPerUid()).isEqualTo(1);
     }
   }
 }

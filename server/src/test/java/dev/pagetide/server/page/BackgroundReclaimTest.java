@@ -3,7 +3,6 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.server.pressure.BackgroundReclaim;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -36,7 +35,7 @@ final class BackgroundReclaimTest {
         PageClock.MONOTONIC,
         PageFileMaker.MEMFD,
         observer,
-        new ReclaimTerms(LOW, HIGH, 0, HostEdge.NONE));
+        new ReclaimConfig(LOW, HIGH, 0, HostHeadroom.NONE));
   }
 
   @Test
@@ -104,7 +103,7 @@ final class BackgroundReclaimTest {
         PageClock.MONOTONIC,
         PageFileMaker.MEMFD,
         observer,
-        new ReclaimTerms(500, 750, protectNanos, HostEdge.NONE));
+        new ReclaimConfig(500, 750, protectNanos, HostHeadroom.NONE));
   }
 
   private static ShrinkablePageRange openAsUid(TestRanges ranges) {

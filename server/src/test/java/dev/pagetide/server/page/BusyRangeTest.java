@@ -117,7 +117,7 @@ final class BusyRangeTest {
             time::incrementAndGet,
             PageFileMaker.MEMFD,
             counting,
-            ReclaimTerms.NONE)) {
+            ReclaimConfig.NONE)) {
       ShrinkablePageRange a = under.open(4);
       ShrinkablePageRange b = under.open(40);
       a.useRange(0, 4);

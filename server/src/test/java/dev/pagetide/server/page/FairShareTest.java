@@ -30,7 +30,7 @@ final class FairShareTest {
           time::incrementAndGet,
           PageFileMaker.MEMFD,
           PageObserver.NONE,
-          new ReclaimTerms(Long.MAX_VALUE, Long.MAX_VALUE, PROTECT_NANOS, HostEdge.NONE));
+          new ReclaimConfig(Long.MAX_VALUE, Long.MAX_VALUE, PROTECT_NANOS, HostHeadroom.NONE));
   private final ShrinkablePageRange a = ranges.openSession(RANGE_PAGES);
   private final ShrinkablePageRange b = ranges.openSession(RANGE_PAGES);
   private final ShrinkablePageRange c = ranges.openSession(RANGE_PAGES);

@@ -40,7 +40,7 @@ final class HoarderTest {
             time::incrementAndGet,
             PageFileMaker.MEMFD,
             PageObserver.NONE,
-            new ReclaimTerms(LOW_PAGES, HIGH_PAGES, PROTECT_NANOS, HostEdge.NONE));
+            new ReclaimConfig(LOW_PAGES, HIGH_PAGES, PROTECT_NANOS, HostHeadroom.NONE));
     private final LongFunction<ScanResult> background;
     private final List<ShrinkablePageRange> small = new ArrayList<>();
     private final int workingSet;

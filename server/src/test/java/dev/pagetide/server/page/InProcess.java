@@ -13,13 +13,13 @@ final class InProcess implements ServerInside {
   private final AtomicLong nextId = new AtomicLong(1);
   private final PageBudget budget;
   private final Shrinker shrinker;
-  private final RangeTerms terms;
+  private final RangeConfig config;
   private final List<ShrinkablePageRange> cores = new CopyOnWriteArrayList<>();
 
   InProcess(ServerTerms wanted) {
     this.budget = PageBudget.root("--max-resident-bytes", wanted.budgetPages());
     this.shrinker = new Shrinker(budget, clock::incrementAndGet, PageObserver.NONE);
-    this.terms = new RangeTerms(wanted.files(), wanted.maxRangeBytes(), 1);
+    this.config = new RangeConfig(wanted.files(), wanted.maxRangeBytes(), 1);
   }
 
   @Override
@@ -28,7 +28,7 @@ final class InProcess implements ServerInside {
     ShrinkablePageRange range =
         Refused.told(() ->
             ShrinkablePageRange.register(
-                nextId.getAndIncrement(), RangeMode.PAGES, sizeBytes, terms, own, shrinker));
+                nextId.getAndIncrement(), RangeMode.PAGES, sizeBytes, config, own, shrinker));
     cores.add(range);
     return new InProcessRange(range);
   }

@@ -31,7 +31,7 @@ final class PunchRunsTest {
         PageClock.MONOTONIC,
         (name, layout) -> new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script),
         observer,
-        ReclaimTerms.NONE);
+        ReclaimConfig.NONE);
   }
 
   @Test

@@ -16,7 +16,7 @@ final class RangeCopyTest {
 
   private final PageBudget budget = PageBudget.root("--max-resident-bytes", 100);
   private final Shrinker shrinker =
-      new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE, ReclaimTerms.NONE);
+      new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE, ReclaimConfig.NONE);
   private final int pageSize = PageFileMaker.MEMFD.pageSize();
   private final ShrinkablePageRange target = open(1, RangeMode.BUFFERS);
 
@@ -30,7 +30,7 @@ final class RangeCopyTest {
     long bytes = (long) PAGES * pageSize;
     ShrinkablePageRange range =
         ShrinkablePageRange.register(
-            id, mode, bytes, new RangeTerms(PageFileMaker.MEMFD, bytes, 1), budget, shrinker);
+            id, mode, bytes, new RangeConfig(PageFileMaker.MEMFD, bytes, 1), budget, shrinker);
     var _ = range.useRange(0, PAGES);
     byte[] ones = new byte[PAGES * pageSize];
     Arrays.fill(ones, (byte) 1);

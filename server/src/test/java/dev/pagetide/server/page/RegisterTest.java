@@ -28,10 +28,10 @@ final class RegisterTest {
   }
 
   private ShrinkablePageRange register(long sizeBytes) {
-    RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 42);
+    RangeConfig config = new RangeConfig(PageFileMaker.MEMFD, TestRanges.MAX_RANGE_BYTES, 42);
     ShrinkablePageRange range =
         ShrinkablePageRange.register(
-            99, RangeMode.PAGES, sizeBytes, terms, ranges.budget, ranges.shrinker);
+            99, RangeMode.PAGES, sizeBytes, config, ranges.budget, ranges.shrinker);
     ranges.ranges.add(range);
     return range;
   }

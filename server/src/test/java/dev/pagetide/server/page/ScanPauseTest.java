@@ -50,14 +50,14 @@ final class ScanPauseTest {
     try (WaitingScene scene = new WaitingScene()) {
       scene.sweepNanos = MILLISECONDS.toNanos(10);
       CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 60).result();
-      scene.line.serve();
+      scene.queue.serve();
       scene.scansForWaiters = 0;
 
       scene.sweeps = 0;
       long start = scene.time.get();
       for (int look = 0; look < 500; look++) {
         scene.time.addAndGet(ScanPause.MIN_NANOS);
-        scene.line.serveIfDue();
+        scene.queue.serveIfDue();
       }
 
       long took = scene.time.get() - start;
@@ -74,15 +74,15 @@ final class ScanPauseTest {
       scene.sweepNanos = MILLISECONDS.toNanos(10);
       CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 60).result();
       for (int i = 0; i < 10; i++) {
-        scene.line.serve();
+        scene.queue.serve();
       }
       scene.hog.stopUsingRange(0, 60);
       scene.time.addAndGet(MILLISECONDS.toNanos(400));
-      scene.line.serveIfDue();
+      scene.queue.serveIfDue();
       assertThat(use).as("while the pause lasts").isNotDone();
 
-      scene.line.pagesStopped();
-      scene.line.serveIfDue();
+      scene.queue.pagesStopped();
+      scene.queue.serveIfDue();
 
       assertThat(use).isCompleted();
     }
@@ -95,13 +95,13 @@ final class ScanPauseTest {
       scene.time.addAndGet(WaitingScene.WAIT_NANOS - MILLISECONDS.toNanos(600));
       scene.sweepNanos = MILLISECONDS.toNanos(10);
       for (int i = 0; i < 10; i++) {
-        scene.line.serve();
+        scene.queue.serve();
       }
       int scans = scene.scansForWaiters;
       assertThat(use).isNotDone();
       scene.time.addAndGet(MILLISECONDS.toNanos(400));
 
-      scene.line.serveIfDue();
+      scene.queue.serveIfDue();
 
       assertThat(use).isCompletedExceptionally();
       assertThat(scene.scansForWaiters).isEqualTo(scans);

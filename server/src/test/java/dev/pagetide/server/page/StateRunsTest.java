@@ -119,11 +119,11 @@ final class StateRunsTest {
   void of_largeRange_takesHeapForItsRunsOnly() {
     PageBudget budget = PageBudget.root("--max-resident-bytes", TestRanges.UNLIMITED_PAGES);
     Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
-    RangeTerms terms = new RangeTerms(PageFileMaker.MEMFD, LARGE_TERMS_BYTES, 1);
+    RangeConfig config = new RangeConfig(PageFileMaker.MEMFD, LARGE_TERMS_BYTES, 1);
     long bytes = (long) LARGE * PageFileMaker.MEMFD.pageSize();
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (ShrinkablePageRange range =
-        ShrinkablePageRange.register(1, RangeMode.PAGES, bytes, terms, budget, shrinker)) {
+        ShrinkablePageRange.register(1, RangeMode.PAGES, bytes, config, budget, shrinker)) {
       range.useRange(LARGE - 3, LARGE);
       long most = 0;
       for (int walk = 0; walk < WALKS; walk++) {

@@ -16,7 +16,7 @@ final class TestRanges implements AutoCloseable {
   private long nextId = 1;
 
   TestRanges(long budgetPages, PageClock clock, PageFileMaker files) {
-    this(budgetPages, clock, files, PageObserver.NONE, ReclaimTerms.NONE);
+    this(budgetPages, clock, files, PageObserver.NONE, ReclaimConfig.NONE);
   }
 
   TestRanges(
@@ -24,8 +24,8 @@ final class TestRanges implements AutoCloseable {
       PageClock clock,
       PageFileMaker files,
       PageObserver observer,
-      ReclaimTerms terms) {
-    this(budgetPages, clock, files, observer, terms, HugePages.NONE);
+      ReclaimConfig config) {
+    this(budgetPages, clock, files, observer, config, HugePages.NONE);
   }
 
   private TestRanges(
@@ -33,10 +33,10 @@ final class TestRanges implements AutoCloseable {
       PageClock clock,
       PageFileMaker files,
       PageObserver observer,
-      ReclaimTerms terms,
+      ReclaimConfig config,
       HugePages hugePages) {
     this.budget = PageBudget.root("--max-resident-bytes", budgetPages);
-    this.shrinker = new Shrinker(budget, clock, observer, terms, hugePages);
+    this.shrinker = new Shrinker(budget, clock, observer, config, hugePages);
     this.files = files;
   }
 
@@ -47,7 +47,7 @@ final class TestRanges implements AutoCloseable {
         PageClock.MONOTONIC,
         PageFileMaker.MEMFD,
         PageObserver.NONE,
-        ReclaimTerms.NONE,
+        ReclaimConfig.NONE,
         hugePages);
   }
 
@@ -70,10 +70,10 @@ final class TestRanges implements AutoCloseable {
   }
 
   ShrinkablePageRange open(int pages, PageBudget charged) {
-    RangeTerms terms = new RangeTerms(files, Math.max(MAX_RANGE_BYTES, bytes(pages)), 1);
+    RangeConfig config = new RangeConfig(files, Math.max(MAX_RANGE_BYTES, bytes(pages)), 1);
     ShrinkablePageRange range =
         ShrinkablePageRange.register(
-            nextId++, RangeMode.PAGES, bytes(pages), terms, charged, shrinker);
+            nextId++, RangeMode.PAGES, bytes(pages), config, charged, shrinker);
     ranges.add(range);
     return range;
   }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Who is served with what while memory is waited for: it gathers for the first in line, what that
+ * Who is served with what while memory is waited for: it gathers for the first in queue, what that
  * one cannot use passes to others, and nobody holds the line in vain twice in a row.
  */
 final class TurnsTest {
@@ -32,7 +32,7 @@ final class TurnsTest {
   private CompletableFuture<PageSpans> bigWaits(int free) {
     scene.small.useRange(0, WaitingScene.FREE_PAGES - free);
     CompletableFuture<PageSpans> big = scene.use(scene.big, 0, TOO_MANY).result();
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(big).isNotDone();
     assertThat(scene.freePages()).isEqualTo(free);
     return big;
@@ -70,7 +70,7 @@ final class TurnsTest {
     assertThat(behind).isNotDone();
     assertThat(refusal).hasMessageContaining("; 2 requests wait and go first;");
     assertThat(scene.hog.counts().available()).isEqualTo(5);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(big).isNotDone();
     assertThat(behind).isNotDone();
     assertThat(scene.hog.counts().available()).isZero(); // gathered for the first
@@ -86,14 +86,14 @@ final class TurnsTest {
       assertThat(big).as("after %d pages", page).isNotDone();
       small.add(scene.use(scene.other, page, page + 1).result());
       scene.hog.stopUsingRange(page, page + 1);
-      scene.line.serve();
+      scene.queue.serve();
     }
 
     assertThat(pages(big)).isEqualTo(TOO_MANY);
     assertThat(small.stream().filter(CompletableFuture::isDone)).hasSize(10);
     assertThat(scene.freePages()).isZero();
     scene.hog.stopUsingRange(TOO_MANY, 2 * TOO_MANY);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(small).allMatch(CompletableFuture::isDone);
   }
 
@@ -102,7 +102,7 @@ final class TurnsTest {
     CompletableFuture<PageSpans> big = bigWaits(0);
     CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 3).result();
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(behind).isNotDone();
     assertThat(scene.freePages()).isZero();
 
@@ -118,19 +118,19 @@ final class TurnsTest {
     CompletableFuture<PageSpans> big = bigWaits(0);
     CompletableFuture<PageSpans> bigsNext = scene.use(scene.big, 30, 50).result();
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
     scene.stall(); // big has had its turn in vain
     CompletableFuture<PageSpans> behind = scene.use(scene.other, 0, 6).result();
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(behind).isNotDone();
 
     scene.hog.stopUsingRange(4, 6);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(pages(behind)).isEqualTo(6);
     assertThat(big).isNotDone();
     scene.hog.stopUsingRange(6, 6 + TOO_MANY); // and has its turn again
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(pages(big)).isEqualTo(TOO_MANY);
     assertThat(bigsNext).isNotDone();
     bigsNext.cancel(true);
@@ -141,12 +141,12 @@ final class TurnsTest {
     CompletableFuture<PageSpans> big = bigWaits(0);
     CompletableFuture<PageSpans> beyond = scene.use(scene.small, 30, 36).result();
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
     scene.stall();
     assertThat(beyond).isNotDone();
 
     scene.hog.stopUsingRange(4, 6);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(pages(beyond)).isEqualTo(6);
     assertThat(big).isNotDone();
@@ -158,9 +158,9 @@ final class TurnsTest {
     try (WaitingScene sparing = new WaitingScene(SPARED_NANOS)) {
       CompletableFuture<PageSpans> big = bigHasHadItsTurnInVain(sparing);
       CompletableFuture<PageSpans> beyond = sparing.use(sparing.small, 30, 36).result();
-      sparing.line.serve();
+      sparing.queue.serve();
       sparing.other.stopUsingRange(0, 4);
-      sparing.line.serve();
+      sparing.queue.serve();
       assertThat(sparing.other.counts().available())
           .isEqualTo(4); // spared, as the turn is beyond's
 
@@ -169,7 +169,7 @@ final class TurnsTest {
       assertThat(sparing.other.counts().available()).isZero(); // gathered for big
       assertThat(beyond).isNotDone();
       sparing.hog.stopUsingRange(4, TOO_MANY - 4);
-      sparing.line.serve();
+      sparing.queue.serve();
       assertThat(pages(big)).isEqualTo(TOO_MANY);
     }
   }
@@ -180,11 +180,11 @@ final class TurnsTest {
       CompletableFuture<PageSpans> big = bigHasHadItsTurnInVain(sparing);
       CompletableFuture<PageSpans> beyond = sparing.use(sparing.small, 30, 36).result();
       CompletableFuture<PageSpans> beyondsNext = sparing.use(sparing.small, 40, 46).result();
-      sparing.line.serve();
+      sparing.queue.serve();
       sparing.other.stopUsingRange(0, 4);
 
       beyond.cancel(true);
-      sparing.line.serve();
+      sparing.queue.serve();
 
       assertThat(sparing.other.counts().available()).isZero(); // gathered for big
       assertThat(big).isNotDone();
@@ -197,9 +197,9 @@ final class TurnsTest {
     sparing.small.useRange(0, WaitingScene.FREE_PAGES - 4);
     sparing.other.useRange(0, 4);
     CompletableFuture<PageSpans> big = sparing.use(sparing.big, 0, TOO_MANY).result();
-    sparing.line.serve();
+    sparing.queue.serve();
     sparing.hog.stopUsingRange(0, 4);
-    sparing.line.serve();
+    sparing.queue.serve();
     assertThat(sparing.freePages()).isZero();
     sparing.stall();
     assertThat(sparing.freePages()).isEqualTo(4);
@@ -211,33 +211,33 @@ final class TurnsTest {
   void round_theFirstIsOutranked_whatIsLeftOfWhatHadGatheredGathersAgain() {
     scene.small.useRange(0, WaitingScene.FREE_PAGES);
     CompletableFuture<PageSpans> beyond = scene.use(scene.small, 30, 40).result();
-    scene.line.serve();
+    scene.queue.serve();
     scene.hog.stopUsingRange(0, 6);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(scene.freePages()).isZero();
     CompletableFuture<PageSpans> within = scene.use(scene.big, 0, 2).result();
 
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(pages(within)).isEqualTo(2);
     assertThat(scene.freePages()).isZero(); // four have gathered for the one beyond its share
     CompletableFuture<PageSpans> late = scene.use(scene.small, 50, 51).result();
     assertThat(late).isNotDone();
     scene.hog.stopUsingRange(6, 12);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(pages(beyond)).isEqualTo(10);
   }
 
   @Test
   void round_newcomerHasPassedAndIsNotChargedYet_itsPagesDoNotGather() {
     CompletableFuture<PageSpans> big = bigWaits(10);
-    assertThat(scene.line.tryPass(4)).isTrue();
+    assertThat(scene.queue.tryPass(4)).isTrue();
 
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(scene.freePages()).isEqualTo(10);
-    scene.line.passedNot(4);
-    scene.line.serve();
+    scene.queue.passedNot(4);
+    scene.queue.serve();
     assertThat(pages(scene.use(scene.other, 0, 10).result())).isEqualTo(10);
     assertThat(big).isNotDone();
   }
@@ -249,17 +249,17 @@ final class TurnsTest {
     CompletableFuture<PageSpans> one = scene.use(scene.big, 0, 10).result();
     CompletableFuture<PageSpans> two = scene.use(scene.other, 0, 10).result();
     for (int page = 0; page < 2; page++) { // the turn of the one, and then of the other
-      scene.line.serve();
+      scene.queue.serve();
       scene.hog.stopUsingRange(page, page + 1);
-      scene.line.serve();
+      scene.queue.serve();
       scene.stall();
     }
     CompletableFuture<PageSpans> late = scene.use(fifth, 0, 5).result();
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(late).isNotDone();
 
     scene.hog.stopUsingRange(2, 5);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(pages(late)).isEqualTo(5);
     assertThat(one).isNotDone();
@@ -274,14 +274,14 @@ final class TurnsTest {
     int page = 0;
     while (page < 11) {
       scene.hog.stopUsingRange(page, ++page);
-      scene.line.serve();
+      scene.queue.serve();
       assertThat(behind).as("after %d pages", page).isNotDone();
       scene.time.addAndGet(step);
     }
 
     scene.hog.stopUsingRange(page, page + 2);
     scene.time.addAndGet(2 * step);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(pages(behind)).isEqualTo(2);
     assertThat(big).isNotDone();
@@ -297,7 +297,7 @@ final class TurnsTest {
     scene.stall();
 
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(one).isDone();
     assertThat(two).isNotDone();
@@ -307,42 +307,42 @@ final class TurnsTest {
   void round_timeOfTheFirstIsUp_itIsRefusedWithoutWhatGatheredForIt() {
     CompletableFuture<PageSpans> big = bigWaits(0);
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(scene.freePages()).isZero();
 
     scene.time.addAndGet(WaitingScene.WAIT_NANOS);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(big).isCompletedExceptionally();
     assertThat(scene.refusals.getFirst())
         .hasMessageContaining("no memory for " + TOO_MANY + " pages after ")
         .hasMessageContaining(" ms: resident 96 of 100 pages, available 0");
     assertThat(scene.freePages()).isEqualTo(4);
-    assertThat(scene.line.size()).isZero();
+    assertThat(scene.queue.size()).isZero();
   }
 
   @Test
   void cancel_theFirstForWhichMemoryGathered_givesItBack() {
     CompletableFuture<PageSpans> big = bigWaits(0);
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
 
     big.cancel(true);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(scene.freePages()).isEqualTo(4);
     assertThat(scene.waits).containsExactly(WaitOutcome.CANCELLED);
-    assertThat(scene.line.size()).isZero();
+    assertThat(scene.queue.size()).isZero();
   }
 
   @Test
   void close_rangeForWhichMemoryGathered_givesItBack() {
     CompletableFuture<PageSpans> big = bigWaits(0);
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
 
     scene.big.close();
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(big).isCompletedExceptionally();
     assertThat(scene.freePages()).isEqualTo(4 + 2); // with its header and table
@@ -353,10 +353,10 @@ final class TurnsTest {
   void serveWhile_endsWhileMemoryHasGathered_givesItBack() {
     CompletableFuture<PageSpans> big = bigWaits(0);
     scene.hog.stopUsingRange(0, 4);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(scene.freePages()).isZero();
 
-    scene.line.serveWhile(() -> false);
+    scene.queue.serveWhile(() -> false);
 
     assertThat(scene.freePages()).isEqualTo(4);
     big.cancel(true);

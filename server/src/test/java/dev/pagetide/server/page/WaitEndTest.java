@@ -41,14 +41,14 @@ final class WaitEndTest {
         };
     scene.time.addAndGet(LONG_AGO);
 
-    Throwable thrown = catchThrowable(scene.line::serve);
-    scene.line.serve();
+    Throwable thrown = catchThrowable(scene.queue::serve);
+    scene.queue.serve();
 
     assertThat(thrown).isNull();
     assertThat(one).isCompletedExceptionally();
     assertThat(two).isCompletedExceptionally();
     assertThat(told).hasSize(2).allMatch(why -> why.contains("InternalError"));
-    assertThat(scene.line.size()).isZero();
+    assertThat(scene.queue.size()).isZero();
     assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
   }
 
@@ -70,7 +70,7 @@ final class WaitEndTest {
     CompletableFuture<PageSpans> first = waitingUseAtItsUidsLimit(uid);
     CompletableFuture<PageSpans> behind = waitingUseAtItsUidsLimit(uid);
     assertThat(scene.freePages()).isZero();
-    scene.line.serve();
+    scene.queue.serve();
     scene.hog.stopUsingRange(0, 20);
     assertThat(scene.ranges.shrinker.scan(20).reclaimed()).isEqualTo(20);
     assertThat(uid.tryReserve(15)).isNull(); // 19 of 20
@@ -79,14 +79,14 @@ final class WaitEndTest {
           throw new InternalError("no memory for the refusal");
         };
 
-    Throwable thrown = catchThrowable(scene.line::serve);
+    Throwable thrown = catchThrowable(scene.queue::serve);
 
     uid.release(15);
     assertThat(thrown).isNull();
     assertThat(first).isCompletedExceptionally();
     assertThat(behind).isCompletedExceptionally();
     assertThat(told).hasSize(2).allMatch(why -> why.contains("InternalError"));
-    assertThat(scene.line.size()).isZero();
+    assertThat(scene.queue.size()).isZero();
     assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED, WaitOutcome.REFUSED);
   }
 
@@ -96,9 +96,9 @@ final class WaitEndTest {
     scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
     CompletableFuture<PageSpans> first = waitingUse(scene.big, 15);
     CompletableFuture<PageSpans> behind = waitingUseAtItsUidsLimit(uid);
-    scene.line.serve();
+    scene.queue.serve();
     scene.hog.stopUsingRange(0, 14);
-    scene.line.serve(); // gathers for the first
+    scene.queue.serve(); // gathers for the first
     assertThat(first).isNotDone();
     assertThat(scene.ranges.budget.chargedPages()).isEqualTo(WaitingScene.BUDGET_PAGES);
     scene.small.stopUsingRange(0, 15);
@@ -109,7 +109,7 @@ final class WaitEndTest {
           throw new InternalError("no memory for the refusal");
         };
 
-    Throwable thrown = catchThrowable(scene.line::serve);
+    Throwable thrown = catchThrowable(scene.queue::serve);
 
     uid.release(15);
     assertThat(thrown).isNull();
@@ -124,15 +124,15 @@ final class WaitEndTest {
     PageBudget uid = uidOf(20);
     scene.small.useRange(0, WaitingScene.FREE_PAGES - 2);
     CompletableFuture<PageSpans> first = waitingUseAtItsUidsLimit(uid);
-    scene.line.serve();
+    scene.queue.serve();
     scene.hog.stopUsingRange(0, 3);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(uid.chargedPages()).isEqualTo(5); // three have gathered
     scene.small.stopUsingRange(0, 14);
     assertThat(scene.ranges.shrinker.scan(14).reclaimed()).isEqualTo(14);
     assertThat(uid.tryReserve(14)).isNull();
 
-    scene.line.serve();
+    scene.queue.serve();
 
     uid.release(14);
     assertThat(first).isCompletedExceptionally();
@@ -156,7 +156,7 @@ final class WaitEndTest {
             .result();
     scene.hog.stopUsingRange(0, 60);
 
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(use).isCompletedExceptionally();
     assertThat(scene.freePages()).isGreaterThanOrEqualTo(60);
@@ -170,7 +170,7 @@ final class WaitEndTest {
     scene.big.useRange(0, 2);
     CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 4, workers::add).result();
     scene.hog.stopUsingRange(0, 2);
-    scene.line.serve(); // reserves two pages, which the use goes on with later
+    scene.queue.serve(); // reserves two pages, which the use goes on with later
     assertThat(workers).hasSize(1);
     scene.big.stopUsingRange(0, 2);
     assertThat(scene.ranges.shrinker.scan(2).reclaimed()).isEqualTo(2);
@@ -178,9 +178,9 @@ final class WaitEndTest {
 
     workers.remove().run(); // needs four pages now, and has to wait again
     assertThat(use).isNotDone();
-    assertThat(scene.line.size()).isEqualTo(1);
+    assertThat(scene.queue.size()).isEqualTo(1);
     scene.hog.stopUsingRange(2, 6);
-    scene.line.serve();
+    scene.queue.serve();
     workers.remove().run();
 
     assertThat(use.join().pageCount()).isEqualTo(4);
@@ -194,14 +194,14 @@ final class WaitEndTest {
     scene.big.useRange(0, 2);
     CompletableFuture<PageSpans> use = scene.use(scene.big, 0, 4, workers::add).result();
     scene.hog.stopUsingRange(0, 2);
-    scene.line.serve();
+    scene.queue.serve();
     scene.big.stopUsingRange(0, 2);
     assertThat(scene.ranges.shrinker.scan(2).reclaimed()).isEqualTo(2);
     scene.other.useRange(0, 2);
     workers.remove().run();
 
     scene.time.addAndGet(LONG_AGO);
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(use).isCompletedExceptionally();
     assertThat(scene.waits).containsExactly(WaitOutcome.REFUSED);
@@ -216,7 +216,7 @@ final class WaitEndTest {
     CompletableFuture<PageSpans> two = waitingUse(scene.other, 60);
     scene.time.addAndGet(LONG_AGO);
 
-    scene.line.serve();
+    scene.queue.serve();
 
     assertThat(one).isCompletedExceptionally();
     assertThat(two).isCompletedExceptionally();

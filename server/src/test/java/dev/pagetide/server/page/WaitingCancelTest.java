@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 final class WaitingCancelTest {
   private final TestRanges ranges = TestRanges.withBudget(20);
   private final ShrinkablePageRange range = ranges.openSession(18);
-  private final WaitingLine line = ranges.shrinker.waitingLine();
+  private final AllocationQueue queue = ranges.shrinker.waitingLine();
   private final List<String> told = new ArrayList<>();
 
   @AfterEach
@@ -20,10 +20,10 @@ final class WaitingCancelTest {
     ranges.close();
   }
 
-  private Waiter waiterFor(int pages) {
-    return new Waiter(
-        line.arrive(),
-        Waiter.Asker.of(range),
+  private QueuedRequest waiterFor(int pages) {
+    return new QueuedRequest(
+        queue.arrive(),
+        QueuedRequest.Asker.of(range),
         pages,
         0,
         Long.MAX_VALUE,
@@ -33,31 +33,31 @@ final class WaitingCancelTest {
 
   @Test
   void cancel_beforeItStandsInLine_isFoundWhenItDoes() {
-    Waiter waiter = waiterFor(1);
+    QueuedRequest request = waiterFor(1);
 
-    line.cancel(waiter);
-    line.join(waiter);
-    line.cancel(waiter); // as who joins does, when it finds its use cancelled
+    queue.cancel(request);
+    queue.join(request);
+    queue.cancel(request); // as who joins does, when it finds its use cancelled
 
-    assertThat(line.size()).isZero();
-    line.serve();
+    assertThat(queue.size()).isZero();
+    queue.serve();
     assertThat(told).isEmpty();
   }
 
   @Test
   void cancel_whileItStandsInLine_standsInNobodysWay() {
     range.useRange(0, 18);
-    Waiter first = waiterFor(2);
-    Waiter second = waiterFor(1);
-    line.join(first);
-    line.join(second);
+    QueuedRequest first = waiterFor(2);
+    QueuedRequest second = waiterFor(1);
+    queue.join(first);
+    queue.join(second);
     range.stopUsingRange(0, 1);
 
-    line.cancel(first);
-    line.serve();
+    queue.cancel(first);
+    queue.serve();
 
     assertThat(told).containsExactly("granted");
-    assertThat(line.size()).isZero();
+    assertThat(queue.size()).isZero();
     assertThat(ranges.budget.chargedPages()).isEqualTo(20);
     ranges.shrinker.reservations().giveBack(range.budget(), 1);
   }

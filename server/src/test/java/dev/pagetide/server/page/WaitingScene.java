@@ -27,7 +27,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   final ShrinkablePageRange big;
   final ShrinkablePageRange small;
   final ShrinkablePageRange other;
-  final WaitingLine line;
+  final AllocationQueue queue;
   final List<WaitOutcome> waits = new ArrayList<>();
   final List<PageFailure.NoMemory> refusals = new ArrayList<>();
   int scansForWaiters;
@@ -54,12 +54,12 @@ final class WaitingScene implements PageObserver, AutoCloseable {
             this::now,
             PageFileMaker.MEMFD,
             this,
-            new ReclaimTerms(Long.MAX_VALUE, Long.MAX_VALUE, protectNanos, HostEdge.NONE));
+            new ReclaimConfig(Long.MAX_VALUE, Long.MAX_VALUE, protectNanos, HostHeadroom.NONE));
     this.hog = ranges.openSession(HOG_PAGES);
     this.big = ranges.openSession(HOG_PAGES);
     this.small = ranges.openSession(HOG_PAGES);
     this.other = ranges.openSession(HOG_PAGES);
-    this.line = ranges.shrinker.waitingLine();
+    this.queue = ranges.shrinker.waitingLine();
     hog.useRange(0, HOG_PAGES);
   }
 
@@ -93,12 +93,12 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   }
 
   /** Begins a use that may wait for ten seconds of this scene's clock. */
-  WaitingUse use(ShrinkablePageRange range, int startPage, int endPage) {
+  PendingUse use(ShrinkablePageRange range, int startPage, int endPage) {
     return use(range, startPage, endPage, Runnable::run);
   }
 
-  WaitingUse use(ShrinkablePageRange range, int startPage, int endPage, Executor workers) {
-    WaitingUse use = new WaitingUse(range, PageSpans.of(startPage, endPage), WAIT_NANOS, workers);
+  PendingUse use(ShrinkablePageRange range, int startPage, int endPage, Executor workers) {
+    PendingUse use = new PendingUse(range, PageSpans.of(startPage, endPage), WAIT_NANOS, workers);
     use.run();
     return use;
   }
@@ -106,7 +106,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   /** Nothing comes back for so long that what has gathered is let go. */
   void stall() {
     time.addAndGet(Turns.STALL_NANOS);
-    line.serve();
+    queue.serve();
   }
 
   long freePages() {
@@ -116,7 +116,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   @Override
   public void close() {
     ranges.close();
-    line.serve(); // for what had gathered for a waiter that has ended
+    queue.serve(); // for what had gathered for a waiter that has ended
     ranges.checkInvariants();
   }
 }

@@ -2,7 +2,6 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.pressure.BackgroundReclaim;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -57,11 +56,11 @@ final class WaitingStressTest {
           PageClock.MONOTONIC,
           PageFileMaker.MEMFD,
           PageObserver.NONE,
-          new ReclaimTerms(
+          new ReclaimConfig(
               BUDGET_PAGES * 3 / 4,
               BUDGET_PAGES * 7 / 8,
               TimeUnit.MILLISECONDS.toNanos(1),
-              HostEdge.NONE));
+              HostHeadroom.NONE));
   private final AtomicReferenceArray<ShrinkablePageRange> open = new AtomicReferenceArray<>(RANGES);
   private final AtomicLong begun = new AtomicLong();
   private final AtomicLong ended = new AtomicLong();
@@ -128,7 +127,7 @@ final class WaitingStressTest {
   private Begun begin(
       ShrinkablePageRange range, PageSpans spans, Random random, ExecutorService workers) {
     long wait = TimeUnit.MILLISECONDS.toNanos(random.nextLong(MAX_WAIT_MILLIS));
-    WaitingUse use = new WaitingUse(range, spans, wait, workers);
+    PendingUse use = new PendingUse(range, spans, wait, workers);
     begun.incrementAndGet();
     var _ = use.result().whenComplete((_, _) -> ended.incrementAndGet());
     if (random.nextBoolean()) {

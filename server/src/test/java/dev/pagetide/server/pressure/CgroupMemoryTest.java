@@ -4,6 +4,8 @@ import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.host.CgroupHeadroom;
+import dev.pagetide.server.host.CgroupMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -173,7 +175,7 @@ final class CgroupMemoryTest {
     host.version2Group("/a", "max", "max", 100 * MIB, 0);
 
     try (CgroupMemory memory = host.open()) {
-      CgroupEdge edge = edge(memory);
+      CgroupHeadroom edge = edge(memory);
       host.version2Group("/a", Long.toString(256 * MIB), "max", 100 * MIB, 0);
       assertThat(edge.roomPages()).isEqualTo(Long.MAX_VALUE);
 
@@ -359,7 +361,7 @@ final class CgroupMemoryTest {
     }
   }
 
-  private CgroupEdge edge(CgroupMemory memory) {
-    return new CgroupEdge(memory, RESERVE, PAGE, /* enoughBytes= */ 64 * MIB);
+  private CgroupHeadroom edge(CgroupMemory memory) {
+    return new CgroupHeadroom(memory, RESERVE, PAGE, /* enoughBytes= */ 64 * MIB);
   }
 }

@@ -4,6 +4,7 @@ import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.host.CgroupMemory;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.testkit.Requires;
@@ -118,7 +119,7 @@ final class PressureMonitorTest {
     try (CgroupMemory groups = bare.open();
         PressureMonitor monitor =
             PressureMonitor.start(
-                new PressureTerms(bare.root(), groups, RESERVE, PAGE, false),
+                new PressureConfig(bare.root(), groups, RESERVE, PAGE, false),
                 pages,
                 PageClock.MONOTONIC,
                 observer())) {
@@ -157,7 +158,7 @@ final class PressureMonitorTest {
     try (CgroupMemory groups = CgroupMemory.open(Path.of("/"), PageClock.MONOTONIC);
         PressureMonitor monitor =
             PressureMonitor.start(
-                new PressureTerms(Path.of("/"), groups, 0, PAGE, false),
+                new PressureConfig(Path.of("/"), groups, 0, PAGE, false),
                 pages,
                 PageClock.MONOTONIC,
                 observer())) {
@@ -201,7 +202,7 @@ final class PressureMonitorTest {
 
   private PressureMonitor start(CgroupMemory groups, boolean dryRun) throws Exception {
     return PressureMonitor.start(
-        new PressureTerms(root, groups, RESERVE, PAGE, dryRun),
+        new PressureConfig(root, groups, RESERVE, PAGE, dryRun),
         pages,
         PageClock.MONOTONIC,
         observer());

@@ -4,6 +4,10 @@ import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.host.CgroupHeadroom;
+import dev.pagetide.server.host.CgroupMemory;
+import dev.pagetide.server.host.ControlGroup;
+import dev.pagetide.server.host.GroupMemory;
 import dev.pagetide.server.os.KernelEvents;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
@@ -113,7 +117,7 @@ final class RealGroupTest {
     OutputStream input = start("exec tail -c " + HELD_MIB * MIB);
     try (CgroupMemory memory = CgroupMemory.open(folder, nanos::get)) {
       GroupMemory own = memory.groups().getFirst();
-      CgroupEdge edge = new CgroupEdge(memory, RESERVE, PAGE, LIMIT);
+      CgroupHeadroom edge = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
       assertThat(memory.limitBytes()).isEqualTo(LIMIT);
       assertThat(edge.roomPages()).isBetween(0L, (LIMIT - RESERVE) / PAGE);
 
@@ -135,7 +139,7 @@ final class RealGroupTest {
     try (CgroupMemory memory = CgroupMemory.open(folder, nanos::get)) {
       hold(input);
       CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
-      CgroupEdge edge = new CgroupEdge(memory, RESERVE, PAGE, LIMIT);
+      CgroupHeadroom edge = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
       GroupMemory own = memory.groups().getFirst();
 
       // Above the use, below the use and one and a half reserves.
@@ -167,8 +171,8 @@ final class RealGroupTest {
 
       await()
           .until(() -> own.useBytes() - own.workingSetBytes(own.useBytes()) >= FILE_MIB * MIB / 2);
-      CgroupEdge exact = new CgroupEdge(memory, RESERVE, PAGE, /* enoughBytes= */ LIMIT);
-      CgroupEdge quick = new CgroupEdge(memory, RESERVE, PAGE, /* enoughBytes= */ 0);
+      CgroupHeadroom exact = new CgroupHeadroom(memory, RESERVE, PAGE, /* enoughBytes= */ LIMIT);
+      CgroupHeadroom quick = new CgroupHeadroom(memory, RESERVE, PAGE, /* enoughBytes= */ 0);
       assertThat(exact.roomPages() - quick.roomPages()).isGreaterThan(FILE_MIB * MIB / 2 / PAGE);
     }
   }

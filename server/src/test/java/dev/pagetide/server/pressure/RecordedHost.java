@@ -1,5 +1,6 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.host.CgroupMemory;
 import dev.pagetide.server.page.PageClock;
 import java.io.IOException;
 import java.nio.ByteBuffer;

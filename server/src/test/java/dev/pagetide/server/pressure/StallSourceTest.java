@@ -3,6 +3,7 @@ package dev.pagetide.server.pressure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.host.ControlGroup;
 import dev.pagetide.server.os.KernelEvents;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;

@@ -7,14 +7,14 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.transaction.TransactRule;
+import dev.pagetide.server.transaction.TransactionConfig;
 import dev.pagetide.server.transaction.TransactionObserver;
-import dev.pagetide.server.transaction.TransactionTerms;
 import dev.pagetide.v1.GetRangeRequest;
 import dev.pagetide.v1.GetRangeResponse;
 import dev.pagetide.v1.PageSpan;
@@ -71,15 +71,15 @@ final class GetRangeThreadTest {
     Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
     SessionRegistry sessions =
         new SessionRegistry(
-            new SessionLimits(10, 10, 100_000, 100_000),
-            new RangeTerms(PageFileMaker.MEMFD, 1L << 30, 1),
+            new SessionConfig(10, 10, 100_000, 100_000),
+            new RangeConfig(PageFileMaker.MEMFD, 1L << 30, 1),
             budget,
             shrinker,
             InstantSource.system());
-    EndpointTerms terms =
-        new EndpointTerms(
-            new RequestLimits(1 << 20, 100, 1L << 30, Duration.ZERO),
-            new TransactionTerms(16, 16, 0, TransactRule.OWN),
+    EndpointConfig config =
+        new EndpointConfig(
+            new RequestConfig(1 << 20, 100, 1L << 30, Duration.ZERO),
+            new TransactionConfig(16, 16, 0, TransactRule.OWN),
             0,
             1,
             directory.resolve("handoff.sock"));
@@ -87,7 +87,7 @@ final class GetRangeThreadTest {
         sessions,
         shrinker,
         budget,
-        terms,
+        config,
         TransactionObserver.NONE,
         CutOffObserver.NONE,
         List.of(new Noting()));

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 
 /** Calls above the limit, whatever happens to the one who hears of them. */
 final class InFlightTest {
-  private static final RequestLimits ONE_CALL =
-      new RequestLimits(1024, 1, 1024, Duration.ofSeconds(1));
+  private static final RequestConfig ONE_CALL =
+      new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1));
   private static final MethodDescriptor<Empty, Empty> METHOD =
       MethodDescriptor.<Empty, Empty>newBuilder()
           .setType(MethodType.UNARY)

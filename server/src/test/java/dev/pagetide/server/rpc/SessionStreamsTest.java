@@ -6,12 +6,12 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.RangeTerms;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
@@ -31,8 +31,8 @@ final class SessionStreamsTest {
   private final Shrinker shrinker = new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE);
   private final SessionRegistry sessions =
       new SessionRegistry(
-          new SessionLimits(1, 1, 1000, 1000),
-          new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
+          new SessionConfig(1, 1, 1000, 1000),
+          new RangeConfig(PageFileMaker.MEMFD, 1 << 20, 1),
           budget,
           shrinker,
           InstantSource.system());

@@ -7,14 +7,14 @@ import dev.pagetide.server.FailingSteps.Failure;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
-import dev.pagetide.server.page.HostEdge;
+import dev.pagetide.server.page.HostHeadroom;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
-import dev.pagetide.server.page.ReclaimTerms;
+import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.shm.SharedFileLayout;
 import java.io.IOException;
@@ -50,12 +50,12 @@ final class SessionUndoTest {
           budget,
           steps.around(PageClock.class, () -> nanos.addAndGet(2_000_000)),
           steps.around(PageObserver.class, PageObserver.NONE),
-          new ReclaimTerms(
-              Long.MAX_VALUE, Long.MAX_VALUE, 0, steps.around(HostEdge.class, new Roomy())));
+          new ReclaimConfig(
+              Long.MAX_VALUE, Long.MAX_VALUE, 0, steps.around(HostHeadroom.class, new Roomy())));
   private final SessionRegistry sessions =
       new SessionRegistry(
-          new SessionLimits(1, 1, 1000, 1000),
-          new RangeTerms(steps.around(PageFileMaker.class, new StepByStep()), 1 << 20, 1),
+          new SessionConfig(1, 1, 1000, 1000),
+          new RangeConfig(steps.around(PageFileMaker.class, new StepByStep()), 1 << 20, 1),
           budget,
           shrinker,
           steps.around(InstantSource.class, InstantSource.system()));
@@ -70,7 +70,7 @@ final class SessionUndoTest {
     }
   }
 
-  private static final class Roomy implements HostEdge {
+  private static final class Roomy implements HostHeadroom {
     @Override
     public long roomPages() {
       return 1000;

@@ -10,13 +10,13 @@ import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import java.nio.ByteBuffer;
 import java.time.InstantSource;
@@ -44,9 +44,9 @@ final class AttachUndoTest {
   private final FailingSteps steps = new FailingSteps();
   private SessionRegistry sessions = registry();
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
-  private final Parties parties =
-      new Parties(
-          new TransactionTerms(16, 16, 0, TransactRule.OWN),
+  private final EndpointRegistry endpoints =
+      new EndpointRegistry(
+          new TransactionConfig(16, 16, 0, TransactRule.OWN),
           steps.around(PageClock.class, PageClock.MONOTONIC),
           Runnable::run,
           steps.around(Executor.class, Runnable::run),
@@ -54,13 +54,13 @@ final class AttachUndoTest {
           steps.around(TransactionObserver.class, TransactionObserver.NONE));
 
   private @Nullable Session bobSession;
-  private @Nullable Party alice;
-  private @Nullable Party bob;
+  private @Nullable Endpoint alice;
+  private @Nullable Endpoint bob;
   private Told toldAlice = new Told();
   private Told toldBob = new Told();
 
   /** Takes every event at once, and remembers how it ended. */
-  private static final class Told implements Outlet {
+  private static final class Told implements EventSink {
     private final List<Event> events = new ArrayList<>();
     private int ends;
 
@@ -87,8 +87,8 @@ final class AttachUndoTest {
   private static SessionRegistry registry() {
     PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
     return new SessionRegistry(
-        new SessionLimits(10, 10, 1000, 1000),
-        new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
+        new SessionConfig(10, 10, 1000, 1000),
+        new RangeConfig(PageFileMaker.MEMFD, 1 << 20, 1),
         budget,
         new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
         InstantSource.system());
@@ -98,8 +98,8 @@ final class AttachUndoTest {
     return sessions.open(peer, name, RangeMode.BUFFERS, 1 << 20);
   }
 
-  private Party attach(Session session, Told told, boolean receives) {
-    return parties.attach(ATTACH, session, peer, receives, steps.around(Outlet.class, told));
+  private Endpoint attach(Session session, Told told, boolean receives) {
+    return endpoints.attach(ATTACH, session, peer, receives, steps.around(EventSink.class, told));
   }
 
   @AfterEach
@@ -107,13 +107,14 @@ final class AttachUndoTest {
     timer.shutdownNow();
     List.copyOf(sessions.sessionsAfter(0))
         .forEach(session -> sessions.end(session, EndReason.CANCELLED));
-    assertThat(parties.size()).isZero();
-    assertThat(parties.seatCount()).isZero();
+    assertThat(endpoints.size()).isZero();
+    assertThat(endpoints.seatCount()).isZero();
   }
 
-  private void ask(Party asker, long command) {
-    Outgoing outgoing = new Outgoing("bob", peer.uid(), 0, 0, false, false, 8, 0, parties.nanos());
-    asker.transact(command, outgoing, new Payload.Bytes(ByteBuffer.allocate(8)), () -> {});
+  private void ask(Endpoint asker, long command) {
+    TransactRequest request =
+        new TransactRequest("bob", peer.uid(), 0, 0, false, false, 8, 0, endpoints.nanos());
+    asker.transact(command, request, new Payload.Bytes(ByteBuffer.allocate(8)), () -> {});
   }
 
   @ParameterizedTest
@@ -122,7 +123,7 @@ final class AttachUndoTest {
       names = {"OUT_OF_MEMORY", "CLOSED"})
   void attach_aStepFails_leavesTheSeatFree(Failure how) throws Exception {
     Session session = open("bob");
-    Party asker = attach(open("alice"), toldAlice, false);
+    Endpoint asker = attach(open("alice"), toldAlice, false);
 
     Set<String> failed =
         steps.failEach(
@@ -130,16 +131,16 @@ final class AttachUndoTest {
             () -> bob = null,
             () -> bob = attach(session, new Told(), true),
             () -> {
-              Party attached = bob;
+              Endpoint attached = bob;
               if (attached != null) {
                 attached.end(new PageFailure.Closed());
               }
-              assertThat(parties.size()).as("parties beside the asker").isEqualTo(1);
+              assertThat(endpoints.size()).as("parties beside the asker").isEqualTo(1);
               ask(asker, 2);
               assertThat(toldAlice.events.getLast()).isInstanceOf(Event.Failed.class);
 
               Told told = new Told();
-              Party next = attach(session, told, true);
+              Endpoint next = attach(session, told, true);
               assertThat(told.events).singleElement().isInstanceOf(Event.Attached.class);
               ask(asker, 3);
               assertThat(told.events.getLast()).isInstanceOf(Event.Delivered.class);
@@ -147,7 +148,7 @@ final class AttachUndoTest {
             });
 
     assertThat(failed).contains("Outlet.isReady", "Executor.execute", "Outlet.add", "Outlet.flush");
-    assertThat(parties.seatCount()).as("the seats of both sessions").isEqualTo(2);
+    assertThat(endpoints.seatCount()).as("the seats of both sessions").isEqualTo(2);
   }
 
   /** Bob, to whom Alice has sent transactions that he has not replied to. */
@@ -156,7 +157,7 @@ final class AttachUndoTest {
     toldBob = new Told();
     sessions = registry(); // the same numbers each time, and so the same order of steps
     bobSession = open("bob");
-    Party asker = parties.attach(ATTACH, open("alice"), peer, false, toldAlice);
+    Endpoint asker = endpoints.attach(ATTACH, open("alice"), peer, false, toldAlice);
     alice = asker;
     bob = attach(bobSession, toldBob, true);
     ASKS.forEach(command -> ask(asker, command));
@@ -164,7 +165,7 @@ final class AttachUndoTest {
   }
 
   private void aliceIsToldAndBobIsGone() {
-    Party asker = alice;
+    Endpoint asker = alice;
     if (asker == null) {
       throw new AssertionError("nobody asked");
     }
@@ -177,7 +178,7 @@ final class AttachUndoTest {
           .isInstanceOf(Event.Failed.class);
     }
     assertThat(toldBob.ends).as("ends of Bob's stream").isLessThanOrEqualTo(1);
-    assertThat(parties.size()).as("parties beside the asker").isEqualTo(1);
+    assertThat(endpoints.size()).as("parties beside the asker").isEqualTo(1);
     ask(asker, 9);
     assertThat(toldAlice.events.getLast().command()).isEqualTo(9);
     assertThat(toldAlice.events.getLast()).isInstanceOf(Event.Failed.class);
@@ -214,7 +215,7 @@ final class AttachUndoTest {
             () -> sessions.end(bobSession(), EndReason.DISCONNECTED),
             () -> {
               aliceIsToldAndBobIsGone();
-              assertThat(parties.seatCount()).as("the asker's seat").isEqualTo(1);
+              assertThat(endpoints.seatCount()).as("the asker's seat").isEqualTo(1);
               assertThat(sessions.size()).isEqualTo(1);
               assertThatThrownBy(() -> attach(bobSession(), new Told(), true))
                   .isInstanceOf(PageFailure.Closed.class);
@@ -233,9 +234,9 @@ final class AttachUndoTest {
         steps.failEach(
             how,
             this::bobIsAsked,
-            parties::endAll,
+            endpoints::endAll,
             () -> {
-              assertThat(parties.size()).isZero();
+              assertThat(endpoints.size()).isZero();
               endSessions();
             });
 
@@ -249,18 +250,18 @@ final class AttachUndoTest {
 
     assertThatThrownBy(() -> attach(session, toldBob, true)).isInstanceOf(PageFailure.Closed.class);
 
-    assertThat(parties.seatCount()).isZero();
+    assertThat(endpoints.seatCount()).isZero();
     assertThat(toldBob.events).isEmpty();
   }
 
   private void endSessions() {
     List.copyOf(sessions.sessionsAfter(0))
         .forEach(session -> sessions.end(session, EndReason.CANCELLED));
-    assertThat(parties.seatCount()).isZero();
+    assertThat(endpoints.seatCount()).isZero();
   }
 
-  private Party bob() {
-    Party attached = bob;
+  private Endpoint bob() {
+    Endpoint attached = bob;
     if (attached == null) {
       throw new AssertionError("Bob is not attached");
     }

@@ -2,18 +2,20 @@ package dev.pagetide.server.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.buffer.BufferFailure;
+import dev.pagetide.server.buffer.Clearing;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import java.nio.ByteBuffer;
 import java.time.InstantSource;
@@ -31,7 +33,7 @@ import org.junit.jupiter.api.Test;
  * once.
  */
 final class PayloadInUseTest {
-  private static final int SIZE = 2 * Filling.INLINE_COPY_BYTES;
+  private static final int SIZE = 2 * Clearing.INLINE_BYTES;
   private static final long ATTACH = 1;
   private static final long ALLOCATE = 2;
   private static final long ASK = 3;
@@ -49,21 +51,21 @@ final class PayloadInUseTest {
   /** What the workers are to do; it is done when a test says so. */
   private final ArrayDeque<Runnable> work = new ArrayDeque<>();
 
-  private final Parties parties =
-      new Parties(
-          new TransactionTerms(16, 16, 0, TransactRule.OWN),
+  private final EndpointRegistry endpoints =
+      new EndpointRegistry(
+          new TransactionConfig(16, 16, 0, TransactRule.OWN),
           PageClock.MONOTONIC,
           work::add,
           Runnable::run,
           timer,
           TransactionObserver.NONE);
-  private final Party alice = parties.attach(ATTACH, open("alice"), peer, false, toldAlice);
-  private final Party bob = parties.attach(ATTACH, open("bob"), peer, true, toldBob);
+  private final Endpoint alice = endpoints.attach(ATTACH, open("alice"), peer, false, toldAlice);
+  private final Endpoint bob = endpoints.attach(ATTACH, open("bob"), peer, true, toldBob);
 
   private long staged;
 
   /** Takes every event at once. */
-  private static final class Told implements Outlet {
+  private static final class Told implements EventSink {
     private final List<Event> events = new ArrayList<>();
 
     /** As if it had a bug. */
@@ -102,8 +104,8 @@ final class PayloadInUseTest {
   private static SessionRegistry registry() {
     PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
     return new SessionRegistry(
-        new SessionLimits(10, 10, 1000, 1000),
-        new RangeTerms(PageFileMaker.MEMFD, 1 << 20, 1),
+        new SessionConfig(10, 10, 1000, 1000),
+        new RangeConfig(PageFileMaker.MEMFD, 1 << 20, 1),
         budget,
         new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
         InstantSource.system());
@@ -120,9 +122,9 @@ final class PayloadInUseTest {
     doWork();
     assertThat(toldAlice.answersTo(ALLOCATE)).singleElement().isInstanceOf(Event.Allocated.class);
     staged = ((Event.Allocated) toldAlice.answersTo(ALLOCATE).getFirst()).offset();
-    Outgoing outgoing =
-        new Outgoing("bob", peer.uid(), 0, 0, false, false, SIZE, 0, parties.nanos());
-    alice.transact(ASK, outgoing, new Payload.Slice(staged, SIZE), () -> {});
+    TransactRequest request =
+        new TransactRequest("bob", peer.uid(), 0, 0, false, false, SIZE, 0, endpoints.nanos());
+    alice.transact(ASK, request, new Payload.Slice(staged, SIZE), () -> {});
     assertThat(work).isNotEmpty();
   }
 
@@ -150,8 +152,8 @@ final class PayloadInUseTest {
     alice.free(FREE_AGAIN, List.of(staged));
     assertThat(toldAlice.answersTo(FREE_AGAIN)).singleElement().isInstanceOf(Event.Accepted.class);
     assertThat(toldBob.events).noneMatch(Event.Delivered.class::isInstance);
-    assertThat(parties.totals().buildingBuffers()).isZero();
-    assertThat(parties.totals().deliveredBuffers()).isZero();
+    assertThat(endpoints.totals().buildingBuffers()).isZero();
+    assertThat(endpoints.totals().deliveredBuffers()).isZero();
   }
 
   @Test
@@ -189,10 +191,10 @@ final class PayloadInUseTest {
     assertThat(toldAlice.failureOf(ASK)).isInstanceOf(TransactionFailure.Cancelled.class);
     assertThat(toldBob.failureOf(REPLY)).isInstanceOf(TransactionFailure.Over.class);
     assertThat(toldAlice.events).noneMatch(Event.Replied.class::isInstance);
-    assertThat(parties.totals().buildingBuffers()).isZero();
+    assertThat(endpoints.totals().buildingBuffers()).isZero();
     alice.free(FREE, List.of(staged));
     bob.free(FREE, List.of(0L));
-    assertThat(parties.totals().deliveredBuffers()).isZero();
+    assertThat(endpoints.totals().deliveredBuffers()).isZero();
   }
 
   @Test
@@ -202,9 +204,9 @@ final class PayloadInUseTest {
     toldBob.broken = false;
 
     assertThat(toldAlice.failureOf(ASK)).isInstanceOf(IllegalStateException.class);
-    assertThat(parties.totals().buildingBuffers()).isZero();
+    assertThat(endpoints.totals().buildingBuffers()).isZero();
     alice.free(FREE, List.of(staged));
     assertThat(toldAlice.answersTo(FREE)).singleElement().isInstanceOf(Event.Accepted.class);
-    assertThat(parties.totals().deliveredBuffers()).isZero();
+    assertThat(endpoints.totals().deliveredBuffers()).isZero();
   }
 }

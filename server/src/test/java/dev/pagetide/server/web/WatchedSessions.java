@@ -6,14 +6,14 @@ import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
-import dev.pagetide.server.page.RangeTerms;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
-import dev.pagetide.server.session.SessionLimits;
+import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -31,7 +31,7 @@ final class WatchedSessions implements AutoCloseable {
   private final AtomicLong nanos = new AtomicLong(BEGINNING);
   private final List<Session> sessions = new ArrayList<>();
   private final SessionRegistry registry;
-  final TideModel model;
+  final MapFeed feed;
 
   /** The time passes when the test says so, and by a leap each time that it is asked for. */
   WatchedSessions(int frameChars, Duration leap) {
@@ -40,12 +40,12 @@ final class WatchedSessions implements AutoCloseable {
     Shrinker shrinker = new Shrinker(budget, clock, PageObserver.NONE);
     this.registry =
         new SessionRegistry(
-            new SessionLimits(10_000, 10_000, MANY, MANY),
-            new RangeTerms(PageFileMaker.MEMFD, MANY * PAGE, 7),
+            new SessionConfig(10_000, 10_000, MANY, MANY),
+            new RangeConfig(PageFileMaker.MEMFD, MANY * PAGE, 7),
             budget,
             shrinker,
             InstantSource.system());
-    this.model = new TideModel(registry, shrinker, budget, null, frameChars);
+    this.feed = new MapFeed(registry, shrinker, budget, null, frameChars);
   }
 
   /** With frames so long that one tells everything. */
@@ -70,7 +70,7 @@ final class WatchedSessions implements AutoCloseable {
   }
 
   /** What a watcher is told of the next round, which is due. */
-  JsonObject next(TideModel.Place place) throws Exception {
+  JsonObject next(MapFeed.Place place) throws Exception {
     pass(Duration.ofHours(1));
     return frame(place.next());
   }

@@ -52,7 +52,7 @@ public final class DemoClientCommand implements Callable<Integer> {
     List<String> open = List.of(first.split(" ", -1)); // open NAME PAGES
     try (PagetideClient client = pagetide.connect();
         PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)));
-        DemoParty party = new DemoParty(client)) {
+        DemoEndpoint party = new DemoEndpoint(client)) {
       say(
           "ok "
               + range.rangeId()
@@ -85,7 +85,7 @@ public final class DemoClientCommand implements Callable<Integer> {
   }
 
   private static String answer(
-      PagetideClient client, PageRange range, DemoParty party, List<String> order) {
+      PagetideClient client, PageRange range, DemoEndpoint party, List<String> order) {
     try {
       return "ok "
           + switch (order.getFirst()) {
@@ -94,7 +94,7 @@ public final class DemoClientCommand implements Callable<Integer> {
             case "hand" -> party.hand(order);
             case "receive-relayed" -> party.receiveRelayed(order);
             case "hand-relayed" -> party.handRelayed(order);
-            case "copy" -> DemoParty.copy(order);
+            case "copy" -> DemoEndpoint.copy(order);
             case "leave" -> party.leave();
             default -> obey(range, order);
           };

@@ -1,6 +1,6 @@
 package dev.pagetide.client.cli.demo;
 
-import dev.pagetide.client.cli.Figures;
+import dev.pagetide.client.cli.HumanUnits;
 import java.util.List;
 
 /** What the demo measured, in sentences: every figure beside the one it is to be compared with. */
@@ -61,7 +61,7 @@ final class Summary {
   List<String> lines() {
     return List.of(
         ofPairs(),
-        Figures.bytes((double) handedBytes)
+        HumanUnits.bytes((double) handedBytes)
             + " to another process: "
             + DemoFigures.rate(handedBytes, handedNanos)
             + "; relayed gRPC: "

@@ -1,7 +1,7 @@
 package dev.pagetide.client.cli.top;
 
 import dev.pagetide.client.RangeStatus;
-import dev.pagetide.client.cli.Figures;
+import dev.pagetide.client.cli.HumanUnits;
 import dev.pagetide.client.cli.RangeTexts;
 import dev.pagetide.client.cli.TerminalText;
 import java.time.Duration;
@@ -121,16 +121,16 @@ enum TopColumn {
       case PID -> RangeTexts.pid(range);
       case UID -> RangeTexts.uid(range);
       case MODE -> RangeTexts.mode(range.mode());
-      case SIZE -> Figures.bytes((double) pages(range) * snapshot.memory().pageSize());
-      case FREE -> Figures.count(range.freePages());
-      case AVAILABLE -> Figures.count(range.availablePages());
-      case USED -> Figures.count(range.usedPages());
+      case SIZE -> HumanUnits.bytes((double) pages(range) * snapshot.memory().pageSize());
+      case FREE -> HumanUnits.count(range.freePages());
+      case AVAILABLE -> HumanUnits.count(range.availablePages());
+      case USED -> HumanUnits.count(range.usedPages());
       case PAGES -> "";
-      case HIGH -> Figures.count(range.highWatermark());
-      case STRAYS -> Figures.count(range.strays());
-      case CONTRADICTIONS -> Figures.count(range.contradictions());
-      case OLDEST -> range.oldestUsed().map(Figures::age).orElse("-");
-      case OPEN -> Figures.age(Duration.between(range.openTime(), snapshot.at()));
+      case HIGH -> HumanUnits.count(range.highWatermark());
+      case STRAYS -> HumanUnits.count(range.strays());
+      case CONTRADICTIONS -> HumanUnits.count(range.contradictions());
+      case OLDEST -> range.oldestUsed().map(HumanUnits::age).orElse("-");
+      case OPEN -> HumanUnits.age(Duration.between(range.openTime(), snapshot.at()));
       case NAME -> TerminalText.escape(range.name());
     };
   }

@@ -2,7 +2,7 @@ package dev.pagetide.client.cli.top;
 
 import dev.pagetide.client.MemoryStatus;
 import dev.pagetide.client.RangeStatus;
-import dev.pagetide.client.cli.Figures;
+import dev.pagetide.client.cli.HumanUnits;
 import dev.pagetide.client.cli.RangeTexts;
 import dev.pagetide.client.cli.TerminalText;
 import dev.pagetide.v1.ReclaimTrigger;
@@ -150,9 +150,9 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     long percent =
         memory.budgetPages() == 0 ? 0 : 100 * memory.residentPages() / memory.budgetPages();
     String figures =
-        Figures.bytes(memory.residentPages() * pageSize)
+        HumanUnits.bytes(memory.residentPages() * pageSize)
             + " of "
-            + Figures.bytes(memory.budgetPages() * pageSize)
+            + HumanUnits.bytes(memory.budgetPages() * pageSize)
             + " resident ("
             + percent
             + " %)";
@@ -173,13 +173,13 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     double pageSize = memory.pageSize();
     AttributedStringBuilder line = new AttributedStringBuilder();
     line.append("Pages      ")
-        .styled(style.used(), style.usedSign() + " used " + Figures.bytes(used * pageSize))
+        .styled(style.used(), style.usedSign() + " used " + HumanUnits.bytes(used * pageSize))
         .append("  ")
         .styled(
             style.available(),
             style.availableSign()
                 + " available "
-                + Figures.bytes(memory.availablePages() * pageSize));
+                + HumanUnits.bytes(memory.availablePages() * pageSize));
     return line.toAttributedString();
   }
 
@@ -187,7 +187,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     long strays = last.ranges().stream().mapToLong(RangeStatus::strays).sum();
     long contradictions = last.ranges().stream().mapToLong(RangeStatus::contradictions).sum();
     AttributedStringBuilder line = new AttributedStringBuilder();
-    line.append("Sessions   ").append(Figures.count(last.ranges().size()));
+    line.append("Sessions   ").append(HumanUnits.count(last.ranges().size()));
     alarming(line, "waiting uses", last.memory().waiting());
     alarming(line, "strays", strays);
     alarming(line, "contradictions", contradictions);
@@ -197,7 +197,8 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
   private void alarming(AttributedStringBuilder line, String what, long count) {
     line.append("  ")
         .styled(
-            count > 0 ? style.alarm() : AttributedStyle.DEFAULT, what + " " + Figures.count(count));
+            count > 0 ? style.alarm() : AttributedStyle.DEFAULT,
+            what + " " + HumanUnits.count(count));
   }
 
   private static AttributedString reclaimed(
@@ -205,16 +206,16 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     if (rates == null) {
       return new AttributedString(
           "Reclaimed  since the server started: "
-              + byTrigger(memory.reclaimedPages(), pages -> Figures.count(pages.longValue())));
+              + byTrigger(memory.reclaimedPages(), pages -> HumanUnits.count(pages.longValue())));
     }
     double sum = rates.values().stream().mapToDouble(Double::doubleValue).sum();
     return new AttributedString(
         "Reclaimed  "
-            + Figures.rate(sum)
+            + HumanUnits.rate(sum)
             + " pages/s"
             + (rates.isEmpty()
                 ? ""
-                : ": " + byTrigger(rates, rate -> Figures.rate(rate.doubleValue()))));
+                : ": " + byTrigger(rates, rate -> HumanUnits.rate(rate.doubleValue()))));
   }
 
   private static <N extends Number & Comparable<N>> String byTrigger(
@@ -236,7 +237,10 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     }
     Duration since = Duration.ofNanos(Math.max(0, nowNanos - state.troubleNanos()));
     return new AttributedString(
-        "NO ANSWER for " + Figures.age(since) + ", trying again: " + TerminalText.escape(trouble),
+        "NO ANSWER for "
+            + HumanUnits.age(since)
+            + ", trying again: "
+            + TerminalText.escape(trouble),
         style.alarm());
   }
 

@@ -1,0 +1,232 @@
+package dev.pagetide.server.buffer;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.page.PageFailure;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The clearing of one range's freed buffers: at once where that is little, else on a worker, one
+ * after the other in the order of their frees.
+ *
+ * <p>A buffer whose zeros the kernel refuses keeps its space, which nobody is given, and is tried
+ * again: after {@link #FIRST_PAUSE_MILLIS}, then after twice as long each time, at most {@link
+ * #LONGEST_PAUSE_MILLIS}, until it is cleared or its range ends. Thread-safe.
+ */
+/*
+ * A range has one worker at most, and gives it up after the buffer with which it has cleared
+ * STEP_BYTES, so that others' requests come in between. It has one timer at most, for all buffers
+ * that were refused.
+ */
+public final class Clearing {
+  /** Bytes that are copied, or cleared, on an event loop: some 10 us. */
+  public static final int INLINE_BYTES = 64 * 1024;
+
+  /** What is cleared before the worker is given to others: about a millisecond's. */
+  static final long STEP_BYTES = 8L << 20;
+
+  static final long FIRST_PAUSE_MILLIS = 10;
+  static final long LONGEST_PAUSE_MILLIS = 10_000;
+
+  private final BufferAllocator buffers;
+  private final Executor workers;
+  private final ScheduledExecutorService timer;
+  private final Consumer<PageFailure> onRefused;
+
+  @GuardedBy("this")
+  private final Deque<Step> steps = new ArrayDeque<>();
+
+  /** Whether a worker is at the steps, or about to be. */
+  @GuardedBy("this")
+  private boolean busy;
+
+  @GuardedBy("this")
+  private List<Buffer> refused = new ArrayList<>();
+
+  @GuardedBy("this")
+  private boolean retryPlanned;
+
+  @GuardedBy("this")
+  private long pauseMillis = FIRST_PAUSE_MILLIS;
+
+  /** A buffer to clear, or what is to be done once those before it were tried. */
+  private record Step(@Nullable Buffer buffer, @Nullable Runnable then) {
+    long bytes() {
+      return buffer == null ? 0 : buffer.spaceBytes();
+    }
+  }
+
+  /**
+   * Nothing is cleared yet.
+   *
+   * @param onRefused told of each time that the kernel refuses
+   */
+  public Clearing(
+      BufferAllocator buffers,
+      Executor workers,
+      ScheduledExecutorService timer,
+      Consumer<PageFailure> onRefused) {
+    this.buffers = buffers;
+    this.workers = workers;
+    this.timer = timer;
+    this.onRefused = onRefused;
+  }
+
+  /**
+   * Clears and frees buffers that are CLEARING, on this thread if they are small.
+   *
+   * @param then run once, by any thread, when each of them was tried
+   */
+  public void clear(List<Buffer> freed, Runnable then) {
+    long bytes = 0;
+    for (Buffer buffer : freed) {
+      bytes += buffer.spaceBytes();
+    }
+    if (bytes <= INLINE_BYTES) {
+      freed.forEach(this::tryClear);
+      then.run();
+      return;
+    }
+    List<Step> added = new ArrayList<>(freed.size() + 1);
+    freed.forEach(buffer -> added.add(new Step(buffer, null)));
+    added.add(new Step(null, then));
+    add(added);
+  }
+
+  /** Runs something when the buffers freed before were tried, which may be now. */
+  public void afterThose(Runnable then) {
+    boolean now;
+    synchronized (this) {
+      now = !busy;
+      if (!now) {
+        steps.add(new Step(null, then));
+      }
+    }
+    if (now) {
+      then.run();
+    }
+  }
+
+  private void add(List<Step> added) {
+    synchronized (this) {
+      steps.addAll(added);
+      if (busy) {
+        return;
+      }
+      busy = true;
+    }
+    begin();
+  }
+
+  private void begin() {
+    boolean left = true;
+    while (left) {
+      try {
+        workers.execute(this::run);
+        return;
+      } catch (RejectedExecutionException | OutOfMemoryError e) {
+        // The server is stopping, or has no thread: late on this one is better than never.
+        boolean done = false;
+        try {
+          doSome();
+          done = true;
+        } finally {
+          left = isBusy();
+          if (left && !done) {
+            begin();
+          }
+        }
+      }
+    }
+  }
+
+  private void run() {
+    try {
+      doSome();
+    } finally {
+      if (isBusy()) { // also where something threw: what waits behind it must not wait without end
+        begin();
+      }
+    }
+  }
+
+  private void doSome() {
+    long left = STEP_BYTES;
+    while (left > 0) {
+      Step step = take();
+      if (step == null) {
+        return;
+      }
+      left -= step.bytes();
+      carryOut(step);
+    }
+  }
+
+  private void carryOut(Step step) {
+    if (step.buffer() != null) {
+      tryClear(step.buffer());
+    }
+    if (step.then() != null) {
+      step.then().run();
+    }
+  }
+
+  private synchronized @Nullable Step take() {
+    return steps.poll();
+  }
+
+  /** Whether steps are left; if not, the next one needs a worker. */
+  private synchronized boolean isBusy() {
+    busy = !steps.isEmpty();
+    return busy;
+  }
+
+  private void tryClear(Buffer buffer) {
+    try {
+      buffers.finishFree(buffer);
+    } catch (PageFailure e) {
+      onRefused.accept(e);
+      putOff(buffer);
+    }
+  }
+
+  private synchronized void putOff(Buffer buffer) {
+    refused.add(buffer);
+    if (retryPlanned) {
+      return;
+    }
+    try {
+      var _ = timer.schedule(this::tryAgain, pauseMillis, TimeUnit.MILLISECONDS);
+      retryPlanned = true;
+      pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+    } catch (RejectedExecutionException e) {
+      refused.clear(); // the server is stopping, and its ranges end
+    }
+  }
+
+  private void tryAgain() {
+    List<Step> again = new ArrayList<>();
+    synchronized (this) {
+      refused.forEach(buffer -> again.add(new Step(buffer, null)));
+      refused = new ArrayList<>();
+      retryPlanned = false;
+    }
+    again.add(new Step(null, this::calmDown));
+    add(again);
+  }
+
+  /** The next refusal is a new trouble, unless this round had one again. */
+  private synchronized void calmDown() {
+    if (refused.isEmpty()) {
+      pauseMillis = FIRST_PAUSE_MILLIS;
+    }
+  }
+}

@@ -1,0 +1,174 @@
+package dev.pagetide.server.config;
+
+import dev.pagetide.server.config.OptionValues.Bound;
+import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.shm.SharedFileLayout;
+
+/**
+ * The options that share out memory, checked against each other and against what the host grants.
+ *
+ * @param residentBytes {@code --max-resident-bytes}
+ * @param residentBytesPerUid {@code --max-resident-bytes-per-uid}
+ * @param residentBytesPerSession {@code --max-resident-bytes-per-session}
+ * @param rangeBytes {@code --max-range-bytes}
+ * @param lowWatermarkBytes {@code --low-watermark}
+ * @param highWatermarkBytes {@code --high-watermark}
+ * @param reserveBytes {@code --memory-reserve}
+ */
+record MemoryOptions(
+    long residentBytes,
+    long residentBytesPerUid,
+    long residentBytesPerSession,
+    long rangeBytes,
+    long lowWatermarkBytes,
+    long highWatermarkBytes,
+    long reserveBytes) {
+  private static final long DEFAULT_RANGE_BYTES = 4L << 20;
+
+  /**
+   * The high watermark lies a sixteenth of the budget below it, and the low one a sixteenth below
+   * the high, so that a round of background reclaim takes what is worth its walk; the reserve is a
+   * sixteenth of the memory.
+   */
+  private static final int SIXTEENTH = 16;
+
+  /**
+   * Reads them; parents before their children, and what compares them last.
+   *
+   * @param oneUid whether the clients of one uid alone can connect
+   */
+  static MemoryOptions read(OptionValues values, HostLimits host, boolean oneUid) {
+    Bound smallestRange =
+        new Bound(
+            SharedFileLayout.of(host.pageSize(), 1).sizeBytes(),
+            "what a range of one page takes (header, table, page)");
+    Bound memory = new Bound(host.memoryBytes(), "the memory this process may have");
+    long reserve =
+        values.bytes(
+            ServerOption.MEMORY_RESERVE,
+            host.memoryBytes() / SIXTEENTH,
+            new Bound(0, "nothing at all"),
+            memory);
+    long total =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES,
+            Math.max(smallestRange.value(), defaultBudget(host, reserve)),
+            smallestRange,
+            memory);
+    Bound budget = new Bound(total, "which is --max-resident-bytes");
+    long perUid =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_UID,
+            oneUid ? total : Math.max(smallestRange.value(), total / 2),
+            smallestRange,
+            budget);
+    long perSession =
+        values.bytes(
+            ServerOption.MAX_RESIDENT_BYTES_PER_SESSION,
+            perUid,
+            smallestRange,
+            new Bound(perUid, "which is --max-resident-bytes-per-uid"));
+    long high =
+        values.bytes(
+            ServerOption.HIGH_WATERMARK, total - total / SIXTEENTH, new Bound(1, "a byte"), budget);
+    long low =
+        values.bytes(
+            ServerOption.LOW_WATERMARK,
+            Math.max(0, high - total / SIXTEENTH),
+            new Bound(0, "nothing at all"),
+            budget);
+    MemoryOptions options =
+        new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
+    options.compare(values, host);
+    return options;
+  }
+
+  /** Only values that are good by themselves are worth comparing: the others are named already. */
+  private void compare(OptionValues values, HostLimits host) {
+    boolean budgetIsGood = values.areGood(ServerOption.MAX_RESIDENT_BYTES);
+    boolean bothMarksGiven =
+        values.given(ServerOption.LOW_WATERMARK) != null
+            && values.given(ServerOption.HIGH_WATERMARK) != null;
+    if (values.areGood(ServerOption.LOW_WATERMARK, ServerOption.HIGH_WATERMARK)
+        && (budgetIsGood || bothMarksGiven)) {
+      checkWatermarks(values);
+    }
+    if (budgetIsGood && values.areGood(ServerOption.MAX_RANGE_BYTES)) {
+      checkRange(values, host);
+    }
+    if (budgetIsGood && values.areGood(ServerOption.MEMORY_RESERVE)) {
+      checkGroup(values, host);
+    }
+  }
+
+  private static long rangeBytes(OptionValues values, HostLimits host) {
+    return values.bytes(
+        ServerOption.MAX_RANGE_BYTES,
+        DEFAULT_RANGE_BYTES,
+        new Bound(host.pageSize(), "the size of a page"),
+        new Bound(
+            (long) SharedFileLayout.MAX_PAGE_COUNT * host.pageSize(),
+            "the most that a shared file can have"));
+  }
+
+  /** A quarter of the memory; less in a control group where heap and reserve leave less. */
+  private static long defaultBudget(HostLimits host, long reserveBytes) {
+    long quarter = host.memoryBytes() / 4;
+    return host.groupLimitBytes() == Long.MAX_VALUE
+        ? quarter
+        : Math.min(quarter, host.groupLimitBytes() - host.maxHeapBytes() - reserveBytes);
+  }
+
+  private void checkWatermarks(OptionValues values) {
+    if (lowWatermarkBytes >= highWatermarkBytes) {
+      values.refuse(
+          ServerOption.LOW_WATERMARK,
+          lowWatermarkBytes,
+          "watermarks crossed: %d is not below %d, which is %s; give --low-watermark less than"
+              + " --high-watermark, and that at most --max-resident-bytes (%d)",
+          lowWatermarkBytes,
+          highWatermarkBytes,
+          values.shown(ServerOption.HIGH_WATERMARK, highWatermarkBytes),
+          residentBytes);
+    }
+  }
+
+  /** Whoever names a size of ranges wants one of that size to fit; the default is only a limit. */
+  private void checkRange(OptionValues values, HostLimits host) {
+    if (values.given(ServerOption.MAX_RANGE_BYTES) == null) {
+      return;
+    }
+    int pages = Math.toIntExact(rangeBytes / host.pageSize());
+    long wholeBytes = SharedFileLayout.of(host.pageSize(), pages).sizeBytes();
+    if (wholeBytes <= residentBytes) {
+      return;
+    }
+    values.refuse(
+        ServerOption.MAX_RESIDENT_BYTES,
+        residentBytes,
+        "budget under one range: %d is below %d, what a range of %s takes (header, table, pages);"
+            + " give at least %d, or a smaller range",
+        residentBytes,
+        wholeBytes,
+        values.shown(ServerOption.MAX_RANGE_BYTES, rangeBytes),
+        wholeBytes);
+  }
+
+  /** At a group's limit nothing is refused, somebody is killed: so it must not be reachable. */
+  private void checkGroup(OptionValues values, HostLimits host) {
+    long limit = host.groupLimitBytes();
+    if (limit != Long.MAX_VALUE && residentBytes > limit - reserveBytes - host.maxHeapBytes()) {
+      values.refuse(
+          ServerOption.MAX_RESIDENT_BYTES,
+          residentBytes,
+          "budget %d + maximum heap %d + reserve %d (%s) are above the control group's limit of %d,"
+              + " where the kernel kills; lower the budget, the heap (PAGETIDE_JAVA_OPTS=-Xmx...)"
+              + " or the reserve, or raise the limit",
+          residentBytes,
+          host.maxHeapBytes(),
+          reserveBytes,
+          values.shown(ServerOption.MEMORY_RESERVE, reserveBytes),
+          limit);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package dev.pagetide.server.page;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Why there was no memory, as numbers, and how they are told.
+ *
+ * @param pages how many were asked for
+ * @param limit the option that sets the limit
+ * @param residentPages what is charged to it
+ * @param limitPages the limit
+ * @param availablePages those of them that could be reclaimed
+ * @param holders the ranges below the limit
+ * @param pageSize bytes in a page
+ * @param hopeless whether the limit could never give as much
+ * @param waitedNanos how long was waited
+ * @param waitingFirst how many requests wait that go before one that may not wait
+ * @param fairSharePages the share that the asker would exceed, for which others' recent pages are
+ *     spared; -1 if that is not why
+ * @param edge the host's use and limit, if the host is why
+ */
+record NoMemoryDetails(
+    long pages,
+    String limit,
+    long residentPages,
+    long limitPages,
+    long availablePages,
+    Holders holders,
+    int pageSize,
+    boolean hopeless,
+    long waitedNanos,
+    int waitingFirst,
+    long fairSharePages,
+    @Nullable String edge) {
+
+  /**
+   * The ranges that hold what is charged: never by name.
+   *
+   * @param ranges how many there are
+   * @param largest what the largest of them hold, in pages, the largest first
+   */
+  record Holders(int ranges, List<Long> largest) {}
+
+  String message() {
+    StringBuilder text = new StringBuilder("no memory for ").append(count(pages));
+    if (waitedNanos > 0) {
+      text.append(" after ").append(TimeUnit.NANOSECONDS.toMillis(waitedNanos)).append(" ms");
+    }
+    text.append(": ");
+    if (edge != null) {
+      text.append(edge).append("; ");
+    }
+    text.append("resident ")
+        .append(residentPages)
+        .append(" of ")
+        .append(count(limitPages))
+        .append(", available ")
+        .append(availablePages);
+    if (holders.ranges > 1) {
+      text.append(" (")
+          .append(holders.ranges)
+          .append(" ranges, the largest hold ")
+          .append(holders.largest.stream().map(String::valueOf).collect(Collectors.joining(", ")))
+          .append(')');
+    }
+    if (waitingFirst > 0) {
+      text.append("; ")
+          .append(waitingFirst)
+          .append(
+              waitingFirst == 1 ? " request waits and goes first" : " requests wait and go first");
+    }
+    if (fairSharePages >= 0 && availablePages > 0) {
+      text.append("; beyond a range's fair share of ")
+          .append(count(fairSharePages))
+          .append(" what others stopped lately is spared (--protect-recent)");
+    }
+    return text.append("; ").append(advice()).toString();
+  }
+
+  private String advice() {
+    if (edge != null) {
+      return "stop using pages, or raise the control group's limit";
+    }
+    return String.format(
+        Locale.ROOT,
+        "%s, or raise %s (now %d bytes)",
+        hopeless ? "ask for fewer pages at once" : "stop using pages",
+        limit,
+        limitPages * pageSize);
+  }
+
+  private static String count(long pages) {
+    return pages + (pages == 1 ? " page" : " pages");
+  }
+}

@@ -1,0 +1,127 @@
+package dev.pagetide.server.page;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+
+/**
+ * One opening of a range that waits for its header and page table if need be, without keeping a
+ * thread, and without anything that others could miss: each attempt begins from the first step.
+ *
+ * @param <S> what is opened
+ */
+/*
+ * The range and its budget do not exist while it waits. So what is reserved for it is charged to a
+ * budget of its own below the server's, and the new range's budget takes that over.
+ */
+public final class PendingOpening<S> implements Runnable {
+  private final Shrinker shrinker;
+  private final Attempt<S> attempt;
+  private final Executor workers;
+  private final PageBudget held;
+  private final QueuePlace place;
+  private final CompletableFuture<S> result = new CompletableFuture<>();
+
+  /**
+   * Opens, or throws and leaves nothing.
+   *
+   * @param <S> what is opened
+   */
+  @FunctionalInterface
+  public interface Attempt<S> {
+    /** To be done with {@link ShrinkablePageRange#register}, whose exceptions are passed on. */
+    S open(OpeningCharge charge);
+  }
+
+  /**
+   * An opening that has not begun; its time to wait begins now.
+   *
+   * @param owner who must not hold the line in vain twice in a row: all openings of one client
+   * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
+   * @param workers threads that may reclaim and make files
+   */
+  public PendingOpening(
+      Shrinker shrinker, Object owner, Attempt<S> attempt, long maxWaitNanos, Executor workers) {
+    this.shrinker = shrinker;
+    this.attempt = attempt;
+    this.workers = workers;
+    this.held = shrinker.budgetOfOpening();
+    this.place = new QueuePlace(shrinker, new QueuedRequest.Asker(held, null, owner), maxWaitNanos);
+  }
+
+  /** What was opened, or why nothing was. Not to be cancelled: see {@link #giveUp}. */
+  public CompletableFuture<S> result() {
+    return result;
+  }
+
+  /** Begins, on the calling thread, which may reclaim. To be called once. */
+  @Override
+  public void run() {
+    attempt(0);
+  }
+
+  /**
+   * Waits no longer: if it is waiting, the result is a {@link CancellationException}, and nothing
+   * was opened; else it ends as it would have.
+   */
+  public void giveUp() {
+    if (place.leave()) {
+      endGivenUp();
+    }
+  }
+
+  private void endGivenUp() {
+    fail(new CancellationException("the opening was given up"));
+  }
+
+  private void fail(Throwable why) {
+    place.over();
+    result.completeExceptionally(why);
+  }
+
+  private void attempt(long reserved) {
+    OpeningCharge charge = new OpeningCharge(held, reserved, place.mayWait());
+    S opened;
+    try {
+      try {
+        opened = attempt.open(charge);
+      } finally {
+        charge.giveBackRest(shrinker.reservations());
+      }
+    } catch (OpeningCharge.MustWait e) {
+      waitFor(e.pages());
+      return;
+    } catch (RuntimeException | Error e) {
+      fail(e);
+      return;
+    }
+    place.over();
+    result.complete(opened);
+  }
+
+  private void waitFor(long pages) {
+    boolean told;
+    try {
+      told = place.waitFor(pages, () -> resume(pages), this::fail);
+    } catch (RuntimeException | Error e) {
+      fail(e);
+      return;
+    }
+    if (!told) {
+      endGivenUp();
+    }
+  }
+
+  private void resume(long reserved) {
+    try {
+      workers.execute(() -> attempt(reserved));
+    } catch (RejectedExecutionException e) {
+      shrinker.reservations().giveBack(held, reserved);
+      fail(new PageFailure.Closed());
+    } catch (RuntimeException | Error e) { // no thread can be started
+      shrinker.reservations().giveBack(held, reserved);
+      fail(e);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+package dev.pagetide.server.page;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+
+/**
+ * One use that waits for memory if need be, without keeping a thread: {@link
+ * ShrinkablePageRange#useRange} as a future.
+ *
+ * <p>Cancelling the future takes the use out of the line; what it reserved is given back. A use
+ * that is cancelled before it began does nothing.
+ */
+/*
+ * A use waits outside the range (no entry, no lock), so a range that closes need not wait for it;
+ * when its turn comes the pages are reserved in its name, and it begins again from the first step.
+ * If pages of it were reclaimed meanwhile, it may need more than was reserved: then it stands in
+ * line again, at the place of its arrival, with nothing in its hands.
+ */
+public final class PendingUse implements Runnable {
+  private final ShrinkablePageRange range;
+  private final PageSpans spans;
+  private final Executor workers;
+  private final QueuePlace place;
+  private final CompletableFuture<PageSpans> result = new CompletableFuture<>();
+
+  /**
+   * A use that has not begun; its time to wait begins now.
+   *
+   * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
+   * @param workers threads that may allocate
+   */
+  public PendingUse(
+      ShrinkablePageRange range, PageSpans spans, long maxWaitNanos, Executor workers) {
+    this.range = range;
+    this.spans = spans;
+    this.workers = workers;
+    this.place = new QueuePlace(range.shrinker(), QueuedRequest.Asker.of(range), maxWaitNanos);
+    var _ =
+        result.whenComplete((_, _) -> {
+          if (result.isCancelled() && place.leave()) {
+            place.over();
+          }
+        });
+  }
+
+  /**
+   * The fresh pages, or why there are none: ends as {@link ShrinkablePageRange#useRange(PageSpans)}
+   * does, on whichever thread it ends.
+   */
+  public CompletableFuture<PageSpans> result() {
+    return result;
+  }
+
+  /** Begins, on the calling thread, which may allocate. To be called once. */
+  @Override
+  public void run() {
+    attempt(0);
+  }
+
+  /**
+   * Waits no longer. Unlike a cancelled use, this one still tells how it ends: as if it had not
+   * been given up, if it is not waiting any more; else with {@link CancellationException}, having
+   * changed nothing.
+   */
+  public void giveUp() {
+    if (place.leave()) {
+      endGivenUp();
+    }
+  }
+
+  private void endGivenUp() {
+    fail(new CancellationException("the use was given up"));
+  }
+
+  private void fail(Throwable why) {
+    place.over();
+    result.completeExceptionally(why);
+  }
+
+  /** Tries once, with pages that are reserved already. */
+  private void attempt(long reserved) {
+    if (result.isDone()) {
+      if (reserved > 0) {
+        giveBack(reserved);
+      }
+      place.over();
+      return;
+    }
+    try {
+      UseAllocation allocation = new UseAllocation(range, spans, reserved, place.mayWait());
+      PageSpans fresh = allocation.run();
+      if (fresh != null) {
+        place.over();
+        result.complete(fresh);
+      } else {
+        waitFor(allocation.missingPages());
+      }
+    } catch (RuntimeException | Error e) {
+      fail(e);
+    }
+  }
+
+  private void waitFor(long pages) {
+    if (!place.waitFor(pages, () -> resume(pages), this::fail)) {
+      endGivenUp();
+    }
+  }
+
+  private void resume(long reserved) {
+    try {
+      workers.execute(() -> attempt(reserved));
+    } catch (RejectedExecutionException e) {
+      giveBack(reserved);
+      fail(new PageFailure.Closed());
+    } catch (RuntimeException | Error e) { // no thread can be started
+      giveBack(reserved);
+      fail(e);
+    }
+  }
+
+  private void giveBack(long reserved) {
+    range.shrinker().reservations().giveBack(range.budget(), reserved);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.pagetide.server.page;
+
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request's place in the line, which it keeps however often it has to wait.
+ *
+ * <p>{@link #leave} and {@link #over} may be called by any thread at any time; the rest is for the
+ * thread that serves the request at that moment.
+ */
+final class QueuePlace {
+  private final Shrinker shrinker;
+  private final QueuedRequest.Asker asker;
+  private final long sinceNanos;
+  private final long maxWaitNanos;
+  private final AtomicReference<@Nullable QueuedRequest> waiting = new AtomicReference<>();
+  private long arrival = -1;
+  private volatile boolean givenUp;
+
+  /**
+   * A place that is not taken yet; the time to wait begins now.
+   *
+   * @param maxWaitNanos how long to wait at most; 0: not at all
+   */
+  QueuePlace(Shrinker shrinker, QueuedRequest.Asker asker, long maxWaitNanos) {
+    this.shrinker = shrinker;
+    this.asker = asker;
+    this.sinceNanos = shrinker.clock().nanos();
+    this.maxWaitNanos = maxWaitNanos;
+  }
+
+  boolean mayWait() {
+    return maxWaitNanos > 0;
+  }
+
+  private AllocationQueue queue() {
+    return shrinker.waitingLine();
+  }
+
+  /**
+   * Stands in line. If that fails, it does not stand there, and nobody is told.
+   *
+   * @param granted told that the pages are reserved
+   * @param refused told why not, or that the range has ended
+   * @return false if it was given up on its way there, and nobody is told
+   */
+  boolean waitFor(long pages, Runnable granted, Consumer<Throwable> refused) {
+    if (arrival < 0) {
+      arrival = queue().arrive();
+    }
+    QueuedRequest waiter =
+        new QueuedRequest(
+            arrival, asker, pages, sinceNanos, sinceNanos + maxWaitNanos, granted, refused);
+    waiting.set(waiter);
+    try {
+      queue().join(waiter);
+      // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
+      return !(givenUp && queue().cancel(waiter));
+    } catch (RuntimeException | Error e) {
+      if (queue().leave(waiter, WaitOutcome.REFUSED)) {
+        throw e;
+      }
+      return true; // RACE: it stood there already, and somebody else has told it how that ended
+    }
+  }
+
+  /** Waits no longer, nor again; true if it stood in line, and is told nothing any more. */
+  boolean leave() {
+    givenUp = true;
+    QueuedRequest waiter = waiting.get();
+    return waiter != null && queue().cancel(waiter);
+  }
+
+  /** The request has ended: if it ever waited, tells how its last wait ended. Called once. */
+  void over() {
+    QueuedRequest waiter = waiting.get();
+    QueuedRequest.End end = waiter == null ? null : waiter.end();
+    if (end != null) {
+      shrinker.observer().waited(end.outcome(), end.waitedNanos());
+    }
+  }
+}

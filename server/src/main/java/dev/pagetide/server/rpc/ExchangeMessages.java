@@ -1,0 +1,182 @@
+package dev.pagetide.server.rpc;
+
+import com.google.protobuf.ByteString;
+import com.google.rpc.Code;
+import dev.pagetide.server.buffer.Buffer;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.transaction.Event;
+import dev.pagetide.server.transaction.Payload;
+import dev.pagetide.server.transaction.TransactRequest;
+import dev.pagetide.server.transaction.Transaction;
+import dev.pagetide.server.transaction.TransactionFailure;
+import dev.pagetide.v1.Accepted;
+import dev.pagetide.v1.Allocated;
+import dev.pagetide.v1.Attached;
+import dev.pagetide.v1.ErrorReason;
+import dev.pagetide.v1.ExchangeResponse;
+import dev.pagetide.v1.FreeBuffers;
+import dev.pagetide.v1.Replied;
+import dev.pagetide.v1.Reply;
+import dev.pagetide.v1.Slice;
+import dev.pagetide.v1.Transact;
+import dev.pagetide.v1.TransactionEnded;
+import dev.pagetide.v1.TransactionFlag;
+import dev.pagetide.v1.TransactionSender;
+import java.util.List;
+import java.util.Locale;
+
+/** Between the messages of an Exchange and what the rooms below speak of. */
+final class ExchangeMessages {
+  /** Most buffers in one FreeBuffers. A constant of the contract. */
+  private static final int MAX_FREES = 4096;
+
+  /** Most bytes of a receiver's refusal. A constant of the contract. */
+  private static final int MAX_REFUSAL_BYTES = 1024;
+
+  private static final int FLAGS =
+      TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE
+          | TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE;
+
+  private static final Accepted ACCEPTED = Accepted.getDefaultInstance();
+  private static final Accepted SPAM = Accepted.newBuilder().setOneWaySpam(true).build();
+
+  private ExchangeMessages() {}
+
+  /** Where the bytes of a buffer are had, for clients that have not mapped their range. */
+  @FunctionalInterface
+  interface Bytes {
+    ByteString of(long offset, long size);
+  }
+
+  static TransactRequest request(Transact transact, Peer caller, long now) {
+    int flags = transact.getFlags();
+    if ((flags & ~FLAGS) != 0) {
+      throw new TransactionFailure.Invalid(
+          String.format(
+              Locale.ROOT,
+              "flags=%#x holds bits that are no TransactionFlag; known ones are %#x",
+              flags,
+              FLAGS));
+    }
+    return new TransactRequest(
+        transact.getTarget(),
+        transact.hasTargetUid() ? transact.getTargetUid() : caller.uid(),
+        transact.getCode(),
+        flags,
+        (flags & TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE) != 0,
+        (flags & TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE) != 0,
+        length(transact.getPayload()),
+        Integer.toUnsignedLong(transact.getTimeoutMs()),
+        now);
+  }
+
+  private static long length(dev.pagetide.v1.Payload payload) {
+    return payload.hasSlice() ? size(payload.getSlice().getLength()) : payload.getData().size();
+  }
+
+  /** A size as the message has it: unsigned. No range is as large as the largest signed number. */
+  static long size(long unsigned) {
+    return unsigned < 0 ? Long.MAX_VALUE : unsigned;
+  }
+
+  static Payload payload(dev.pagetide.v1.Payload payload, int maxDataBytes) {
+    return switch (payload.getSourceCase()) {
+      case SLICE ->
+          new Payload.Slice(payload.getSlice().getOffset(), size(payload.getSlice().getLength()));
+      case DATA -> {
+        PageMessages.dataLength(payload.getData().size(), maxDataBytes);
+        yield new Payload.Bytes(payload.getData().asReadOnlyByteBuffer());
+      }
+      case SOURCE_NOT_SET -> Payload.NONE;
+    };
+  }
+
+  static String refusal(Reply reply) {
+    int bytes = reply.getRefusalBytes().size();
+    if (bytes > MAX_REFUSAL_BYTES) {
+      throw StatusMapper.status(
+          Code.RESOURCE_EXHAUSTED,
+          ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
+          String.format(
+              Locale.ROOT,
+              "refusal is %d bytes, more than %d; say it in fewer",
+              bytes,
+              MAX_REFUSAL_BYTES));
+    }
+    return reply.getRefusal();
+  }
+
+  static List<Long> offsets(FreeBuffers free) {
+    if (free.getOffsetsCount() > MAX_FREES) {
+      throw StatusMapper.status(
+          Code.INVALID_ARGUMENT,
+          ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
+          String.format(
+              Locale.ROOT,
+              "%d offsets in one FreeBuffers; send at most %d",
+              free.getOffsetsCount(),
+              MAX_FREES));
+    }
+    return free.getOffsetsList();
+  }
+
+  /** What a party is told. */
+  static ExchangeResponse.Builder response(Event event, Bytes bytes) {
+    ExchangeResponse.Builder response = ExchangeResponse.newBuilder().setId(event.command());
+    switch (event) {
+      case Event.Attached e -> response.setAttached(attached(e));
+      case Event.Allocated e -> response.setAllocated(Allocated.newBuilder().setOffset(e.offset()));
+      case Event.Accepted e -> response.setAccepted(e.oneWaySpam() ? SPAM : ACCEPTED);
+      case Event.Failed e -> response.setFailed(StatusMapper.failed(e.why()));
+      case Event.Replied e ->
+          response.setReplied(
+              Replied.newBuilder()
+                  .setOffset(e.offset())
+                  .setSize(e.size())
+                  .setData(bytes.of(e.offset(), e.size())));
+      case Event.Delivered e -> response.setTransaction(transaction(e.transaction(), bytes));
+      case Event.Ended e ->
+          response.setTransactionEnded(
+              TransactionEnded.newBuilder().setTransaction(e.transaction()));
+    }
+    return response;
+  }
+
+  /** How much data an event carries. */
+  static int dataBytes(ExchangeResponse.Builder response) {
+    return switch (response.getEventCase()) {
+      case TRANSACTION -> response.getTransaction().getData().size();
+      case REPLIED -> response.getReplied().getData().size();
+      default -> 0;
+    };
+  }
+
+  private static Attached attached(Event.Attached event) {
+    Attached.Builder attached = Attached.newBuilder().setOneWayBytes(event.oneWayBytes());
+    for (Buffer buffer : event.buffers()) {
+      attached.addBuffers(Slice.newBuilder().setOffset(buffer.offset()).setLength(buffer.size()));
+    }
+    return attached.build();
+  }
+
+  private static dev.pagetide.v1.Transaction transaction(Transaction transaction, Bytes bytes) {
+    Peer peer = transaction.sender();
+    TransactionSender.Builder sender =
+        TransactionSender.newBuilder().setName(transaction.senderName());
+    if (peer.uid() != Peer.NO_UID) {
+      sender.setUid(peer.uid());
+    }
+    if (peer.pid() != 0) {
+      sender.setPid(peer.pid());
+    }
+    return dev.pagetide.v1.Transaction.newBuilder()
+        .setTransaction(transaction.id())
+        .setOffset(transaction.offset())
+        .setSize(transaction.size())
+        .setCode(transaction.code())
+        .setFlags(transaction.request().flags())
+        .setSender(sender)
+        .setData(bytes.of(transaction.offset(), transaction.size()))
+        .build();
+  }
+}

@@ -1,0 +1,183 @@
+package dev.pagetide.server.rpc;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The commands of one stream that are begun one after the other: the next when the last one says
+ * so, on whichever thread that is. Thread-safe.
+ */
+final class SerialQueue {
+  private final LongConsumer onOver;
+  private final BiConsumer<Long, Throwable> onThrown;
+
+  @GuardedBy("this")
+  private final Deque<Step> waiting = new ArrayDeque<>();
+
+  @GuardedBy("this")
+  private boolean busy;
+
+  @GuardedBy("this")
+  private long waitingBytes;
+
+  /**
+   * A lane without commands.
+   *
+   * @param onOver told the bytes of each command that is over, or dropped
+   * @param onThrown told the number of a command that threw where none should, and what; the next
+   *     one begins all the same
+   */
+  SerialQueue(LongConsumer onOver, BiConsumer<Long, Throwable> onThrown) {
+    this.onOver = onOver;
+    this.onThrown = onThrown;
+  }
+
+  /** What a command does. */
+  @FunctionalInterface
+  interface Command {
+    /** Does it; {@code next} is run once, by any thread, when the next may begin. */
+    void run(Runnable next);
+  }
+
+  /** A command that waits for its turn. */
+  private record Step(long id, long bytes, boolean cancellable, Command command) {}
+
+  /** Runs a command when its turn comes, which may be now. */
+  void submit(long id, long bytes, Command command) {
+    submit(new Step(id, bytes, false, command));
+  }
+
+  /** As {@link #submit}, unless {@link #remove} comes before. */
+  void submitCancellable(long id, long bytes, Command command) {
+    submit(new Step(id, bytes, true, command));
+  }
+
+  private void submit(Step step) {
+    synchronized (this) {
+      if (busy) {
+        waiting.add(step);
+        waitingBytes += step.bytes();
+        return;
+      }
+      busy = true;
+    }
+    runFrom(step);
+  }
+
+  /** Runs steps until one goes on elsewhere, by a loop: a thousand of them need no deep stack. */
+  private void runFrom(Step first) {
+    Step step = first;
+    while (step != null) {
+      Turn turn = new Turn(step);
+      try {
+        step.command().run(turn);
+      } catch (RuntimeException | Error e) {
+        onThrown.accept(step.id(), e);
+        turn.run(); // it may not have said so, and must not say so twice
+      }
+      if (!turn.hasReturned()) {
+        return;
+      }
+      step = after(step);
+    }
+  }
+
+  private @Nullable Step after(Step done) {
+    Step next;
+    synchronized (this) {
+      next = waiting.poll();
+      if (next == null) {
+        busy = false;
+      } else {
+        waitingBytes -= next.bytes();
+      }
+    }
+    onOver.accept(done.bytes());
+    return next;
+  }
+
+  /** One command's turn: it is over when both its call has returned and it has said so, once. */
+  private final class Turn implements Runnable {
+    private final Step step;
+    private boolean said;
+    private boolean returned;
+
+    Turn(Step step) {
+      this.step = step;
+    }
+
+    @Override
+    public void run() {
+      synchronized (this) {
+        boolean before = said;
+        said = true;
+        if (before || !returned) {
+          return;
+        }
+      }
+      Step next = after(step);
+      if (next != null) {
+        runFrom(next);
+      }
+    }
+
+    /** The call has returned; whether it has said so before. */
+    synchronized boolean hasReturned() {
+      returned = true;
+      return said;
+    }
+  }
+
+  /**
+   * Takes a command out that waits for its turn and may be given up; false if there is none of this
+   * number.
+   */
+  boolean remove(long id) {
+    Step found = take(id);
+    if (found == null) {
+      return false;
+    }
+    onOver.accept(found.bytes());
+    return true;
+  }
+
+  private synchronized @Nullable Step take(long id) {
+    Iterator<Step> steps = waiting.iterator();
+    while (steps.hasNext()) {
+      Step step = steps.next();
+      if (step.cancellable() && step.id() == id) {
+        steps.remove();
+        waitingBytes -= step.bytes();
+        return step;
+      }
+    }
+    return null;
+  }
+
+  /** How many wait for their turn. */
+  synchronized int waiting() {
+    return waiting.size();
+  }
+
+  /** How many bytes of payload those hold. */
+  synchronized long waitingBytes() {
+    return waitingBytes;
+  }
+
+  /** Drops what waits. */
+  void clear() {
+    List<Step> dropped;
+    synchronized (this) {
+      dropped = List.copyOf(waiting);
+      waiting.clear();
+      waitingBytes = 0;
+    }
+    dropped.forEach(step -> onOver.accept(step.bytes()));
+  }
+}

@@ -1,0 +1,251 @@
+package dev.pagetide.server.transaction;
+
+import dev.pagetide.server.buffer.BufferTotals;
+import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.session.Peer;
+import dev.pagetide.server.session.Session;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** All parties of a server: who may transact to whom, and where that is. Thread-safe. */
+public final class EndpointRegistry {
+  private final TransactionConfig config;
+  private final PageClock clock;
+  private final Executor workers;
+  private final Executor soon;
+  private final ScheduledExecutorService timer;
+  private final TransactionObserver observer;
+  private final AtomicLong lastTransaction = new AtomicLong();
+
+  /** By the session's range id. */
+  private final ConcurrentHashMap<Long, SessionEndpoint> sessionEndpoints =
+      new ConcurrentHashMap<>();
+
+  private final ConcurrentHashMap<Address, Endpoint> receivers = new ConcurrentHashMap<>();
+
+  /** How a receiver is known to others. */
+  record Address(int uid, String name) {}
+
+  /**
+   * No party yet.
+   *
+   * @param workers threads that may allocate and copy
+   * @param soon where events are sent from, after what the calling thread is at
+   * @param timer what ends two-way transactions whose time is up
+   */
+  public EndpointRegistry(
+      TransactionConfig config,
+      PageClock clock,
+      Executor workers,
+      Executor soon,
+      ScheduledExecutorService timer,
+      TransactionObserver observer) {
+    this.config = config;
+    this.clock = clock;
+    this.workers = workers;
+    this.soon = soon;
+    this.timer = timer;
+    this.observer = observer;
+  }
+
+  /**
+   * Makes a session a party. Its first event is {@link Event.Attached}. If that fails at any step,
+   * the session is no party, and may become one later.
+   *
+   * @param peer the process at the other end of the stream
+   * @param receives whether others may transact to it
+   * @throws TransactionFailure if it has a party already, or its range is for no buffers
+   * @throws PageFailure.Closed if it is ending
+   */
+  public Endpoint attach(
+      long command, Session session, Peer peer, boolean receives, EventSink sink) {
+    if (command == 0) {
+      throw new TransactionFailure.Invalid("id=0: Attach is answered, so it needs another id");
+    }
+    SessionEndpoint sessionEndpoint =
+        sessionEndpoints.computeIfAbsent(
+            session.rangeId(), id -> new SessionEndpoint(this, session));
+    watch(sessionEndpoint);
+    if (receives && !sessionEndpoint.hasBuffers()) {
+      throw new TransactionFailure.WrongMode("receiving");
+    }
+    Endpoint endpoint = new Endpoint(this, sessionEndpoint, peer, sink);
+    if (!sessionEndpoint.take(endpoint)) {
+      throw new TransactionFailure.AlreadyAttached();
+    }
+    try {
+      welcome(command, endpoint, receives);
+    } catch (RuntimeException | Error e) {
+      endpoint.end(e);
+      throw e;
+    }
+    return endpoint;
+  }
+
+  /** Sees to it that a seat ends with its session; one of which that is not sure is nobody's. */
+  private void watch(SessionEndpoint sessionEndpoint) {
+    boolean watched = false;
+    try {
+      watched = sessionEndpoint.watch(() -> endSeat(sessionEndpoint));
+    } finally {
+      if (!watched) {
+        sessionEndpoints.remove(sessionEndpoint.session().rangeId(), sessionEndpoint);
+      }
+    }
+    if (!watched) {
+      throw new PageFailure.Closed();
+    }
+  }
+
+  private void welcome(long command, Endpoint endpoint, boolean receives) {
+    SessionEndpoint sessionEndpoint = endpoint.sessionEndpoint();
+    boolean buffers = sessionEndpoint.hasBuffers();
+    endpoint.answer(
+        new Event.Attached(
+            command,
+            buffers ? sessionEndpoint.buffers().delivered() : List.of(),
+            buffers ? sessionEndpoint.buffers().totals().oneWayLimitBytes() : 0));
+    if (receives) {
+      receivers.put(endpoint.address(), endpoint);
+    }
+    if (sessionEndpoint
+        .isOver()) { // RACE: the session may have ended before the seat had its party
+      sessionEndpoint.end(new PageFailure.Closed());
+    }
+    if (endpoint.hasEnded()) { // RACE: it may have ended before it could be found
+      leave(endpoint);
+    }
+  }
+
+  private void endSeat(SessionEndpoint sessionEndpoint) {
+    try {
+      sessionEndpoint.end(new PageFailure.Closed());
+    } finally {
+      sessionEndpoints.remove(sessionEndpoint.session().rangeId(), sessionEndpoint);
+    }
+  }
+
+  /** A party leaves: nobody finds it any more. */
+  void leave(Endpoint endpoint) {
+    receivers.remove(endpoint.address(), endpoint);
+  }
+
+  /**
+   * The receiver of a transaction.
+   *
+   * @throws TransactionFailure.NotPermitted whether or not there is one
+   * @throws TransactionFailure.TargetDied if there is none
+   */
+  Endpoint target(Peer sender, TransactRequest request) {
+    if (!config.rule().allows(sender.uid(), request.targetUid())) {
+      throw new TransactionFailure.NotPermitted(sender.uid(), request.targetUid());
+    }
+    Endpoint target = receivers.get(new Address(request.targetUid(), request.target()));
+    if (target == null) {
+      throw new TransactionFailure.TargetDied(request.target());
+    }
+    return target;
+  }
+
+  /** A transaction was refused before it began. */
+  void refused(TransactRequest request, Throwable why) {
+    observer.ended(
+        request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY,
+        why instanceof TransactionFailure.TargetDied
+            ? TransactionOutcome.TARGET_DIED
+            : TransactionOutcome.FAILED,
+        nanos() - request.sinceNanos());
+  }
+
+  long nextTransaction() {
+    return lastTransaction.incrementAndGet();
+  }
+
+  /** How long a transaction's buffer may wait for memory: nine tenths of what is left to it. */
+  long allocationWaitNanos(TransactRequest request) {
+    if (request.oneWay() || request.timeoutMillis() == 0) {
+      return config.allocationWaitNanos();
+    }
+    long left =
+        TimeUnit.MILLISECONDS.toNanos(request.timeoutMillis()) - (nanos() - request.sinceNanos());
+    return Math.clamp(left - left / 10, 0, config.allocationWaitNanos());
+  }
+
+  /** The server's clock. */
+  public long nanos() {
+    return clock.nanos();
+  }
+
+  TransactionConfig config() {
+    return config;
+  }
+
+  Executor workers() {
+    return workers;
+  }
+
+  Executor soon() {
+    return soon;
+  }
+
+  ScheduledExecutorService timer() {
+    return timer;
+  }
+
+  TransactionObserver observer() {
+    return observer;
+  }
+
+  /** The buffers of all ranges, summed; the largest gap is that of the range that is worst off. */
+  public BufferTotals totals() {
+    BufferTotals sum = BufferTotals.NONE;
+    for (SessionEndpoint sessionEndpoint : sessionEndpoints.values()) {
+      if (sessionEndpoint.hasBuffers()) {
+        sum = sum.plus(sessionEndpoint.buffers().totals());
+      }
+    }
+    return sum;
+  }
+
+  /** How many sessions are attached. */
+  public int size() {
+    return endpoints().size();
+  }
+
+  private List<Endpoint> endpoints() {
+    List<Endpoint> live = new ArrayList<>();
+    for (SessionEndpoint sessionEndpoint : sessionEndpoints.values()) {
+      Endpoint endpoint = sessionEndpoint.endpoint();
+      if (endpoint != null) {
+        live.add(endpoint);
+      }
+    }
+    return live;
+  }
+
+  /** How many sessions have a seat: those that were attached once and have not ended. */
+  int seatCount() {
+    return sessionEndpoints.size();
+  }
+
+  /** Ends every party, each whatever became of the others: the server stops. */
+  public void endAll() {
+    for (Endpoint endpoint : endpoints()) {
+      boolean done = false;
+      try {
+        endpoint.end(new TransactionFailure.Stopping());
+        done = true;
+      } finally {
+        if (!done) {
+          endAll();
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,186 @@
+package dev.pagetide.server.web;
+
+import dev.pagetide.server.page.PageSnapshot;
+import dev.pagetide.shm.PageWord;
+import java.util.Arrays;
+
+/**
+ * The pages of one range as runs of neighbours that look alike: some bytes where a grid would be
+ * thousands. Used again for the next range; for one thread.
+ *
+ * <p>A run is one or two numbers, each in groups of 7 bits, the lowest first, with the top bit set
+ * on all but the last: {@code length << 3 | kind}, and for AVAILABLE and RECLAIMED the tick of its
+ * stamp. What does not fit into {@link #MAX_BYTES} is one run, of kind {@link #UNTOLD}: it is in
+ * the counts. A tick is 2^28 ns, 0.27 s: fine enough to see, and coarse enough that pages stopped
+ * one by one are one run. Since a run says <em>when</em>, not how long ago, a range at rest is the
+ * same bytes however old its pages grow.
+ */
+final class RunLengthEncoder {
+  /** Nanoseconds of a tick, as a power of two. */
+  static final int TICK_SHIFT = 28;
+
+  /** A page without memory. */
+  static final int FREE = 0;
+
+  /** A page with memory that nobody uses; with the tick since when. */
+  static final int AVAILABLE = 1;
+
+  /** A page with memory that somebody uses. */
+  static final int USED = 2;
+
+  /** A page with memory whose word says what no client may write. */
+  static final int CONTRADICTION = 3;
+
+  /** A FREE page that was reclaimed not long ago; with the tick when. */
+  static final int RECLAIMED = 4;
+
+  /** Pages that are counted and not told one by one, because the runs before them are too many. */
+  static final int UNTOLD = 5;
+
+  /** The most bytes of one range: that is room for some 40,000 runs. */
+  static final int MAX_BYTES = 1 << 17;
+
+  /** How long a page counts as just reclaimed. */
+  private static final int RECLAIMED_TICKS = 8;
+
+  private static final int KIND_BITS = 3;
+  private static final int MAX_RUN_BYTES = 16;
+
+  /** Stands for the tick where no page is USED. */
+  static final long NOT_USED = -1;
+
+  private byte[] bytes = new byte[1024];
+  private int length;
+  private int untold;
+  private int free;
+  private int available;
+  private int contradictions;
+  private long usedSinceTick;
+
+  /**
+   * Encodes what was seen of a range.
+   *
+   * @param epochNanos when tick 0 began
+   */
+  void encode(PageSnapshot seen, long epochNanos) {
+    length = 0;
+    untold = 0;
+    free = 0;
+    available = 0;
+    contradictions = 0;
+    long nowTick = (seen.takenNanos() - epochNanos) >> TICK_SHIFT;
+    usedSinceTick =
+        !seen.hasAges() || seen.oldestUsedNanos() < 0
+            ? NOT_USED
+            : (seen.takenNanos() - seen.oldestUsedNanos() - epochNanos) >> TICK_SHIFT;
+    long oldestReclaimed = nowTick - RECLAIMED_TICKS;
+    int runStart = 0;
+    int runKind = FREE;
+    long runTick = 0;
+    long lastWord = 0;
+    int pageCount = seen.pageCount();
+    for (int page = 0; page < pageCount; page++) {
+      long word = seen.word(page);
+      if (word == lastWord) {
+        continue;
+      }
+      lastWord = word;
+      int kind = PageWord.state(word);
+      long tick = 0;
+      if (kind == AVAILABLE) {
+        tick = clamp(tickOf(word, epochNanos), nowTick);
+      } else if (kind == FREE && word != 0) {
+        long reclaimed = tickOf(word, epochNanos);
+        if (reclaimed >= oldestReclaimed && reclaimed <= nowTick) {
+          kind = RECLAIMED;
+          tick = clamp(reclaimed, nowTick);
+        }
+      }
+      if (kind != runKind || tick != runTick) {
+        put(page - runStart, runKind, runTick);
+        runStart = page;
+        runKind = kind;
+        runTick = tick;
+      }
+    }
+    put(pageCount - runStart, runKind, runTick);
+    if (untold > 0) {
+      put((long) untold << KIND_BITS | UNTOLD);
+    }
+  }
+
+  private static long tickOf(long word, long epochNanos) {
+    return (PageWord.stampNanos(word) - epochNanos) >> TICK_SHIFT;
+  }
+
+  /** A client may have written a stamp before the server began, or in the future. */
+  private static long clamp(long tick, long nowTick) {
+    return Math.clamp(tick, 0, Math.max(0, nowTick));
+  }
+
+  private void put(int pages, int kind, long tick) {
+    if (pages == 0) {
+      return;
+    }
+    switch (kind) {
+      case AVAILABLE -> available += pages;
+      case CONTRADICTION -> contradictions += pages;
+      case FREE, RECLAIMED -> free += pages;
+      default -> {} // USED is what is left
+    }
+    // Room for one run more is left, for that of the untold pages.
+    if (untold > 0 || length > MAX_BYTES - 2 * MAX_RUN_BYTES) {
+      untold += pages;
+      return;
+    }
+    if (bytes.length - length < 2 * MAX_RUN_BYTES) {
+      bytes = Arrays.copyOf(bytes, bytes.length * 2);
+    }
+    put((long) pages << KIND_BITS | kind);
+    if (kind == AVAILABLE || kind == RECLAIMED) {
+      put(tick);
+    }
+  }
+
+  private void put(long number) {
+    long rest = number;
+    while (rest > 0x7f) {
+      bytes[length++] = (byte) (rest | 0x80);
+      rest >>>= 7;
+    }
+    bytes[length++] = (byte) rest;
+  }
+
+  /** Whether another encoding is the same. */
+  boolean sameAs(byte[] other) {
+    return Arrays.equals(bytes, 0, length, other, 0, other.length);
+  }
+
+  /** A copy of the encoding. */
+  byte[] toBytes() {
+    return Arrays.copyOf(bytes, length);
+  }
+
+  /** Pages seen without memory. */
+  int free() {
+    return free;
+  }
+
+  /** Pages seen with memory that nobody uses. */
+  int available() {
+    return available;
+  }
+
+  /** Pages seen that bear a word as no client may write it; they count as USED. */
+  int contradictions() {
+    return contradictions;
+  }
+
+  /**
+   * The tick since when the page that is USED for longest can have been so at the most; {@link
+   * #NOT_USED} where none is.
+   */
+  long usedSinceTick() {
+    return usedSinceTick;
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.buffer;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.config;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.directory;
+
+import org.jspecify.annotations.NullMarked;

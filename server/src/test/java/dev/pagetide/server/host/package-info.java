@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.host;
+
+import org.jspecify.annotations.NullMarked;

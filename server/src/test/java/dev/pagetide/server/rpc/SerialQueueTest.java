@@ -1,0 +1,158 @@
+package dev.pagetide.server.rpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** One command after the other, whoever says that it is over, and whatever goes wrong. */
+final class SerialQueueTest {
+  private static final int MANY = 100_000;
+
+  private final List<Long> over = new ArrayList<>();
+  private final List<Long> thrown = new ArrayList<>();
+  private final List<String> ran = new ArrayList<>();
+  private final SerialQueue queue = new SerialQueue(over::add, (id, _) -> thrown.add(id));
+
+  private static void notBegun() {
+    throw new AssertionError("the command has not begun");
+  }
+
+  /** A command that is over when a test says so. */
+  private final class Slow implements SerialQueue.Command {
+    private final String name;
+    private Runnable next = SerialQueueTest::notBegun;
+
+    Slow(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void run(Runnable toNext) {
+      ran.add(name);
+      next = toNext;
+    }
+  }
+
+  @Test
+  void submit_whileOneRuns_waitsForItsTurn() {
+    Slow first = new Slow("first");
+    Slow second = new Slow("second");
+    queue.submit(1, 10, first);
+    queue.submit(2, 20, second);
+    assertThat(ran).containsExactly("first");
+    assertThat(queue.waiting()).isEqualTo(1);
+    assertThat(queue.waitingBytes()).isEqualTo(20);
+
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "second");
+    assertThat(over).containsExactly(10L);
+    assertThat(queue.waiting()).isZero();
+    assertThat(queue.waitingBytes()).isZero();
+  }
+
+  @Test
+  void next_saidTwice_countsOnce() {
+    Slow first = new Slow("first");
+    Slow second = new Slow("second");
+    queue.submit(1, 0, first);
+    queue.submit(2, 0, second);
+    queue.submit(3, 0, new Slow("third"));
+
+    first.next.run();
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "second");
+  }
+
+  @Test
+  void command_throws_isToldAndTheNextBegins() {
+    Slow first = new Slow("first");
+    queue.submit(1, 1, first);
+    queue.submit(
+        2,
+        2,
+        _ -> {
+          throw new IllegalStateException("a bug");
+        });
+    queue.submit(
+        3,
+        3,
+        next -> {
+          next.run();
+          throw new IllegalStateException("a bug after it was over");
+        });
+    queue.submit(4, 4, new Slow("last"));
+
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "last");
+    assertThat(thrown).containsExactly(2L, 3L);
+    assertThat(over).containsExactly(1L, 2L, 3L);
+  }
+
+  @Test
+  void manyThatAreOverAtOnce_runWithoutADeepStack() {
+    Slow first = new Slow("first");
+    queue.submit(0, 0, first);
+    for (int i = 1; i <= MANY; i++) {
+      queue.submit(i, 0, Runnable::run);
+    }
+
+    first.next.run();
+
+    assertThat(over).hasSize(MANY + 1);
+    assertThat(queue.waiting()).isZero();
+  }
+
+  @Test
+  void remove_oneThatWaits_neverRuns() {
+    Slow first = new Slow("first");
+    queue.submitCancellable(1, 0, first);
+    queue.submitCancellable(2, 5, new Slow("second"));
+
+    assertThat(queue.remove(2)).isTrue();
+    assertThat(queue.remove(2)).isFalse();
+    assertThat(queue.remove(1)).as("it runs").isFalse();
+    first.next.run();
+
+    assertThat(ran).containsExactly("first");
+    assertThat(over).containsExactly(5L, 0L);
+    assertThat(queue.waitingBytes()).isZero();
+  }
+
+  @Test
+  void remove_sameNumberAsOthersThatWait_takesOnlyWhatMayBeGivenUp() {
+    Slow first = new Slow("first");
+    Slow reply = new Slow("reply");
+    Slow last = new Slow("last");
+    queue.submit(9, 0, first);
+    queue.submit(0, 3, reply);
+    queue.submitCancellable(7, 0, new Slow("given up"));
+    queue.submit(7, 4, last);
+
+    assertThat(queue.remove(0)).isFalse();
+    assertThat(queue.remove(7)).isTrue();
+    assertThat(queue.remove(7)).isFalse();
+    assertThat(queue.waitingBytes()).isEqualTo(7);
+    first.next.run();
+    reply.next.run();
+
+    assertThat(ran).containsExactly("first", "reply", "last");
+  }
+
+  @Test
+  void clear_dropsWhatWaits() {
+    queue.submit(1, 0, new Slow("first"));
+    queue.submit(2, 5, new Slow("second"));
+    queue.submit(3, 6, new Slow("third"));
+
+    queue.clear();
+
+    assertThat(over).containsExactly(5L, 6L);
+    assertThat(queue.waiting()).isZero();
+    assertThat(queue.waitingBytes()).isZero();
+  }
+}
