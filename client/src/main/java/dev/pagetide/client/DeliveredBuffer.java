@@ -8,8 +8,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A buffer that was delivered into this party's range and is to be freed once. Thread-safe, but for
- * what is said of threads at the methods.
+ * A buffer that was delivered into this endpoint's range and is to be freed once. Thread-safe, but
+ * for what is said of threads at the methods.
  *
  * <p>LOCKS: nothing waits under its monitor, because the event loop takes it to free the buffer.
  */

@@ -49,7 +49,7 @@ final class Endpoint {
     this.timeouts = new AnswerTimeouts(timeout);
   }
 
-  /** A party that is not attached yet, and is told of nothing before it is. */
+  /** An endpoint that is not attached yet, and is told of nothing before it is. */
   static Endpoint start(
       Channel channel, UnaryCalls calls, OpenedSession session, ExchangeStream.News news) {
     return new Endpoint(
@@ -77,7 +77,7 @@ final class Endpoint {
     return result;
   }
 
-  /** Lets transactions come, or ends the party if {@link #attach} has failed. */
+  /** Lets transactions come, or ends the endpoint if {@link #attach} has failed. */
   void openOrClose(@Nullable Throwable failure) {
     if (failure == null) {
       stream.openWindow();

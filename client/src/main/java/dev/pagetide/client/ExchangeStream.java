@@ -21,8 +21,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Exchange stream of one party: commands out in their order, answers to whom they belong, news
- * to the party. Any thread may call any method; events come one after the other.
+ * The Exchange stream of one endpoint: commands out in their order, answers to whom they belong,
+ * news to the endpoint. Any thread may call any method; events come one after the other.
  *
  * <p>Nothing waits here for ever: when the stream, or the session it belongs to, ends, every
  * command that was not answered fails.
@@ -56,7 +56,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
    * Receiving: `requested` messages are asked for and not come yet. See topUp().
    *
    * LOCKS: News.room() is called under it; nothing of the stream is called under a monitor of the
-   * party's.
+   * endpoint's.
    */
   private final Object lock = new Object();
 
@@ -96,11 +96,11 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private @Nullable PagetideException failure;
 
   /**
-   * What a party is told without having asked. Called where events come: must neither block nor
+   * What an endpoint is told without having asked. Called where events come: must neither block nor
    * throw.
    */
   interface News {
-    /** Somebody transacts to the party. */
+    /** Somebody transacts to the endpoint. */
     void transaction(Transaction transaction);
 
     /** Nobody waits for a reply to that transaction any more. */
@@ -113,12 +113,12 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     void submitted();
 
     /**
-     * For how many events there is room, answers aside; once it grows, the party calls {@link
+     * For how many events there is room, answers aside; once it grows, the endpoint calls {@link
      * #topUp}. Called under the stream's lock: must take no lock under which the stream is called.
      */
     int room();
 
-    /** The stream has ended. What was on its way to the party may come after this. */
+    /** The stream has ended. What was on its way to the endpoint may come after this. */
     void ended();
   }
 
@@ -418,7 +418,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   @Override
   public void onClose(Status status, Metadata trailers) {
     end(StreamEnd.of("Exchange", status, trailers, session.draining().isDone()));
-    session.close(); // a party without its stream is none
+    session.close(); // an endpoint without its stream is none
   }
 
   private void end(StreamEnd end) {

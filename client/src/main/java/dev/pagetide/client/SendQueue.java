@@ -6,7 +6,7 @@ import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one party has to send and has not sent: commands in their order, and buffers to be freed.
+ * What one endpoint has to send and has not sent: commands in their order, and buffers to be freed.
  *
  * <p>What waits together goes out in one message. Frees go before the next command, or when they
  * are worth a message of their own, or once {@link #flush} was called. Guarded by its stream's
@@ -38,7 +38,7 @@ final class SendQueue {
   private long freedBytes;
   private boolean flushDue;
 
-  /** Nothing to send, of a party whose range has so many bytes. */
+  /** Nothing to send, of an endpoint whose range has so many bytes. */
   SendQueue(long rangeBytes) {
     this.maxLazyBytes = Math.min(MAX_LAZY_BYTES, rangeBytes / LAZY_PART);
   }

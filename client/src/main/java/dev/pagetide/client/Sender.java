@@ -26,11 +26,11 @@ import java.util.concurrent.CompletionStage;
 public final class Sender implements AutoCloseable {
 
   private final Endpoint endpoint;
-  private final boolean ownsParty;
+  private final boolean ownsEndpoint;
 
-  private Sender(Endpoint endpoint, boolean ownsParty) {
+  private Sender(Endpoint endpoint, boolean ownsEndpoint) {
     this.endpoint = endpoint;
-    this.ownsParty = ownsParty;
+    this.ownsEndpoint = ownsEndpoint;
   }
 
   /** The sender on a receiver's stream, which ends with the receiver. */
@@ -51,7 +51,7 @@ public final class Sender implements AutoCloseable {
         });
   }
 
-  /** The news of a party that is no receiver. */
+  /** The news of an endpoint that is no receiver. */
   private record Answers(ErrorListener errors) implements ExchangeStream.News {
     @Override
     public void transaction(Transaction transaction) {
@@ -225,7 +225,7 @@ public final class Sender implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (ownsParty) {
+    if (ownsEndpoint) {
       endpoint.close();
     }
   }

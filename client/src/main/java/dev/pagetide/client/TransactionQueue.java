@@ -107,7 +107,7 @@ final class TransactionQueue implements ExchangeStream.News {
   private Endpoint endpoint() {
     Endpoint ours = endpoint;
     if (ours == null) {
-      throw new IllegalStateException("a transaction before the party was attached");
+      throw new IllegalStateException("a transaction before the endpoint was attached");
     }
     return ours;
   }

@@ -173,7 +173,7 @@ final class RunningServer implements AutoCloseable {
             sessions,
             shrinker,
             budget,
-            endpointTerms(options, serverInstance, served.handoffSocket()),
+            endpointConfig(options, serverInstance, served.handoffSocket()),
             transactions,
             cutOffs,
             List.of(RpcMeters.interceptor(registry)));
@@ -214,7 +214,7 @@ final class RunningServer implements AutoCloseable {
     serving = true;
   }
 
-  private static EndpointConfig endpointTerms(
+  private static EndpointConfig endpointConfig(
       ServerOptions options, long serverInstance, Path handoffSocket) throws StartupException {
     return new EndpointConfig(
         new RequestConfig(
@@ -240,7 +240,7 @@ final class RunningServer implements AutoCloseable {
             budget,
             PageClock.MONOTONIC,
             PageObserver.all(meters, new ShortageLog(logTimer)),
-            reclaimTerms(options, edge(options, groups)),
+            reclaimConfig(options, headroom(options, groups)),
             new HugePages(HugePages.SETTINGS, PageClock.MONOTONIC, RunningServer::tellHugePages));
     opened.push(
         BackgroundReclaim.start(
@@ -281,17 +281,17 @@ final class RunningServer implements AutoCloseable {
   }
 
   /** When memory is taken back ahead of need, and what the control group leaves. */
-  static ReclaimConfig reclaimTerms(ServerOptions options, HostHeadroom edge) {
+  static ReclaimConfig reclaimConfig(ServerOptions options, HostHeadroom headroom) {
     int pageSize = Memfd.systemPageSize();
     return new ReclaimConfig(
         options.lowWatermarkBytes() / pageSize,
         options.highWatermarkBytes() / pageSize,
         options.protectRecent().toNanos(),
-        edge);
+        headroom);
   }
 
   /** The edge that the control groups' limits are. */
-  static HostHeadroom edge(ServerOptions options, CgroupMemory groups) {
+  static HostHeadroom headroom(ServerOptions options, CgroupMemory groups) {
     return new CgroupHeadroom(
         groups, options.memoryReserveBytes(), Memfd.systemPageSize(), options.maxRangeBytes());
   }

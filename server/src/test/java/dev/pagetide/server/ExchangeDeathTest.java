@@ -22,8 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * The end of a party, or of its session, at every point of a transaction: the other side is told at
- * once, and nothing is left.
+ * The end of an endpoint, or of its session, at every point of a transaction: the other side is
+ * told at once, and nothing is left.
  */
 final class ExchangeDeathTest {
   private static final int PAGES = 16;
@@ -85,7 +85,7 @@ final class ExchangeDeathTest {
     Awaitility.await().until(() -> !endpoint.session().map().contains("U"));
   }
 
-  /** A party named carol that is attached, and reads nothing but the answer to that. */
+  /** An endpoint named carol that is attached, and reads nothing but the answer to that. */
   private RawEndpoint openDeaf() {
     ManagedChannel narrow = server.connectWithFixedWindow();
     RawEndpoint carol =
@@ -344,7 +344,7 @@ final class ExchangeDeathTest {
   @Test
   void serverStops_exchangesEndWithAWord() throws Exception {
     TestServer stopping = TestServer.start("--drain-wait=0s");
-    RawEndpoint endpoint = RawEndpoint.open(stopping.connect(), "party", 1);
+    RawEndpoint endpoint = RawEndpoint.open(stopping.connect(), "endpoint", 1);
 
     assertThat(stopping.process().terminate()).isZero();
 

@@ -43,7 +43,7 @@ final class ExchangeRefusalTest {
   }
 
   @BeforeEach
-  void openParties() {
+  void openEndpoints() {
     channel = server.connect();
     alice = RawEndpoint.open(channel, "alice", PAGES);
     bob = RawEndpoint.open(channel, "bob", PAGES);

@@ -39,14 +39,14 @@ final class ExchangeTest {
   }
 
   @BeforeEach
-  void openParties() {
+  void openEndpoints() {
     channel = server.connect();
     alice = RawEndpoint.open(channel, "alice", 64);
     bob = RawEndpoint.open(channel, "bob", 64);
   }
 
   @AfterEach
-  void closeParties() {
+  void closeEndpoints() {
     alice.session().cancel();
     bob.session().cancel();
     server.awaitNoSessions();

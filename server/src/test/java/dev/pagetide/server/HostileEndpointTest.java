@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Parties that do what no party should: the others are not affected, and the server lives. */
+/** Parties that do what no endpoint should: the others are not affected, and the server lives. */
 final class HostileEndpointTest {
   private static final int PAGES = 64;
   private static final int RANGE_BYTES = PAGES * 4096;

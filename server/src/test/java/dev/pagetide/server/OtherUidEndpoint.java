@@ -18,7 +18,7 @@ final class OtherUidEndpoint {
         Grpc.newChannelBuilder(args[0], InsecureChannelCredentials.create()).build();
     int uid = Integer.parseInt(args[1]);
     RawEndpoint own = RawEndpoint.open(channel, "nobody's", 1);
-    for (String target : new String[] {"bob", "no such party"}) {
+    for (String target : new String[] {"bob", "no such endpoint"}) {
       ExchangeResponse answer =
           own.await(
               own.transact(

@@ -101,7 +101,7 @@ final class PressureServerTest {
         OptionReading.accepted(
             "--low-watermark=1MiB", "--high-watermark=2MiB", "--protect-recent=3ms");
 
-    ReclaimConfig config = RunningServer.reclaimTerms(options, HostHeadroom.NONE);
+    ReclaimConfig config = RunningServer.reclaimConfig(options, HostHeadroom.NONE);
 
     int page = Memfd.systemPageSize();
     assertThat(config)

@@ -36,7 +36,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/** A party as a client in any language has it: commands go out, answers and news come in. */
+/** An endpoint as a client in any language has it: commands go out, answers and news come in. */
 public final class RawEndpoint
     implements ClientResponseObserver<ExchangeRequest, ExchangeResponse> {
   static final int ONE_WAY = TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE;
@@ -94,7 +94,7 @@ public final class RawEndpoint
     }
   }
 
-  /** Takes so many events more: for a party that was told not to read. */
+  /** Takes so many events more: for an endpoint that was told not to read. */
   void read(int events) {
     stream().request(events);
   }
@@ -252,7 +252,7 @@ public final class RawEndpoint
     return send(ExchangeRequest.newBuilder().setCancel(Cancel.newBuilder().setCommand(command)));
   }
 
-  /** The next transaction for this party; waits for it. */
+  /** The next transaction for this endpoint; waits for it. */
   Transaction take() {
     return take(transactions);
   }

@@ -91,7 +91,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
   @Override
   public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeResponse> events) {
     return new StreamObserver<>() {
-      private Party party = new Party("", events);
+      private Party endpoint = new Party("", events);
 
       @Override
       public void onNext(ExchangeRequest message) {
@@ -103,14 +103,14 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
         synchronized (FakeRelay.this) {
           switch (command.getCommandCase()) {
             case ATTACH -> {
-              party = new Party(command.getAttach().getSession(), events);
+              endpoint = new Party(command.getAttach().getSession(), events);
               if (command.getAttach().getReceives()) {
-                receivers.put(party.name(), party);
+                receivers.put(endpoint.name(), endpoint);
               }
-              party.send(answer(command).setAttached(Attached.getDefaultInstance()));
+              endpoint.send(answer(command).setAttached(Attached.getDefaultInstance()));
             }
-            case TRANSACT -> transact(party, command);
-            case REPLY -> reply(party, command);
+            case TRANSACT -> transact(endpoint, command);
+            case REPLY -> reply(endpoint, command);
             default -> {
               // Nothing is kept here that could be freed.
             }
@@ -121,7 +121,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
       @Override
       public void onError(Throwable t) {
         synchronized (FakeRelay.this) {
-          receivers.remove(party.name(), party);
+          receivers.remove(endpoint.name(), endpoint);
         }
       }
 

@@ -103,7 +103,7 @@ public final class WarmCallComparison {
     return new PageRangeRpc(
         sessions,
         new SessionStreams(sessions, shrinker, workers, CutOffObserver.NONE),
-        shrinker.waitingLine(),
+        shrinker.allocationQueue(),
         workers,
         LIMITS.maxDataBytes(),
         LIMITS.allocationWait().toNanos(),

@@ -128,7 +128,7 @@ final class PolledMeters {
     gauge(
         "pagetide.waiting",
         "Uses and openings that wait for memory of the whole server now.",
-        shrinker.waitingLine(),
+        shrinker.allocationQueue(),
         AllocationQueue::size);
   }
 

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe.
  */
 /*
- * A waiter leaves the line by one compare-and-set of its own, so exactly one of granted, refused,
+ * A queued leaves the line by one compare-and-set of its own, so exactly one of granted, refused,
  * cancelled and ended happens to it; memory that was reserved for one who has left meanwhile is
  * given back. In what order they are served, and what passes them, is told in Turns.
  */
@@ -50,20 +50,20 @@ public final class AllocationQueue {
     return arrivals.getAndIncrement();
   }
 
-  /** Stands in line; the waiter hears how it ends, once, on another thread or on this one. */
-  void join(QueuedRequest waiter) {
-    requests.put(waiter.arrival(), waiter);
-    ShrinkablePageRange range = waiter.range();
+  /** Stands in line; the queued hears how it ends, once, on another thread or on this one. */
+  void join(QueuedRequest queued) {
+    requests.put(queued.arrival(), queued);
+    ShrinkablePageRange range = queued.range();
     if (range != null && range.isClosed()) {
-      // RACE: the range has ended before or after it looked for its waiters; one of us finds it.
-      endOne(waiter);
+      // RACE: the range has ended before or after it looked for its requests; one of us finds it.
+      endOne(queued);
     }
     signal();
   }
 
   /** Leaves the line, if it stands in it still. */
-  boolean cancel(QueuedRequest waiter) {
-    boolean cancelled = leave(waiter, WaitOutcome.CANCELLED);
+  boolean cancel(QueuedRequest queued) {
+    boolean cancelled = leave(queued, WaitOutcome.CANCELLED);
     if (cancelled) {
       signal(); // it may have stood in others' way
     }
@@ -72,25 +72,25 @@ public final class AllocationQueue {
 
   /** A range has ended: those who wait for pages of it are told so. */
   void end(ShrinkablePageRange range) {
-    for (QueuedRequest waiter : requests.values()) {
-      if (waiter.range() == range) {
-        endOne(waiter);
+    for (QueuedRequest queued : requests.values()) {
+      if (queued.range() == range) {
+        endOne(queued);
       }
     }
   }
 
-  private void endOne(QueuedRequest waiter) {
+  private void endOne(QueuedRequest queued) {
     PageFailure ended = new PageFailure.Closed(); // before it leaves: once it has, it must be told
-    if (leave(waiter, WaitOutcome.ENDED)) {
-      waiter.refused(ended);
+    if (leave(queued, WaitOutcome.ENDED)) {
+      queued.refused(ended);
     }
   }
 
-  /** Takes a waiter out of the line; true if its wait ended by that, and it is to be told. */
-  boolean leave(QueuedRequest waiter, WaitOutcome outcome) {
-    boolean ended = waiter.tryEnd(outcome, shrinker.clock().nanos());
+  /** Takes a queued out of the line; true if its wait ended by that, and it is to be told. */
+  boolean leave(QueuedRequest queued, WaitOutcome outcome) {
+    boolean ended = queued.tryEnd(outcome, shrinker.clock().nanos());
     // RACE: one that was cancelled on its way here ended before it stood in line; out it goes now.
-    requests.remove(waiter.arrival(), waiter);
+    requests.remove(queued.arrival(), queued);
     return ended;
   }
 
@@ -108,8 +108,8 @@ public final class AllocationQueue {
     if (!share.covers(leaf, pages)) {
       return true;
     }
-    for (QueuedRequest waiter : requests.values()) {
-      if (share.covers(waiter.leaf(), waiter.missing())) {
+    for (QueuedRequest queued : requests.values()) {
+      if (share.covers(queued.leaf(), queued.missing())) {
         return true;
       }
     }

@@ -56,7 +56,8 @@ public final class BackgroundReclaim implements AutoCloseable {
     this.shrinker = shrinker;
     this.failed = failed;
     this.reclaiming = thread("pagetide-reclaim", this::reclaim);
-    this.serving = thread("pagetide-waiters", () -> shrinker.waitingLine().serveWhile(() -> open));
+    this.serving =
+        thread("pagetide-waiters", () -> shrinker.allocationQueue().serveWhile(() -> open));
   }
 
   private Thread thread(String name, Runnable work) {
@@ -162,7 +163,7 @@ public final class BackgroundReclaim implements AutoCloseable {
   public void close() {
     open = false;
     LockSupport.unpark(reclaiming);
-    shrinker.waitingLine().wake();
+    shrinker.allocationQueue().wake();
     try {
       reclaiming.join();
       serving.join();

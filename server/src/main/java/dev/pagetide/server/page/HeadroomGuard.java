@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class HeadroomGuard {
   private static final long GOOD_FOR_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
-  private final HostHeadroom edge;
+  private final HostHeadroom headroom;
   private final PageClock clock;
 
   /** Pages reserved that have not been given memory yet. */
@@ -41,8 +41,8 @@ final class HeadroomGuard {
   /** The room there was, all reservations of that moment taken off. */
   private record Reading(long roomPages, long reservedEver, long atNanos) {}
 
-  HeadroomGuard(HostHeadroom edge, PageClock clock) {
-    this.edge = edge;
+  HeadroomGuard(HostHeadroom headroom, PageClock clock) {
+    this.headroom = headroom;
     this.clock = clock;
   }
 
@@ -59,12 +59,12 @@ final class HeadroomGuard {
 
   /** How many pages can be reserved still; by a fresh reading. */
   long roomPages() {
-    return edge.equals(HostHeadroom.NONE) ? Long.MAX_VALUE : read().roomPages;
+    return headroom.equals(HostHeadroom.NONE) ? Long.MAX_VALUE : read().roomPages;
   }
 
   /** How many pages too many are reserved, the caller's own included; 0 if the host has room. */
   long overshoot() {
-    if (edge.equals(HostHeadroom.NONE)) {
+    if (headroom.equals(HostHeadroom.NONE)) {
       return 0;
     }
     Reading reading = last;
@@ -81,7 +81,7 @@ final class HeadroomGuard {
     long now = clock.nanos();
     long ever = reservedEver.get();
     long reserved = pending.get();
-    long host = edge.roomPages();
+    long host = headroom.roomPages();
     long room = host == Long.MAX_VALUE ? Long.MAX_VALUE / 2 : host - reserved;
     Reading reading = new Reading(room, ever, now);
     last = reading;
@@ -89,6 +89,6 @@ final class HeadroomGuard {
   }
 
   String describe() {
-    return edge.describe();
+    return headroom.describe();
   }
 }

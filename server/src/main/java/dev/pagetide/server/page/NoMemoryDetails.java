@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param waitingFirst how many requests wait that go before one that may not wait
  * @param fairSharePages the share that the asker would exceed, for which others' recent pages are
  *     spared; -1 if that is not why
- * @param edge the host's use and limit, if the host is why
+ * @param headroom the host's use and limit, if the host is why
  */
 record NoMemoryDetails(
     long pages,
@@ -35,7 +35,7 @@ record NoMemoryDetails(
     long waitedNanos,
     int waitingFirst,
     long fairSharePages,
-    @Nullable String edge) {
+    @Nullable String headroom) {
 
   /**
    * The ranges that hold what is charged: never by name.
@@ -51,8 +51,8 @@ record NoMemoryDetails(
       text.append(" after ").append(TimeUnit.NANOSECONDS.toMillis(waitedNanos)).append(" ms");
     }
     text.append(": ");
-    if (edge != null) {
-      text.append(edge).append("; ");
+    if (headroom != null) {
+      text.append(headroom).append("; ");
     }
     text.append("resident ")
         .append(residentPages)
@@ -82,7 +82,7 @@ record NoMemoryDetails(
   }
 
   private String advice() {
-    if (edge != null) {
+    if (headroom != null) {
       return "stop using pages, or raise the control group's limit";
     }
     return String.format(

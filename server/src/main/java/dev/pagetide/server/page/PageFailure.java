@@ -100,7 +100,7 @@ public abstract sealed class PageFailure extends RuntimeException {
       super(details.message());
       this.hopeless = details.hopeless();
       this.pages = details.pages();
-      this.limit = details.edge() == null ? details.limit() : EDGE;
+      this.limit = details.headroom() == null ? details.limit() : EDGE;
     }
 
     NoMemory(long pages, SystemCallException kernel) {

@@ -36,7 +36,7 @@ final class QueuePlace {
   }
 
   private AllocationQueue queue() {
-    return shrinker.waitingLine();
+    return shrinker.allocationQueue();
   }
 
   /**
@@ -50,16 +50,16 @@ final class QueuePlace {
     if (arrival < 0) {
       arrival = queue().arrive();
     }
-    QueuedRequest waiter =
+    QueuedRequest queued =
         new QueuedRequest(
             arrival, asker, pages, sinceNanos, sinceNanos + maxWaitNanos, granted, refused);
-    waiting.set(waiter);
+    waiting.set(queued);
     try {
-      queue().join(waiter);
+      queue().join(queued);
       // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
-      return !(givenUp && queue().cancel(waiter));
+      return !(givenUp && queue().cancel(queued));
     } catch (RuntimeException | Error e) {
-      if (queue().leave(waiter, WaitOutcome.REFUSED)) {
+      if (queue().leave(queued, WaitOutcome.REFUSED)) {
         throw e;
       }
       return true; // RACE: it stood there already, and somebody else has told it how that ended
@@ -69,14 +69,14 @@ final class QueuePlace {
   /** Waits no longer, nor again; true if it stood in line, and is told nothing any more. */
   boolean leave() {
     givenUp = true;
-    QueuedRequest waiter = waiting.get();
-    return waiter != null && queue().cancel(waiter);
+    QueuedRequest queued = waiting.get();
+    return queued != null && queue().cancel(queued);
   }
 
   /** The request has ended: if it ever waited, tells how its last wait ended. Called once. */
   void over() {
-    QueuedRequest waiter = waiting.get();
-    QueuedRequest.End end = waiter == null ? null : waiter.end();
+    QueuedRequest queued = waiting.get();
+    QueuedRequest.End end = queued == null ? null : queued.end();
     if (end != null) {
       shrinker.observer().waited(end.outcome(), end.waitedNanos());
     }

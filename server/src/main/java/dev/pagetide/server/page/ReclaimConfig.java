@@ -8,10 +8,10 @@ package dev.pagetide.server.page;
  * @param protectNanos pages of sessions within their fair share that were stopped less than this
  *     long ago are not taken for what lies above another's share, nor ahead of need: {@code
  *     --protect-recent}
- * @param edge what the host leaves
+ * @param headroom what the host leaves
  */
 public record ReclaimConfig(
-    long lowWatermarkPages, long highWatermarkPages, long protectNanos, HostHeadroom edge) {
+    long lowWatermarkPages, long highWatermarkPages, long protectNanos, HostHeadroom headroom) {
   /** No watermarks, nothing spared, no edge. */
   public static final ReclaimConfig NONE =
       new ReclaimConfig(Long.MAX_VALUE, Long.MAX_VALUE, 0, HostHeadroom.NONE);

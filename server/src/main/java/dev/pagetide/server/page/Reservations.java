@@ -25,7 +25,7 @@ final class Reservations {
   private final Shrinker shrinker;
   private final PageBudget server;
   private final ReclaimConfig config;
-  private final HeadroomGuard edge;
+  private final HeadroomGuard headroom;
 
   /** Told which budget's charge is above its high watermark. */
   private volatile Consumer<PageBudget> aboveHigh = _ -> {};
@@ -34,7 +34,7 @@ final class Reservations {
     this.shrinker = shrinker;
     this.server = server;
     this.config = config;
-    this.edge = new HeadroomGuard(config.edge(), shrinker.clock());
+    this.headroom = new HeadroomGuard(config.headroom(), shrinker.clock());
   }
 
   /**
@@ -42,9 +42,9 @@ final class Reservations {
    *
    * @param limit the budget without room; the server's if the host has none
    * @param missing how many pages too few there are
-   * @param atEdge whether it is the host that has none
+   * @param lacksHeadroom whether it is the host that has none
    */
-  record Shortage(PageBudget limit, long missing, boolean atEdge) {
+  record Shortage(PageBudget limit, long missing, boolean lacksHeadroom) {
     static Shortage of(PageBudget limit) {
       return new Shortage(limit, 0, false);
     }
@@ -71,7 +71,7 @@ final class Reservations {
     if (tooNarrow != null) {
       throw refusal(leaf, pages, Shortage.of(tooNarrow), true);
     }
-    AllocationQueue queue = shrinker.waitingLine();
+    AllocationQueue queue = shrinker.allocationQueue();
     boolean behind = queue.goesFirst(leaf, pages);
     Shortage shortage =
         behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
@@ -88,7 +88,7 @@ final class Reservations {
   /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
   private @Nullable Shortage pass(PageBudget leaf, long pages) {
     for (int reclaims = 0; ; reclaims++) {
-      boolean passes = shrinker.waitingLine().tryPass(pages);
+      boolean passes = shrinker.allocationQueue().tryPass(pages);
       if (!passes && leaf.hasRoomBelowRoot(pages)) {
         return Shortage.of(server);
       }
@@ -113,9 +113,9 @@ final class Reservations {
       return shortage;
     } finally {
       if (passes && charged) {
-        shrinker.waitingLine().passed(pages);
+        shrinker.allocationQueue().passed(pages);
       } else if (passes) {
-        shrinker.waitingLine().passedNot(pages);
+        shrinker.allocationQueue().passedNot(pages);
       }
     }
   }
@@ -146,8 +146,8 @@ final class Reservations {
 
   /** The refusal of one who stands in line, where a limit of its own is in the way. */
   PageFailure.NoMemory refusalAtOwnLimit(
-      PageBudget leaf, long pages, Shortage shortage, RefusalCounts census) {
-    return refusal(leaf, pages, shortage, false, 0, 0, census);
+      PageBudget leaf, long pages, Shortage shortage, RefusalCounts counts) {
+    return refusal(leaf, pages, shortage, false, 0, 0, counts);
   }
 
   /** Reserves, if there is room; reclaims nothing. */
@@ -158,17 +158,17 @@ final class Reservations {
   /** How many pages could be reserved now, as far as the whole server goes. */
   long freePages() {
     long free = server.limitPages() - server.chargedPages();
-    return Math.max(0, Math.min(free, edge.roomPages()));
+    return Math.max(0, Math.min(free, headroom.roomPages()));
   }
 
   /** The refusal of a request that has waited too long. */
   PageFailure.NoMemory refusalAfter(
-      PageBudget leaf, long pages, long waitedNanos, RefusalCounts census) {
+      PageBudget leaf, long pages, long waitedNanos, RefusalCounts counts) {
     // Its own pages are not reserved now: so it is the room that tells, not the overshoot.
     long belowLimit = server.limitPages() - server.chargedPages();
-    boolean atEdge = belowLimit >= pages && edge.roomPages() < pages;
-    Shortage shortage = new Shortage(server, 0, atEdge);
-    return refusal(leaf, pages, shortage, false, waitedNanos, 0, census);
+    boolean lacksHeadroom = belowLimit >= pages && headroom.roomPages() < pages;
+    Shortage shortage = new Shortage(server, 0, lacksHeadroom);
+    return refusal(leaf, pages, shortage, false, waitedNanos, 0, counts);
   }
 
   /** The refusal where it was the kernel that refused memory or a file. */
@@ -202,9 +202,9 @@ final class Reservations {
       return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
     }
     boolean kept = false;
-    edge.reserving(pages); // not before: what is refused here would look as if it were not free
+    headroom.reserving(pages); // not before: what is refused here would look as if it were not free
     try {
-      long overshoot = edge.overshoot();
+      long overshoot = headroom.overshoot();
       if (overshoot > 0) {
         return new Shortage(server, overshoot, true);
       }
@@ -236,25 +236,25 @@ final class Reservations {
                 shrinker.fairShare().covers(leaf, pages),
                 shortage.missing,
                 server,
-                shortage.atEdge ? ReclaimTrigger.CGROUP : trigger)
+                shortage.lacksHeadroom ? ReclaimTrigger.CGROUP : trigger)
             : ReclaimRequest.oldest(shortage.missing, shortage.limit, trigger);
     return shrinker.scan(request).reclaimed();
   }
 
   /** What was reserved has been given memory. */
   void given(long pages) {
-    edge.settled(pages);
+    headroom.settled(pages);
   }
 
   /** What was reserved is not needed, and has no memory. */
   void giveBack(PageBudget leaf, long pages) {
     uncharge(leaf, pages);
-    shrinker.waitingLine().memoryCameBack();
+    shrinker.allocationQueue().memoryCameBack();
   }
 
   private void uncharge(PageBudget leaf, long pages) {
     leaf.release(pages);
-    edge.settled(pages);
+    headroom.settled(pages);
   }
 
   private PageFailure.NoMemory refusal(
@@ -269,9 +269,9 @@ final class Reservations {
       boolean hopeless,
       long waitedNanos,
       int waitingFirst,
-      RefusalCounts census) {
+      RefusalCounts counts) {
     PageBudget limit = shortage.limit;
-    RefusalCounts.Count below = census.below(limit);
+    RefusalCounts.Count below = counts.below(limit);
     boolean spared =
         limit == server
             && !hopeless
@@ -291,7 +291,7 @@ final class Reservations {
                 waitedNanos,
                 waitingFirst,
                 spared ? shrinker.fairShare().pages() : -1,
-                shortage.atEdge ? edge.describe() : null));
+                shortage.lacksHeadroom ? headroom.describe() : null));
     shrinker.observer().refused(refusal);
     return refusal;
   }

@@ -38,7 +38,7 @@ public final class Shrinker {
   private final HugePages hugePages;
   private final ReclaimOrder order;
   private final Reservations reservations;
-  private final AllocationQueue waitingLine;
+  private final AllocationQueue allocationQueue;
 
   /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
   private final AtomicInteger nextAudit = new AtomicInteger();
@@ -75,7 +75,7 @@ public final class Shrinker {
     this.clientReports = new ClientReports(clock);
     this.order = new ReclaimOrder(budget, clock, observer, config);
     this.reservations = new Reservations(this, budget, config);
-    this.waitingLine = new AllocationQueue(this, reservations);
+    this.allocationQueue = new AllocationQueue(this, reservations);
   }
 
   /** Whether strays are clients' doing or the kernel's. */
@@ -158,7 +158,7 @@ public final class Shrinker {
     audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
     observer.scanned(request.trigger(), result, clock.nanos() - start);
     if (result.reclaimed() > 0) {
-      waitingLine.memoryCameBack();
+      allocationQueue.memoryCameBack();
     }
     return result;
   }
@@ -202,7 +202,7 @@ public final class Shrinker {
           order.clear();
         }
       } finally {
-        waitingLine.end(range);
+        allocationQueue.end(range);
       }
     }
   }
@@ -213,7 +213,7 @@ public final class Shrinker {
     try {
       observer.closed(residentPages);
     } finally {
-      waitingLine.memoryCameBack();
+      allocationQueue.memoryCameBack();
     }
   }
 
@@ -315,8 +315,8 @@ public final class Shrinker {
   }
 
   /** Who waits for memory. */
-  public AllocationQueue waitingLine() {
-    return waitingLine;
+  public AllocationQueue allocationQueue() {
+    return allocationQueue;
   }
 
   /** The way to memory: nothing is given that was not reserved. */

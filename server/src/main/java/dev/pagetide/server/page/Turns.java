@@ -26,14 +26,14 @@ import org.jspecify.annotations.Nullable;
  *   3. What was free when the turn began, and was not enough, is what the first cannot use yet: it
  *      is `open`. Those behind, and newcomers, are given what fits in it, and reclaim nothing from
  *      others.
- *   4. A turn ends in vain when its waiter leaves without a grant, when nothing came back for
- *      STALL_NANOS, or when it has taken half of its waiter's own time; but only if something had
+ *   4. A turn ends in vain when its queued leaves without a grant, when nothing came back for
+ *      STALL_NANOS, or when it has taken half of the request's own time; but only if something had
  *      gathered, because else it kept nothing from anybody. What had gathered is open then.
  *   5. The owner of a turn that ended in vain does not have the next one, if anybody else waits.
  *      The one that has it instead keeps the turn from those before it in the order, who may be
  *      able to reclaim what it may not. So its turn ends in vain after STALL_NANOS, or half of its
- *      waiter's time, even if nothing gathered. However it ends, it was the next one.
- *   6. A turn also ends, not in vain, when a waiter comes that goes before the first. Then all that
+ *      request's time, even if nothing gathered. However it ends, it was the next one.
+ *   6. A turn also ends, not in vain, when a queued comes that goes before the first. Then all that
  *      is free is for that one's turn. What is left of what had gathered gathers again at the
  *      beginning of the next turn of the one that was outranked.
  *
@@ -73,7 +73,7 @@ final class Turns {
   private long turnNanos;
   private long gainedNanos;
 
-  /** Whether this turn's waiter was scanned for. */
+  /** Whether this turn's queued was scanned for. */
   private boolean scanned;
 
   /** Whose turn was the last to end, if in vain. */
@@ -135,9 +135,9 @@ final class Turns {
   boolean round(Collection<QueuedRequest> requests, long now, boolean mayScan) {
     RefusalCounts counts = new RefusalCounts(shrinker);
     endTurnOfOneWhoLeft();
-    for (QueuedRequest waiter : requests) {
-      if (waiter.deadlineNanos() - now <= 0) {
-        refuseLate(waiter, now, counts);
+    for (QueuedRequest queued : requests) {
+      if (queued.deadlineNanos() - now <= 0) {
+        refuseLate(queued, now, counts);
       }
     }
     List<QueuedRequest> order = inOrder(requests);
@@ -149,20 +149,20 @@ final class Turns {
   private List<QueuedRequest> inOrder(Collection<QueuedRequest> requests) {
     FairShare share = shrinker.fairShare();
     inVain.keySet().retainAll(requests.stream().map(QueuedRequest::owner).toList());
-    record Ranked(QueuedRequest waiter, boolean beyondShare, long inVain) {}
+    record Ranked(QueuedRequest queued, boolean beyondShare, long inVain) {}
     List<Ranked> ranked = new ArrayList<>();
-    for (QueuedRequest waiter : requests) {
-      if (waiter.end() == null) {
-        boolean beyond = !share.covers(waiter.leaf(), waiter.missing());
-        ranked.add(new Ranked(waiter, beyond, inVain.getOrDefault(waiter.owner(), 0L)));
+    for (QueuedRequest queued : requests) {
+      if (queued.end() == null) {
+        boolean beyond = !share.covers(queued.leaf(), queued.missing());
+        ranked.add(new Ranked(queued, beyond, inVain.getOrDefault(queued.owner(), 0L)));
       }
     }
     ranked.sort(
         Comparator.comparing(Ranked::beyondShare)
             .thenComparingLong(Ranked::inVain)
-            .thenComparingLong(each -> each.waiter().arrival()));
+            .thenComparingLong(each -> each.queued().arrival()));
     List<QueuedRequest> order = new ArrayList<>();
-    ranked.forEach(each -> order.add(each.waiter()));
+    ranked.forEach(each -> order.add(each.queued()));
     return order;
   }
 
@@ -192,20 +192,20 @@ final class Turns {
   }
 
   private QueuedRequest nextOf(List<QueuedRequest> order) {
-    for (QueuedRequest waiter : order) {
-      if (!waiter.owner().equals(lastInVain)) {
-        return waiter;
+    for (QueuedRequest queued : order) {
+      if (!queued.owner().equals(lastInVain)) {
+        return queued;
       }
     }
     return order.getFirst();
   }
 
-  private void beginTurn(QueuedRequest waiter, long now) {
-    first = waiter;
+  private void beginTurn(QueuedRequest queued, long now) {
+    first = queued;
     turnNanos = now;
     gainedNanos = now;
     scanned = false;
-    open.set(Math.max(0, reservations.freePages() - waiter.takeLostPages()));
+    open.set(Math.max(0, reservations.freePages() - queued.takeLostPages()));
   }
 
   private void endTurnOfOutranked() {
@@ -216,36 +216,36 @@ final class Turns {
   }
 
   /** True if it waits no longer. */
-  private boolean tryGrantFirst(QueuedRequest waiter, boolean mayScan, RefusalCounts counts) {
+  private boolean tryGrantFirst(QueuedRequest queued, boolean mayScan, RefusalCounts counts) {
     scanned |= mayScan;
     Reservations.Shortage shortage;
     try {
-      shortage = reservations.reserveForFirst(waiter.leaf(), waiter.missing(), mayScan);
+      shortage = reservations.reserveForFirst(queued.leaf(), queued.missing(), mayScan);
     } catch (RuntimeException | Error e) {
-      endTurnOf(waiter);
-      refuse(waiter, () -> e);
+      endTurnOf(queued);
+      refuse(queued, () -> e);
       return true;
     }
     if (shortage != null && shortage.isServers()) {
       return false;
     }
     if (shortage != null) {
-      endTurnOf(waiter); // so that it is not refused for what is reserved for it
-      refuseAtOwnLimit(waiter, shortage, counts);
+      endTurnOf(queued); // so that it is not refused for what is reserved for it
+      refuseAtOwnLimit(queued, shortage, counts);
       return true;
     }
-    waiter.setGathered(0); // it is the waiter's, with the rest
+    queued.setGathered(0); // it is the queued's, with the rest
     endTurnNotInVain();
-    inVain.remove(waiter.owner());
-    grant(waiter);
+    inVain.remove(queued.owner());
+    grant(queued);
     return true;
   }
 
-  private void grant(QueuedRequest waiter) {
-    if (queue.leave(waiter, WaitOutcome.GRANTED)) {
-      waiter.granted();
+  private void grant(QueuedRequest queued) {
+    if (queue.leave(queued, WaitOutcome.GRANTED)) {
+      queued.granted();
     } else {
-      reservations.giveBack(waiter.leaf(), waiter.pages());
+      reservations.giveBack(queued.leaf(), queued.pages());
     }
   }
 
@@ -258,14 +258,14 @@ final class Turns {
    * of one whose taking we see, we see the charge, or that it is open again, or count it as under
    * way.
    */
-  private boolean gather(QueuedRequest waiter, long now) {
+  private boolean gather(QueuedRequest queued, long now) {
     long over = passesOver.get();
     long leftOpen = open.get();
     long underWay = passesBegun.get() - over;
     long free = reservations.freePages();
-    long cameBack = Math.min(free - leftOpen - underWay, waiter.missing());
-    if (cameBack > 0 && reservations.tryReserveFree(waiter.leaf(), cameBack)) {
-      waiter.setGathered(waiter.gathered() + cameBack);
+    long cameBack = Math.min(free - leftOpen - underWay, queued.missing());
+    if (cameBack > 0 && reservations.tryReserveFree(queued.leaf(), cameBack)) {
+      queued.setGathered(queued.gathered() + cameBack);
       gainedNanos = now;
       return true;
     }
@@ -274,15 +274,15 @@ final class Turns {
   }
 
   /** Whether its turn ends now; {@code wentAhead} of one whose last turn was in vain. */
-  private boolean isInVain(QueuedRequest waiter, long now, boolean wentAhead) {
-    long ownTime = waiter.deadlineNanos() - waiter.sinceNanos();
-    return (waiter.gathered() > 0 || wentAhead)
+  private boolean isInVain(QueuedRequest queued, long now, boolean wentAhead) {
+    long ownTime = queued.deadlineNanos() - queued.sinceNanos();
+    return (queued.gathered() > 0 || wentAhead)
         && (now - gainedNanos >= STALL_NANOS || now - turnNanos >= ownTime / 2);
   }
 
-  private void endTurnInVain(QueuedRequest waiter) {
-    lastInVain = waiter.owner();
-    inVain.put(waiter.owner(), ++turnsInVain);
+  private void endTurnInVain(QueuedRequest queued) {
+    lastInVain = queued.owner();
+    inVain.put(queued.owner(), ++turnsInVain);
     endTurn();
   }
 
@@ -305,9 +305,9 @@ final class Turns {
     }
   }
 
-  private void endTurnOf(QueuedRequest waiter) {
-    if (waiter.gathered() > 0) {
-      endTurnInVain(waiter);
+  private void endTurnOf(QueuedRequest queued) {
+    if (queued.gathered() > 0) {
+      endTurnInVain(queued);
     } else {
       endTurnNotInVain();
     }
@@ -322,46 +322,46 @@ final class Turns {
   /** Gives those who do not have the turn what fits in what is open. */
   private boolean passToOthers(List<QueuedRequest> order, RefusalCounts counts) {
     boolean gained = false;
-    for (QueuedRequest waiter : order) {
-      if (waiter == first) {
+    for (QueuedRequest queued : order) {
+      if (queued == first) {
         continue;
       }
       try {
-        Reservations.Shortage shortage = reservations.reserveBehind(waiter.leaf(), waiter.pages());
+        Reservations.Shortage shortage = reservations.reserveBehind(queued.leaf(), queued.pages());
         if (shortage == null) {
-          grant(waiter);
+          grant(queued);
           gained = true;
         } else if (!shortage.isServers()) {
-          refuseAtOwnLimit(waiter, shortage, counts);
+          refuseAtOwnLimit(queued, shortage, counts);
         }
       } catch (RuntimeException | Error e) {
-        refuse(waiter, () -> e);
+        refuse(queued, () -> e);
       }
     }
     return gained;
   }
 
-  private void refuseLate(QueuedRequest waiter, long now, RefusalCounts counts) {
-    if (waiter == first) {
-      endTurnOf(waiter); // so that it is not refused for what is reserved for it
+  private void refuseLate(QueuedRequest queued, long now, RefusalCounts counts) {
+    if (queued == first) {
+      endTurnOf(queued); // so that it is not refused for what is reserved for it
     }
     refuse(
-        waiter,
+        queued,
         () ->
             reservations.refusalAfter(
-                waiter.leaf(), waiter.pages(), now - waiter.sinceNanos(), counts));
+                queued.leaf(), queued.pages(), now - queued.sinceNanos(), counts));
   }
 
   private void refuseAtOwnLimit(
-      QueuedRequest waiter, Reservations.Shortage shortage, RefusalCounts counts) {
+      QueuedRequest queued, Reservations.Shortage shortage, RefusalCounts counts) {
     refuse(
-        waiter,
-        () -> reservations.refusalAtOwnLimit(waiter.leaf(), waiter.pages(), shortage, counts));
+        queued,
+        () -> reservations.refusalAtOwnLimit(queued.leaf(), queued.pages(), shortage, counts));
   }
 
-  /** Tells a waiter why it gets nothing, or why that could not be said: once it has left, it is. */
-  private void refuse(QueuedRequest waiter, Supplier<? extends Throwable> reason) {
-    if (!queue.leave(waiter, WaitOutcome.REFUSED)) {
+  /** Tells a queued why it gets nothing, or why that could not be said: once it has left, it is. */
+  private void refuse(QueuedRequest queued, Supplier<? extends Throwable> reason) {
+    if (!queue.leave(queued, WaitOutcome.REFUSED)) {
       return;
     }
     Throwable why;
@@ -370,6 +370,6 @@ final class Turns {
     } catch (RuntimeException | Error e) {
       why = e;
     }
-    waiter.refused(why);
+    queued.refused(why);
   }
 }

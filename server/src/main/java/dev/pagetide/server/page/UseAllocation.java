@@ -355,7 +355,7 @@ final class UseAllocation {
       pages.lock.unlock();
     }
     budget.release(released);
-    shrinker.waitingLine().memoryCameBack();
+    shrinker.allocationQueue().memoryCameBack();
     allocated -= released;
   }
 

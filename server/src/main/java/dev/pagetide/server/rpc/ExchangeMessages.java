@@ -120,7 +120,7 @@ final class ExchangeMessages {
     return free.getOffsetsList();
   }
 
-  /** What a party is told. */
+  /** What an endpoint is told. */
   static ExchangeResponse.Builder response(Event event, Bytes bytes) {
     ExchangeResponse.Builder response = ExchangeResponse.newBuilder().setId(event.command());
     switch (event) {

@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * Commands come one at a time: the next is asked for only while the lane of those that wait is
- * short and the party reads its events. So frees overtake commands that wait for memory, and
- * neither a flood nor a party that reads nothing costs more than a few commands.
+ * short and the endpoint reads its events. So frees overtake commands that wait for memory, and
+ * neither a flood nor an endpoint that reads nothing costs more than a few commands.
  */
 final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink {
   /** Commands that are taken while an earlier one waits for memory, so that frees come through. */
@@ -49,7 +49,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
 
   private static final int MAX_EVENTS_BYTES = 64 * 1024;
 
-  /** Events that may wait for a party whose commands are still taken. */
+  /** Events that may wait for an endpoint whose commands are still taken. */
   private static final int MAX_WAITING_EVENTS = 1024;
 
   private final SessionRegistry sessions;
@@ -121,7 +121,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     }
   }
 
-  /** Before there is a party, what fails is the stream. */
+  /** Before there is an endpoint, what fails is the stream. */
   private void refuse(long id, Throwable why) {
     Endpoint attached = endpoint;
     if (attached == null) {

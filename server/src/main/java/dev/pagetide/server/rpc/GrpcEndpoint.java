@@ -72,7 +72,7 @@ public final class GrpcEndpoint implements AutoCloseable {
                 new PageRangeRpc(
                     sessions,
                     streams,
-                    shrinker.waitingLine(),
+                    shrinker.allocationQueue(),
                     workers,
                     limits.maxDataBytes(),
                     limits.allocationWait().toNanos(),

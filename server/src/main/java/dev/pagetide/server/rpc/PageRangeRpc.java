@@ -72,7 +72,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
 
   private final SessionRegistry sessions;
   private final SessionStreams streams;
-  private final AllocationQueue waitingLine;
+  private final AllocationQueue allocationQueue;
   private final Workers workers;
   private final int maxDataBytes;
   private final long allocationWaitNanos;
@@ -85,7 +85,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   PageRangeRpc(
       SessionRegistry sessions,
       SessionStreams streams,
-      AllocationQueue waitingLine,
+      AllocationQueue allocationQueue,
       Workers workers,
       int maxDataBytes,
       long allocationWaitNanos,
@@ -93,7 +93,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
       Path handoffSocket) {
     this.sessions = sessions;
     this.streams = streams;
-    this.waitingLine = waitingLine;
+    this.allocationQueue = allocationQueue;
     this.workers = workers;
     this.maxDataBytes = maxDataBytes;
     this.allocationWaitNanos = allocationWaitNanos;
@@ -190,7 +190,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
         () -> {
           ShrinkablePageRange range = pagesRange(request.getSession());
           range.stopUsingRange(PageMessages.spans(range, request.getPagesList()));
-          waitingLine.pagesStopped();
+          allocationQueue.pagesStopped();
           return STOPPED;
         });
   }

@@ -64,7 +64,7 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
             .setPages(shrinker.count(scope))
             .setResidentPages(budget.chargedPages())
             .setBudgetPages(budget.limitPages())
-            .setWaiting(shrinker.waitingLine().size())
+            .setWaiting(shrinker.allocationQueue().size())
             .setPageSize(shrinker.pageSize());
     PageCounters counters = shrinker.counters();
     for (ReclaimTrigger trigger : ReclaimTrigger.values()) {

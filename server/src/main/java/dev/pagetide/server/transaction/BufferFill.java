@@ -31,7 +31,7 @@ final class BufferFill {
   private volatile @Nullable PendingUse waiting;
   private volatile boolean givenUp;
 
-  /** Where the bytes come from: the party's own range, whose buffer is pinned meanwhile. */
+  /** Where the bytes come from: the endpoint's own range, whose buffer is pinned meanwhile. */
   record Source(Payload payload, ShrinkablePageRange range) {}
 
   /** Who is told how it ended. */
@@ -50,7 +50,7 @@ final class BufferFill {
   }
 
   /**
-   * A filling that has not begun.
+   * fill that has not begun.
    *
    * @param into where the buffer is to be
    * @param source null: the buffer is left as it is

@@ -74,7 +74,7 @@ public final class Endpoint {
   }
 
   /**
-   * Allocates a staged buffer in the party's own range.
+   * Allocates a staged buffer in the endpoint's own range.
    *
    * @param next run when the next command may begin
    */
@@ -122,7 +122,7 @@ public final class Endpoint {
   }
 
   /**
-   * Transacts to another party.
+   * Transacts to another endpoint.
    *
    * @param next run when the next command may begin: the transaction lies in its receiver's
    *     mailbox, or has failed
@@ -187,7 +187,7 @@ public final class Endpoint {
     begin(fill, endpoints.allocationWaitNanos(outgoing));
   }
 
-  /** One filling at a time: the next command begins when it has ended. */
+  /** One fill at a time: the next command begins when it has ended. */
   private void begin(BufferFill fill, long waitNanos) {
     current = fill;
     if (ended != null) {
@@ -262,7 +262,7 @@ public final class Endpoint {
   }
 
   /**
-   * Replies to a two-way transaction that was delivered to this party.
+   * Replies to a two-way transaction that was delivered to this endpoint.
    *
    * @param refusal not empty: why it cannot be served; then there is no payload
    * @param next run when the next command may begin
@@ -319,7 +319,7 @@ public final class Endpoint {
             boolean waited =
                 transaction.end(
                     died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
-            // If it had ended before, that is why the filling was given up.
+            // If it had ended before, that is why the fill was given up.
             boolean over = died || !waited;
             fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
           }
@@ -364,7 +364,7 @@ public final class Endpoint {
     return true;
   }
 
-  /** Frees buffers of the party's own range: all that can be freed. */
+  /** Frees buffers of the endpoint's own range: all that can be freed. */
   public void free(long command, List<Long> offsets) {
     sessionEndpoint.free(
         offsets, why -> answer(new Event.Failed(command, why)), () -> accept(command, false));
@@ -403,13 +403,13 @@ public final class Endpoint {
     }
   }
 
-  /** Why a filling failed: one that was given up because this party ends, for that reason. */
+  /** Why fill failed: one that was given up because this endpoint ends, for that reason. */
   private Throwable reason(Throwable why) {
     Throwable end = ended;
     return why instanceof CancellationException && end != null ? end : why;
   }
 
-  /** Tells the party something; one that has ended is told nothing. */
+  /** Tells the endpoint something; one that has ended is told nothing. */
   void answer(Event event) {
     var _ = mailbox.post(event);
   }
@@ -462,7 +462,7 @@ public final class Endpoint {
   }
 
   /**
-   * Ends the party: whoever waits for it is told, and whoever works for it is. Its delivered and
+   * Ends the endpoint: whoever waits for it is told, and whoever works for it is. Its delivered and
    * staged buffers stay. Idempotent. Where a step fails, the others are taken all the same, and
    * then the failure is thrown.
    *
@@ -481,12 +481,12 @@ public final class Endpoint {
       try {
         open.endAll(session().name());
       } finally {
-        leaveSeat(why);
+        leaveSessionEndpoint(why);
       }
     }
   }
 
-  private void leaveSeat(Throwable why) {
+  private void leaveSessionEndpoint(Throwable why) {
     try {
       BufferFill unfinished = current;
       if (unfinished != null) {

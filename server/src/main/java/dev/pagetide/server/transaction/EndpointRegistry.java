@@ -33,7 +33,7 @@ public final class EndpointRegistry {
   record Address(int uid, String name) {}
 
   /**
-   * No party yet.
+   * No endpoint yet.
    *
    * @param workers threads that may allocate and copy
    * @param soon where events are sent from, after what the calling thread is at
@@ -55,12 +55,12 @@ public final class EndpointRegistry {
   }
 
   /**
-   * Makes a session a party. Its first event is {@link Event.Attached}. If that fails at any step,
-   * the session is no party, and may become one later.
+   * Makes a session an endpoint. Its first event is {@link Event.Attached}. If that fails at any
+   * step, the session is no endpoint, and may become one later.
    *
    * @param peer the process at the other end of the stream
    * @param receives whether others may transact to it
-   * @throws TransactionFailure if it has a party already, or its range is for no buffers
+   * @throws TransactionFailure if it has an endpoint already, or its range is for no buffers
    * @throws PageFailure.Closed if it is ending
    */
   public Endpoint attach(
@@ -88,11 +88,13 @@ public final class EndpointRegistry {
     return endpoint;
   }
 
-  /** Sees to it that a seat ends with its session; one of which that is not sure is nobody's. */
+  /**
+   * Sees to it that a endpoint ends with its session; one of which that is not sure is nobody's.
+   */
   private void watch(SessionEndpoint sessionEndpoint) {
     boolean watched = false;
     try {
-      watched = sessionEndpoint.watch(() -> endSeat(sessionEndpoint));
+      watched = sessionEndpoint.watch(() -> endSessionEndpoint(sessionEndpoint));
     } finally {
       if (!watched) {
         sessionEndpoints.remove(sessionEndpoint.session().rangeId(), sessionEndpoint);
@@ -115,7 +117,7 @@ public final class EndpointRegistry {
       receivers.put(endpoint.address(), endpoint);
     }
     if (sessionEndpoint
-        .isOver()) { // RACE: the session may have ended before the seat had its party
+        .isOver()) { // RACE: the session may have ended before the endpoint had its endpoint
       sessionEndpoint.end(new PageFailure.Closed());
     }
     if (endpoint.hasEnded()) { // RACE: it may have ended before it could be found
@@ -123,7 +125,7 @@ public final class EndpointRegistry {
     }
   }
 
-  private void endSeat(SessionEndpoint sessionEndpoint) {
+  private void endSessionEndpoint(SessionEndpoint sessionEndpoint) {
     try {
       sessionEndpoint.end(new PageFailure.Closed());
     } finally {
@@ -131,7 +133,7 @@ public final class EndpointRegistry {
     }
   }
 
-  /** A party leaves: nobody finds it any more. */
+  /** An endpoint leaves: nobody finds it any more. */
   void leave(Endpoint endpoint) {
     receivers.remove(endpoint.address(), endpoint);
   }
@@ -229,12 +231,12 @@ public final class EndpointRegistry {
     return live;
   }
 
-  /** How many sessions have a seat: those that were attached once and have not ended. */
+  /** How many sessions have a endpoint: those that were attached once and have not ended. */
   int seatCount() {
     return sessionEndpoints.size();
   }
 
-  /** Ends every party, each whatever became of the others: the server stops. */
+  /** Ends every endpoint, each whatever became of the others: the server stops. */
   public void endAll() {
     for (Endpoint endpoint : endpoints()) {
       boolean done = false;

@@ -3,20 +3,20 @@ package dev.pagetide.server.transaction;
 import dev.pagetide.server.buffer.Buffer;
 import java.util.List;
 
-/** What a party is told: an answer to one of its commands, or news. */
+/** What an endpoint is told: an answer to one of its commands, or news. */
 public sealed interface Event {
   /** The number of the command that this answers; 0: it answers none. */
   long command();
 
   /**
-   * The session is a party now.
+   * The session is an endpoint now.
    *
    * @param buffers those that live in its range already
    * @param oneWayBytes how much of the range one-way buffers may take
    */
   record Attached(long command, List<Buffer> buffers, long oneWayBytes) implements Event {}
 
-  /** A staged buffer is the party's. */
+  /** A staged buffer is the endpoint's. */
   record Allocated(long command, long offset) implements Event {}
 
   /** A command was carried out. */
@@ -28,7 +28,7 @@ public sealed interface Event {
   /** The reply to a two-way transaction lies in a buffer of the asker. */
   record Replied(long command, long offset, long size) implements Event {}
 
-  /** Somebody transacts to the party. */
+  /** Somebody transacts to the endpoint. */
   record Delivered(Transaction transaction) implements Event {
     @Override
     public long command() {

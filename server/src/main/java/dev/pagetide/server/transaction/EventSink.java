@@ -1,6 +1,6 @@
 package dev.pagetide.server.transaction;
 
-/** Where a party's events go: its stream. */
+/** Where an endpoint's events go: its stream. */
 public interface EventSink {
   /**
    * Whether more can be sent without piling up; once this said no, the owner calls {@link
@@ -18,6 +18,6 @@ public interface EventSink {
   /** Sends what was added. Does not wait. Called by one thread at a time. */
   void flush();
 
-  /** The party is gone; nothing is sent any more. Any thread may call, once. */
+  /** The endpoint is gone; nothing is sent any more. Any thread may call, once. */
   void end(Throwable why);
 }

@@ -6,14 +6,14 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * The events of one party that its stream has not taken yet, in their order.
+ * The events of one endpoint that its stream has not taken yet, in their order.
  *
  * <p>They are sent soon, not at once: what comes from one batch of commands goes out in one
  * message.
  *
- * <p>What can wait here is bounded: transactions by the buffers of the party's range, replies by
- * those too, answers by the commands that are taken from a party whose mailbox is not empty, and
- * ends by the transactions that were delivered.
+ * <p>What can wait here is bounded: transactions by the buffers of the endpoint's range, replies by
+ * those too, answers by the commands that are taken from an endpoint whose mailbox is not empty,
+ * and ends by the transactions that were delivered.
  *
  * <p>LOCKS: its monitor orders what is sent. A transaction's monitor and the allocator's lock are
  * taken under it, never the other way round.
@@ -38,7 +38,7 @@ final class Mailbox {
     this.soon = soon;
   }
 
-  /** Sends an event, soon or when the stream can take it; false if the party is gone. */
+  /** Sends an event, soon or when the stream can take it; false if the endpoint is gone. */
   synchronized boolean post(Event event) {
     if (closed) {
       return false;

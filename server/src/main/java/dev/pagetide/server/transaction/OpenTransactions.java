@@ -5,16 +5,16 @@ import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The transactions of one party that are not over: those it asked, and those sent to it. */
+/** The transactions of one endpoint that are not over: those it asked, and those sent to it. */
 final class OpenTransactions {
-  /** Two-way transactions that the party waits for, by the command that began each. */
+  /** Two-way transactions that the endpoint waits for, by the command that began each. */
   private final ConcurrentHashMap<Long, Transaction> asked = new ConcurrentHashMap<>();
 
-  /** Transactions for the party, by their numbers. */
+  /** Transactions for the endpoint, by their numbers. */
   private final ConcurrentHashMap<Long, Transaction> incoming = new ConcurrentHashMap<>();
 
   /**
-   * Adds a two-way transaction that the party begins.
+   * Adds a two-way transaction that the endpoint begins.
    *
    * @throws TransactionFailure if it waits for as many as it may, or for one of this command
    */
@@ -31,17 +31,17 @@ final class OpenTransactions {
     }
   }
 
-  /** Adds one that is for the party. */
+  /** Adds one that is for the endpoint. */
   void receive(Transaction transaction) {
     incoming.put(transaction.id(), transaction);
   }
 
-  /** What the party waits for by that command; null: nothing. */
+  /** What the endpoint waits for by that command; null: nothing. */
   @Nullable Transaction askedBy(long command) {
     return asked.get(command);
   }
 
-  /** The transaction of that number that is for the party; null: there is none. */
+  /** The transaction of that number that is for the endpoint; null: there is none. */
   @Nullable Transaction incoming(long id) {
     return incoming.get(id);
   }
@@ -54,7 +54,7 @@ final class OpenTransactions {
     incoming.remove(transaction.id(), transaction);
   }
 
-  /** Ends all, because their party does; each of them whatever became of the others. */
+  /** Ends all, because their endpoint does; each of them whatever became of the others. */
   void endAll(String partyName) {
     try {
       endEach(

@@ -23,7 +23,7 @@ public sealed interface Payload {
   }
 
   /**
-   * Bytes of the party's own range.
+   * Bytes of the endpoint's own range.
    *
    * @param offset bytes from the range's start, unsigned
    * @param length bytes

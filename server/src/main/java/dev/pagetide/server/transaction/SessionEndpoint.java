@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one session has in the exchange of transactions, from its first Attach to its end: the
- * buffers of its range, and its party while there is one. Thread-safe.
+ * buffers of its range, and its endpoint while there is one. Thread-safe.
  */
 final class SessionEndpoint {
   private final Session session;
@@ -70,7 +70,7 @@ final class SessionEndpoint {
    *
    * <p>LOCKS: the session's monitor is taken under this one, and nothing else.
    *
-   * @return false if the seat is over: the session's end has begun, or an earlier call failed
+   * @return false if the endpoint is over: the session's end has begun, or an earlier call failed
    */
   synchronized boolean watch(Runnable ended) {
     if (!watched && !over) {
@@ -86,17 +86,17 @@ final class SessionEndpoint {
     return over;
   }
 
-  /** Who has the seat. */
+  /** Who has the endpoint. */
   @Nullable Endpoint endpoint() {
     return endpoint.get();
   }
 
-  /** Takes the seat, unless somebody has it. */
+  /** Takes the endpoint, unless somebody has it. */
   boolean take(Endpoint newcomer) {
     return endpoint.compareAndSet(null, newcomer);
   }
 
-  /** Leaves the seat. */
+  /** Leaves the endpoint. */
   void leave(Endpoint leaving) {
     endpoint.compareAndSet(leaving, null);
   }
@@ -170,7 +170,7 @@ final class SessionEndpoint {
     }
   }
 
-  /** The session ends: so does its party, and the buffers are nobody's. */
+  /** The session ends: so does its endpoint, and the buffers are nobody's. */
   void end(Throwable why) {
     synchronized (this) {
       over = true;

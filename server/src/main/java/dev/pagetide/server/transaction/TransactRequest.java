@@ -1,7 +1,7 @@
 package dev.pagetide.server.transaction;
 
 /**
- * What a party transacts.
+ * What an endpoint transacts.
  *
  * @param target the receiver's session name
  * @param targetUid the user whose session that is

@@ -40,7 +40,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** It was replied to, has ended, or never was this party's. */
+  /** It was replied to, has ended, or never was this endpoint's. */
   public static final class Over extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -86,7 +86,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** A party waits for as many replies as it may. */
+  /** An endpoint waits for as many replies as it may. */
   public static final class TooMany extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -98,7 +98,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
                       + " admits",
                   limit,
                   limit)
-              + " a party; wait for some first");
+              + " an endpoint; wait for some first");
     }
   }
 

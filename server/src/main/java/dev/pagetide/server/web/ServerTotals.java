@@ -54,7 +54,7 @@ final class ServerTotals {
     json.name("budget").value(budget.limitPages());
     json.name("low").value(shrinker.config().lowWatermarkPages());
     json.name("high").value(shrinker.config().highWatermarkPages());
-    json.name("waiting").value(shrinker.waitingLine().size());
+    json.name("waiting").value(shrinker.allocationQueue().size());
     json.name("allocated").value(counters.allocated());
     json.name("closed").value(counters.closed());
     json.name("strays").value(counters.strays());

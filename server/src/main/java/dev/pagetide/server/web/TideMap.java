@@ -142,8 +142,8 @@ public final class TideMap {
   }
 
   private void watch(HttpExchange exchange) throws IOException {
-    try (Watchers.Seat seat = watchers.take()) {
-      if (seat == null) {
+    try (Watchers.Subscription subscription = watchers.take()) {
+      if (subscription == null) {
         exchange.getResponseHeaders().set("Retry-After", "5");
         refuse(exchange, UNAVAILABLE, Watchers.MAX + " pages watch already; close one of them\n");
         return;
@@ -152,10 +152,11 @@ public final class TideMap {
       boolean head = exchange.getRequestMethod().equals("HEAD");
       exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, head ? -1 : 0);
       if (!head) {
-        seat.serve(exchange.getResponseBody(), hello());
+        subscription.serve(exchange.getResponseBody(), hello());
       }
     } catch (InterruptedException e) {
-      // The server ends, or the seat went to somebody else: either way the connection ends with it.
+      // The server ends, or the subscription went to somebody else: either way the connection ends
+      // with it.
       Thread.currentThread().interrupt();
     }
   }

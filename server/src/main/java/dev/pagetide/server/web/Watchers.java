@@ -13,14 +13,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Those who watch the tide, each on a thread of its own that may wait for a slow reader as long as
- * it likes: a watcher costs one frame and its place. Bounded; who comes when all seats are taken
- * gets the one whose reader has not read for longest, if that is long enough. Thread-safe.
+ * it likes: a watcher costs one frame and its place. Bounded; who comes when all subscriptions are
+ * taken gets the one whose reader has not read for longest, if that is long enough. Thread-safe.
  */
 final class Watchers {
   /** Seats. */
   static final int MAX = 8;
 
-  /** How long a frame has to have waited for its reader until the seat is given away. */
+  /** How long a frame has to have waited for its reader until the subscription is given away. */
   static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   /** An event without data: the page hears that the server lives, and nothing has changed. */
@@ -30,7 +30,7 @@ final class Watchers {
   private final PageClock clock;
 
   @GuardedBy("this")
-  private final Set<Seat> seats = new LinkedHashSet<>();
+  private final Set<Subscription> subscriptions = new LinkedHashSet<>();
 
   Watchers(MapFeed feed, PageClock clock) {
     this.feed = feed;
@@ -38,14 +38,15 @@ final class Watchers {
   }
 
   /** One watcher's, from its request to its end. */
-  final class Seat implements AutoCloseable {
+  final class Subscription implements AutoCloseable {
     private final Thread thread = Thread.currentThread();
 
     /** When the frame that is being sent was begun; 0 between frames. */
     private volatile long sendingSince;
 
     /**
-     * Sends events until the reader goes, or the server ends. For the thread that took the seat.
+     * Sends events until the reader goes, or the server ends. For the thread that took the
+     * subscription.
      *
      * @param hello the first event's text
      */
@@ -71,37 +72,37 @@ final class Watchers {
       return since != 0 && nowNanos - since >= STUCK_NANOS;
     }
 
-    /** Leaves. To be called on the thread that took the seat. */
+    /** Leaves. To be called on the thread that took the subscription. */
     @Override
     public void close() {
       synchronized (Watchers.this) {
-        seats.remove(this);
+        subscriptions.remove(this);
       }
     }
   }
 
-  /** A seat for the calling thread; null if all are taken. */
-  synchronized @Nullable Seat take() {
-    if (seats.size() >= MAX && !dismissStuck()) {
+  /** A subscription for the calling thread; null if all are taken. */
+  synchronized @Nullable Subscription take() {
+    if (subscriptions.size() >= MAX && !dismissStuck()) {
       return null;
     }
-    Seat seat = new Seat();
-    seats.add(seat);
-    return seat;
+    Subscription subscription = new Subscription();
+    subscriptions.add(subscription);
+    return subscription;
   }
 
   @GuardedBy("this")
   private boolean dismissStuck() {
     long now = clock.nanos();
-    Seat stuck =
-        seats.stream()
-            .filter(seat -> seat.isStuck(now))
-            .min(Comparator.comparingLong(seat -> seat.sendingSince))
+    Subscription stuck =
+        subscriptions.stream()
+            .filter(subscription -> subscription.isStuck(now))
+            .min(Comparator.comparingLong(subscription -> subscription.sendingSince))
             .orElse(null);
     if (stuck == null) {
       return false;
     }
-    seats.remove(stuck);
+    subscriptions.remove(stuck);
     // Its write ends with an exception, and the connection with it.
     stuck.thread.interrupt();
     return true;

@@ -256,7 +256,7 @@ final class BufferPagesTest {
       assertThat(use.result()).isNotDone();
 
       poor.free(neighbour);
-      poor.shrinker.waitingLine().serveWhile(() -> !use.result().isDone());
+      poor.shrinker.allocationQueue().serveWhile(() -> !use.result().isDone());
 
       assertThat(use.result()).isCompleted();
       poor.allocator.gainedPages(pending);

@@ -134,10 +134,10 @@ final class HeadroomGuardTest {
     CompletableFuture<PageSpans> result = use.result();
 
     use.run();
-    ranges.shrinker.waitingLine().serve();
+    ranges.shrinker.allocationQueue().serve();
     assertThat(result).isNotDone();
     first.stopUsingRange(0, 6);
-    ranges.shrinker.waitingLine().serve();
+    ranges.shrinker.allocationQueue().serve();
 
     assertThat(result).isCompletedWithValueMatching(fresh -> fresh.pageCount() == 8);
     assertThat(host.roomPages()).isEqualTo(0);
@@ -153,7 +153,7 @@ final class HeadroomGuardTest {
     use.run();
     assertThat(result).isNotDone();
 
-    ranges.shrinker.waitingLine().serve();
+    ranges.shrinker.allocationQueue().serve();
 
     assertThat(result.exceptionNow())
         .hasMessageStartingWith("no memory for 8 pages after ")

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 final class WaitingCancelTest {
   private final TestRanges ranges = TestRanges.withBudget(20);
   private final ShrinkablePageRange range = ranges.openSession(18);
-  private final AllocationQueue queue = ranges.shrinker.waitingLine();
+  private final AllocationQueue queue = ranges.shrinker.allocationQueue();
   private final List<String> told = new ArrayList<>();
 
   @AfterEach

@@ -59,7 +59,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
     this.big = ranges.openSession(HOG_PAGES);
     this.small = ranges.openSession(HOG_PAGES);
     this.other = ranges.openSession(HOG_PAGES);
-    this.queue = ranges.shrinker.waitingLine();
+    this.queue = ranges.shrinker.allocationQueue();
     hog.useRange(0, HOG_PAGES);
   }
 

@@ -86,7 +86,7 @@ final class WaitingStressTest {
               finish(waiting.removeFirst());
             }
           });
-      assertThat(ranges.shrinker.waitingLine().size()).as("waiters left").isZero();
+      assertThat(ranges.shrinker.allocationQueue().size()).as("waiters left").isZero();
     }
     workers.shutdown(); // uses that were cancelled may be on their way still
     assertThat(workers.awaitTermination(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();

@@ -38,8 +38,8 @@ final class CgroupMemoryTest {
     try (CgroupMemory memory = host.open()) {
       assertThat(memory.groups()).isEmpty();
       assertThat(memory.limitBytes()).isEqualTo(Long.MAX_VALUE);
-      assertThat(edge(memory).roomPages()).isEqualTo(Long.MAX_VALUE);
-      assertThat(edge(memory).describe()).isEqualTo("no limit");
+      assertThat(headroom(memory).roomPages()).isEqualTo(Long.MAX_VALUE);
+      assertThat(headroom(memory).describe()).isEqualTo("no limit");
     }
   }
 
@@ -131,8 +131,8 @@ final class CgroupMemoryTest {
     host.version2Group("/a", Long.toString(600 * MIB), "max", 400 * MIB, 0);
 
     try (CgroupMemory memory = host.open()) {
-      assertThat(edge(memory).roomPages()).isEqualTo((600 - 400 - 32) * MIB / PAGE);
-      assertThat(edge(memory).describe())
+      assertThat(headroom(memory).roomPages()).isEqualTo((600 - 400 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).describe())
           .isEqualTo("control group in use 400 MiB of 600 MiB, --memory-reserve=32 MiB");
     }
   }
@@ -143,8 +143,8 @@ final class CgroupMemoryTest {
     host.version1Group("/a", Long.toString(512 * MIB), 500 * MIB, 100 * MIB);
 
     try (CgroupMemory memory = host.open()) {
-      assertThat(edge(memory).roomPages()).isEqualTo((512 - 400 - 32) * MIB / PAGE);
-      assertThat(edge(memory).describe())
+      assertThat(headroom(memory).roomPages()).isEqualTo((512 - 400 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).describe())
           .isEqualTo("control group in use 400 MiB of 512 MiB, --memory-reserve=32 MiB");
     }
   }
@@ -155,7 +155,7 @@ final class CgroupMemoryTest {
     host.version1Group("/a", Long.toString(512 * MIB), 400 * MIB, 100 * MIB);
 
     try (CgroupMemory memory = host.open()) {
-      assertThat(edge(memory).roomPages()).isEqualTo((512 - 400 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).roomPages()).isEqualTo((512 - 400 - 32) * MIB / PAGE);
     }
   }
 
@@ -165,7 +165,7 @@ final class CgroupMemoryTest {
     host.version2Group("/a", Long.toString(512 * MIB), "max", 481 * MIB, 0);
 
     try (CgroupMemory memory = host.open()) {
-      assertThat(edge(memory).roomPages()).isEqualTo(-MIB / PAGE);
+      assertThat(headroom(memory).roomPages()).isEqualTo(-MIB / PAGE);
     }
   }
 
@@ -175,16 +175,16 @@ final class CgroupMemoryTest {
     host.version2Group("/a", "max", "max", 100 * MIB, 0);
 
     try (CgroupMemory memory = host.open()) {
-      CgroupHeadroom edge = edge(memory);
+      CgroupHeadroom headroom = headroom(memory);
       host.version2Group("/a", Long.toString(256 * MIB), "max", 100 * MIB, 0);
-      assertThat(edge.roomPages()).isEqualTo(Long.MAX_VALUE);
+      assertThat(headroom.roomPages()).isEqualTo(Long.MAX_VALUE);
 
       host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
 
-      assertThat(edge.roomPages()).isEqualTo((256 - 100 - 32) * MIB / PAGE);
+      assertThat(headroom.roomPages()).isEqualTo((256 - 100 - 32) * MIB / PAGE);
       host.version2Group("/a", "max", "max", 100 * MIB, 0);
       host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
-      assertThat(edge.roomPages()).isEqualTo(Long.MAX_VALUE);
+      assertThat(headroom.roomPages()).isEqualTo(Long.MAX_VALUE);
     }
   }
 
@@ -199,7 +199,7 @@ final class CgroupMemoryTest {
       host.write("sys/fs/cgroup/a/b/memory.max", "");
       host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
 
-      assertThat(edge(memory).roomPages()).isEqualTo((512 - 100 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).roomPages()).isEqualTo((512 - 100 - 32) * MIB / PAGE);
     }
   }
 
@@ -246,8 +246,8 @@ final class CgroupMemoryTest {
     try (CgroupMemory memory = host.open()) {
       assertThat(memory.limitBytes()).isEqualTo(512 * MIB);
       assertThat(memory.lowestLimitBytes()).isEqualTo(300 * MIB);
-      assertThat(edge(memory).roomPages()).isEqualTo((300 - 100 - 32) * MIB / PAGE);
-      assertThat(edge(memory).describe())
+      assertThat(headroom(memory).roomPages()).isEqualTo((300 - 100 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).describe())
           .isEqualTo(
               "control group in use 100 MiB of memory.high=300 MiB, --memory-reserve=32 MiB");
     }
@@ -261,7 +261,7 @@ final class CgroupMemoryTest {
 
     try (CgroupMemory memory = host.open()) {
       assertThat(memory.limitBytes()).isEqualTo(Long.MAX_VALUE);
-      assertThat(edge(memory).roomPages()).isEqualTo((200 - 100 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).roomPages()).isEqualTo((200 - 100 - 32) * MIB / PAGE);
     }
   }
 
@@ -300,7 +300,7 @@ final class CgroupMemoryTest {
       host.nanos.addAndGet(Duration.ofMillis(100).toNanos());
 
       assertThat(source.ask(0, Set.of())).isNotNull();
-      assertThat(edge(memory).roomPages()).isEqualTo((128 - 100 - 32) * MIB / PAGE);
+      assertThat(headroom(memory).roomPages()).isEqualTo((128 - 100 - 32) * MIB / PAGE);
     }
   }
 
@@ -361,7 +361,7 @@ final class CgroupMemoryTest {
     }
   }
 
-  private CgroupHeadroom edge(CgroupMemory memory) {
+  private CgroupHeadroom headroom(CgroupMemory memory) {
     return new CgroupHeadroom(memory, RESERVE, PAGE, /* enoughBytes= */ 64 * MIB);
   }
 }

@@ -117,15 +117,15 @@ final class RealGroupTest {
     OutputStream input = start("exec tail -c " + HELD_MIB * MIB);
     try (CgroupMemory memory = CgroupMemory.open(folder, nanos::get)) {
       GroupMemory own = memory.groups().getFirst();
-      CgroupHeadroom edge = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
+      CgroupHeadroom headroom = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
       assertThat(memory.limitBytes()).isEqualTo(LIMIT);
-      assertThat(edge.roomPages()).isBetween(0L, (LIMIT - RESERVE) / PAGE);
+      assertThat(headroom.roomPages()).isBetween(0L, (LIMIT - RESERVE) / PAGE);
 
       hold(input);
 
       assertThat(own.useBytes()).isBetween(HELD_MIB * MIB, 2 * HELD_MIB * MIB);
-      assertThat(edge.roomPages()).isLessThan((LIMIT - RESERVE - HELD_MIB * MIB) / PAGE);
-      assertThat(edge.describe())
+      assertThat(headroom.roomPages()).isLessThan((LIMIT - RESERVE - HELD_MIB * MIB) / PAGE);
+      assertThat(headroom.describe())
           .startsWith("control group in use ")
           .endsWith(" MiB of 256 MiB, --memory-reserve=16 MiB");
       CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
@@ -139,7 +139,7 @@ final class RealGroupTest {
     try (CgroupMemory memory = CgroupMemory.open(folder, nanos::get)) {
       hold(input);
       CgroupSource source = new CgroupSource(memory, RESERVE, PAGE);
-      CgroupHeadroom edge = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
+      CgroupHeadroom headroom = new CgroupHeadroom(memory, RESERVE, PAGE, LIMIT);
       GroupMemory own = memory.groups().getFirst();
 
       // Above the use, below the use and one and a half reserves.
@@ -154,7 +154,7 @@ final class RealGroupTest {
       long expected = (workingSet - limit + 2 * RESERVE) / PAGE;
       assertThat(decision == null ? 0 : decision.pages())
           .isBetween(expected - RESERVE / 2 / PAGE, expected + RESERVE / 2 / PAGE);
-      assertThat(edge.roomPages()).isNegative();
+      assertThat(headroom.roomPages()).isNegative();
     }
   }
 

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Attaching and leaving where one step fails, each in turn: no seat stays taken, and every asker
- * that waits for the party is told.
+ * that waits for the endpoint is told.
  */
 final class AttachUndoTest {
   private static final long ATTACH = 1;

@@ -26,7 +26,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** A party that ends while its commands wait for memory, or find no thread. */
+/** An endpoint that ends while its commands wait for memory, or find no thread. */
 final class EndpointEndTest {
   private static final long ATTACH = 1;
   private static final long ALLOCATE = 2;
@@ -113,7 +113,7 @@ final class EndpointEndTest {
     var _ = other.range().useRange(0, 40);
     alice.allocate(ALLOCATE, SIZE, false, () -> {});
     doWork();
-    assertThat(shrinker.waitingLine().size()).as("there is no memory for it").isEqualTo(1);
+    assertThat(shrinker.allocationQueue().size()).as("there is no memory for it").isEqualTo(1);
 
     alice.end(new TransactionFailure.Stopping());
 

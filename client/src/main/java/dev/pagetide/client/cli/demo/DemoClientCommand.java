@@ -52,7 +52,7 @@ public final class DemoClientCommand implements Callable<Integer> {
     List<String> open = List.of(first.split(" ", -1)); // open NAME PAGES
     try (PagetideClient client = pagetide.connect();
         PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)));
-        DemoEndpoint party = new DemoEndpoint(client)) {
+        DemoEndpoint endpoint = new DemoEndpoint(client)) {
       say(
           "ok "
               + range.rangeId()
@@ -63,7 +63,7 @@ public final class DemoClientCommand implements Callable<Integer> {
               + " "
               + range.access());
       for (String line = orders.readLine(); line != null; line = orders.readLine()) {
-        say(answer(client, range, party, List.of(line.split(" ", -1))));
+        say(answer(client, range, endpoint, List.of(line.split(" ", -1))));
       }
     }
     return 0;
@@ -85,17 +85,17 @@ public final class DemoClientCommand implements Callable<Integer> {
   }
 
   private static String answer(
-      PagetideClient client, PageRange range, DemoEndpoint party, List<String> order) {
+      PagetideClient client, PageRange range, DemoEndpoint endpoint, List<String> order) {
     try {
       return "ok "
           + switch (order.getFirst()) {
             case "pair" -> pair(client, range, order);
-            case "receive" -> party.receive(order);
-            case "hand" -> party.hand(order);
-            case "receive-relayed" -> party.receiveRelayed(order);
-            case "hand-relayed" -> party.handRelayed(order);
+            case "receive" -> endpoint.receive(order);
+            case "hand" -> endpoint.hand(order);
+            case "receive-relayed" -> endpoint.receiveRelayed(order);
+            case "hand-relayed" -> endpoint.handRelayed(order);
             case "copy" -> DemoEndpoint.copy(order);
-            case "leave" -> party.leave();
+            case "leave" -> endpoint.leave();
             default -> obey(range, order);
           };
     } catch (RuntimeException e) {
