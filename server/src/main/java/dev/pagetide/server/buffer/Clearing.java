@@ -127,33 +127,34 @@ public final class Clearing {
   }
 
   private void begin() {
-    boolean left = true;
-    while (left) {
-      try {
-        workers.execute(this::run);
-        return;
-      } catch (RejectedExecutionException | OutOfMemoryError e) {
-        // The server is stopping, or has no thread: late on this one is better than never.
-        boolean done = false;
-        try {
-          doSome();
-          done = true;
-        } finally {
-          left = isBusy();
-          if (left && !done) {
-            begin();
-          }
-        }
-      }
+    if (!handOver()) {
+      run();
     }
   }
 
-  private void run() {
+  /** Leaves the steps to a worker; false if there is none to be had. */
+  private boolean handOver() {
     try {
-      doSome();
-    } finally {
-      if (isBusy()) { // also where something threw: what waits behind it must not wait without end
-        begin();
+      workers.execute(this::run);
+      return true;
+    } catch (RejectedExecutionException | OutOfMemoryError e) {
+      return false; // the server is stopping, or has no thread
+    }
+  }
+
+  /** Does some steps, and the rest if no worker takes them: late on this thread beats never. */
+  private void run() {
+    boolean goesOn = true;
+    while (goesOn) {
+      boolean done = false;
+      try {
+        doSome();
+        done = true;
+      } finally {
+        goesOn = isBusy() && !handOver();
+        if (goesOn && !done) { // something threw: what waits behind it must not wait without end
+          run();
+        }
       }
     }
   }

@@ -176,6 +176,33 @@ final class ClearingTest {
   }
 
   @Test
+  void clear_workersAreGoneAndWhatFollowsThrows_whatWaitsIsDoneNevertheless() {
+    Clearing stopping =
+        new Clearing(
+            buffers.allocator,
+            task -> {
+              throw new RejectedExecutionException("the server stops");
+            },
+            timer,
+            told::add);
+    List<Buffer> first = freed(1, 2 * LARGE);
+    List<Buffer> second = freed(1, 2 * LARGE);
+    Runnable addsAndThrows =
+        () -> {
+          stopping.clear(second, () -> done.add("second"));
+          throw new IllegalStateException("a bug");
+        };
+
+    assertThat(catchThrowable(() -> stopping.clear(first, addsAndThrows)))
+        .isInstanceOf(IllegalStateException.class);
+
+    assertThat(done).containsExactly("second");
+    assertThat(clearing()).isZero();
+    stopping.afterThose(() -> done.add("later"));
+    assertThat(done).as("nobody is at the steps any more").endsWith("later");
+  }
+
+  @Test
   void clear_refusedByTheKernel_isToldCountedAndTriedAgainAfterGrowingPauses() {
     refused.left.set(4);
     clearing.clear(freed(1, SMALL), () -> done.add("tried"));

@@ -242,6 +242,35 @@ final class TurnsTest {
     assertThat(big).isNotDone();
   }
 
+  /** What it took before the turn began is none of what is open in it, and must not count there. */
+  @Test
+  void round_turnBeginsWhileANewcomerScansBelowItsOwnLimit_whatComesBackGathersMeanwhile() {
+    PageBudget uid = scene.ranges.budget.sharedChild("--max-resident-bytes-per-uid", 2 + 2);
+    ShrinkablePageRange narrow =
+        scene.ranges.open(8, uid.child("--max-resident-bytes-per-session", 100));
+    narrow.useRange(0, 2);
+    scene.small.useRange(0, (int) scene.freePages() - 4);
+    CompletableFuture<PageSpans> big = scene.use(scene.big, 0, 10).result();
+    narrow.stopUsingRange(0, 2);
+    List<Long> freeDuringScan = new ArrayList<>();
+    scene.whenNewcomerScans =
+        () -> {
+          scene.hog.stopUsingRange(0, 3);
+          scene.line.serve();
+          freeDuringScan.add(scene.freePages());
+        };
+
+    CompletableFuture<PageSpans> newcomer = scene.use(narrow, 2, 4).result();
+
+    assertThat(freeDuringScan).as("the three have gathered").containsExactly(4L + 2);
+    assertThat(pages(newcomer)).isEqualTo(2);
+    assertThat(scene.freePages()).isEqualTo(4);
+    assertThat(big).isNotDone();
+    scene.hog.stopUsingRange(3, 6);
+    scene.line.serve();
+    assertThat(pages(big)).isEqualTo(10);
+  }
+
   @Test
   void round_severalHeldTheLineInVain_oneThatNeverDidGoesBeforeThem() {
     ShrinkablePageRange fifth = scene.ranges.openSession(WaitingScene.HOG_PAGES);

@@ -39,6 +39,9 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   /** What refusals fail with, if anything. */
   Runnable whenRefused = () -> {};
 
+  /** What happens before the scan of one who does not wait is over, if anything. */
+  Runnable whenNewcomerScans = () -> {};
+
   /** What looks at the clock fail with, if anything. */
   Runnable whenTimeIsRead = () -> {};
 
@@ -83,6 +86,8 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   public void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {
     if (trigger == ReclaimTrigger.WAITER) {
       scansForWaiters++;
+    } else if (trigger == ReclaimTrigger.BUDGET) {
+      whenNewcomerScans.run();
     }
   }
 
