@@ -87,20 +87,20 @@ final class Reservations {
 
   /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
   private @Nullable Shortage pass(PageBudget leaf, long pages) {
+    boolean last = false;
     for (int reclaims = 0; ; reclaims++) {
       boolean passes = shrinker.allocationQueue().tryPass(pages);
       if (!passes && leaf.hasRoomBelowRoot(pages)) {
         return Shortage.of(server);
       }
       Shortage shortage = tryChargePassing(leaf, pages, passes);
-      if (shortage == null || shortage.limit == server) {
+      if (shortage == null || shortage.limit == server || last || reclaims == MAX_RECLAIMS) {
         return shortage;
       }
       // One without room below its own limit pays with what lies below that, and is refused else.
-      // It holds nothing of what is open meanwhile: a scan may take long.
-      if (reclaims == MAX_RECLAIMS || !makesRoom(leaf, pages, shortage, ReclaimTrigger.BUDGET)) {
-        return shortage;
-      }
+      // It holds nothing of what is open meanwhile: a scan may take long. After a scan that found
+      // nothing it tries once more: others may have freed what the scan found no page for.
+      last = !makesRoom(leaf, pages, shortage, ReclaimTrigger.BUDGET);
     }
   }
 

@@ -256,7 +256,7 @@ final class TurnsTest {
     scene.whenNewcomerScans =
         () -> {
           scene.hog.stopUsingRange(0, 3);
-          scene.line.serve();
+          scene.queue.serve();
           freeDuringScan.add(scene.freePages());
         };
 
@@ -267,8 +267,27 @@ final class TurnsTest {
     assertThat(scene.freePages()).isEqualTo(4);
     assertThat(big).isNotDone();
     scene.hog.stopUsingRange(3, 6);
-    scene.line.serve();
+    scene.queue.serve();
     assertThat(pages(big)).isEqualTo(10);
+  }
+
+  @Test
+  void round_newcomersScanFindsNothingWhileANeighbourEnds_newcomerIsGivenWhatThatLeft() {
+    PageBudget uid = scene.ranges.budget.sharedChild("--max-resident-bytes-per-uid", 2 + 2 + 2);
+    ShrinkablePageRange neighbour =
+        scene.ranges.open(8, uid.child("--max-resident-bytes-per-session", 100));
+    ShrinkablePageRange narrow =
+        scene.ranges.open(8, uid.child("--max-resident-bytes-per-session", 100));
+    neighbour.useRange(0, 2);
+    scene.small.useRange(0, (int) scene.freePages() - 4);
+    CompletableFuture<PageSpans> big = scene.use(scene.big, 0, 10).result();
+    scene.whenNewcomerScans = neighbour::close;
+
+    CompletableFuture<PageSpans> newcomer = scene.use(narrow, 0, 2).result();
+
+    assertThat(pages(newcomer)).isEqualTo(2);
+    assertThat(scene.refusals).isEmpty();
+    assertThat(big).isNotDone();
   }
 
   @Test
