@@ -190,8 +190,8 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * {@link #stage(long)}, with a choice whether the server writes zeros over the bytes when they are
-   * freed.
+   * {@link #stage(long)}, with a choice whether the server writes zeros over the bytes when they
+   * are freed.
    *
    * @throws IllegalArgumentException if the size is negative
    * @throws PagetideException as {@link #stage(long)}

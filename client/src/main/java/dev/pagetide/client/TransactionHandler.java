@@ -17,8 +17,8 @@ public interface TransactionHandler {
    * not call the next handler on a thread that is interrupted because of this one.
    *
    * @throws Exception to refuse a two-way transaction, with the exception's class and message. The
-   *     exception of a one-way transaction goes to {@link ReceiverOptions#errors}. The library frees
-   *     the buffer, even if {@code keep} was called
+   *     exception of a one-way transaction goes to {@link ReceiverOptions#errors}. The library
+   *     frees the buffer, even if {@code keep} was called
    */
   void handle(ReceivedTransaction transaction) throws Exception;
 }

@@ -99,8 +99,9 @@ public final class UsedPages implements AutoCloseable {
   }
 
   /**
-   * Says that the {@link #fresh} pages hold their bytes now, so scopes that begin from now on do not
-   * report them. If a scope is closed without this call, because filling threw, they stay fresh.
+   * Says that the {@link #fresh} pages hold their bytes now, so scopes that begin from now on do
+   * not report them. If a scope is closed without this call, because filling threw, they stay
+   * fresh.
    *
    * @throws IllegalStateException if this scope is closed, because the server may have taken its
    *     pages since
