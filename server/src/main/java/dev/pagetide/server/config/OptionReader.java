@@ -50,10 +50,10 @@ public final class OptionReader {
   /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
 
-  /** A hand-over's: its connection, the duplicate, and the connection of one told to try again. */
+  /** A hand-off's: its connection, the duplicate, and the connection of one told to try again. */
   private static final int FILES_PER_HANDOFF = 3;
 
-  /** A hand-over takes some 100 us of one thread: more at once would only wait longer. */
+  /** A hand-off takes some 100 us of one thread: more at once would only wait longer. */
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);

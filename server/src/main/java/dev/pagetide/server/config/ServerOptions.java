@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  *     streams not counted
  * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
  * @param transactions what transactions may cost, and who may transact to whom
- * @param maxHandoffs most connections to the hand-over socket that are served at once
+ * @param maxHandoffs most connections to the hand-off socket that are served at once
  * @param handoffWait how long such a connection may last
  * @param drainWait how long a stopping server waits for its sessions to end
  */

@@ -130,7 +130,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           outcome,
           Counter.builder("pagetide.handoffs")
               .description(
-                  "Connections to the hand-over socket that were answered or broke, by outcome.")
+                  "Connections to the hand-off socket that were answered or broke, by outcome.")
               .tag("outcome", tag(outcome))
               .register(registry));
     }
