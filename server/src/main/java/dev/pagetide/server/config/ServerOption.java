@@ -133,17 +133,17 @@ public enum ServerOption {
     return "PAGETIDE_" + name();
   }
 
-  /** What stands for the value in {@code --help}. */
+  /** The placeholder of the value in {@code --help}. */
   public String valueLabel() {
     return valueLabel;
   }
 
-  /** The value where none is given, in words or as one would write it. */
+  /** The default, in words or in the option's notation. */
   public String defaultText() {
     return defaultText;
   }
 
-  /** What the option does, in a sentence or two. */
+  /** What the option does, in one or two sentences. */
   public String meaning() {
     return meaning;
   }

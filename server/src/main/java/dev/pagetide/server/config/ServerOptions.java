@@ -9,8 +9,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The options one server runs with, all validated, against each other and against what the host
- * grants: {@link OptionReader} is the only one who makes them.
+ * The options with which one server runs. {@link OptionReader}, which alone makes them, has checked
+ * all of them, against each other and against the host's limits.
  *
  * @param directory absolute path of the directory of sockets and lock; see {@link ServerDirectory}
  * @param socketMode mode bits of the Unix sockets: 0600, 0660 or 0666 (octal)

@@ -170,7 +170,8 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       passing = true;
     } finally {
       if (!passing) {
-        // In this order: a closed channel has failed every write, so Netty does not send the number.
+        // In this order: a closed channel has failed every write, so Netty does not send the
+        // number.
         var _ = context.close();
         duplicate.close();
       }

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The memory of the control group in which this process runs and of those above it, in version 2 and
- * version 1. The groups are those at the time when this was opened. The one that leaves least
+ * The memory of the control group in which this process runs and of those above it, in version 2
+ * and version 1. The groups are those at the time when this was opened. The one that leaves least
  * counts.
  *
  * <p>Thread-safe.
@@ -69,7 +69,9 @@ public final class CgroupMemory implements AutoCloseable {
     return lowest;
   }
 
-  /** The lowest limit of either kind: as {@link #limitBytes}, but {@code memory.high} counts, too. */
+  /**
+   * The lowest limit of either kind: as {@link #limitBytes}, but {@code memory.high} counts, too.
+   */
   public long lowestLimitBytes() {
     long lowest = Long.MAX_VALUE;
     for (GroupMemory group : groups) {

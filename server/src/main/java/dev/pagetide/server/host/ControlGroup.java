@@ -62,9 +62,9 @@ public record ControlGroup(Version version, Path folder) {
   }
 
   /**
-   * The groups of this process that may limit its memory. Its own group of each version comes first,
-   * then those above it, as far as they are visible. There are none on a kernel without control
-   * groups.
+   * The groups of this process that may limit its memory. Its own group of each version comes
+   * first, then those above it, as far as they are visible. There are none on a kernel without
+   * control groups.
    *
    * <p>This reads both versions, because a host can mount version 2 without a memory controller
    * beside version 1 with one.

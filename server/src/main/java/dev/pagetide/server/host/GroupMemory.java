@@ -96,8 +96,8 @@ public final class GroupMemory implements AutoCloseable {
   }
 
   /**
-   * The lower of that limit and {@code memory.high}, above which the kernel slows down all processes
-   * of the group; {@link Long#MAX_VALUE} if there is neither.
+   * The lower of that limit and {@code memory.high}, above which the kernel slows down all
+   * processes of the group; {@link Long#MAX_VALUE} if there is neither.
    */
   public long lowestLimitBytes() {
     return Math.min(limitBytes, highBytes);

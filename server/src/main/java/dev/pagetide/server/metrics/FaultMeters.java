@@ -6,9 +6,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.function.LongSupplier;
 
 /**
- * Faults of the server itself, which are unexpected exceptions. Each has a line with its stack trace
- * in the log. They are counted apart from the calls, because an Exchange goes on after one of its
- * commands failed, and so is no failed call. Thread-safe.
+ * Faults of the server itself, which are unexpected exceptions. Each has a line with its stack
+ * trace in the log. They are counted apart from the calls, because an Exchange goes on after one of
+ * its commands failed, and so is no failed call. Thread-safe.
  */
 public final class FaultMeters {
   private static final String NAME = "pagetide.faults";

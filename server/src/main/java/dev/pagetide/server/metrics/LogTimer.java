@@ -5,8 +5,8 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Runs later tasks of a log, such as writing how many lines it left out. Thread-safe. Its methods do
- * not block and throw nothing.
+ * Runs later tasks of a log, such as writing how many lines it left out. Thread-safe. Its methods
+ * do not block and throw nothing.
  */
 public final class LogTimer implements AutoCloseable {
   private final ScheduledThreadPoolExecutor timer =

@@ -6,16 +6,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * A second descriptor of a shared file, for passing to another process. Its number stands for this
  * file until it is closed, even if the range ends meanwhile.
  *
- * <p>Child processes do not inherit it. Thread-safe. Only the first {@link #close} does anything, so
- * a later one cannot close a number that the kernel has given to another file since.
+ * <p>Child processes do not inherit it. Thread-safe. Only the first {@link #close} does anything,
+ * so a later one cannot close a number that the kernel has given to another file since.
  */
 public final class FileDuplicate implements AutoCloseable {
   private final int number;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  /**
-   * Opens the file last, after every allocation here, so that no error can lose the descriptor.
-   */
+  /** Opens the file last, after every allocation here, so that no error can lose the descriptor. */
   private FileDuplicate(int fd) throws SystemCallException {
     this.number = Libc.open("/proc/self/fd/" + fd, Libc.O_RDWR | Libc.O_CLOEXEC);
   }

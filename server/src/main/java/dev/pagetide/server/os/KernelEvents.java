@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Waits for urgent events of kernel files. A trigger arms an event when it is written into its file:
- * see {@code Documentation/accounting/psi.rst} of the kernel.
+ * Waits for urgent events of kernel files. A trigger arms an event when it is written into its
+ * file: see {@code Documentation/accounting/psi.rst} of the kernel.
  *
  * <p>One thread arms and waits. Any other thread may call {@link #wake}. Call {@link #close} only
  * when the waiting thread has left.

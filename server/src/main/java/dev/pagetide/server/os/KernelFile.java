@@ -28,9 +28,7 @@ public final class KernelFile implements AutoCloseable {
   private final MemorySegment buffer = Arena.ofAuto().allocate(MOST_BYTES);
   private boolean closed;
 
-  /**
-   * Opens the file last, after every allocation here, so that no error can lose the descriptor.
-   */
+  /** Opens the file last, after every allocation here, so that no error can lose the descriptor. */
   private KernelFile(Path path) throws SystemCallException {
     this.path = path;
     this.fd = Libc.open(path.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC);
@@ -46,8 +44,8 @@ public final class KernelFile implements AutoCloseable {
   }
 
   /**
-   * The number of a file that has one number only; {@link Long#MAX_VALUE} for {@code max}. Allocates
-   * nothing if the text is a number.
+   * The number of a file that has one number only; {@link Long#MAX_VALUE} for {@code max}.
+   * Allocates nothing if the text is a number.
    *
    * @throws IOException if the file cannot be read, or is no number
    */

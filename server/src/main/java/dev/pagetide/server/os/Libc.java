@@ -16,8 +16,9 @@ import java.util.Locale;
 /**
  * The C library's file calls, bound once.
  *
- * <p>Every method keeps its C name, takes C's arguments, and throws a {@link SystemCallException} if
- * C returns -1. If a signal interrupts a call, this class makes the call again. No other class does.
+ * <p>Every method keeps its C name, takes C's arguments, and throws a {@link SystemCallException}
+ * if C returns -1. If a signal interrupts a call, this class makes the call again. No other class
+ * does.
  *
  * <p>Thread-safe: each thread captures errno in memory of its own.
  */

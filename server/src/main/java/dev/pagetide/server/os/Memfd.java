@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
  * A {@link PageFile} over a memfd: memory with a descriptor and no name, sealed against any change
  * of its size.
  *
- * <p>The seals are SHRINK, GROW and SEAL. So a client that has the file can neither shorten it while
- * the server uses it, nor let it grow beyond its budget. The file never gets the seals WRITE or
- * FUTURE_WRITE, because with them the kernel would refuse hole punching, even to the creator. See
- * memfd_create(2), fcntl(2) and fallocate(2).
+ * <p>The seals are SHRINK, GROW and SEAL. So a client that has the file can neither shorten it
+ * while the server uses it, nor let it grow beyond its budget. The file never gets the seals WRITE
+ * or FUTURE_WRITE, because with them the kernel would refuse hole punching, even to the creator.
+ * See memfd_create(2), fcntl(2) and fallocate(2).
  */
 public final class Memfd implements PageFile {
   private static final ThreadLocal<MemorySegment> COPY_BUFFER =
@@ -251,7 +251,7 @@ public final class Memfd implements PageFile {
   @Override
   public void close(boolean punch) {
     try {
-      // Unmapped first: a late access through the mapping would give the table memory again.
+      // Unmap first, because a late access through the mapping would give the table memory again.
       arena.close();
     } finally {
       try {

@@ -12,8 +12,8 @@ import java.nio.ByteBuffer;
  * the method does anything.
  *
  * <p>Thread-safe except for {@link #close}: no method may run at the same time as it, or after it.
- * The owner ensures that. ({@link #header} and {@link #table} are safe even then: an
- * access after the close throws {@link IllegalStateException}.)
+ * The owner ensures that. ({@link #header} and {@link #table} are safe even then: an access after
+ * the close throws {@link IllegalStateException}.)
  */
 public interface PageFile {
   /**

@@ -326,7 +326,9 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
-    /** Whether the stream closed because its connection was lost. Known before the call's end is. */
+    /**
+     * Whether the stream closed because its connection was lost. Known before the call's end is.
+     */
     synchronized boolean isDisconnected() {
       return disconnected;
     }

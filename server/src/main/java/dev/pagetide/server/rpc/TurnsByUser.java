@@ -66,8 +66,7 @@ final class TurnsByUser {
       try {
         work.run();
       } catch (RuntimeException | Error e) {
-        var _ =
-            StatusMapper.of(e); // a bug: logged and counted; the other work has its turn
+        var _ = StatusMapper.of(e); // a bug: logged and counted; the other work has its turn
       }
       work = next(uid);
       if (work != null && begin(uid, work)) {
