@@ -12,9 +12,10 @@ import java.time.Duration;
  * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
  *     scope is closed. This finds code that keeps segments for too long. It costs one or two system
  *     calls for each scope
- * @param waitsForMemory whether a use or an opening waits in the server's allocation queue if the
- *     server has no memory for it. It waits at most the server's {@code --allocation-wait}, and a
- *     use also at most nine tenths of the call timeout. If false, the server refuses it at once
+ * @param waitsForMemory whether {@code useRange} and {@code open} wait in the server's allocation
+ *     queue if the server has no memory. They wait at most the server's {@code --allocation-wait},
+ *     and {@code useRange} also at most nine tenths of the call timeout. If false, the server
+ *     refuses them at once
  */
 public record ClientOptions(
     Duration callTimeout, AccessMode access, boolean confinedSegments, boolean waitsForMemory) {

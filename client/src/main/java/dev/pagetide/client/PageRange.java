@@ -24,12 +24,12 @@ import org.jspecify.annotations.Nullable;
  * leaves it AVAILABLE. Bytes can be read and written in USED pages only. A stopped page is a cache:
  * when a program uses it again, it learns whether the page still has its bytes.
  *
- * <p><b>A use with an unknown outcome counts as fresh.</b> A use may end without an answer: its
- * deadline passed, it was cancelled, or the connection broke. Then the server may have done it, and
- * may have given a page new, zeroed memory without telling this client. The range remembers those
- * pages. The next use that names them and succeeds reports them as fresh, whatever the server says,
- * and then the range forgets them. So the answer of {@code useRange} can be trusted: a page that is
- * not in it has the bytes last written to it.
+ * <p><b>Pages whose use has an unknown outcome count as fresh.</b> {@code useRange} may end without
+ * an answer: its deadline passed, it was cancelled, or the connection broke. Then the server may
+ * have done it, and may have given a page new, zeroed memory without telling this client. The range
+ * remembers those pages. The next use that names them and succeeds reports them as fresh, whatever
+ * the server says, and then the range forgets them. So the answer of {@code useRange} can be
+ * trusted: a page that is not in it has the bytes last written to it.
  *
  * <p>Any number of threads may call any method at once. Each blocking method ends within the
  * client's call timeout, and throws on a thread that delivers answers (see the package). The method

@@ -121,7 +121,7 @@ public final class OptionReader {
     return problems.isEmpty() ? new Accepted(options) : new Refused(List.copyOf(problems));
   }
 
-  /* A limit is read before those below it. OptionValues says which value a refused one counts as. */
+  /* A limit is read before those below it. OptionValues says as which value a refused one counts. */
   private ServerOptions readOptions() {
     Path directory = directory();
     int socketMode =

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *     highWatermarkBytes}
  * @param highWatermarkBytes resident memory above which background reclaim begins; at most {@code
  *     maxResidentBytes}
- * @param allocationWait how long a use waits for memory at most
+ * @param allocationWait the longest time that a request waits for memory
  * @param protectRecent how long ago a page must have been stopped to be taken for what lies above
  *     another session's fair share
  * @param memoryReserveBytes what is kept free below the control group's limit, and of the machine's

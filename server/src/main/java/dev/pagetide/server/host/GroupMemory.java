@@ -114,7 +114,7 @@ public final class GroupMemory implements AutoCloseable {
   }
 
   /**
-   * A use without the page cache in it that the kernel would drop. This is more expensive than
+   * {@code useBytes} without the page cache that the kernel would drop. This is more expensive than
    * {@link #useBytes}, because the kernel adds up dozens of numbers for it.
    */
   public long workingSetBytes(long useBytes) throws IOException {

@@ -111,8 +111,8 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           outcome,
           Timer.builder("pagetide.wait")
               .description(
-                  "Time that a use or an opening waited for memory of the whole server, by outcome;"
-                      + " counted once, however often it waited.")
+                  "Time that a UseRange or OpenRange waited for memory of the whole server, by"
+                      + " outcome; counted once, however often it waited.")
               .tag("outcome", tag(outcome))
               .serviceLevelObjectives(BUCKETS)
               .register(registry));

@@ -28,8 +28,8 @@ final class UnaryCalls {
 
   /**
    * Does the work on this thread, and answers. If the call was cancelled while it waited for this
-   * thread, this does nothing: a use for which no client waits would keep pages USED without the
-   * client's knowledge.
+   * thread, this does nothing: a UseRange for which no client waits would keep pages USED without
+   * the client's knowledge.
    */
   static <A> void finish(StreamObserver<A> observer, Supplier<A> work) {
     if (((ServerCallStreamObserver<A>) observer).isCancelled()) {

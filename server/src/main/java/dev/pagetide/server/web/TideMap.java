@@ -132,8 +132,8 @@ public final class TideMap {
         exchange,
         HttpURLConnection.HTTP_FORBIDDEN,
         """
-        The tide map is for whoever runs this server.
-        Open the URL that follows map= in the server's ready line: it bears the key.
+        The tide map is for the user who runs this server.
+        Open the URL that follows map= in the server's ready line: it has the key.
         """);
   }
 
