@@ -1,0 +1,361 @@
+package dev.pagetide.client;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.v1.Transaction;
+import dev.pagetide.v1.TransactionFlag;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A transaction that somebody has handed to a receiver: bytes to read, and, unless it is one-way, a
+ * reply to give.
+ *
+ * <p>It is freed when its handler returns, or, once {@link #keep} was called, by {@link #close}.
+ * Any number of threads may call any method at once, but its bytes belong to one of them: see
+ * {@link #data}.
+ */
+public final class ReceivedTransaction implements AutoCloseable {
+
+  /** The contract's limit for a refusal. */
+  private static final int MAX_REFUSAL_BYTES = 1024;
+
+  /*
+   * OPEN       nobody has answered, and somebody waits
+   * ANSWERING  a reply is under way; if it fails and the transaction is not over, OPEN again
+   * OVER       answered, refused, given up, or one-way: nobody waits
+   */
+  private enum State {
+    OPEN,
+    ANSWERING,
+    OVER
+  }
+
+  private final Endpoint endpoint;
+  private final TransactionQueue queue;
+  private final DeliveredBuffer buffer;
+  private final long number;
+  private final int code;
+  private final int flags;
+  private final SenderIdentity sender;
+  private final CompletableFuture<Void> over = new CompletableFuture<>();
+
+  @GuardedBy("this")
+  private State state;
+
+  @GuardedBy("this")
+  private boolean kept;
+
+  /** Why nobody is going to answer; empty while somebody may. */
+  @GuardedBy("this")
+  private String abandoned = "";
+
+  private ReceivedTransaction(
+      Endpoint endpoint, TransactionQueue queue, DeliveredBuffer buffer, Transaction wire) {
+    this.endpoint = endpoint;
+    this.queue = queue;
+    this.buffer = buffer;
+    this.number = wire.getTransaction();
+    this.code = wire.getCode();
+    this.flags = wire.getFlags();
+    this.sender = SenderIdentity.of(wire.getSender());
+    this.state = State.OPEN;
+    if (isOneWay()) {
+      state = State.OVER;
+      over.complete(null);
+    }
+  }
+
+  static ReceivedTransaction of(Endpoint endpoint, TransactionQueue queue, Transaction wire) {
+    DeliveredBuffer buffer =
+        new DeliveredBuffer(
+            endpoint.bytes(),
+            endpoint::free,
+            WireNumbers.count("offset", wire.getOffset()),
+            WireNumbers.count("size", wire.getSize()),
+            wire.getData());
+    return new ReceivedTransaction(endpoint, queue, buffer, wire);
+  }
+
+  /** What the sender gave it as its code; the applications' own. */
+  public int code() {
+    return code;
+  }
+
+  /** Whether nobody waits for a reply, from the start. */
+  public boolean isOneWay() {
+    return (flags & TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE) != 0;
+  }
+
+  /** Whether its bytes, and those of the reply, are made zeros when they are freed. */
+  public boolean isClearedOnFree() {
+    return (flags & TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE) != 0;
+  }
+
+  /** Who sent it, as the server and the kernel know it. */
+  public SenderIdentity sender() {
+    return sender;
+  }
+
+  /** How many bytes were handed over. */
+  public long sizeBytes() {
+    return buffer.size();
+  }
+
+  /**
+   * The bytes, read-only, in place where the range's file is mapped. They belong to the thread that
+   * calls this first: another thread's access, or {@link #close}, throws {@link
+   * WrongThreadException}. An access after they were freed throws {@link IllegalStateException}.
+   *
+   * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
+   * which then blocks: for the client's call timeout at most, and until they are freed. Where
+   * events come it refuses to.
+   *
+   * @throws IllegalStateException if they were freed; or where events come, if it would block
+   * @throws PagetideException if the session has ended
+   */
+  public MemorySegment data() {
+    return buffer.data();
+  }
+
+  /**
+   * Replies, and waits until the server has the bytes.
+   *
+   * <p>Where events come (a handler under {@code withExecutor(Runnable::run)}) it cannot wait: the
+   * server's answer could not come before it returns. There it sends the reply and returns at once,
+   * and throws only what is known by then. If the reply fails later, {@link ReceiverOptions#errors}
+   * is told, and if the handler has returned without {@link #keep}, the asker gets a refusal that
+   * says why. The payload's bytes must not change meanwhile; {@link #replyAsync} tells when they
+   * may.
+   *
+   * @throws PagetideException as {@link #replyAsync}
+   */
+  public void reply(Payload payload) {
+    if (!Blocking.isDelivering()) {
+      Blocking.await(() -> replyAsync(payload));
+      return;
+    }
+    CompletableFuture<Void> reply = replyAsync(payload);
+    if (reply.isDone()) {
+      Blocking.get(reply);
+      return;
+    }
+    var _ =
+        reply.whenComplete((_, failure) -> {
+          if (failure != null && !isOver(failure) && !queue.isOfTheEnd(Blocking.cause(failure))) {
+            queue.report(Blocking.cause(failure));
+          }
+        });
+  }
+
+  /**
+   * Replies. A reply that fails can be tried again, unless the transaction {@link #isOver} then.
+   * Cancelling the future does not take the reply back.
+   *
+   * @return completes when the server has the bytes; fails with {@link PagetideException}:
+   *     TRANSACTION_OVER if it was answered before, its asker has given up or it is one-way; and as
+   *     {@link Sender#ask}
+   * @throws IllegalArgumentException if the payload was not staged by {@link Receiver#sender}
+   * @throws IllegalStateException if it was staged and is closed
+   */
+  public CompletableFuture<Void> replyAsync(Payload payload) {
+    if (!begin()) {
+      return CompletableFuture.failedFuture(isOverAlready());
+    }
+    CompletableFuture<Void> reply;
+    try {
+      reply = endpoint.reply(number, payload);
+    } catch (RuntimeException | Error e) {
+      failed(e);
+      throw e;
+    }
+    // Not the stage itself: if its caller cancels that, what is to be done here is not done.
+    CompletableFuture<Void> told = new CompletableFuture<>();
+    var _ =
+        reply.whenComplete((_, failure) -> {
+          try {
+            answered(failure);
+          } finally {
+            var _ = failure == null ? told.complete(null) : told.completeExceptionally(failure);
+          }
+        });
+    return told;
+  }
+
+  private void answered(@Nullable Throwable failure) {
+    if (failure == null || isOver(failure)) {
+      end();
+    } else {
+      failed(failure);
+    }
+  }
+
+  private synchronized boolean begin() {
+    if (state != State.OPEN) {
+      return false;
+    }
+    state = State.ANSWERING;
+    return true;
+  }
+
+  private static boolean isOver(Throwable failure) {
+    return Blocking.cause(failure) instanceof PagetideException said
+        && said.reason().filter(r -> r == ErrorReason.TRANSACTION_OVER).isPresent();
+  }
+
+  /** A reply was not taken; if nobody is going to try again, the asker must not wait. */
+  private void failed(Throwable failure) {
+    String why;
+    synchronized (this) {
+      if (state != State.ANSWERING) {
+        return;
+      }
+      state = State.OPEN;
+      why = abandoned;
+    }
+    if (!why.isEmpty()) {
+      refuse(why + "; its reply failed: " + Blocking.cause(failure).getMessage());
+    }
+  }
+
+  private PagetideException isOverAlready() {
+    return new PagetideException(
+        StatusCode.FAILED_PRECONDITION,
+        ErrorReason.TRANSACTION_OVER,
+        isOneWay()
+            ? "nobody waits for a reply to a one-way transaction"
+            : "the transaction was answered already, or its asker has given up",
+        null,
+        false,
+        0,
+        null);
+  }
+
+  /**
+   * Tells the asker that this transaction cannot be served, which fails there with
+   * REFUSED_BY_RECEIVER. Does nothing if nobody waits. Never fails and never waits.
+   *
+   * @param why for the asker; beyond 1024 bytes it is cut off
+   */
+  public void refuse(String why) {
+    if (!begin()) {
+      return;
+    }
+    var _ =
+        endpoint
+            .refuse(number, shortened(why.isEmpty() ? "refused" : why))
+            .whenComplete((_, failure) -> end());
+  }
+
+  private static String shortened(String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    if (bytes.length <= MAX_REFUSAL_BYTES) {
+      return text;
+    }
+    int end = MAX_REFUSAL_BYTES;
+    while ((bytes[end] & 0xc0) == 0x80) {
+      end--; // not in the middle of a character
+    }
+    return new String(bytes, 0, end, StandardCharsets.UTF_8);
+  }
+
+  /** Whether nobody waits for a reply any more: it was answered, or its asker has given up. */
+  public synchronized boolean isOver() {
+    return state == State.OVER;
+  }
+
+  /**
+   * Completes, and never fails, when nobody waits for a reply any more, however many transactions
+   * wait for their handlers; of a one-way at once.
+   */
+  public CompletionStage<Void> over() {
+    return over.minimalCompletionStage();
+  }
+
+  /** Nobody waits any more. */
+  void end() {
+    synchronized (this) {
+      state = State.OVER;
+    }
+    queue.forget(number);
+    Blocking.deliver(() -> over.complete(null));
+  }
+
+  /**
+   * Keeps the transaction beyond its handler's return, until {@link #close}. Bytes that {@link
+   * #data} has given out until now end, so that the thread that is to close it can ask for its own.
+   *
+   * @throws WrongThreadException if {@link #data} was called by another thread
+   */
+  public void keep() {
+    buffer.disown();
+    synchronized (this) {
+      kept = true;
+    }
+  }
+
+  /** The handler has returned. */
+  void returned() {
+    boolean stays;
+    synchronized (this) {
+      stays = kept;
+    }
+    if (!stays) {
+      abandon("the receiver's handler returned without a reply");
+      closeQuietly();
+    }
+  }
+
+  /** The handler has thrown, or cannot be called. */
+  void threw(Throwable failure) {
+    if (isOneWay()) {
+      if (!queue.isOfTheEnd(failure)) {
+        queue.report(failure);
+      }
+    } else {
+      abandon("the receiver's handler failed: " + failure);
+    }
+    closeQuietly();
+  }
+
+  /** The receiver has ended before its handler was called: there is nobody to tell. */
+  void drop() {
+    end();
+    closeQuietly();
+  }
+
+  /** Refuses unless it was answered; one whose answer is under way, if that fails. */
+  private void abandon(String why) {
+    synchronized (this) {
+      abandoned = why;
+    }
+    refuse(why);
+  }
+
+  /** Another thread that has asked for the bytes may be reading them: then they stay. */
+  private void closeQuietly() {
+    try {
+      buffer.close();
+    } catch (IllegalStateException | WrongThreadException e) {
+      queue.report(
+          new IllegalStateException(
+              "a transaction's bytes are in use by another thread, so they are not freed: keep() it"
+                  + " before it is handed to another thread, and close() it there",
+              e));
+    }
+  }
+
+  /**
+   * Frees the bytes, and refuses a two-way transaction that was not answered. Never waits; calling
+   * it again does nothing.
+   *
+   * @throws WrongThreadException if {@link #data} was called by another thread; nothing is freed
+   */
+  @Override
+  public void close() {
+    buffer.close();
+    abandon("the receiver closed the transaction without a reply");
+  }
+}
