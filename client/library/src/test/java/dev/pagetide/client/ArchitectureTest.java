@@ -34,7 +34,9 @@ final class ArchitectureTest {
           "io.grpc",
           "io.netty",
           "com.google.protobuf",
-          "com.google.rpc");
+          "com.google.rpc",
+          "com.google.errorprone.annotations",
+          "org.jspecify");
 
   /** What stays behind the library's public face: how it talks to the server. */
   private static final List<String> HIDDEN =

@@ -18,7 +18,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -30,7 +29,6 @@ import org.junit.jupiter.api.io.TempDir;
  * else comes from the build's own local repository, read as a remote one, so no network is needed.
  */
 @Tag(Requires.TAG)
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ConsumerClassPathTest {
   private static final long MOST_BYTES = 20_000_000;
   private static final String VERSION = "0.1.0-SNAPSHOT";
@@ -38,12 +36,12 @@ final class ConsumerClassPathTest {
   private static final Pattern NATIVE =
       Pattern.compile(".*\\.(so|dylib|jnilib|dll)(\\..*)?", Pattern.CASE_INSENSITIVE);
 
-  @TempDir Path folder = Path.of("");
+  @TempDir static Path folder = Path.of("");
 
-  private List<Path> jars = List.of();
+  private static List<Path> jars = List.of();
 
   @BeforeAll
-  void resolve() throws IOException, InterruptedException {
+  static void resolve() throws IOException, InterruptedException {
     Path maven = Requires.command("mvn", "Maven resolves what the library's users download");
     Path repository = folder.resolve("repository");
     install(repository, "pagetide", TREE, false);
@@ -78,12 +76,7 @@ final class ConsumerClassPathTest {
 
     int status = process.waitFor();
 
-    Requires.that(
-        status == 0,
-        "a Maven that can resolve client/examples/java with what is in "
-            + fetched
-            + "; it said: "
-            + Files.readString(said));
+    assertThat(status).as(Files.readString(said)).isZero();
     jars =
         Stream.of(Files.readString(classPath).strip().split(File.pathSeparator, -1))
             .filter(entry -> entry.endsWith(".jar"))
@@ -112,7 +105,7 @@ final class ConsumerClassPathTest {
     }
   }
 
-  private Stream<String> names() {
+  private static Stream<String> names() {
     return jars.stream().map(jar -> jar.getFileName().toString());
   }
 
