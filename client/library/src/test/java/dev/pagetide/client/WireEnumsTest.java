@@ -59,7 +59,6 @@ final class WireEnumsTest {
   @Test
   void rangeModes_sentToTheServer_comeBackAsTheyWere() {
     assertThat(Stream.of(RangeMode.PAGES, RangeMode.BUFFERS))
-        .allSatisfy(mode ->
-            assertThat(WireEnums.mode(WireEnums.wire(mode))).isEqualTo(mode));
+        .allSatisfy(mode -> assertThat(WireEnums.mode(WireEnums.wire(mode))).isEqualTo(mode));
   }
 }
