@@ -247,9 +247,9 @@ final class StressRange {
 
   /** Reclaims a page that was chosen by {@code word}, as a scan does: "took" or "left". */
   String reclaim(int page, long word) {
-    ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
-    new RunReclaimer(range, tally).reclaim(new int[] {page}, new long[] {word}, 0, 1);
-    return tally.reclaimed() == 1 ? "took" : "left";
+    Scan scan = new Scan();
+    new RunReclaimer(range, scan).reclaim(new int[] {page}, new long[] {word}, 0, 1);
+    return scan.reclaimed() == 1 ? "took" : "left";
   }
 
   /** At rest: "exact" if file, bits, words and charge agree; else which do not. */

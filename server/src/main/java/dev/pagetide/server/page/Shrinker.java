@@ -152,7 +152,7 @@ public final class Shrinker {
     Scan scan = lent == null ? new Scan() : lent;
     scan.begin(request.trigger());
     boolean swept = order.take(request, this::rangesWithin, scanned, start, scan);
-    ScanResult result = scan.tally().result();
+    ScanResult result = scan.result();
     scan.begin(request.trigger()); // lets go of what it knew of ranges
     spareScan.set(scan);
     audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);

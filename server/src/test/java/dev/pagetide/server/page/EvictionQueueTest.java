@@ -112,7 +112,7 @@ final class EvictionQueueTest {
     }
     scan.putBackSkipped(queue);
 
-    assertThat(scan.tally().reclaimed()).isZero();
+    assertThat(scan.reclaimed()).isZero();
     assertThat(pages(take(PAGES))).isEqualTo(inOrder());
   }
 

@@ -100,8 +100,8 @@ final class OldestFirstTest {
             time::incrementAndGet,
             PageObserver.NONE)
         .take(PAGES, scan);
-    assertThat(scan.tally().reclaimed()).isZero();
-    return scan.tally().result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
+    assertThat(scan.reclaimed()).isZero();
+    return scan.result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
   }
 
   private EvictionQueue.Batch take(int most) {
