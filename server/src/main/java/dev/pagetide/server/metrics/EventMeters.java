@@ -6,9 +6,9 @@ import static dev.pagetide.server.metrics.MeterTags.tag;
 import dev.pagetide.server.handoff.HandoffObserver;
 import dev.pagetide.server.handoff.HandoffOutcome;
 import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.page.Refusal;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
@@ -62,9 +62,9 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           "uid",
           "--max-resident-bytes-per-session",
           "session",
-          PageFailure.NoMemory.EDGE,
+          Refusal.EDGE,
           "host",
-          PageFailure.NoMemory.KERNEL,
+          Refusal.KERNEL,
           "kernel");
 
   private final MeterRegistry registry;
@@ -224,7 +224,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(Refusal refusal) {
     add(refusals.get(refusal.limit()), 1);
   }
 

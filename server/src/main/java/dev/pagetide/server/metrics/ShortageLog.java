@@ -1,8 +1,8 @@
 package dev.pagetide.server.metrics;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageObserver;
+import dev.pagetide.server.page.Refusal;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -43,7 +43,7 @@ public final class ShortageLog implements PageObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(Refusal refusal) {
     long now = System.nanoTime();
     boolean begins;
     synchronized (this) {
@@ -58,7 +58,7 @@ public final class ShortageLog implements PageObserver {
       episode.pages += refusal.pages();
     }
     if (begins) {
-      LOG.warn("memory runs short: {}", refusal.getMessage());
+      LOG.warn("memory runs short: {}", refusal.message());
       timer.runLater(() -> look(refusal.limit()), QUIET_NANOS);
     }
   }

@@ -50,7 +50,7 @@ record PageObservers(List<PageObserver> told) implements PageObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(Refusal refusal) {
     tell(observer -> observer.refused(refusal));
   }
 }

@@ -36,7 +36,13 @@ public final class PendingUse implements Runnable {
     this.range = range;
     this.spans = spans;
     this.workers = workers;
-    this.place = new QueuePlace(range.shrinker(), QueuedRequest.Asker.of(range), maxWaitNanos);
+    this.place =
+        new QueuePlace(
+            range.shrinker().allocationQueue(),
+            range.budget(),
+            range::isClosed,
+            range,
+            maxWaitNanos);
     var _ =
         result.whenComplete((_, _) -> {
           if (result.isCancelled() && place.leave()) {
@@ -74,6 +80,10 @@ public final class PendingUse implements Runnable {
     fail(new CancellationException("the use was given up"));
   }
 
+  private void denied(Answer.Denial denial) {
+    fail(PageFailure.of(denial));
+  }
+
   private void fail(Throwable why) {
     place.over();
     result.completeExceptionally(why);
@@ -103,7 +113,7 @@ public final class PendingUse implements Runnable {
   }
 
   private void waitFor(long pages) {
-    if (!place.waitFor(pages, () -> resume(pages), this::fail)) {
+    if (!place.waitFor(pages, () -> resume(pages), this::denied, this::fail)) {
       endGivenUp();
     }
   }

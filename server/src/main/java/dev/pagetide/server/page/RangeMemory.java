@@ -33,8 +33,8 @@ record RangeMemory(
       SharedFileLayout layout,
       RangeConfig config,
       PageBudget budget,
-      Reservations reservations) {
-    PageFile file = config.makeFile(id, layout, budget, reservations);
+      Shrinker shrinker) {
+    PageFile file = config.makeFile(id, layout, budget, shrinker);
     Arena ownWords = null;
     boolean taken = false;
     try {

@@ -8,23 +8,16 @@ import java.util.Map;
  * takes a walk through all page tables. Confined to one thread, and to one moment.
  */
 final class RefusalCounts {
-  private final Shrinker shrinker;
-  private final Map<PageBudget, Count> counts = new HashMap<>();
+  private final Reclaimer reclaimer;
+  private final Map<PageBudget, NoMemoryDetails.Holders> counts = new HashMap<>();
 
-  /**
-   * What lies below one limit.
-   *
-   * @param availablePages those that could be reclaimed
-   * @param holders the ranges
-   */
-  record Count(long availablePages, NoMemoryDetails.Holders holders) {}
-
-  RefusalCounts(Shrinker shrinker) {
-    this.shrinker = shrinker;
+  /** Nothing is counted yet. */
+  RefusalCounts(Reclaimer reclaimer) {
+    this.reclaimer = reclaimer;
   }
 
-  Count below(PageBudget limit) {
-    return counts.computeIfAbsent(
-        limit, scope -> new Count(shrinker.count(scope), shrinker.largestHolders(scope)));
+  /** What the ranges below one limit hold. */
+  NoMemoryDetails.Holders below(PageBudget limit) {
+    return counts.computeIfAbsent(limit, reclaimer::holders);
   }
 }

@@ -43,7 +43,7 @@ final class RunReclaimer {
     this.range = range;
     this.pages = range.pages();
     this.table = range.table();
-    this.clock = range.shrinker().clock();
+    this.clock = range.context().clock();
     this.scan = scan;
   }
 
@@ -95,9 +95,9 @@ final class RunReclaimer {
       account(); // also for the runs before one at which something was thrown
     }
     if (punched > 0) {
-      range.shrinker().observer().punched(punched, nanos);
+      range.context().observer().punched(punched, nanos);
       for (int run = from; run < from + runs; run++) {
-        range.shrinker().observer().punchedRun(chosen[run]);
+        range.context().observer().punchedRun(chosen[run]);
       }
     }
     return true;
@@ -132,7 +132,7 @@ final class RunReclaimer {
 
   private void account() {
     range.budget().release(punched);
-    range.shrinker().counters().reclaimed(scan.trigger(), punched);
+    range.context().counters().reclaimed(scan.trigger(), punched);
     scan.reclaimed(punched);
   }
 

@@ -150,10 +150,12 @@ final class Scan {
       skipped(SkipReason.LOCKED, count);
       return;
     }
-    if (share != null && share.excess(range) < count) {
+    if (share != null && ReclaimOrder.excess(share, range) < count) {
       // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
       sorter.sortByAge(groupWords, groupPlaces, from, to);
-      count = keepOldest(range, groupWords, groupPlaces, from, to, (int) share.excess(range));
+      count =
+          keepOldest(
+              range, groupWords, groupPlaces, from, to, (int) ReclaimOrder.excess(share, range));
       sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
       leftShares = true;
     }

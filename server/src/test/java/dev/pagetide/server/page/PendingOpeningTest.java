@@ -143,7 +143,7 @@ final class PendingOpeningTest {
             "uid 1",
             _ -> {
               if (attempts.incrementAndGet() == 1) {
-                throw new OpeningCharge.MustWait(NEEDED);
+                throw new PendingOpening.MustWait(NEEDED);
               }
               throw new InternalError("no memory for the session");
             },
@@ -176,7 +176,7 @@ final class PendingOpeningTest {
                     scene.whenTimeIsRead = () -> {};
                     throw failure;
                   };
-              throw new OpeningCharge.MustWait(NEEDED);
+              throw new PendingOpening.MustWait(NEEDED);
             },
             WaitingScene.WAIT_NANOS,
             Runnable::run);
