@@ -1,8 +1,8 @@
 package dev.pagetide.server.metrics;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.MemoryRefusal;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.Refusal;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -43,7 +43,7 @@ public final class ShortageLog implements PageObserver {
   }
 
   @Override
-  public void refused(Refusal refusal) {
+  public void refused(MemoryRefusal refusal) {
     long now = System.nanoTime();
     boolean begins;
     synchronized (this) {

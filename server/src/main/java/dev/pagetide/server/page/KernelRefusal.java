@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.MemoryRefusal;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.Locale;
 
@@ -9,7 +10,7 @@ import java.util.Locale;
  * @param pages how many pages were asked for
  * @param kernel what it said
  */
-record KernelRefusal(long pages, SystemCallException kernel) implements Refusal {
+record KernelRefusal(long pages, SystemCallException kernel) implements MemoryRefusal {
   @Override
   public String limit() {
     return KERNEL;

@@ -1,5 +1,10 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.NoMemoryDetails;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimRequest;
+import dev.pagetide.server.budget.Reclaimer;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;

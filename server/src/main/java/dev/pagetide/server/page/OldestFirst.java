@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageClock;
 import java.util.List;
 import java.util.function.Supplier;
 

@@ -1,5 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.NoMemoryDetails;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -104,7 +107,7 @@ public abstract sealed class PageFailure extends RuntimeException {
     private final long pages;
     private final String limit;
 
-    NoMemory(Refusal refusal) {
+    NoMemory(MemoryRefusal refusal) {
       super(refusal.message());
       this.hopeless = refusal.hopeless();
       this.pages = refusal.pages();
@@ -116,7 +119,7 @@ public abstract sealed class PageFailure extends RuntimeException {
       return pages;
     }
 
-    /** As {@link Refusal#limit}. */
+    /** As {@link MemoryRefusal#limit}. */
     public String limit() {
       return limit;
     }

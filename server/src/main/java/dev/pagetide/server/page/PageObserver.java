@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.BudgetObserver;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.util.List;
 
 /**

@@ -1,5 +1,9 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.OpeningCharge;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.QueuePlace;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;

@@ -1,5 +1,10 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.NoMemoryDetails;
+import dev.pagetide.server.budget.OpeningCharge;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.Reservations;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;

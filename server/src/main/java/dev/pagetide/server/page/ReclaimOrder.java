@@ -1,5 +1,11 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.FairShare;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimRequest;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -1,5 +1,13 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.AllocationQueue;
+import dev.pagetide.server.budget.BudgetContext;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimRequest;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.Reservations;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.function.Consumer;

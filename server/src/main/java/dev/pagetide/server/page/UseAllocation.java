@@ -1,6 +1,11 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.NoMemoryDetails;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.Reservations;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.Set;

@@ -1,5 +1,11 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.QueueByHand;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.WaitOutcome;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -77,7 +83,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   }
 
   @Override
-  public void refused(Refusal refusal) {
+  public void refused(MemoryRefusal refusal) {
     refusals.add(new PageFailure.NoMemory(refusal));
     whenRefused.run();
   }
