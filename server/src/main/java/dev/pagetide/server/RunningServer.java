@@ -1,5 +1,9 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.config.ServerOptions;
 import dev.pagetide.server.directory.MapKeyFile;
 import dev.pagetide.server.directory.ServerDirectory;
@@ -25,14 +29,10 @@ import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.BackgroundReclaim;
-import dev.pagetide.server.page.HostHeadroom;
 import dev.pagetide.server.page.HugePages;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;
-import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.pressure.PressureConfig;
 import dev.pagetide.server.pressure.PressureLevels;

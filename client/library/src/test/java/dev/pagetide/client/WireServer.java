@@ -1,7 +1,7 @@
 package dev.pagetide.client;
 
 import dev.pagetide.server.InsideServer;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.RangeUnderTest;
 import dev.pagetide.server.page.Refused;
 import dev.pagetide.server.page.ScanResult;

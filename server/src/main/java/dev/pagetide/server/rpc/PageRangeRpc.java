@@ -3,7 +3,7 @@ package dev.pagetide.server.rpc;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import com.google.rpc.Code;
-import dev.pagetide.server.page.AllocationQueue;
+import dev.pagetide.server.budget.AllocationQueue;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.PendingUse;
 import dev.pagetide.server.page.RangeMode;

@@ -2,11 +2,11 @@ package dev.pagetide.server.rpc;
 
 import com.google.protobuf.Timestamp;
 import com.google.rpc.Code;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.RangeLook;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;

@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import java.util.List;
 import java.util.Locale;
@@ -10,10 +10,9 @@ import org.jspecify.annotations.Nullable;
  * Why there was no memory, as numbers, and how they are told.
  *
  * @param pages how many were asked for
- * @param limit the option that sets the limit
+ * @param option what sets the limit
  * @param residentPages what is charged to it
  * @param limitPages the limit
- * @param availablePages those of them that could be reclaimed
  * @param holders the ranges below the limit
  * @param pageSize bytes in a page
  * @param hopeless whether the limit could never give as much
@@ -23,29 +22,36 @@ import org.jspecify.annotations.Nullable;
  *     spared; -1 if that is not why
  * @param headroom the host's use and limit, if the host is why
  */
-record NoMemoryDetails(
+public record NoMemoryDetails(
     long pages,
-    String limit,
+    String option,
     long residentPages,
     long limitPages,
-    long availablePages,
     Holders holders,
     int pageSize,
     boolean hopeless,
     long waitedNanos,
     int waitingFirst,
     long fairSharePages,
-    @Nullable String headroom) {
+    @Nullable String headroom)
+    implements MemoryRefusal {
 
   /**
    * The ranges that hold what is charged: never by name.
    *
+   * @param availablePages the pages of theirs that could be reclaimed
    * @param ranges how many there are
    * @param largest what the largest of them hold, in pages, the largest first
    */
-  record Holders(int ranges, List<Long> largest) {}
+  public record Holders(long availablePages, int ranges, List<Long> largest) {}
 
-  String message() {
+  @Override
+  public String limit() {
+    return headroom == null ? option : EDGE;
+  }
+
+  @Override
+  public String message() {
     StringBuilder text = new StringBuilder("no memory for ").append(count(pages));
     if (waitedNanos > 0) {
       text.append(" after ").append(TimeUnit.NANOSECONDS.toMillis(waitedNanos)).append(" ms");
@@ -59,7 +65,7 @@ record NoMemoryDetails(
         .append(" of ")
         .append(count(limitPages))
         .append(", available ")
-        .append(availablePages);
+        .append(holders.availablePages);
     if (holders.ranges > 1) {
       text.append(" (")
           .append(holders.ranges)
@@ -73,7 +79,7 @@ record NoMemoryDetails(
           .append(
               waitingFirst == 1 ? " request waits and goes first" : " requests wait and go first");
     }
-    if (fairSharePages >= 0 && availablePages > 0) {
+    if (fairSharePages >= 0 && holders.availablePages > 0) {
       text.append("; beyond a range's fair share of ")
           .append(count(fairSharePages))
           .append(" what others stopped lately is spared (--protect-recent)");
@@ -89,7 +95,7 @@ record NoMemoryDetails(
         Locale.ROOT,
         "%s, or raise %s (now %d bytes)",
         hopeless ? "ask for fewer pages at once" : "stop using pages",
-        limit,
+        option,
         limitPages * pageSize);
   }
 

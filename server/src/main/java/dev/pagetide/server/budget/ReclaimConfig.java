@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 /**
  * When memory is taken back ahead of need, and what is spared.

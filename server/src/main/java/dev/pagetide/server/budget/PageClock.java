@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 /** The clock that stamps are read from: CLOCK_MONOTONIC, or a test's own. Thread-safe. */
 @FunctionalInterface

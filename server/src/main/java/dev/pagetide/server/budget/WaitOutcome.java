@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 /** How a wait for memory ended. */
 public enum WaitOutcome {

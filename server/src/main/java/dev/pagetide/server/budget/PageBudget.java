@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -72,7 +72,7 @@ public final class PageBudget {
    * @return {@code null} if charged; else the budget that has no room, and nothing is charged. A
    *     limit that is no narrower than one above it is never in the way: that one is
    */
-  @Nullable PageBudget tryReserve(long pages) {
+  public @Nullable PageBudget tryReserve(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
       if (!node.tryCharge(pages)) {
         dischargeUpTo(node, pages);
@@ -108,7 +108,7 @@ public final class PageBudget {
   }
 
   /** Gives back what was reserved: the memory is gone, or was never given. */
-  void release(long pages) {
+  public void release(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
       node.discharge(pages);
     }
@@ -141,7 +141,7 @@ public final class PageBudget {
   }
 
   /** Whether this budget is {@code scope}, or lies below it. */
-  boolean isWithin(PageBudget scope) {
+  public boolean isWithin(PageBudget scope) {
     for (PageBudget node = this; node != null; node = node.parent) {
       if (node == scope) {
         return true;
@@ -163,7 +163,7 @@ public final class PageBudget {
    * The nearest budget from here up that several ranges share: what one of them stops, another one
    * may get. The server's own if there is no other.
    */
-  PageBudget shared() {
+  public PageBudget shared() {
     PageBudget node = this;
     while (!node.shared) {
       node = node.parentOf();
@@ -172,7 +172,7 @@ public final class PageBudget {
   }
 
   /** Whether this is a limit below the server's, and narrower than all above it. */
-  boolean isLimitOfItsOwn() {
+  public boolean isLimitOfItsOwn() {
     return parent != null && binding == this;
   }
 

@@ -1,6 +1,5 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
-import dev.pagetide.server.os.SystemCallException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,23 +17,29 @@ import org.jspecify.annotations.Nullable;
  *
  * The host's edge (--memory-reserve) counts as the server's own limit: it is everybody's.
  */
-final class Reservations {
+public final class Reservations {
   /** How often one reservation reclaims before it gives up to those who are quicker. */
   private static final int MAX_RECLAIMS = 64;
 
-  private final Shrinker shrinker;
+  private final BudgetContext context;
   private final PageBudget server;
-  private final ReclaimConfig config;
+  private final Reclaimer reclaimer;
+  private final WaitingRequests waiting;
+  private final OpenPages open;
   private final HeadroomGuard headroom;
 
   /** Told which budget's charge is above its high watermark. */
   private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
-  Reservations(Shrinker shrinker, PageBudget server, ReclaimConfig config) {
-    this.shrinker = shrinker;
-    this.server = server;
-    this.config = config;
-    this.headroom = new HeadroomGuard(config.headroom(), shrinker.clock());
+  /** Reservations of which none was made yet; {@link AllocationQueue#over} makes them. */
+  Reservations(
+      BudgetContext context, Reclaimer reclaimer, WaitingRequests waiting, OpenPages open) {
+    this.context = context;
+    this.server = context.server();
+    this.reclaimer = reclaimer;
+    this.waiting = waiting;
+    this.open = open;
+    this.headroom = new HeadroomGuard(context.config().headroom(), context.clock());
   }
 
   /**
@@ -55,41 +60,50 @@ final class Reservations {
     }
   }
 
-  void whenAboveHigh(Consumer<PageBudget> told) {
+  OpenPages openPages() {
+    return open;
+  }
+
+  /** Tells {@code told} after each reservation that left a charge above its high watermark. */
+  public void whenAboveHigh(Consumer<PageBudget> told) {
     aboveHigh = told;
+  }
+
+  /** What each range may hold now before it pays first. */
+  public FairShare fairShare() {
+    return FairShare.of(server, reclaimer.rangeCount());
   }
 
   /**
    * Reserves, if there is room or can be made.
    *
-   * @param mayWait whether to answer false where waiting may help
-   * @return false if the caller has to wait; nothing is reserved then
-   * @throws PageFailure.NoMemory if a limit stands in the way for which nobody waits
+   * @param mayWait whether to answer {@link Answer#WAIT} where waiting may help
    */
-  boolean tryReserve(PageBudget leaf, long pages, boolean mayWait) {
+  public Answer tryReserve(PageBudget leaf, long pages, boolean mayWait) {
     PageBudget tooNarrow = leaf.narrowerThan(pages);
     if (tooNarrow != null) {
-      throw refusal(leaf, pages, Shortage.of(tooNarrow), true);
+      return new Answer.Refused(
+          refusal(leaf, pages, Shortage.of(tooNarrow), true, 0, 0, new RefusalCounts(reclaimer)));
     }
-    AllocationQueue queue = shrinker.allocationQueue();
-    boolean behind = queue.goesFirst(leaf, pages);
+    boolean behind = !waiting.isEmpty() && waiting.goFirst(fairShare(), leaf, pages);
     Shortage shortage =
         behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
     if (shortage == null) {
-      return true;
+      return Answer.GRANTED;
     }
     if (mayWait && shortage.limit == server) {
-      return false;
+      return Answer.WAIT;
     }
-    int waitingFirst = behind && shortage.limit == server ? queue.size() : 0;
-    throw refusal(leaf, pages, shortage, false, 0, waitingFirst, new RefusalCounts(shrinker));
+    int waitingFirst = behind && shortage.limit == server ? waiting.size() : 0;
+    RefusalCounts counts = new RefusalCounts(reclaimer);
+    return new Answer.Refused(refusal(leaf, pages, shortage, false, 0, waitingFirst, counts));
   }
 
   /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
   private @Nullable Shortage pass(PageBudget leaf, long pages) {
     boolean last = false;
     for (int reclaims = 0; ; reclaims++) {
-      boolean passes = shrinker.allocationQueue().tryPass(pages);
+      boolean passes = open.tryPass(pages);
       if (!passes && leaf.hasRoomBelowRoot(pages)) {
         return Shortage.of(server);
       }
@@ -113,9 +127,9 @@ final class Reservations {
       return shortage;
     } finally {
       if (passes && charged) {
-        shrinker.allocationQueue().passed(pages);
+        open.passed(pages);
       } else if (passes) {
-        shrinker.allocationQueue().passedNot(pages);
+        open.passedNot(pages);
       }
     }
   }
@@ -145,7 +159,7 @@ final class Reservations {
   }
 
   /** The refusal of one who stands in line, where a limit of its own is in the way. */
-  PageFailure.NoMemory refusalAtOwnLimit(
+  NoMemoryDetails refusalAtOwnLimit(
       PageBudget leaf, long pages, Shortage shortage, RefusalCounts counts) {
     return refusal(leaf, pages, shortage, false, 0, 0, counts);
   }
@@ -162,20 +176,13 @@ final class Reservations {
   }
 
   /** The refusal of a request that has waited too long. */
-  PageFailure.NoMemory refusalAfter(
+  NoMemoryDetails refusalAfter(
       PageBudget leaf, long pages, long waitedNanos, RefusalCounts counts) {
     // Its own pages are not reserved now: so it is the room that tells, not the overshoot.
     long belowLimit = server.limitPages() - server.chargedPages();
     boolean lacksHeadroom = belowLimit >= pages && headroom.roomPages() < pages;
     Shortage shortage = new Shortage(server, 0, lacksHeadroom);
     return refusal(leaf, pages, shortage, false, waitedNanos, 0, counts);
-  }
-
-  /** The refusal where it was the kernel that refused memory or a file. */
-  PageFailure.NoMemory kernelRefused(long pages, SystemCallException kernel) {
-    PageFailure.NoMemory refusal = new PageFailure.NoMemory(pages, kernel);
-    shrinker.observer().refused(refusal);
-    return refusal;
   }
 
   /**
@@ -223,7 +230,7 @@ final class Reservations {
   }
 
   private void tellIfAboveHigh(PageBudget budget) {
-    if (budget.chargedPages() > config.highWatermarkPages(budget)) {
+    if (budget.chargedPages() > context.config().highWatermarkPages(budget)) {
       aboveHigh.accept(budget);
     }
   }
@@ -233,23 +240,33 @@ final class Reservations {
         shortage.limit == server
             ? ReclaimRequest.fairFor(
                 leaf,
-                shrinker.fairShare().covers(leaf, pages),
+                fairShare().covers(leaf, pages),
                 shortage.missing,
                 server,
                 shortage.lacksHeadroom ? ReclaimTrigger.CGROUP : trigger)
             : ReclaimRequest.oldest(shortage.missing, shortage.limit, trigger);
-    return shrinker.scan(request).reclaimed();
+    long reclaimed = reclaimer.reclaim(request);
+    if (reclaimed > 0) {
+      waiting.memoryCameBack();
+    }
+    return reclaimed;
   }
 
   /** What was reserved has been given memory. */
-  void given(long pages) {
+  public void given(long pages) {
     headroom.settled(pages);
   }
 
   /** What was reserved is not needed, and has no memory. */
-  void giveBack(PageBudget leaf, long pages) {
+  public void giveBack(PageBudget leaf, long pages) {
     uncharge(leaf, pages);
-    shrinker.allocationQueue().memoryCameBack();
+    waiting.memoryCameBack();
+  }
+
+  /** What was given memory has none any more. */
+  public void taken(PageBudget leaf, long pages) {
+    leaf.release(pages);
+    waiting.memoryCameBack();
   }
 
   private void uncharge(PageBudget leaf, long pages) {
@@ -257,12 +274,7 @@ final class Reservations {
     headroom.settled(pages);
   }
 
-  private PageFailure.NoMemory refusal(
-      PageBudget leaf, long pages, Shortage shortage, boolean hopeless) {
-    return refusal(leaf, pages, shortage, hopeless, 0, 0, new RefusalCounts(shrinker));
-  }
-
-  private PageFailure.NoMemory refusal(
+  private NoMemoryDetails refusal(
       PageBudget leaf,
       long pages,
       Shortage shortage,
@@ -271,28 +283,26 @@ final class Reservations {
       int waitingFirst,
       RefusalCounts counts) {
     PageBudget limit = shortage.limit;
-    RefusalCounts.Count below = counts.below(limit);
+    NoMemoryDetails.Holders below = counts.below(limit);
     boolean spared =
         limit == server
             && !hopeless
-            && config.protectNanos() > 0
-            && !shrinker.fairShare().covers(leaf, pages);
-    PageFailure.NoMemory refusal =
-        new PageFailure.NoMemory(
-            new NoMemoryDetails(
-                pages,
-                limit.name(),
-                limit.chargedPages(),
-                limit.limitPages(),
-                below.availablePages(),
-                below.holders(),
-                shrinker.pageSize(),
-                hopeless,
-                waitedNanos,
-                waitingFirst,
-                spared ? shrinker.fairShare().pages() : -1,
-                shortage.lacksHeadroom ? headroom.describe() : null));
-    shrinker.observer().refused(refusal);
+            && context.config().protectNanos() > 0
+            && !fairShare().covers(leaf, pages);
+    NoMemoryDetails refusal =
+        new NoMemoryDetails(
+            pages,
+            limit.name(),
+            limit.chargedPages(),
+            limit.limitPages(),
+            below,
+            context.pageSize(),
+            hopeless,
+            waitedNanos,
+            waitingFirst,
+            spared ? fairShare().pages() : -1,
+            shortage.lacksHeadroom ? headroom.describe() : null);
+    context.observer().refused(refusal);
     return refusal;
   }
 }

@@ -1,8 +1,10 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.page.Crowd;
+import dev.pagetide.server.page.Seeds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;

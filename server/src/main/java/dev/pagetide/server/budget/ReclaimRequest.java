@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param withinShare whether that range stays within its fair share with all it asks for: then
  *     nothing is spared
  */
-record ReclaimRequest(
+public record ReclaimRequest(
     long pages,
     PageBudget scope,
     ReclaimTrigger trigger,
@@ -22,12 +22,12 @@ record ReclaimRequest(
     boolean withinShare) {
 
   /** Strictly the oldest pages. */
-  static ReclaimRequest oldest(long pages, PageBudget scope, ReclaimTrigger trigger) {
+  public static ReclaimRequest oldest(long pages, PageBudget scope, ReclaimTrigger trigger) {
     return new ReclaimRequest(pages, scope, trigger, false, null, false);
   }
 
   /** The oldest pages, those above their fair share first. */
-  static ReclaimRequest fair(long pages, PageBudget server, ReclaimTrigger trigger) {
+  public static ReclaimRequest fair(long pages, PageBudget server, ReclaimTrigger trigger) {
     return new ReclaimRequest(pages, server, trigger, true, null, false);
   }
 

@@ -1,50 +1,14 @@
 package dev.pagetide.server.page;
 
-import static java.util.concurrent.TimeUnit.MICROSECONDS;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
-import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.QueueByHand;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /** How often the server scans for those who wait. */
-final class ScanPauseTest {
-  @Test
-  void after_scansThatGainNothing_doublesUntilTheyTakeATwentieth() {
-    ScanPause pause = new ScanPause();
-    long cost = MILLISECONDS.toNanos(5);
-
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(20));
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(40));
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(80));
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(100));
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(100));
-    assertThat(pause.after(true, cost)).isEqualTo(ScanPause.MIN_NANOS);
-    assertThat(pause.after(false, cost)).isEqualTo(MILLISECONDS.toNanos(20));
-  }
-
-  @Test
-  void after_scansThatCostLittle_staysAtItsLeast() {
-    ScanPause pause = new ScanPause();
-
-    for (int i = 0; i < 10; i++) {
-      assertThat(pause.after(false, MICROSECONDS.toNanos(50))).isEqualTo(ScanPause.MIN_NANOS);
-    }
-  }
-
-  @Test
-  void after_scansThatTakeSeconds_isBounded() {
-    ScanPause pause = new ScanPause();
-    for (int i = 0; i < 100; i++) {
-      assertThat(pause.after(false, SECONDS.toNanos(5))).isLessThanOrEqualTo(ScanPause.MAX_NANOS);
-    }
-
-    assertThat(pause.after(false, Long.MAX_VALUE)).isEqualTo(ScanPause.MAX_NANOS);
-    assertThat(pause.least()).isEqualTo(ScanPause.MAX_NANOS);
-    assertThat(pause.after(false, -1)).isEqualTo(ScanPause.MIN_NANOS);
-  }
-
+final class ScanPaceTest {
   @Test
   void serveIfDue_scansAreDearAndGainNothing_takeATwentiethOfTheTime() {
     try (WaitingScene scene = new WaitingScene()) {
@@ -56,7 +20,7 @@ final class ScanPauseTest {
       scene.sweeps = 0;
       long start = scene.time.get();
       for (int look = 0; look < 500; look++) {
-        scene.time.addAndGet(ScanPause.MIN_NANOS);
+        scene.time.addAndGet(QueueByHand.MIN_PAUSE_NANOS);
         scene.queue.serveIfDue();
       }
 

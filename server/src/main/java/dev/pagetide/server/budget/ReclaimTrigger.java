@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 /** What made the server decide to take pages back, or to look whether it should. */
 public enum ReclaimTrigger {

@@ -1,6 +1,7 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +13,8 @@ final class QueuedRequest {
   private final long sinceNanos;
   private final long deadlineNanos;
   private final Runnable granted;
-  private final Consumer<Throwable> refused;
+  private final Consumer<Answer.Denial> denied;
+  private final Consumer<Throwable> failed;
   private final AtomicReference<@Nullable End> end = new AtomicReference<>();
 
   /** Written by the thread that serves the line. */
@@ -25,14 +27,10 @@ final class QueuedRequest {
    * Who asks.
    *
    * @param leaf what the pages are to be charged to
-   * @param range whose end ends the wait; null if the range is yet to be made
+   * @param hasEnded whether the asker has ended, which ends its wait
    * @param owner who must not hold the line in vain twice in a row; compared by {@code equals}
    */
-  record Asker(PageBudget leaf, @Nullable ShrinkablePageRange range, Object owner) {
-    static Asker of(ShrinkablePageRange range) {
-      return new Asker(range.budget(), range, range);
-    }
-  }
+  record Asker(PageBudget leaf, BooleanSupplier hasEnded, Object owner) {}
 
   /** How a wait ended, and how long after the request had begun to wait. */
   record End(WaitOutcome outcome, long waitedNanos) {}
@@ -45,7 +43,8 @@ final class QueuedRequest {
    * @param sinceNanos when the request began to wait
    * @param deadlineNanos when to give up
    * @param granted told that the pages are reserved; they are the listener's to give or give back
-   * @param refused told why not
+   * @param denied told why not
+   * @param failed told of a bug, or of what the server lacks itself, if that ends the wait
    */
   QueuedRequest(
       long arrival,
@@ -54,14 +53,16 @@ final class QueuedRequest {
       long sinceNanos,
       long deadlineNanos,
       Runnable granted,
-      Consumer<Throwable> refused) {
+      Consumer<Answer.Denial> denied,
+      Consumer<Throwable> failed) {
     this.arrival = arrival;
     this.asker = asker;
     this.pages = pages;
     this.sinceNanos = sinceNanos;
     this.deadlineNanos = deadlineNanos;
     this.granted = granted;
-    this.refused = refused;
+    this.denied = denied;
+    this.failed = failed;
   }
 
   long arrival() {
@@ -72,8 +73,9 @@ final class QueuedRequest {
     return asker.leaf();
   }
 
-  @Nullable ShrinkablePageRange range() {
-    return asker.range();
+  /** Whether the asker has ended. */
+  boolean hasEnded() {
+    return asker.hasEnded().getAsBoolean();
   }
 
   Object owner() {
@@ -133,7 +135,11 @@ final class QueuedRequest {
     granted.run();
   }
 
-  void refused(Throwable why) {
-    refused.accept(why);
+  void denied(Answer.Denial why) {
+    denied.accept(why);
+  }
+
+  void failed(Throwable why) {
+    failed.accept(why);
   }
 }

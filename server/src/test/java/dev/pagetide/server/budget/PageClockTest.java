@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

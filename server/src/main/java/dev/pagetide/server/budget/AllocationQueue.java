@@ -1,12 +1,7 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Those who wait for memory of the whole server. Memory gathers for the first of them; what it
@@ -24,15 +19,11 @@ import org.jspecify.annotations.Nullable;
  * given back. In what order they are served, and what passes them, is told in Turns.
  */
 public final class AllocationQueue {
-  private final Shrinker shrinker;
+  private final BudgetContext context;
+  private final Reservations reservations;
+  private final WaitingRequests waiting;
   private final Turns turns;
-
-  /** By arrival. */
-  private final ConcurrentSkipListMap<Long, QueuedRequest> requests = new ConcurrentSkipListMap<>();
-
-  private final AtomicLong arrivals = new AtomicLong();
   private final ScanPause pause = new ScanPause();
-  private volatile @Nullable Thread server;
 
   /** Whether a client has said that it stopped pages since the last scan. */
   private volatile boolean stopsHeard;
@@ -40,129 +31,106 @@ public final class AllocationQueue {
   private long lastScanNanos;
   private long pauseNanos;
 
-  AllocationQueue(Shrinker shrinker, Reservations reservations) {
-    this.shrinker = shrinker;
-    this.turns = new Turns(this, shrinker, reservations);
+  private AllocationQueue(
+      BudgetContext context, Reservations reservations, WaitingRequests waiting, Turns turns) {
+    this.context = context;
+    this.reservations = reservations;
+    this.waiting = waiting;
+    this.turns = turns;
+  }
+
+  /**
+   * A line in which nobody stands yet, with the reservations that those who do not stand in it go
+   * through.
+   *
+   * @param reclaimer who makes room
+   */
+  public static AllocationQueue over(BudgetContext context, Reclaimer reclaimer) {
+    WaitingRequests waiting = new WaitingRequests(context.clock());
+    OpenPages open = new OpenPages();
+    Reservations reservations = new Reservations(context, reclaimer, waiting, open);
+    Turns turns = new Turns(waiting, open, reservations, reclaimer);
+    return new AllocationQueue(context, reservations, waiting, turns);
+  }
+
+  /** The way to memory: nothing is given that was not reserved. */
+  public Reservations reservations() {
+    return reservations;
+  }
+
+  BudgetContext context() {
+    return context;
   }
 
   /** A place in the line's order, kept by a request that has to wait more than once. */
   long arrive() {
-    return arrivals.getAndIncrement();
+    return waiting.arrive();
   }
 
   /** Stands in line; the queued hears how it ends, once, on another thread or on this one. */
   void join(QueuedRequest queued) {
-    requests.put(queued.arrival(), queued);
-    ShrinkablePageRange range = queued.range();
-    if (range != null && range.isClosed()) {
-      // RACE: the range has ended before or after it looked for its requests; one of us finds it.
+    waiting.add(queued);
+    if (queued.hasEnded()) {
+      // RACE: the asker has ended before or after it called endEnded(); one of us finds it.
       endOne(queued);
     }
-    signal();
+    waiting.signal();
   }
 
   /** Leaves the line, if it stands in it still. */
   boolean cancel(QueuedRequest queued) {
     boolean cancelled = leave(queued, WaitOutcome.CANCELLED);
     if (cancelled) {
-      signal(); // it may have stood in others' way
+      waiting.signal(); // it may have stood in others' way
     }
     return cancelled;
   }
 
-  /** A range has ended: those who wait for pages of it are told so. */
-  void end(ShrinkablePageRange range) {
-    for (QueuedRequest queued : requests.values()) {
-      if (queued.range() == range) {
+  /** An asker has ended: requests of askers that have are told so. */
+  public void endEnded() {
+    for (QueuedRequest queued : waiting.all()) {
+      if (queued.hasEnded()) {
         endOne(queued);
       }
     }
   }
 
   private void endOne(QueuedRequest queued) {
-    PageFailure ended = new PageFailure.Closed(); // before it leaves: once it has, it must be told
     if (leave(queued, WaitOutcome.ENDED)) {
-      queued.refused(ended);
+      queued.denied(Answer.ENDED);
     }
   }
 
   /** Takes a queued out of the line; true if its wait ended by that, and it is to be told. */
   boolean leave(QueuedRequest queued, WaitOutcome outcome) {
-    boolean ended = queued.tryEnd(outcome, shrinker.clock().nanos());
-    // RACE: one that was cancelled on its way here ended before it stood in line; out it goes now.
-    requests.remove(queued.arrival(), queued);
-    return ended;
+    return waiting.leave(queued, outcome);
   }
 
   /** How many wait. */
   public int size() {
-    return requests.size();
-  }
-
-  /** Whether somebody waits who goes before a newcomer that wants pages. */
-  boolean goesFirst(PageBudget leaf, long pages) {
-    if (requests.isEmpty()) {
-      return false;
-    }
-    FairShare share = shrinker.fairShare();
-    if (!share.covers(leaf, pages)) {
-      return true;
-    }
-    for (QueuedRequest queued : requests.values()) {
-      if (share.covers(queued.leaf(), queued.missing())) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /**
-   * Whether one who does not go first may have so many pages, if they are free; then they are its
-   * own, until {@link #passed} or {@link #passedNot}.
-   */
-  boolean tryPass(long pages) {
-    return turns.tryPass(pages);
-  }
-
-  /** They are charged. */
-  void passed(long pages) {
-    turns.passed(pages);
-  }
-
-  /** They were not free. */
-  void passedNot(long pages) {
-    turns.passedNot(pages);
+    return waiting.size();
   }
 
   /** Memory came back without a scan for the line: it is served right away. */
-  void memoryCameBack() {
-    if (!requests.isEmpty()) {
-      signal();
-    }
+  public void memoryCameBack() {
+    waiting.memoryCameBack();
   }
 
   /**
    * A client said that it stopped pages: the pause between two scans ends. Makes no system call.
    */
   public void pagesStopped() {
-    if (!requests.isEmpty() && !stopsHeard) {
+    if (!waiting.isEmpty() && !stopsHeard) {
       stopsHeard = true;
-    }
-  }
-
-  private void signal() {
-    Thread thread = server;
-    if (thread != null) {
-      LockSupport.unpark(thread);
     }
   }
 
   /** Serves the line on the calling thread until {@code open} says no and it is {@link #wake}d. */
   public void serveWhile(BooleanSupplier open) {
-    server = Thread.currentThread();
+    waiting.servedHere();
     try {
       while (open.getAsBoolean()) {
-        if (requests.isEmpty()) {
+        if (waiting.isEmpty()) {
           turns.end();
           LockSupport.park(this);
         } else {
@@ -177,12 +145,12 @@ public final class AllocationQueue {
 
   /** Makes {@link #serveWhile} look again. */
   public void wake() {
-    signal();
+    waiting.signal();
   }
 
   /** Serves the line with what is there, and scans if the pause is over or ended. */
   void serveIfDue() {
-    long sinceScan = shrinker.clock().nanos() - lastScanNanos;
+    long sinceScan = context.clock().nanos() - lastScanNanos;
     boolean heard = stopsHeard && sinceScan >= pause.least();
     serve(heard || sinceScan >= pauseNanos);
   }
@@ -197,15 +165,11 @@ public final class AllocationQueue {
     if (mayScan) {
       stopsHeard = false; // before the scan: what is stopped during it is looked for again
     }
-    long start = shrinker.clock().nanos();
-    boolean gained = turns.round(waiting(), start, mayScan);
+    long start = context.clock().nanos();
+    boolean gained = turns.round(waiting.all(), start, mayScan);
     if (mayScan) {
-      lastScanNanos = shrinker.clock().nanos();
+      lastScanNanos = context.clock().nanos();
       pauseNanos = pause.after(gained, lastScanNanos - start);
     }
-  }
-
-  private Collection<QueuedRequest> waiting() {
-    return new ArrayList<>(requests.values());
   }
 }

@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import java.util.ArrayList;
 import java.util.Collection;
@@ -7,15 +7,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Who of the line is served with what: whose turn it is, and what has gathered for it.
  *
- * <p>Confined to the thread that serves the line, but for {@link #tryPass}, {@link #passed} and
- * {@link #passedNot}.
+ * <p>Confined to the thread that serves the line. What others may take meanwhile is in {@link
+ * OpenPages}.
  */
 /*
  * The rule:
@@ -51,24 +50,13 @@ final class Turns {
   /** How long what has gathered may lie idle while nothing is added to it. */
   static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-  /** What is open while nobody has the turn: more than there is. */
-  private static final long NO_TURN = Long.MAX_VALUE / 2;
-
-  private final AllocationQueue queue;
-  private final Shrinker shrinker;
+  private final WaitingRequests waiting;
+  private final OpenPages open;
   private final Reservations reservations;
+  private final Reclaimer reclaimer;
 
   /** Whose turn it is. */
   private @Nullable QueuedRequest first;
-
-  /** Of what is free, how much was so when the turn began. Others take theirs from it at once. */
-  private final AtomicLong open = new AtomicLong(NO_TURN);
-
-  /** Pages for which {@link #tryPass} was called since the start: it only rises. */
-  private final AtomicLong passesBegun = new AtomicLong();
-
-  /** Of these, how many were charged, or are not going to be: it only rises. */
-  private final AtomicLong passesOver = new AtomicLong();
 
   private long turnNanos;
   private long gainedNanos;
@@ -84,39 +72,12 @@ final class Turns {
 
   private long turnsInVain;
 
-  Turns(AllocationQueue queue, Shrinker shrinker, Reservations reservations) {
-    this.queue = queue;
-    this.shrinker = shrinker;
+  /** Nobody has the turn yet. */
+  Turns(WaitingRequests waiting, OpenPages open, Reservations reservations, Reclaimer reclaimer) {
+    this.waiting = waiting;
+    this.open = open;
     this.reservations = reservations;
-  }
-
-  /**
-   * Takes pages from what is open, whether or not they are free still; then {@link #passed} or
-   * {@link #passedNot} is to be called.
-   */
-  boolean tryPass(long pages) {
-    passesBegun.addAndGet(pages); // before it takes them: see gather()
-    while (true) {
-      long left = open.get();
-      if (left < pages) {
-        passesOver.addAndGet(pages);
-        return false;
-      }
-      if (open.compareAndSet(left, left - pages)) {
-        return true;
-      }
-    }
-  }
-
-  /** They are charged. */
-  void passed(long pages) {
-    passesOver.addAndGet(pages);
-  }
-
-  /** They were not free. RACE: of another turn by now, perhaps; gather() limits what is open. */
-  void passedNot(long pages) {
-    open.updateAndGet(left -> Math.min(NO_TURN, left + pages));
-    passesOver.addAndGet(pages); // after they are open again: see gather()
+    this.reclaimer = reclaimer;
   }
 
   /** Nobody waits, or nobody is served any more. */
@@ -133,7 +94,7 @@ final class Turns {
    * @return whether anybody was granted memory, or memory gathered
    */
   boolean round(Collection<QueuedRequest> requests, long now, boolean mayScan) {
-    RefusalCounts counts = new RefusalCounts(shrinker);
+    RefusalCounts counts = new RefusalCounts(reclaimer);
     endTurnOfOneWhoLeft();
     for (QueuedRequest queued : requests) {
       if (queued.deadlineNanos() - now <= 0) {
@@ -147,7 +108,7 @@ final class Turns {
   }
 
   private List<QueuedRequest> inOrder(Collection<QueuedRequest> requests) {
-    FairShare share = shrinker.fairShare();
+    FairShare share = reservations.fairShare();
     inVain.keySet().retainAll(requests.stream().map(QueuedRequest::owner).toList());
     record Ranked(QueuedRequest queued, boolean beyondShare, long inVain) {}
     List<Ranked> ranked = new ArrayList<>();
@@ -205,7 +166,7 @@ final class Turns {
     turnNanos = now;
     gainedNanos = now;
     scanned = false;
-    open.set(Math.max(0, reservations.freePages() - queued.takeLostPages()));
+    open.turnBegins(Math.max(0, reservations.freePages() - queued.takeLostPages()));
   }
 
   private void endTurnOfOutranked() {
@@ -223,7 +184,7 @@ final class Turns {
       shortage = reservations.reserveForFirst(queued.leaf(), queued.missing(), mayScan);
     } catch (RuntimeException | Error e) {
       endTurnOf(queued);
-      refuse(queued, () -> e);
+      fail(queued, e);
       return true;
     }
     if (shortage != null && shortage.isServers()) {
@@ -242,7 +203,7 @@ final class Turns {
   }
 
   private void grant(QueuedRequest queued) {
-    if (queue.leave(queued, WaitOutcome.GRANTED)) {
+    if (waiting.leave(queued, WaitOutcome.GRANTED)) {
       queued.granted();
     } else {
       reservations.giveBack(queued.leaf(), queued.pages());
@@ -253,23 +214,18 @@ final class Turns {
    * Reserves what came back since the turn began; it is not enough, or it would be granted.
    *
    * <p>ORDER: what a newcomer has taken from what is open is free until it is charged, and did not
-   * come back. Each newcomer begins, takes, is charged (or gives up what it took), and is over. We
-   * read how many are over, then what is open, then how many have begun, and then what is free. So
-   * of one whose taking we see, we see the charge, or that it is open again, or count it as under
-   * way.
+   * come back. So we ask {@link OpenPages} first, and then what is free.
    */
   private boolean gather(QueuedRequest queued, long now) {
-    long over = passesOver.get();
-    long leftOpen = open.get();
-    long underWay = passesBegun.get() - over;
+    long openStill = open.openAndUnderWay();
     long free = reservations.freePages();
-    long cameBack = Math.min(free - leftOpen - underWay, queued.missing());
+    long cameBack = Math.min(free - openStill, queued.missing());
     if (cameBack > 0 && reservations.tryReserveFree(queued.leaf(), cameBack)) {
       queued.setGathered(queued.gathered() + cameBack);
       gainedNanos = now;
       return true;
     }
-    open.accumulateAndGet(free, Math::min);
+    open.limitTo(free);
     return false;
   }
 
@@ -290,7 +246,7 @@ final class Turns {
   private void endTurn() {
     QueuedRequest ended = first;
     first = null;
-    open.set(NO_TURN);
+    open.turnEnds();
     if (ended != null && ended.gathered() > 0) {
       long pages = ended.gathered();
       ended.setGathered(0);
@@ -335,7 +291,7 @@ final class Turns {
           refuseAtOwnLimit(queued, shortage, counts);
         }
       } catch (RuntimeException | Error e) {
-        refuse(queued, () -> e);
+        fail(queued, e);
       }
     }
     return gained;
@@ -359,17 +315,24 @@ final class Turns {
         () -> reservations.refusalAtOwnLimit(queued.leaf(), queued.pages(), shortage, counts));
   }
 
+  private void fail(QueuedRequest queued, Throwable why) {
+    if (waiting.leave(queued, WaitOutcome.REFUSED)) {
+      queued.failed(why);
+    }
+  }
+
   /** Tells a queued why it gets nothing, or why that could not be said: once it has left, it is. */
-  private void refuse(QueuedRequest queued, Supplier<? extends Throwable> reason) {
-    if (!queue.leave(queued, WaitOutcome.REFUSED)) {
+  private void refuse(QueuedRequest queued, Supplier<NoMemoryDetails> reason) {
+    if (!waiting.leave(queued, WaitOutcome.REFUSED)) {
       return;
     }
-    Throwable why;
+    Answer.Denial why;
     try {
-      why = reason.get();
+      why = new Answer.Refused(reason.get());
     } catch (RuntimeException | Error e) {
-      why = e;
+      queued.failed(e);
+      return;
     }
-    queued.refused(why);
+    queued.denied(why);
   }
 }

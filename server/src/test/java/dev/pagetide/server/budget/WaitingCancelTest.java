@@ -1,34 +1,29 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A use that is cancelled on its way into the line, which takes two steps. */
 final class WaitingCancelTest {
-  private final TestRanges ranges = TestRanges.withBudget(20);
-  private final ShrinkablePageRange range = ranges.openSession(18);
-  private final AllocationQueue queue = ranges.shrinker.allocationQueue();
+  private final PageBudget server = PageBudget.root("--max-resident-bytes", 20);
+  private final PageBudget leaf = server.child("--max-resident-bytes-per-session", 20);
+  private final FakeReclaimer reclaimer = new FakeReclaimer(leaf);
+  private final AllocationQueue queue = FakeReclaimer.queue(server, reclaimer);
   private final List<String> told = new ArrayList<>();
-
-  @AfterEach
-  void close() {
-    ranges.checkInvariants();
-    ranges.close();
-  }
 
   private QueuedRequest waiterFor(int pages) {
     return new QueuedRequest(
         queue.arrive(),
-        QueuedRequest.Asker.of(range),
+        new QueuedRequest.Asker(leaf, () -> false, this),
         pages,
         0,
         Long.MAX_VALUE,
         () -> told.add("granted"),
-        why -> told.add(why.getMessage()));
+        why -> told.add(why.toString()),
+        why -> told.add(why.toString()));
   }
 
   @Test
@@ -46,19 +41,18 @@ final class WaitingCancelTest {
 
   @Test
   void cancel_whileItStandsInLine_standsInNobodysWay() {
-    range.useRange(0, 18);
+    assertThat(leaf.tryReserve(20)).isNull();
     QueuedRequest first = waiterFor(2);
     QueuedRequest second = waiterFor(1);
     queue.join(first);
     queue.join(second);
-    range.stopUsingRange(0, 1);
+    reclaimer.availablePages = 1;
 
     queue.cancel(first);
     queue.serve();
 
     assertThat(told).containsExactly("granted");
     assertThat(queue.size()).isZero();
-    assertThat(ranges.budget.chargedPages()).isEqualTo(20);
-    ranges.shrinker.reservations().giveBack(range.budget(), 1);
+    assertThat(server.chargedPages()).isEqualTo(20);
   }
 }

@@ -1,4 +1,4 @@
-package dev.pagetide.server.page;
+package dev.pagetide.server.budget;
 
 /**
  * How much memory the host leaves before it would kill rather than refuse: at a control group's
