@@ -74,7 +74,7 @@ final class SerialQueue {
   private void runFrom(Step first) {
     Step step = first;
     while (step != null) {
-      Turn turn = new Turn(step);
+      Turn turn = new Turn(step.bytes());
       try {
         step.command().run(turn);
       } catch (RuntimeException | Error e) {
@@ -84,11 +84,11 @@ final class SerialQueue {
       if (!turn.hasReturned()) {
         return;
       }
-      step = after(step);
+      step = after(step.bytes());
     }
   }
 
-  private @Nullable Step after(Step done) {
+  private @Nullable Step after(long bytes) {
     Step next;
     synchronized (this) {
       next = waiting.poll();
@@ -98,18 +98,23 @@ final class SerialQueue {
         waitingBytes -= next.bytes();
       }
     }
-    onOver.accept(done.bytes());
+    onOver.accept(bytes);
     return next;
   }
 
-  /** One command's turn: it is over when both its call has returned and it has said so, once. */
+  /**
+   * One command's turn: it is over when both its call has returned and it has said so, once.
+   *
+   * <p>It does not keep the command, because an endpoint keeps the turn of its last one: that
+   * command's payload would stay with it.
+   */
   private final class Turn implements Runnable {
-    private final Step step;
+    private final long bytes;
     private boolean said;
     private boolean returned;
 
-    Turn(Step step) {
-      this.step = step;
+    Turn(long bytes) {
+      this.bytes = bytes;
     }
 
     @Override
@@ -121,7 +126,7 @@ final class SerialQueue {
           return;
         }
       }
-      Step next = after(step);
+      Step next = after(bytes);
       if (next != null) {
         runFrom(next);
       }

@@ -132,6 +132,10 @@ public final class Transaction {
     return target;
   }
 
+  TransactionObserver observer() {
+    return endpoints.observer();
+  }
+
   TransactionKind kind() {
     return request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
   }
