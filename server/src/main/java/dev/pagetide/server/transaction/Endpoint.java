@@ -34,7 +34,7 @@ public final class Endpoint {
     this.sessionEndpoint = sessionEndpoint;
     this.peer = peer;
     this.sink = sink;
-    this.mailbox = new Mailbox(sink, endpoints.soon());
+    this.mailbox = new Mailbox(sink, endpoints.soon(), this::end);
     this.address = new EndpointRegistry.Address(session().peer().uid(), session().name());
   }
 
@@ -164,7 +164,7 @@ public final class Endpoint {
 
   /** Gives up a two-way transaction; none that waits for its reply is no error. */
   public void cancel(long command, long askedBy) {
-    Transaction transaction = open.askedBy(askedBy);
+    Transaction transaction = asked(askedBy);
     if (transaction != null) {
       transaction.end(TransactionOutcome.CANCELLED, new TransactionFailure.Cancelled());
     }
@@ -196,6 +196,11 @@ public final class Endpoint {
   /** As {@link #answer}; false if the endpoint has ended. */
   boolean post(Event event) {
     return mailbox.post(event);
+  }
+
+  /** The transaction that this endpoint waits for by that command; null: it waits for none. */
+  @Nullable Transaction asked(long command) {
+    return open.askedBy(command);
   }
 
   /** The transaction of that number that is for this endpoint; null: there is none. */
