@@ -16,19 +16,10 @@ public record RequestConfig(
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,
     Duration allocationWait) {
-  /** Most spans in one request. A constant of the contract. */
-  static final int MAX_SPANS = 4096;
-
   /**
-   * Most runs in the answer to one GetRange: about a MiB. A constant of the contract, so that an
-   * answer takes as much heap as a large Read's, however large the range and however often its
-   * pages alternate.
+   * What is received of a message besides its data. It is more than the largest UseRange has, which
+   * is 56 KiB: so one with a span too many is refused by the server, with a sentence, and not by
+   * gRPC.
    */
-  static final int MAX_RUNS = 65_536;
-
-  /**
-   * Room for what is in a message besides its data: more than twice what the most spans take, so
-   * that one too many is refused by us, with a sentence.
-   */
-  static final int MESSAGE_OVERHEAD_BYTES = 256 * 1024;
+  static final int RECEIVED_OVERHEAD_BYTES = 256 * 1024;
 }

@@ -12,8 +12,9 @@ import java.util.function.Consumer;
  * <p>They are sent soon, not at once: what comes from one batch of commands goes out in one
  * message.
  *
- * <p>An event that the stream fails to take is lost, and so are those of its message that were added
- * before. Because its endpoint would wait without end for what it was not told, the endpoint ends.
+ * <p>An event that the stream fails to take is lost, and so are those of its message that were
+ * added before. Because its endpoint would wait without end for what it was not told, the endpoint
+ * ends.
  *
  * <p>What can wait here is bounded: transactions by the buffers of the endpoint's range, replies by
  * those too, answers by the commands that are taken from an endpoint whose mailbox is not empty,

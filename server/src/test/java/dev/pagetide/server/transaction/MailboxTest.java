@@ -249,8 +249,7 @@ final class MailboxTest {
           .singleElement()
           .isInstanceOfSatisfying(
               Event.Failed.class,
-              failed ->
-                  assertThat(failed.why()).isInstanceOf(TransactionFailure.TargetDied.class));
+              failed -> assertThat(failed.why()).isInstanceOf(TransactionFailure.TargetDied.class));
       assertThat(buffers(scene.bob)).as("delivered, though Bob was not told").isEqualTo("0+1");
     }
   }

@@ -16,8 +16,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A two-way transaction in each of its five states, and each of the six events that can end it: what
- * its asker and its receiver are told from then on, how it is counted, and which buffers are left.
+ * A two-way transaction in each of its five states, and each of the six events that can end it:
+ * what its asker and its receiver are told from then on, how it is counted, and which buffers are
+ * left.
  */
 final class TransactionStatesTest {
   private static final long ASK = 2;
@@ -39,10 +40,18 @@ final class TransactionStatesTest {
 
   /** What can happen to a transaction within the server, besides its end. */
   enum Step {
-    ARRIVE,
-    DELIVER,
-    BEGIN_REPLY,
-    GIVE_UP_REPLY
+    ARRIVE(State.COMING, State.WAITING),
+    DELIVER(State.WAITING, State.DELIVERED),
+    BEGIN_REPLY(State.DELIVERED, State.REPLYING),
+    GIVE_UP_REPLY(State.REPLYING, State.DELIVERED);
+
+    private final State from;
+    private final State to;
+
+    Step(State from, State to) {
+      this.from = from;
+      this.to = to;
+    }
   }
 
   @AfterEach
@@ -109,37 +118,37 @@ final class TransactionStatesTest {
       nullValues = "-",
       textBlock =
           """
-      COMING    | REPLIES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
-      COMING    | REFUSES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
-      COMING    | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
-      COMING    | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
-      COMING    | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
-      COMING    | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
-      WAITING   | REPLIES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
-      WAITING   | REFUSES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
-      WAITING   | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
-      WAITING   | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
-      WAITING   | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
-      WAITING   | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
-      DELIVERED | REPLIES       | Replied           | AGAIN Accepted             | REPLIED     | 0+1 | 0+1
-      DELIVERED | REFUSES       | RefusedByReceiver | AGAIN Accepted             | REFUSED     | 0+0 | 0+1
-      DELIVERED | CANCELS       | Cancelled         | Ended                      | CANCELLED   | 0+0 | 0+1
-      DELIVERED | TIME_IS_UP    | TimedOut          | Ended                      | TIMED_OUT   | 0+0 | 0+1
-      DELIVERED | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
-      DELIVERED | ASKER_ENDS    | -                 | Ended                      | ASKER_DIED  | 0+0 | 0+1
-      REPLYING  | REPLIES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
-      REPLYING  | REFUSES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
-      REPLYING  | CANCELS       | Cancelled         | Ended, REPLY Over          | CANCELLED   | 0+0 | 0+1
-      REPLYING  | TIME_IS_UP    | TimedOut          | Ended, REPLY Over          | TIMED_OUT   | 0+0 | 0+1
-      REPLYING  | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
-      REPLYING  | ASKER_ENDS    | -                 | Ended, REPLY Over          | ASKER_DIED  | 0+0 | 0+1
-      OVER      | REPLIES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
-      OVER      | REFUSES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
-      OVER      | CANCELS       | -                 | -                          | REPLIED     | 0+1 | 0+1
-      OVER      | TIME_IS_UP    | -                 | -                          | REPLIED     | 0+1 | 0+1
-      OVER      | RECEIVER_ENDS | -                 | -                          | REPLIED     | 0+1 | 0+1
-      OVER      | ASKER_ENDS    | -                 | -                          | REPLIED     | 0+1 | 0+1
-      """)
+          COMING    | REPLIES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
+          COMING    | REFUSES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
+          COMING    | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
+          COMING    | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
+          COMING    | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
+          COMING    | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
+          WAITING   | REPLIES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
+          WAITING   | REFUSES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
+          WAITING   | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
+          WAITING   | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
+          WAITING   | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
+          WAITING   | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
+          DELIVERED | REPLIES       | Replied           | AGAIN Accepted             | REPLIED     | 0+1 | 0+1
+          DELIVERED | REFUSES       | RefusedByReceiver | AGAIN Accepted             | REFUSED     | 0+0 | 0+1
+          DELIVERED | CANCELS       | Cancelled         | Ended                      | CANCELLED   | 0+0 | 0+1
+          DELIVERED | TIME_IS_UP    | TimedOut          | Ended                      | TIMED_OUT   | 0+0 | 0+1
+          DELIVERED | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
+          DELIVERED | ASKER_ENDS    | -                 | Ended                      | ASKER_DIED  | 0+0 | 0+1
+          REPLYING  | REPLIES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
+          REPLYING  | REFUSES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
+          REPLYING  | CANCELS       | Cancelled         | Ended, REPLY Over          | CANCELLED   | 0+0 | 0+1
+          REPLYING  | TIME_IS_UP    | TimedOut          | Ended, REPLY Over          | TIMED_OUT   | 0+0 | 0+1
+          REPLYING  | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
+          REPLYING  | ASKER_ENDS    | -                 | Ended, REPLY Over          | ASKER_DIED  | 0+0 | 0+1
+          OVER      | REPLIES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
+          OVER      | REFUSES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
+          OVER      | CANCELS       | -                 | -                          | REPLIED     | 0+1 | 0+1
+          OVER      | TIME_IS_UP    | -                 | -                          | REPLIED     | 0+1 | 0+1
+          OVER      | RECEIVER_ENDS | -                 | -                          | REPLIED     | 0+1 | 0+1
+          OVER      | ASKER_ENDS    | -                 | -                          | REPLIED     | 0+1 | 0+1
+          """)
   void end_inEachState_tellsBothAndFreesWhatNobodyWasSent(
       State state,
       Ending event,
@@ -181,13 +190,12 @@ final class TransactionStatesTest {
 
   private static List<String> allOf(ToldEvents told) {
     return told.events().stream()
-        .map(
-            event ->
-                switch ((int) event.command()) {
-                  case (int) REPLY -> "REPLY " + name(event);
-                  case (int) AGAIN -> "AGAIN " + name(event);
-                  default -> name(event);
-                })
+        .map(event ->
+            switch ((int) event.command()) {
+              case (int) REPLY -> "REPLY " + name(event);
+              case (int) AGAIN -> "AGAIN " + name(event);
+              default -> name(event);
+            })
         .toList();
   }
 
@@ -205,23 +213,12 @@ final class TransactionStatesTest {
   @MethodSource("eachStateAndStep")
   void step_inEachState_isTakenInItsOwnOnly(State state, Step step) {
     Transaction transaction = transactionThatIs(state);
-    State from = fromWhere(step);
 
     boolean taken = tryStep(transaction, step);
 
-    State next = step == Step.GIVE_UP_REPLY ? State.DELIVERED : State.values()[from.ordinal() + 1];
-    assertThat(taken).isEqualTo(state == from);
-    assertThat(transaction.state()).isEqualTo(state == from ? next : state);
+    assertThat(taken).isEqualTo(state == step.from);
+    assertThat(transaction.state()).isEqualTo(state == step.from ? step.to : state);
     assertThat(scene.outcomes()).hasSize(state == State.OVER ? 1 : 0);
-  }
-
-  private static State fromWhere(Step step) {
-    return switch (step) {
-      case ARRIVE -> State.COMING;
-      case DELIVER -> State.WAITING;
-      case BEGIN_REPLY -> State.DELIVERED;
-      case GIVE_UP_REPLY -> State.REPLYING;
-    };
   }
 
   private boolean tryStep(Transaction transaction, Step step) {
