@@ -1,6 +1,7 @@
 package dev.pagetide.client;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.Transaction;
 import dev.pagetide.v1.TransactionFlag;
 import java.lang.foreign.MemorySegment;
@@ -18,9 +19,6 @@ import org.jspecify.annotations.Nullable;
  * see {@link #data}.
  */
 public final class ReceivedTransaction implements AutoCloseable {
-
-  /** The contract's limit for a refusal. */
-  private static final int MAX_REFUSAL_BYTES = 1024;
 
   /*
    * OPEN       not answered yet, and the asker waits
@@ -253,10 +251,10 @@ public final class ReceivedTransaction implements AutoCloseable {
 
   private static String shortened(String text) {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    if (bytes.length <= MAX_REFUSAL_BYTES) {
+    if (bytes.length <= ContractLimits.MAX_REFUSAL_BYTES) {
       return text;
     }
-    int end = MAX_REFUSAL_BYTES;
+    int end = ContractLimits.MAX_REFUSAL_BYTES;
     while ((bytes[end] & 0xc0) == 0x80) {
       end--; // not in the middle of a character
     }

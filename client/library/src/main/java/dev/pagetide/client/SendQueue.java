@@ -1,5 +1,6 @@
 package dev.pagetide.client;
 
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.FreeBuffers;
 import java.util.ArrayDeque;
@@ -18,9 +19,6 @@ final class SendQueue {
   private static final int MAX_TOGETHER = 32;
 
   private static final int MAX_BYTES_TOGETHER = 64 << 10;
-
-  /** The contract's limit for one FreeBuffers. */
-  private static final int MAX_OFFSETS = 4096;
 
   /** How many frees wait for company at most. */
   private static final int MAX_LAZY_FREES = 32;
@@ -106,7 +104,7 @@ final class SendQueue {
     if ((flushDue || rideAlong) && !frees.isEmpty()) {
       freedBytes = 0;
       FreeBuffers.Builder free = FreeBuffers.newBuilder();
-      for (int i = 0; i < MAX_OFFSETS && !frees.isEmpty(); i++) {
+      for (int i = 0; i < ContractLimits.MAX_FREED_BUFFERS && !frees.isEmpty(); i++) {
         free.addOffsets(frees.remove());
       }
       return ExchangeRequest.newBuilder().setFreeBuffers(free).build();

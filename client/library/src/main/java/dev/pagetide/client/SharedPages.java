@@ -1,6 +1,7 @@
 package dev.pagetide.client;
 
 import dev.pagetide.shm.ClientCounts;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
@@ -33,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 final class SharedPages implements AutoCloseable {
 
   /** A request of more intervals is refused by the server, so it is the server's to answer. */
-  static final int MAX_INTERVALS = 4096;
+  static final int MAX_INTERVALS = ContractLimits.MAX_SPANS;
 
   /** Most pages that {@link #tryUse} takes: those of 256 frames of its recursion. */
   static final int MAX_WARM_PAGES = 256 * PageEdges.MAX_PAGES;

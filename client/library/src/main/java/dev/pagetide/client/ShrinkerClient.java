@@ -1,5 +1,6 @@
 package dev.pagetide.client;
 
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.ListRangesRequest;
 import dev.pagetide.v1.ScanRequest;
@@ -21,8 +22,6 @@ public final class ShrinkerClient {
 
   /** Stands for all ranges where a method takes a range's id. */
   public static final long ALL_RANGES = 0;
-
-  private static final int LISTED_AT_ONCE = 1000;
 
   private final UnaryCalls calls;
 
@@ -110,7 +109,7 @@ public final class ShrinkerClient {
         calls.call(
             ShrinkerServiceGrpc.getListRangesMethod(),
             ListRangesRequest.newBuilder()
-                .setPageSize(LISTED_AT_ONCE)
+                .setPageSize(ContractLimits.MAX_LISTED_RANGES)
                 .setPageToken(pageToken)
                 .build(),
             deadline,

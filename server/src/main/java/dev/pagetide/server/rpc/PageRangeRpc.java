@@ -12,6 +12,7 @@ import dev.pagetide.server.page.StateRuns;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.v1.ErrorReason;
@@ -61,7 +62,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private static final int SMALL_RANGE_PAGES = 2048;
 
   /** The most runs in one answer. */
-  private static final int MAX_RUNS = RequestConfig.MAX_RUNS;
+  private static final int MAX_RUNS = ContractLimits.MAX_RUNS;
 
   /** About the bytes that one run takes in an answer. */
   private static final int RUN_BYTES = 16;

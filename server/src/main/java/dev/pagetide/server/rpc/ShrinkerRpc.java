@@ -13,6 +13,7 @@ import dev.pagetide.server.page.SkipReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.CountResponse;
 import dev.pagetide.v1.ErrorReason;
@@ -34,8 +35,6 @@ import java.util.function.Supplier;
 
 /** ShrinkerService for the operator: root and the server's own user, on the Unix socket. */
 final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
-  private static final int DEFAULT_LISTED = 100;
-  private static final int MAX_LISTED = 1000;
   private static final int ROOT_UID = 0;
 
   private final SessionRegistry sessions;
@@ -133,8 +132,11 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
     long after = lastRangeId(request.getPageToken());
     int most =
         request.getPageSize() == 0
-            ? DEFAULT_LISTED
-            : (int) Math.min(MAX_LISTED, Integer.toUnsignedLong(request.getPageSize()));
+            ? ContractLimits.DEFAULT_LISTED_RANGES
+            : (int)
+                Math.min(
+                    ContractLimits.MAX_LISTED_RANGES,
+                    Integer.toUnsignedLong(request.getPageSize()));
     ListRangesResponse.Builder response = ListRangesResponse.newBuilder();
     Iterator<Session> listed = sessions.sessionsAfter(after).iterator();
     long last = after;
