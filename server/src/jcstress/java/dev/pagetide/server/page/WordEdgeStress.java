@@ -5,8 +5,8 @@ import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
-import java.util.concurrent.atomic.AtomicInteger;
 import dev.pagetide.testkit.Promise;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
