@@ -1,13 +1,13 @@
 package dev.pagetide.client;
 
-/** Which {@link RangeAccess} a client's ranges are to have. */
+/** Which {@link RangeAccess} a client wants for its ranges. */
 public enum AccessMode {
-  /** Shared where the server hands the file over, remote where it does not. */
+  /** Shared if the server passes the file's descriptor, otherwise remote. */
   AUTO,
 
   /** Shared. Opening fails if the range's file cannot be mapped; attaching always fails. */
   SHARED,
 
-  /** Remote, always. */
+  /** Always remote. */
   REMOTE
 }

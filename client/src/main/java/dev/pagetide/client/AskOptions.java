@@ -4,15 +4,16 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * How one two-way transaction is made.
+ * Options of one two-way transaction.
  *
  * @param timeout how long to wait for the reply, from when the server takes the transaction; empty:
- *     as long as it takes
- * @param clearOnFree whether the bytes, and those of the reply, are made zeros when they are freed
+ *     without limit
+ * @param clearOnFree whether the server writes zeros over the bytes, and over those of the reply,
+ *     when they are freed
  */
 public record AskOptions(Optional<Duration> timeout, boolean clearOnFree) {
 
-  /** Waits as long as it takes; clears nothing. */
+  /** Waits without limit; clears nothing. */
   public static final AskOptions DEFAULT = new AskOptions(Optional.empty(), false);
 
   private static final Duration SHORTEST = Duration.ofMillis(1);
@@ -21,7 +22,7 @@ public record AskOptions(Optional<Duration> timeout, boolean clearOnFree) {
   /**
    * Checks the timeout.
    *
-   * @throws IllegalArgumentException if it is shorter than 1 ms, or than 2^32 ms is
+   * @throws IllegalArgumentException if it is shorter than 1 ms, or not shorter than 2^32 ms
    */
   public AskOptions {
     if (timeout.filter(t -> t.compareTo(SHORTEST) < 0 || t.compareTo(LONGEST) > 0).isPresent()) {

@@ -5,22 +5,25 @@ import java.time.Duration;
 /**
  * How a client behaves.
  *
- * @param callTimeout how long one operation may take before it fails with DEADLINE_EXCEEDED, the
- *     wait for a range to open included; longer than 0, and at most {@link #LONGEST_CALL_TIMEOUT}
- * @param access what lies beneath the ranges this client opens
+ * @param callTimeout how long one operation may take before it fails with DEADLINE_EXCEEDED,
+ *     including the wait for a range to open; longer than 0, and at most {@link
+ *     #LONGEST_CALL_TIMEOUT}
+ * @param access whether this client maps the ranges that it opens
  * @param confinedSegments whether a segment that a scope of used pages gave out fails once the
- *     scope is closed, for finding code that keeps it; costs a system call or two a scope
- * @param waitsForMemory whether a use or an opening for which the server has no memory waits in
- *     line for it, for the server's {@code --allocation-wait} at the most, a use also for nine
- *     tenths of the call timeout at the most; else it is refused at once
+ *     scope is closed. This finds code that keeps segments for too long. It costs one or two system
+ *     calls for each scope
+ * @param waitsForMemory whether {@code useRange} and {@code open} wait in the server's allocation
+ *     queue if the server has no memory. They wait at most the server's {@code --allocation-wait},
+ *     and {@code useRange} also at most nine tenths of the call timeout. If false, the server
+ *     refuses them at once
  */
 public record ClientOptions(
     Duration callTimeout, AccessMode access, boolean confinedSegments, boolean waitsForMemory) {
 
-  /** The longest {@link #callTimeout}: gRPC counts deadlines no further. */
+  /** The longest {@link #callTimeout}, because gRPC supports no longer deadlines. */
   public static final Duration LONGEST_CALL_TIMEOUT = Duration.ofDays(36_500);
 
-  /** Operations end within 30 s; ranges are shared where they can be; uses wait for memory. */
+  /** Operations end within 30 s; ranges are shared if possible; uses wait for memory. */
   public static final ClientOptions DEFAULT =
       new ClientOptions(Duration.ofSeconds(30), AccessMode.AUTO, false, true);
 

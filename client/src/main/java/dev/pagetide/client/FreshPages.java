@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The pages of one use that may hold none of their old bytes: they had no memory and read as zeros
- * now, or an earlier use of them ended with an unknown outcome.
+ * The pages of one use that may have lost their old bytes. Either they had no memory and read as
+ * zeros now, or an earlier use of them ended with an unknown outcome.
  *
- * @param intervals ascending, disjoint, never touching, none empty
+ * @param intervals ascending and disjoint; none is empty, and no two are adjacent
  */
 public record FreshPages(List<PageInterval> intervals) {
 

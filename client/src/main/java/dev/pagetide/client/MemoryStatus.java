@@ -7,14 +7,14 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * How a server's memory stands.
+ * The memory figures of a server.
  *
  * @param availablePages pages that a scan could reclaim
- * @param residentPages what is charged to the budget: pages with memory, headers and tables
- * @param budgetPages the most that can be: {@code --max-resident-bytes}
- * @param waiting uses that wait for memory
- * @param reclaimedPages pages that came back since the server started, by what made it take them;
- *     reasons without a page are absent
+ * @param residentPages pages charged to the budget: data pages with memory, headers and tables
+ * @param budgetPages the limit of {@code residentPages}: {@code --max-resident-bytes}
+ * @param waiting requests that wait for memory
+ * @param reclaimedPages pages reclaimed since the server started, by trigger; triggers without a
+ *     page are absent
  * @param pageSize bytes in a page
  */
 public record MemoryStatus(

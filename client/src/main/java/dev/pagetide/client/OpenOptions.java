@@ -1,20 +1,21 @@
 package dev.pagetide.client;
 
 /**
- * What to ask for when a range is opened. The process that opens a range is the only one that can
- * map its file; to hand bytes to another process, open a {@link Sender} and a {@link Receiver}.
+ * What to ask for when a range is opened. Only the process that opens a range can map its file. To
+ * send bytes to another process, open a {@link Sender} and a {@link Receiver}.
  *
- * @param name how operators see the session; empty, or at most 128 bytes of UTF-8 without control,
- *     format or surrogate characters, unique among the live sessions of this uid
- * @param sizeBytes the size asked for. The server grants whole pages, and at most its own {@code
+ * @param name how operators see the session. It is empty, or at most 128 bytes of UTF-8 without
+ *     control, format or surrogate characters, and unique among the live sessions of this uid
+ * @param sizeBytes the size to ask for. The server grants whole pages, and at most its own {@code
  *     --max-range-bytes}
- * @param takesLess whether a smaller range is taken when the server grants one; {@link
- *     PageRange#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
+ * @param takesLess whether to accept a smaller range if the server grants less; then {@link
+ *     PageRange#sizeBytes} is the size that it granted. If false, opening fails, and the message
+ *     has both sizes
  */
 public record OpenOptions(String name, long sizeBytes, boolean takesLess) {
 
   /**
-   * Checks what cannot be sent; the rest is for the server to judge.
+   * Refuses only a size that cannot be sent; the server checks the rest.
    *
    * @throws IllegalArgumentException if the size is negative
    */

@@ -21,18 +21,18 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>The range is cut into tiles of equal size, and each key that was asked for has one. A tile
- * holds its key's bytes for as long as a lease on it is open. Without a lease it may be given to
- * another key, the least recently used one first, and the server may take its pages: both are found
- * by the next {@link #get}, which loads the tile again. It never gives out bytes that no loader has
- * finished.
+ * <p>The range is cut into tiles of equal size. Each key in the cache has one tile. A tile holds
+ * its key's bytes for as long as a lease on it is open. The cache may give a tile without a lease
+ * to another key; it takes the least recently used tile first. The server may also take the pages
+ * of such a tile. In both cases the next {@link #get} of the key finds that out and loads the tile
+ * again. The cache never gives out bytes that no loader has finished.
  *
- * <p>Any number of threads may call any method at once. Keys are compared by {@code equals} and are
- * kept on the heap. A key is loaded by one thread, while others that want it wait for as long as
- * that loader runs, or until they are interrupted. If a loader throws, the {@code get} that called
- * it throws the same, and one of the waiting threads loads with its own loader.
+ * <p>Any number of threads may call any method at once. The cache compares keys by {@code equals}
+ * and keeps them on the heap. One thread loads a key. Other threads that want the key wait for as
+ * long as that loader runs, or until they are interrupted. If a loader throws, the {@code get} that
+ * called it throws the same exception, and one of the waiting threads loads with its own loader.
  *
- * @param <K> what tiles are found by
+ * @param <K> the key of a tile
  */
 public final class PageCache<K> implements AutoCloseable {
 
@@ -43,20 +43,20 @@ public final class PageCache<K> implements AutoCloseable {
   private final LongAdder loads = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
-  /** A cache with an index of the caller's, for tests; otherwise use {@link #over}. */
+  /** A cache with the caller's index, for tests; otherwise use {@link #over}. */
   PageCache(TilePages pages, CacheTiles<K> tiles) {
     this.pages = pages;
     this.tiles = tiles;
   }
 
   /**
-   * A cache over {@code range}, which it owns from now on: nobody else uses or stops its pages, and
-   * {@link #close} closes it. If this throws, the range is still the caller's.
+   * A cache over {@code range}. The cache owns the range from now on: no other code may use or stop
+   * its pages, and {@link #close} closes it. If this throws, the caller still owns the range.
    *
-   * @param tilePages pages of a tile; what the range has beyond whole tiles stays unused
+   * @param tilePages pages of a tile; pages of the range beyond the last whole tile stay unused
    * @throws IllegalArgumentException if the range does not have that many pages, or if it is 0
-   * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}: there are no
-   *     bytes here to give out
+   * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}, because its
+   *     bytes are not in this process
    */
   public static <K> PageCache<K> over(PageRange range, int tilePages) {
     if (tilePages < 1 || tilePages > range.pageCount()) {
@@ -75,7 +75,7 @@ public final class PageCache<K> implements AutoCloseable {
     return new PageCache<>(pages, new CacheTiles<>(pages, range.callTimeoutNanos()));
   }
 
-  /** How many tiles there are: so many keys can have their bytes here at once. */
+  /** How many tiles there are, and so how many keys can have their bytes here at once. */
   public int tileCount() {
     return pages.tileCount();
   }
@@ -86,13 +86,14 @@ public final class PageCache<K> implements AutoCloseable {
   }
 
   /**
-   * A lease on the tile that holds the bytes of {@code key}, which {@code loader} writes if they
-   * are not there. If all tiles have a lease this waits until one ends, at most the client's call
-   * timeout.
+   * Takes a lease on the tile that holds the bytes of {@code key}. If the bytes are not there,
+   * {@code loader} writes them. If all tiles have a lease, this waits until one ends, at most the
+   * client's call timeout.
    *
-   * @throws X what the loader throws; the tile does not count as loaded then
-   * @throws IllegalStateException if this thread runs the loader of the same key, or of a key that
-   *     another thread's loader waits for, which loads this one; or if it delivers answers
+   * @throws X if the loader throws it; the tile does not count as loaded then
+   * @throws IllegalStateException if this thread already runs the loader of the same key; or if it
+   *     runs the loader of another key, for which the thread that loads this key waits; or if this
+   *     thread delivers answers
    * @throws PagetideException RESOURCE_EXHAUSTED if all tiles have a lease; CANCELLED, with the
    *     interrupt flag set again, if this thread is interrupted while it waits; ABORTED if the
    *     cache was closed; and as {@link PageRange#useRange(java.util.List)}
@@ -172,9 +173,9 @@ public final class PageCache<K> implements AutoCloseable {
   }
 
   /**
-   * Forgets the bytes of {@code key}: a get that begins after this has returned loads them. Open
-   * leases keep what they have. A load that is under way goes on; its own caller gets its bytes,
-   * and those who wait for it load again.
+   * Forgets the bytes of {@code key}: a {@code get} that begins after this has returned loads them
+   * again. Open leases keep their bytes. A load that is under way goes on; its own caller gets its
+   * bytes, and the threads that wait for it load again.
    */
   public void invalidate(K key) {
     tiles.invalidate(key);
@@ -186,10 +187,10 @@ public final class PageCache<K> implements AutoCloseable {
   }
 
   /**
-   * Closes the range, and refuses every get from now on, also those that wait. It waits for nobody:
-   * bytes of leases that are open become inaccessible, as at {@link PageRange#close}, and the
-   * leases close quietly; segments that {@link ClientOptions#confinedSegments} confines end with
-   * their lease instead. Calling it again does nothing.
+   * Closes the range, and refuses every {@code get} from now on, also those that wait. It does not
+   * wait for open leases: their bytes become inaccessible, as at {@link PageRange#close}, and
+   * closing them later throws nothing. Segments that {@link ClientOptions#confinedSegments}
+   * confines end with their lease instead. Calling it again does nothing.
    */
   @Override
   public void close() {
@@ -230,11 +231,11 @@ public final class PageCache<K> implements AutoCloseable {
     }
 
     /**
-     * The bytes, read-only, because others read them, too; not to be touched once this is closed,
-     * as at {@link UsedPages#segment}.
+     * The bytes. The segment is read-only, because other threads read the same bytes. Do not touch
+     * it once this lease is closed, as at {@link UsedPages#segment}.
      *
-     * @throws PagetideException if they are to be confined and the cache was closed, or the host
-     *     refuses another mapping
+     * @throws PagetideException if {@link ClientOptions#confinedSegments} is set, and the cache was
+     *     closed or the host refuses another mapping
      */
     public MemorySegment segment() {
       checkOpen();

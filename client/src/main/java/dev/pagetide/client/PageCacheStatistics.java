@@ -1,13 +1,13 @@
 package dev.pagetide.client;
 
 /**
- * What a {@link PageCache} has done since it was made. Counted without a lock, so figures that are
- * read while threads get tiles need not fit each other.
+ * What a {@link PageCache} has done since it was made. The cache counts without a lock, so the
+ * figures need not be consistent with each other while threads get tiles.
  *
- * @param hits gets that were answered without a load of their own, those that waited for another
- *     thread's load included
- * @param misses gets that called their loader
+ * @param hits calls of {@code get} that did not call their loader, including those that waited for
+ *     another thread's load
+ * @param misses calls of {@code get} that called their loader
  * @param loads loaders that returned; the loaders of the other misses threw, or still run
- * @param lost the misses whose key had been loaded, and whose tile the server had taken pages of
+ * @param lost misses whose key had been loaded before, but the server had taken pages of its tile
  */
 public record PageCacheStatistics(long hits, long misses, long loads, long lost) {}

@@ -3,7 +3,8 @@ package dev.pagetide.client;
 /**
  * The pages {@code [startPage, endPage)} of a range, numbered from 0.
  *
- * <p>{@code startPage >= endPage} names no page, and is no error wherever it lies.
+ * <p>If {@code startPage >= endPage}, the interval names no page, and that is no error, whatever
+ * the numbers are.
  *
  * @param startPage the first page; not negative
  * @param endPage one past the last page; not negative
@@ -11,8 +12,7 @@ package dev.pagetide.client;
 public record PageInterval(int startPage, int endPage) {
 
   /**
-   * Checks that neither end is negative; whether the range has these pages is for the server to
-   * say.
+   * Checks that neither end is negative. The server checks whether the range has these pages.
    *
    * @throws IllegalArgumentException if an end is negative
    */
@@ -23,7 +23,7 @@ public record PageInterval(int startPage, int endPage) {
     }
   }
 
-  /** How many pages these are: 0 where the start is not before the end. */
+  /** How many pages these are: 0 if the start is not before the end. */
   public int pageCount() {
     return Math.max(0, endPage - startPage);
   }

@@ -16,30 +16,30 @@ import org.jspecify.annotations.Nullable;
  * The pages of one session: use them, write and read them, stop using them.
  *
  * <p>A range belongs to the process that opened it. Two processes cannot map one range to share its
- * bytes: another process can {@linkplain PagetideClient#attach attach}, and then every operation is
- * an rpc, or be handed bytes by a {@link Sender}, which is what transactions are there for.
+ * bytes. Another process can {@linkplain PagetideClient#attach attach}, and then every operation is
+ * an rpc. Or a {@link Sender} can send it bytes by a transaction.
  *
- * <p>A page is FREE (no memory), AVAILABLE (memory nobody uses, which the server may take back at
- * any instant) or USED. A page's use is a boolean, not a count: use, use, stop leaves it AVAILABLE.
- * Bytes can be read and written in USED pages only. A stopped page is a cache: using it again tells
- * whether it still has its bytes.
+ * <p>A page is FREE (no memory), AVAILABLE (memory that is not in use, which the server may take
+ * back at any instant) or USED. A page is used or not; nothing counts how often. So use, use, stop
+ * leaves it AVAILABLE. Bytes can be read and written in USED pages only. A stopped page is a cache:
+ * when a program uses it again, it learns whether the page still has its bytes.
  *
- * <p><b>A use with an unknown outcome counts as fresh.</b> If an use ends without an answer (its
- * deadline passed, it was cancelled, the connection broke), the server may have done it, and may
- * have given a page new, zeroed memory without anybody learning of it. The range remembers those
- * pages, and the next use that names them and succeeds reports them as fresh, whatever the server
- * says, and then forgets them. So the answer of {@code useRange} can be trusted: a page that is not
- * in it has the bytes last written to it.
+ * <p><b>Pages whose use has an unknown outcome count as fresh.</b> {@code useRange} may end without
+ * an answer: its deadline passed, it was cancelled, or the connection broke. Then the server may
+ * have done it, and may have given a page new, zeroed memory without telling this client. The range
+ * remembers those pages. The next use that names them and succeeds reports them as fresh, whatever
+ * the server says, and then the range forgets them. So the answer of {@code useRange} can be
+ * trusted: a page that is not in it has the bytes last written to it.
  *
  * <p>Any number of threads may call any method at once. Each blocking method ends within the
- * client's call timeout, and is refused where answers are delivered (see the package); it and its
- * {@code Async} twin fail with {@link PagetideException}, whose reason is one of the contract's:
- * UNKNOWN_SESSION or SESSION_ENDED (all methods), PAST_END, and those named at the method. Futures
- * are completed on the channel's event loop: a stage that runs there must not block. Cancelling a
- * future cancels its call.
+ * client's call timeout, and throws on a thread that delivers answers (see the package). The method
+ * and its {@code Async} twin fail with {@link PagetideException}, whose reason is one of the
+ * contract's: UNKNOWN_SESSION or SESSION_ENDED (all methods), PAST_END, and those named at the
+ * method. Futures complete on the channel's event loop, so a stage that runs there must not block.
+ * Cancelling a future cancels its call.
  *
- * <p>The range ends with {@link #close}, with its client, or with the server; {@link #ended} tells.
- * From then on every call fails at once, UNAVAILABLE if the server went away.
+ * <p>The range ends with {@link #close}, with its client, or with the server. {@link #ended} tells
+ * how. From then on every call fails at once; the code is UNAVAILABLE if the server went away.
  */
 public final class PageRange implements AutoCloseable {
 
@@ -83,7 +83,7 @@ public final class PageRange implements AutoCloseable {
     return ticket.pageSize();
   }
 
-  /** Pages granted. */
+  /** The number of pages that the server granted. */
   public int pageCount() {
     return ticket.pageCount();
   }
@@ -93,29 +93,32 @@ public final class PageRange implements AutoCloseable {
     return (long) ticket.pageSize() * ticket.pageCount();
   }
 
-  /** The session's public name, an unsigned number; never used twice by one server. */
+  /** The session's public number, unsigned. One server never reuses it. */
   public long rangeId() {
     return ticket.rangeId();
   }
 
-  /** The session's secret: who has it may do everything to this range. */
+  /**
+   * The session's secret token. A process that has it can do everything to this range; over the
+   * Unix socket the process must belong to the same user.
+   */
   public String token() {
     return ticket.token();
   }
 
-  /** Most bytes that one request carries; larger reads and writes are cut by this class. */
+  /** Most bytes that one request carries. This class splits larger reads and writes. */
   public int maxDataBytes() {
     return ticket.maxDataBytes();
   }
 
-  /** Which run of the server this range belongs to; another value means another run. */
+  /** The run of the server to which this range belongs; another value means another run. */
   public long serverInstance() {
     return ticket.serverInstance();
   }
 
   /**
-   * What lies beneath this range: {@link RangeAccess#SHARED} only where the file is mapped, which
-   * is never the case for an attached range. {@link #whyRemote} says why it is not.
+   * How this range reaches its pages: {@link RangeAccess#SHARED} only if the file is mapped. An
+   * attached range is never mapped. {@link #whyRemote} says why a range is not.
    */
   public RangeAccess access() {
     return shared == null ? RangeAccess.REMOTE : RangeAccess.SHARED;
@@ -127,9 +130,9 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * Uses pages for as long as the result is open. Several scopes may use the same page: it is
-   * stopped when the last of them is closed. Pages that are fresh stay so, for every scope of this
-   * range object, until one that was told so calls {@link UsedPages#filled}.
+   * Uses pages for as long as the result is open. Several scopes may use the same page; the library
+   * stops it when the last of them is closed. A fresh page stays fresh for every scope of this
+   * range object, until a scope that reported it as fresh calls {@link UsedPages#filled}.
    *
    * @throws IndexOutOfBoundsException if {@code startPage} is after {@code endPage}, or one of them
    *     is outside the range
@@ -166,7 +169,7 @@ public final class PageRange implements AutoCloseable {
   /**
    * Stops pages, unless the session has ended: then there is nothing to stop. Does not wait.
    *
-   * @return null if that is done; else what completes when it is
+   * @return null if the pages are stopped already; otherwise a future that completes when they are
    */
   @Nullable CompletableFuture<Void> stopUnlessEnded(int startPage, int endPage) {
     if (failure() != null) {
@@ -185,7 +188,7 @@ public final class PageRange implements AutoCloseable {
         });
   }
 
-  /** What an access to the mapping that came after its end means. */
+  /** The failure to throw when an access to the mapping came after the mapping's end. */
   PagetideException unmapped(IllegalStateException cause) {
     PagetideException ended = failure();
     if (ended == null) {
@@ -194,7 +197,7 @@ public final class PageRange implements AutoCloseable {
     return ended.rethrown();
   }
 
-  /** What another process needs to {@linkplain PagetideClient#attach attach} to this range. */
+  /** The ticket with which another process can {@linkplain PagetideClient#attach attach}. */
   public SessionTicket ticket() {
     return ticket;
   }
@@ -211,7 +214,7 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * As {@link #useRange(int, int)}, for a caller of another kind.
+   * As {@link #useRange(int, int)}, for a caller of the given kind.
    *
    * @param deadline null for one that starts now
    */
@@ -240,8 +243,8 @@ public final class PageRange implements AutoCloseable {
 
   /**
    * Makes every page of {@code pages} USED, or changes none of them. Pages that were FREE get
-   * memory that reads as zeros; the others keep their bytes. May race with a stop of the same page:
-   * either may win.
+   * memory that reads as zeros; the others keep their bytes. The call may race with a stop of the
+   * same page: either may win.
    *
    * @param pages at most 4096 intervals, in any order; they may overlap
    * @return the pages that hold none of their old bytes
@@ -272,9 +275,9 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * Makes every USED page of {@code pages} AVAILABLE: it keeps its bytes until the server takes it
-   * back, oldest stop first. FREE pages stay FREE. Bytes that are read or written at the same time
-   * may be lost.
+   * Makes every USED page of {@code pages} AVAILABLE. The page keeps its bytes until the server
+   * takes it back. The server takes the page that was stopped first, first. FREE pages stay FREE. A
+   * read or write of these pages that runs at the same time may lose its bytes.
    *
    * @param pages at most 4096 intervals, in any order; they may overlap
    * @throws PagetideException TOO_MANY_SPANS, and as at the class
@@ -293,8 +296,8 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * Reads {@code length} bytes at {@code offset}, in pieces of at most {@link #maxDataBytes}; each
-   * piece is one consistent request, the whole is not.
+   * Reads {@code length} bytes at {@code offset}, in pieces of at most {@link #maxDataBytes}. Each
+   * piece is one request, so the bytes of a piece belong together, but those of two pieces may not.
    *
    * @throws IllegalArgumentException if a number is negative
    * @throws PagetideException PAGE_NOT_USED, and as at the class
@@ -323,7 +326,7 @@ public final class PageRange implements AutoCloseable {
 
   /**
    * Fills the remaining bytes of {@code into} with those at {@code offset}, and moves its position
-   * to its limit. If it fails, the position is where it was and the bytes are undefined.
+   * to its limit. If this fails, the position is where it was and the bytes are undefined.
    *
    * @throws IllegalArgumentException if the offset is negative
    * @throws PagetideException PAGE_NOT_USED, and as at the class
@@ -339,7 +342,7 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * {@link #read(long, ByteBuffer)} without waiting: the position is moved at once, the bytes are
+   * {@link #read(long, ByteBuffer)} without waiting. The position moves at once; the bytes are
    * there when the future has completed.
    */
   public CompletableFuture<Void> readAsync(long offset, ByteBuffer into) {
@@ -369,7 +372,7 @@ public final class PageRange implements AutoCloseable {
    * Writes the remaining bytes of {@code from} at {@code offset}, in pieces of at most {@link
    * #maxDataBytes}, and moves its position to its limit. A refused piece writes nothing of itself,
    * but the pieces before it are written: {@link PagetideException#completedBytes} says how much.
-   * If it fails, the position is where it was.
+   * If this fails, the position is where it was.
    *
    * @throws IllegalArgumentException if the offset is negative
    * @throws PagetideException PAGE_NOT_USED, and as at the class
@@ -385,7 +388,7 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * {@link #write(long, ByteBuffer)} without waiting: the position is moved at once, the bytes must
+   * {@link #write(long, ByteBuffer)} without waiting. The position moves at once; the bytes must
    * not change until the future has completed.
    */
   public CompletableFuture<Void> writeAsync(long offset, ByteBuffer from) {
@@ -433,25 +436,25 @@ public final class PageRange implements AutoCloseable {
   }
 
   /**
-   * Completes, and never fails, when the session has ended: also when the server is lost, at the
-   * moment the connection breaks. For an attached range, which is not told of its session's end, it
-   * completes with {@link #close} only.
+   * Completes, and never fails, when the session has ended. If the server is lost, it completes as
+   * soon as the connection breaks. An attached range does not learn of its session's end, so there
+   * it completes with {@link #close} only.
    */
   public CompletionStage<SessionEnd> ended() {
     return (stream == null ? detached : stream.ended()).minimalCompletionStage();
   }
 
-  /** Completes when the server says that it is about to stop; else never. */
+  /** Completes when the server says that it is about to stop; otherwise never. */
   public CompletionStage<DrainNotice> draining() {
     return (stream == null ? new CompletableFuture<DrainNotice>() : stream.draining())
         .minimalCompletionStage();
   }
 
   /**
-   * Ends the session: its pages and bytes are gone, and where the file was mapped, it is not any
-   * more; segments that {@link ClientOptions#confinedSegments} confines end with their scope
-   * instead. An attached range is only let go of. Calls in flight may end either way. Calling it
-   * again does nothing; it never fails and never waits.
+   * Ends the session: its pages and bytes are gone, and its file is no longer mapped. Segments that
+   * {@link ClientOptions#confinedSegments} confines end with their scope instead. For an attached
+   * range this only detaches; the session goes on. Calls in flight may end either way. Calling it
+   * again does nothing. It never fails and never waits.
    */
   @Override
   public void close() {
@@ -475,7 +478,7 @@ public final class PageRange implements AutoCloseable {
     return failure == null ? start.get() : CompletableFuture.failedFuture(failure.rethrown());
   }
 
-  /** Why calls are of no use any more; null while the session lives, as far as we know. */
+  /** Why every further call must fail; null while the session lives, as far as we know. */
   @Nullable PagetideException failure() {
     if (stream != null) {
       return stream.failure();

@@ -3,7 +3,7 @@ package dev.pagetide.client;
 import dev.pagetide.shm.PageState;
 
 /**
- * Pages next to each other in the same state.
+ * Adjacent pages in the same state.
  *
  * @param state the state of each of them
  * @param pages which they are; at least one

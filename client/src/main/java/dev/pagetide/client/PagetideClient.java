@@ -35,9 +35,9 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Connecting is done by the first call, which fails with UNAVAILABLE if there is no server. Any
- * number of threads may share a client and what it opened. The client does not log; where Netty
- * logs to {@code java.util.logging} it silences one warning that every Unix connection causes.
+ * <p>The first call connects, and fails with UNAVAILABLE if there is no server. Any number of
+ * threads may share a client and what it opened. The client does not log. If Netty logs to {@code
+ * java.util.logging}, the client silences one warning that every Unix connection causes.
  */
 public final class PagetideClient implements AutoCloseable {
 
@@ -47,8 +47,9 @@ public final class PagetideClient implements AutoCloseable {
   private static final long CLOSE_WAIT_SECONDS = 5;
 
   /*
-   * gRPC sets SO_KEEPALIVE on every channel, a Unix socket does not have it, and Netty warns. Held
-   * here because java.util.logging forgets the level of a logger that nobody holds.
+   * gRPC sets SO_KEEPALIVE on every channel. A Unix socket does not have it, so Netty warns. This
+   * field keeps the logger, because java.util.logging forgets the level of a logger that is not
+   * reachable.
    */
   private static final Logger NETTY_BOOTSTRAP = Logger.getLogger("io.netty.bootstrap");
 
@@ -63,7 +64,7 @@ public final class PagetideClient implements AutoCloseable {
   private final UnaryCalls calls;
   private final SessionOpener sessions;
 
-  /** A client on a channel, which it owns from now on, and which is no Unix socket's. */
+  /** A client on a channel that is not a Unix socket's. The client owns the channel from now on. */
   PagetideClient(ManagedChannel channel, ClientOptions options) {
     this(channel, null, options);
   }
@@ -74,7 +75,10 @@ public final class PagetideClient implements AutoCloseable {
     this.sessions = new SessionOpener(channel, socket, options);
   }
 
-  /** Where a server is looked for by default: {@code $XDG_RUNTIME_DIR/pagetide} or /tmp. */
+  /**
+   * The directory in which a client expects the server by default: {@code
+   * $XDG_RUNTIME_DIR/pagetide}, or a directory in /tmp.
+   */
   public static Path defaultDirectory() {
     return RuntimeDirectory.defaultPath(System.getenv("XDG_RUNTIME_DIR"));
   }
@@ -82,8 +86,8 @@ public final class PagetideClient implements AutoCloseable {
   /**
    * A client of the server in {@link #defaultDirectory}, which must belong to this user or to root.
    *
-   * @throws PagetideException UNAVAILABLE if the directory does not exist, PERMISSION_DENIED if it
-   *     is not to be trusted: a symbolic link, another user's, or writable by everybody
+   * @throws PagetideException UNAVAILABLE if the directory does not exist; PERMISSION_DENIED if it
+   *     cannot be trusted, because it is a symbolic link, another user's, or writable by everybody
    */
   public static PagetideClient connect() {
     Path socket = RuntimeDirectory.grpcSocket(defaultDirectory(), true);
@@ -93,8 +97,8 @@ public final class PagetideClient implements AutoCloseable {
   /**
    * A client of the server in {@code directory}, which may belong to any user.
    *
-   * @throws PagetideException UNAVAILABLE if the directory does not exist, PERMISSION_DENIED if it
-   *     is not to be trusted: a symbolic link, or writable by everybody
+   * @throws PagetideException UNAVAILABLE if the directory does not exist; PERMISSION_DENIED if it
+   *     cannot be trusted, because it is a symbolic link, or writable by everybody
    */
   public static PagetideClient connect(Path directory) {
     return connect(directory, ClientOptions.DEFAULT);
@@ -123,13 +127,14 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * A client of a server that listens on this host's loopback ({@code --listen}). It has no
-   * encryption, so no other host is spoken to; over TCP there is no {@link #shrinker}.
+   * A client of a server that listens on this host's loopback ({@code --listen}). The connection is
+   * not encrypted, so the client connects to no other host. Over TCP the server refuses the calls
+   * of {@link #shrinker}.
    *
    * @param hostAndPort as in {@code 127.0.0.1:7070} or {@code [::1]:7070}
    * @throws IllegalArgumentException if it is not a loopback address and a port
-   * @throws IllegalStateException if this thread delivers answers: a name may have to be looked up,
-   *     which no timeout or interrupt of this library ends
+   * @throws IllegalStateException if this thread delivers answers, because the method may have to
+   *     look up a name, and no timeout or interrupt of this library ends that
    */
   public static PagetideClient connectTcp(String hostAndPort) {
     return connectTcp(hostAndPort, ClientOptions.DEFAULT);
@@ -175,15 +180,15 @@ public final class PagetideClient implements AutoCloseable {
    * Opens a session with a range of its own, and waits until the server has granted it.
    *
    * @throws PagetideException SIZE_INVALID, NAME_INVALID, NAME_TAKEN, TOO_MANY_SESSIONS, NO_MEMORY;
-   *     RESOURCE_EXHAUSTED, without a reason, if the server grants less than was asked for and
-   *     {@link OpenOptions#takesLess} is not set; UNAVAILABLE if there is no server;
+   *     RESOURCE_EXHAUSTED, without a reason, if the server grants less than {@code open} asks for
+   *     and {@link OpenOptions#takesLess} is not set; UNAVAILABLE if there is no server;
    *     DEADLINE_EXCEEDED after the call timeout
    */
   public PageRange open(OpenOptions open) {
     return Blocking.await(() -> openAsync(open));
   }
 
-  /** {@link #open} without waiting. Cancelling the future gives the session up. */
+  /** {@link #open} without waiting. Cancelling the future ends the session. */
   public CompletableFuture<PageRange> openAsync(OpenOptions open) {
     reconnectSoon();
     return sessions.open(
@@ -193,7 +198,7 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Opens a session that others may hand bytes to, by its name, and waits until they can.
+   * Opens a session to which others may send bytes by its name, and waits until they can.
    *
    * <pre>{@code
    * try (Receiver receiver = client.openReceiver(ReceiverOptions.named("store"), transaction -> {
@@ -211,7 +216,7 @@ public final class PagetideClient implements AutoCloseable {
     return Blocking.await(() -> openReceiverAsync(options, handler));
   }
 
-  /** {@link #openReceiver} without waiting. Cancelling the future gives the session up. */
+  /** {@link #openReceiver} without waiting. Cancelling the future ends the session. */
   public CompletableFuture<Receiver> openReceiverAsync(
       ReceiverOptions options, TransactionHandler handler) {
     reconnectSoon();
@@ -222,7 +227,7 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Opens a session that hands bytes to others, and gets their replies.
+   * Opens a session that sends bytes to others, and gets their replies.
    *
    * <pre>{@code
    * try (Sender sender = client.openSender(SenderOptions.DEFAULT);
@@ -240,7 +245,7 @@ public final class PagetideClient implements AutoCloseable {
     return Blocking.await(() -> openSenderAsync(options));
   }
 
-  /** {@link #openSender} without waiting. Cancelling the future gives the session up. */
+  /** {@link #openSender} without waiting. Cancelling the future ends the session. */
   public CompletableFuture<Sender> openSenderAsync(SenderOptions options) {
     reconnectSoon();
     return sessions.open(
@@ -250,16 +255,17 @@ public final class PagetideClient implements AutoCloseable {
   }
 
   /**
-   * Works on a session that another process, or another client, holds open, by rpc only. The range
-   * lives as long as its owner keeps it, and {@link PageRange#close} only lets go of it here. Pages
-   * whose use ended with an unknown outcome are remembered by each side for itself.
+   * Works by rpc on a session that another process, or another client, holds open. The range lives
+   * as long as its owner keeps it, and {@link PageRange#close} only detaches this client. The owner
+   * and this client each remember for themselves the pages whose use ended with an unknown outcome.
    *
-   * <p>The result is always {@link RangeAccess#REMOTE}: the server hands a range's file to the
-   * process that opened it and to no other, so two processes cannot share one mapping. To move
-   * bytes between processes, use {@link #openSender} and {@link #openReceiver}.
+   * <p>The result is always {@link RangeAccess#REMOTE}. The server passes the descriptor of a
+   * range's file to the process that opened it and to no other, so two processes cannot share one
+   * mapping. To move bytes between processes, use {@link #openSender} and {@link #openReceiver}.
    *
    * @throws PagetideException FAILED_PRECONDITION, without a reason, if this client's {@link
-   *     ClientOptions#access} is {@link AccessMode#SHARED}, which an attached range cannot have
+   *     ClientOptions#access} is {@link AccessMode#SHARED}, because an attached range cannot be
+   *     mapped
    */
   public PageRange attach(SessionTicket ticket) {
     if (calls.options().access() == AccessMode.SHARED) {
@@ -274,13 +280,13 @@ public final class PagetideClient implements AutoCloseable {
     return PageRange.attached(calls, ticket, WHY_ATTACHED_IS_REMOTE);
   }
 
-  /** The operator's side of the same server. */
+  /** The operator's calls to the same server. */
   public ShrinkerClient shrinker() {
     reconnectSoon();
     return new ShrinkerClient(calls);
   }
 
-  /** A server that came back is not to be waited for: gRPC would, up to two minutes. */
+  /** Tries again at once to reach a server that has come back: gRPC may wait up to two minutes. */
   private void reconnectSoon() {
     if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) {
       channel.resetConnectBackoff();
@@ -289,9 +295,9 @@ public final class PagetideClient implements AutoCloseable {
 
   /**
    * Closes every range, receiver and sender that this client opened, and the connection. Calls in
-   * flight fail. Waits at most some seconds until the server was told; where answers are delivered
-   * it does not wait, and an interrupt, whose flag stays set, ends the wait. The server is told all
-   * the same. Calling it again does nothing.
+   * flight fail. This waits at most some seconds until the server has been notified. It does not
+   * wait on a thread that delivers answers, and an interrupt, whose flag stays set, ends the wait.
+   * The server is notified nevertheless. Calling it again does nothing.
    */
   @Override
   public void close() {

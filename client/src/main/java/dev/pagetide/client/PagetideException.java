@@ -7,12 +7,13 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call that did not succeed: what the server or the connection said about it.
+ * A call that did not succeed, with what the server or the connection said about it.
  *
- * <p>{@link #code} is the gRPC status, {@link #reason} the contract's reason if the server gave
- * one. {@link #outcomeUnknown} tells a refusal (nothing was changed) from a silence (it may have
- * been done): a deadline, a cancellation or a lost connection leaves no answer. A refusal of the
- * server has no cause: its message and reason are all there is to know.
+ * <p>{@link #code} is the gRPC status, and {@link #reason} is the contract's reason if the server
+ * gave one. {@link #outcomeUnknown} distinguishes a refusal, after which nothing has changed, from
+ * a missing answer, after which the server may have done the call. A deadline, a cancellation or a
+ * lost connection leaves the call without an answer. A refusal of the server has no cause, because
+ * its message and reason say everything.
  */
 public final class PagetideException extends RuntimeException {
 
@@ -52,20 +53,20 @@ public final class PagetideException extends RuntimeException {
 
   /**
    * The same failure with the stack of the thread that waited for it. The stack of the thread that
-   * delivered it tells nothing, so it is left out, and the sentence stands there once.
+   * delivered it tells nothing, so it is left out, and the trace has the message once.
    */
   PagetideException rethrown() {
     return new PagetideException(
         code, reason, text(), retryDelay, outcomeUnknown, completedBytes, getCause());
   }
 
-  /** The same failure of a call of which nobody knows whether it was done. */
+  /** The same failure, for a call that the server may or may not have done. */
   PagetideException withUnknownOutcome() {
     return new PagetideException(
         code, reason, text(), retryDelay, true, completedBytes, getCause());
   }
 
-  /** The same failure of a transfer of which {@code bytes} bytes had been done before. */
+  /** The same failure, for a transfer that had moved {@code bytes} bytes before. */
   PagetideException afterBytes(long bytes, long ofBytes) {
     if (bytes == 0) {
       return this;
@@ -90,22 +91,22 @@ public final class PagetideException extends RuntimeException {
     return Optional.ofNullable(reason);
   }
 
-  /** How long to wait before the same call may succeed; empty if waiting is not known to help. */
+  /** After how long the same call may succeed; empty if waiting is not known to help. */
   public Optional<Duration> retryDelay() {
     return Optional.ofNullable(retryDelay);
   }
 
   /**
-   * Whether the call may have been done all the same. False if the server refused it, or if it was
-   * never sent.
+   * Whether the server may have done the call nevertheless. False if the server refused it, or if
+   * it was never sent.
    */
   public boolean outcomeUnknown() {
     return outcomeUnknown;
   }
 
   /**
-   * How many bytes, from the start, a read or write that was cut into several requests had surely
-   * moved before it failed; 0 for every other call.
+   * How many bytes, from the start, a read or write that was split into several requests has
+   * certainly moved before it failed; 0 for every other call.
    */
   public long completedBytes() {
     return completedBytes;

@@ -7,11 +7,11 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a transaction or a reply hands over: bytes that travel in the message, or bytes of a {@link
- * StagedBuffer}, which the server copies from where they lie.
+ * The bytes that a transaction or a reply sends. They travel in the message, or they lie in a
+ * {@link StagedBuffer}, from which the server copies them.
  *
- * <p>A payload may be handed over any number of times. Its bytes must not change until the futures
- * of those calls have completed.
+ * <p>A payload may be sent any number of times. Its bytes must not change until the futures of
+ * those calls have completed.
  */
 public final class Payload {
 
@@ -30,12 +30,12 @@ public final class Payload {
     this.length = length;
   }
 
-  /** These bytes, at most {@link Sender#maxDataBytes}; no copy is made of them. */
+  /** These bytes, at most {@link Sender#maxDataBytes}; this method does not copy them. */
   public static Payload of(byte[] bytes) {
     return of(ByteBuffer.wrap(bytes));
   }
 
-  /** The remaining bytes, at most {@link Sender#maxDataBytes}; no copy is made of them. */
+  /** The remaining bytes, at most {@link Sender#maxDataBytes}; this method does not copy them. */
   public static Payload of(ByteBuffer bytes) {
     return new Payload(
         UnsafeByteOperations.unsafeWrap(bytes.duplicate()), null, 0, bytes.remaining());
@@ -56,7 +56,7 @@ public final class Payload {
     return new Payload(ByteString.EMPTY, staged, offset, length);
   }
 
-  /** How many bytes are handed over. */
+  /** How many bytes are sent. */
   public long sizeBytes() {
     return length;
   }

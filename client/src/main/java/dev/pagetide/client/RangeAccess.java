@@ -1,10 +1,10 @@
 package dev.pagetide.client;
 
-/** What lies beneath a {@link PageRange}; its behaviour is the same either way. */
+/** How a {@link PageRange} reaches its pages. Its behaviour is the same either way. */
 public enum RangeAccess {
   /**
-   * The range's file is mapped into this process: resident pages are used, stopped, read and
-   * written without asking the server.
+   * The range's file is mapped into this process. The library uses, stops, reads and writes
+   * resident pages without asking the server.
    */
   SHARED,
 

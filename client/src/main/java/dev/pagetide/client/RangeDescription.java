@@ -7,15 +7,16 @@ import io.grpc.Status;
 import java.util.List;
 
 /**
- * The states of a range's pages: each page's at some moment during the call, so that numbers and
- * runs agree with each other. A range of more than 65,536 runs is asked for in several calls.
+ * The states of a range's pages. Each page's state is its state at some moment during the call, and
+ * the numbers agree with the runs. The library makes several calls if a range has more than 65,536
+ * runs.
  *
- * @param access what lies beneath the range that was asked
+ * @param access how the described range reaches its pages
  * @param freePages pages that hold no memory
- * @param availablePages pages that hold memory nobody uses
+ * @param availablePages pages that hold memory but are not in use
  * @param usedPages pages in use
  * @param highWatermark one past the highest page that ever held memory
- * @param runs the pages in order, without gaps; neighbours differ in state
+ * @param runs all pages in order, without gaps; adjacent runs differ in state
  */
 public record RangeDescription(
     RangeAccess access,

@@ -10,22 +10,23 @@ import java.util.Optional;
 /**
  * One live range as the operator sees it.
  *
- * @param rangeId the session's public name, an unsigned number
- * @param name as the client gave it: escape it before you show it
- * @param pid the process that opened the session; 0 where the kernel does not say
+ * @param rangeId the session's public number, unsigned
+ * @param name as the client gave it: escape it before showing it
+ * @param pid the process that opened the session; 0 if the kernel does not say
  * @param uid the user of that process; meaningless over TCP
  * @param mode what the range is for
- * @param openTime when it was opened
+ * @param openTime when the session was opened
  * @param freePages pages that hold no memory
- * @param availablePages pages that hold memory nobody uses
+ * @param availablePages pages that hold memory but are not in use
  * @param usedPages pages in use
  * @param highWatermark one past the highest page that ever held memory
- * @param strays pages of memory found that the server had not given, since the range was opened
- * @param contradictions pages whose word says now what their memory denies
+ * @param strays strays found since the range was opened: pages that had memory which the server had
+ *     not given
+ * @param contradictions pages whose word now contradicts whether they have memory
  * @param transport how the client is connected
- * @param oldestUsed the longest that any USED page can have been USED without a break, an upper
- *     bound: the time since the server gave it memory or a listing found it AVAILABLE; empty where
- *     no page is USED
+ * @param oldestUsed an upper bound of the longest time for which any page has been USED without a
+ *     break: the time since the server gave it memory, or since a listing found it AVAILABLE; empty
+ *     if no page is USED
  */
 public record RangeStatus(
     long rangeId,

@@ -12,12 +12,12 @@ import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A transaction that somebody has handed to a receiver: bytes to read, and, unless it is one-way, a
- * reply to give.
+ * A transaction that a sender has sent to a receiver. It has bytes to read and, unless it is
+ * one-way, expects a reply.
  *
- * <p>It is freed when its handler returns, or, once {@link #keep} was called, by {@link #close}.
- * Any number of threads may call any method at once, but its bytes belong to one of them: see
- * {@link #data}.
+ * <p>The library frees it when its handler returns. If {@link #keep} was called, {@link #close}
+ * frees it. Any number of threads may call any method at once, but its bytes belong to one of them:
+ * see {@link #data}.
  */
 public final class ReceivedTransaction implements AutoCloseable {
 
@@ -25,9 +25,9 @@ public final class ReceivedTransaction implements AutoCloseable {
   private static final int MAX_REFUSAL_BYTES = 1024;
 
   /*
-   * OPEN       nobody has answered, and somebody waits
+   * OPEN       not answered yet, and the asker waits
    * ANSWERING  a reply is under way; if it fails and the transaction is not over, OPEN again
-   * OVER       answered, refused, given up, or one-way: nobody waits
+   * OVER       answered, refused, cancelled, or one-way: no asker waits
    */
   private enum State {
     OPEN,
@@ -50,7 +50,7 @@ public final class ReceivedTransaction implements AutoCloseable {
   @GuardedBy("this")
   private boolean kept;
 
-  /** Why nobody is going to answer; empty while somebody may. */
+  /** Why no reply will come any more; empty while one may come. */
   @GuardedBy("this")
   private String abandoned = "";
 
@@ -81,41 +81,42 @@ public final class ReceivedTransaction implements AutoCloseable {
     return new ReceivedTransaction(endpoint, queue, buffer, wire);
   }
 
-  /** What the sender gave it as its code; the applications' own. */
+  /** The code that the sender gave it; the applications' own. */
   public int code() {
     return code;
   }
 
-  /** Whether nobody waits for a reply, from the start. */
+  /** Whether this is a one-way transaction: its sender never waits for a reply. */
   public boolean isOneWay() {
     return (flags & TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE) != 0;
   }
 
-  /** Whether its bytes, and those of the reply, are made zeros when they are freed. */
+  /** Whether the server writes zeros over its bytes, and the reply's, when they are freed. */
   public boolean isClearedOnFree() {
     return (flags & TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE) != 0;
   }
 
-  /** Who sent it, as the server and the kernel know it. */
+  /** The sender, as the server and the kernel know it. */
   public SenderIdentity sender() {
     return sender;
   }
 
-  /** How many bytes were handed over. */
+  /** How many bytes were sent. */
   public long sizeBytes() {
     return buffer.size();
   }
 
   /**
-   * The bytes, read-only, in place where the range's file is mapped. They belong to the thread that
-   * calls this first: another thread's access, or {@link #close}, throws {@link
+   * The bytes, read-only. If the range's file is mapped, they are in place. They belong to the
+   * thread that calls this first: another thread's access, or its {@link #close}, throws {@link
    * WrongThreadException}. An access after they were freed throws {@link IllegalStateException}.
    *
-   * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
-   * which then blocks: for the client's call timeout at most, and until they are freed. Where
-   * events come it refuses to.
+   * <p>If the file is not mapped and there are more than {@link Sender#maxDataBytes} bytes, this
+   * call reads them from the server. It then blocks, at most for the client's call timeout and
+   * until the bytes are freed. On a thread that delivers answers it throws instead.
    *
-   * @throws IllegalStateException if they were freed; or where events come, if it would block
+   * @throws IllegalStateException if the bytes were freed; or if this call would block on a thread
+   *     that delivers answers
    * @throws PagetideException if the session has ended
    */
   public MemorySegment data() {
@@ -125,12 +126,12 @@ public final class ReceivedTransaction implements AutoCloseable {
   /**
    * Replies, and waits until the server has the bytes.
    *
-   * <p>Where events come (a handler under {@code withExecutor(Runnable::run)}) it cannot wait: the
-   * server's answer could not come before it returns. There it sends the reply and returns at once,
-   * and throws only what is known by then. If the reply fails later, {@link ReceiverOptions#errors}
-   * is told, and if the handler has returned without {@link #keep}, the asker gets a refusal that
-   * says why. The payload's bytes must not change meanwhile; {@link #replyAsync} tells when they
-   * may.
+   * <p>On a thread that delivers answers (a handler under {@code withExecutor(Runnable::run)}) this
+   * cannot wait, because the server's answer could not arrive before it returns. There it sends the
+   * reply and returns at once, and throws only the failures that it knows by then. If the reply
+   * fails later, the library notifies {@link ReceiverOptions#errors}. If the handler has then
+   * returned without {@link #keep}, the asker gets a refusal that says why. The payload's bytes
+   * must not change meanwhile; {@link #replyAsync} tells when they may.
    *
    * @throws PagetideException as {@link #replyAsync}
    */
@@ -157,8 +158,8 @@ public final class ReceivedTransaction implements AutoCloseable {
    * Cancelling the future does not take the reply back.
    *
    * @return completes when the server has the bytes; fails with {@link PagetideException}:
-   *     TRANSACTION_OVER if it was answered before, its asker has given up or it is one-way; and as
-   *     {@link Sender#ask}
+   *     TRANSACTION_OVER if the transaction was answered before, if its asker no longer waits, or
+   *     if it is one-way; and as {@link Sender#ask}
    * @throws IllegalArgumentException if the payload was not staged by {@link Receiver#sender}
    * @throws IllegalStateException if it was staged and is closed
    */
@@ -173,7 +174,7 @@ public final class ReceivedTransaction implements AutoCloseable {
       failed(e);
       throw e;
     }
-    // Not the stage itself: if its caller cancels that, what is to be done here is not done.
+    // Not the stage itself: if the caller cancelled that, the steps below would not run.
     CompletableFuture<Void> told = new CompletableFuture<>();
     var _ =
         reply.whenComplete((_, failure) -> {
@@ -207,7 +208,7 @@ public final class ReceivedTransaction implements AutoCloseable {
         && said.reason().filter(r -> r == ErrorReason.ERROR_REASON_TRANSACTION_OVER).isPresent();
   }
 
-  /** A reply was not taken; if nobody is going to try again, the asker must not wait. */
+  /** A reply failed. If no thread is going to try again, the asker must not wait any longer. */
   private void failed(Throwable failure) {
     String why;
     synchronized (this) {
@@ -236,10 +237,11 @@ public final class ReceivedTransaction implements AutoCloseable {
   }
 
   /**
-   * Tells the asker that this transaction cannot be served, which fails there with
-   * REFUSED_BY_RECEIVER. Does nothing if nobody waits. Never fails and never waits.
+   * Tells the asker that the receiver cannot serve this transaction. The transaction then fails at
+   * the asker with REFUSED_BY_RECEIVER. Does nothing if no asker waits. Never fails and never
+   * waits.
    *
-   * @param why for the asker; beyond 1024 bytes it is cut off
+   * @param why for the asker; the library cuts it off after 1024 bytes
    */
   public void refuse(String why) {
     if (!begin()) {
@@ -263,20 +265,21 @@ public final class ReceivedTransaction implements AutoCloseable {
     return new String(bytes, 0, end, StandardCharsets.UTF_8);
   }
 
-  /** Whether nobody waits for a reply any more: it was answered, or its asker has given up. */
+  /** Whether no asker waits for a reply any more: it was answered, or its asker has given up. */
   public synchronized boolean isOver() {
     return state == State.OVER;
   }
 
   /**
-   * Completes, and never fails, when nobody waits for a reply any more, however many transactions
-   * wait for their handlers; of a one-way at once.
+   * Completes, and never fails, when no asker waits for a reply any more. It completes in time
+   * however many transactions wait for their handlers. For a one-way transaction it is complete
+   * from the start.
    */
   public CompletionStage<Void> over() {
     return over.minimalCompletionStage();
   }
 
-  /** Nobody waits any more. */
+  /** The asker does not wait any more. */
   void end() {
     synchronized (this) {
       state = State.OVER;
@@ -286,8 +289,9 @@ public final class ReceivedTransaction implements AutoCloseable {
   }
 
   /**
-   * Keeps the transaction beyond its handler's return, until {@link #close}. Bytes that {@link
-   * #data} has given out until now end, so that the thread that is to close it can ask for its own.
+   * Keeps the transaction beyond its handler's return, until {@link #close}. The segment that
+   * {@link #data} has given out so far ends, so that the thread that will close the transaction can
+   * ask for its own.
    *
    * @throws WrongThreadException if {@link #data} was called by another thread
    */
@@ -322,13 +326,13 @@ public final class ReceivedTransaction implements AutoCloseable {
     closeQuietly();
   }
 
-  /** The receiver has ended before its handler was called: there is nobody to tell. */
+  /** The receiver has ended before its handler was called: no asker is left to notify. */
   void drop() {
     end();
     closeQuietly();
   }
 
-  /** Refuses unless it was answered; one whose answer is under way, if that fails. */
+  /** Refuses, unless it was answered. If an answer is under way, refuses only if that fails. */
   private void abandon(String why) {
     synchronized (this) {
       abandoned = why;
@@ -336,7 +340,7 @@ public final class ReceivedTransaction implements AutoCloseable {
     refuse(why);
   }
 
-  /** Another thread that has asked for the bytes may be reading them: then they stay. */
+  /** Frees the bytes, unless they belong to another thread, which may be reading them. */
   private void closeQuietly() {
     try {
       buffer.close();

@@ -5,16 +5,17 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Whom others hand bytes to, by its name. Its {@link TransactionHandler} is called once for each
- * transaction, and reads the bytes in place.
+ * A session to which others send bytes by its name. The library calls its {@link
+ * TransactionHandler} once for each transaction. The handler reads the bytes in place.
  *
- * <p>Any number of threads may call any method at once. Once {@link ReceiverOptions#maxQueued}
- * transactions wait for the handler to return, no others are given to it. They wait, at the server
- * or here, each with its buffer in this range, so in the end the server has no space for more and
- * refuses them. One whose asker gives up meanwhile is dropped.
+ * <p>Any number of threads may call any method at once. While {@link ReceiverOptions#maxQueued}
+ * transactions wait for the handler to return, the library gives it no others. The others wait at
+ * the server or here, each with its buffer in this range. So in the end the range has no space, and
+ * the server refuses further transactions. The library drops a waiting transaction whose asker
+ * gives up meanwhile.
  *
- * <p>The receiver ends with {@link #close}, with its client, or with the server; {@link #ended}
- * tells. Then whoever waits for a reply of it is told that it died, and every later reply fails.
+ * <p>The receiver ends with {@link #close}, with its client, or with the server. {@link #ended}
+ * tells how. Then the askers that wait for its reply get TARGET_DIED, and every later reply fails.
  */
 public final class Receiver implements AutoCloseable {
 
@@ -44,22 +45,22 @@ public final class Receiver implements AutoCloseable {
         });
   }
 
-  /** A sender over this receiver's own stream and range. It ends with this receiver. */
+  /** A sender on this receiver's own stream and range. It ends with this receiver. */
   public Sender sender() {
     return sender;
   }
 
-  /** The session's public name, an unsigned number; never used twice by one server. */
+  /** The session's public number, unsigned. One server never reuses it. */
   public long rangeId() {
     return endpoint.session().ticket().rangeId();
   }
 
-  /** Bytes in the range that transactions lie in. */
+  /** Bytes in the range that holds the transactions. */
   public long sizeBytes() {
     return sender.sizeBytes();
   }
 
-  /** Whether transactions are read in memory that is shared with the server. */
+  /** Whether the handler reads transactions in memory that is shared with the server. */
   public RangeAccess access() {
     return sender.access();
   }
@@ -69,17 +70,17 @@ public final class Receiver implements AutoCloseable {
     return sender.ended();
   }
 
-  /** Completes when the server says that it is about to stop; else never. */
+  /** Completes when the server says that it is about to stop; otherwise never. */
   public CompletionStage<DrainNotice> draining() {
     return sender.draining();
   }
 
   /**
-   * Ends the receiver. Handlers that run are not disturbed: bytes that they, or whoever kept a
-   * transaction, have asked for stay readable until they are freed; bytes not asked for yet are
-   * gone, and the range's file is unmapped as soon as nobody reads the others. The handler is not
-   * called for transactions that still wait for it: the server tells their askers that the receiver
-   * died. Calling it again does nothing; it never fails and never waits.
+   * Ends the receiver. This does not disturb handlers that run: bytes that a handler, or a thread
+   * that keeps a transaction, has asked for stay readable until they are freed. Bytes that no
+   * thread has asked for are gone. The range's file is unmapped as soon as the other bytes are
+   * freed. The handler is not called for transactions that still wait for it; their askers get
+   * TARGET_DIED from the server. Calling it again does nothing. It never fails and never waits.
    */
   @Override
   public void close() {

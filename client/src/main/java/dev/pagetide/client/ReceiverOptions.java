@@ -5,22 +5,25 @@ import java.util.concurrent.Executor;
 /**
  * What to ask for when a receiver is opened, and how its handler is called.
  *
- * @param name what senders name it by, of the form of {@link OpenOptions#name}, and not empty
- * @param sizeBytes the size of the range that transactions, and replies to its own, lie in. The
- *     server grants whole pages, at most its {@code --max-range-bytes}, and lets one-way ones take
- *     half of it. Memory is taken for live buffers only
- * @param takesLess whether a smaller range is taken when the server grants one; {@link
- *     Receiver#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
- * @param executor where the handler is called; {@code Runnable::run} means where events come, for
- *     handlers that never block: {@link ReceivedTransaction#reply} does not wait there
- * @param maxQueued how many transactions may wait for the handler to return, those that the
- *     executor has not begun included, before the others wait; for each command of this receiver
- *     that is not answered yet it is one more. The others wait at the server; while somebody waits
- *     for a reply of this receiver, they come here to wait, or what {@link
- *     ReceivedTransaction#over} tells would wait behind them
- * @param errors told of what fails where nobody waits for it: a handler of a one-way transaction, a
- *     free. Not of what fails only because the receiver has ended: {@link Receiver#ended} tells
- *     that. What it throws stops nothing, and goes where Java's uncaught exceptions go
+ * @param name the name by which senders reach it, of the form of {@link OpenOptions#name}; not
+ *     empty
+ * @param sizeBytes the size of the range that holds transactions, and replies to its own ones. The
+ *     server grants whole pages, at most its {@code --max-range-bytes}, and lets one-way
+ *     transactions take half of the range. Only live buffers take memory
+ * @param takesLess whether to accept a smaller range if the server grants less; then {@link
+ *     Receiver#sizeBytes} is the size that it granted. If false, opening fails, and the message has
+ *     both sizes
+ * @param executor calls the handler. {@code Runnable::run} means the thread that delivers answers.
+ *     It is for handlers that never block: {@link ReceivedTransaction#reply} does not wait there
+ * @param maxQueued how many transactions may wait for the handler to return, including those that
+ *     the executor has not begun. For each command of this receiver that is not answered yet, the
+ *     number is one greater. Further transactions wait at the server. But while an asker waits for
+ *     a reply of this receiver, they wait here instead, because otherwise the message that {@link
+ *     ReceivedTransaction#over} reports would wait behind them
+ * @param errors is notified of failures for which no caller waits: those of a handler of a one-way
+ *     transaction, and of a free. It is not notified of a failure that happens only because the
+ *     receiver has ended; {@link Receiver#ended} tells that. If it throws, nothing stops, and the
+ *     exception goes where Java's uncaught exceptions go
  */
 public record ReceiverOptions(
     String name,
@@ -32,7 +35,7 @@ public record ReceiverOptions(
 
   static final long DEFAULT_SIZE_BYTES = 4L << 20;
 
-  /** Enough to keep every handler of a usual machine busy. */
+  /** Enough to keep all processors of a usual machine busy with handlers. */
   static final int DEFAULT_MAX_QUEUED = 64;
 
   /**
@@ -53,8 +56,9 @@ public record ReceiverOptions(
   }
 
   /**
-   * 4 MiB, or less if the server grants less, under that name; each call of the handler on a
-   * virtual thread of its own, 64 at a time; errors go where Java's uncaught ones go.
+   * A range of 4 MiB, or less if the server grants less, under that name. Each call of the handler
+   * runs on a virtual thread of its own, 64 at a time. Errors go where Java's uncaught exceptions
+   * go.
    */
   public static ReceiverOptions named(String name) {
     return new ReceiverOptions(
@@ -66,7 +70,7 @@ public record ReceiverOptions(
         ReceiverOptions::uncaught);
   }
 
-  /** As if the thread had not caught it. */
+  /** Treats the failure as if the thread had not caught it. */
   static void uncaught(Thread thread, Throwable failure) {
     thread.getUncaughtExceptionHandler().uncaughtException(thread, failure);
   }

@@ -3,10 +3,10 @@ package dev.pagetide.client;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The reply to a two-way transaction: bytes in the asker's own range, to be freed.
+ * The reply to a two-way transaction: bytes in the asker's own range, which the asker must free.
  *
  * <p>Any number of threads may call any method at once, but the bytes belong to one of them: see
- * {@link #data}. A reply that is not closed takes up its range until the sender is closed.
+ * {@link #data}. A reply that is not closed takes space of the range until the sender is closed.
  */
 public final class Reply implements AutoCloseable {
 
@@ -16,22 +16,22 @@ public final class Reply implements AutoCloseable {
     this.buffer = buffer;
   }
 
-  /** How many bytes were replied. */
+  /** How many bytes the reply has. */
   public long sizeBytes() {
     return buffer.size();
   }
 
   /**
-   * The bytes, read-only, in place where the range's file is mapped. They belong to the thread that
-   * calls this first: another thread's access, or {@link #close}, throws {@link
+   * The bytes, read-only. If the range's file is mapped, they are in place. They belong to the
+   * thread that calls this first: another thread's access, or its {@link #close}, throws {@link
    * WrongThreadException}. An access after {@link #close} throws {@link IllegalStateException}.
    *
-   * <p>Where the file is not mapped, more than {@link Sender#maxDataBytes} are read by this call,
-   * which then blocks: for the client's call timeout at most, and until this is closed. Where
-   * answers are delivered it refuses to.
+   * <p>If the file is not mapped and there are more than {@link Sender#maxDataBytes} bytes, this
+   * call reads them from the server. It then blocks, at most for the client's call timeout and
+   * until this is closed. On a thread that delivers answers it throws instead.
    *
-   * @throws IllegalStateException if this is closed; or where answers are delivered, if it would
-   *     block
+   * @throws IllegalStateException if this is closed; or if this call would block on a thread that
+   *     delivers answers
    * @throws PagetideException if the session has ended
    */
   public MemorySegment data() {

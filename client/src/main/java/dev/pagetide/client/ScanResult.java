@@ -9,9 +9,11 @@ import java.util.Map;
 /**
  * What one scan of the shrinker did.
  *
- * @param scannedPages candidates looked at: reclaimed and skipped together
- * @param reclaimedPages pages that were made FREE; in a dry run, that would have been
- * @param skippedPages candidates left alone, by reason; reasons without a candidate are absent
+ * @param scannedPages candidates examined: reclaimed and skipped together
+ * @param reclaimedPages pages that the scan made FREE; in a dry run, those that it would have made
+ *     FREE
+ * @param skippedPages candidates that the scan skipped, by reason; reasons without a candidate are
+ *     absent
  */
 public record ScanResult(
     long scannedPages, long reclaimedPages, Map<SkipReason, Long> skippedPages) {

@@ -1,9 +1,9 @@
 package dev.pagetide.client;
 
 /**
- * How one one-way transaction is made.
+ * Options of one one-way transaction.
  *
- * @param clearOnFree whether the bytes are made zeros when the receiver frees them
+ * @param clearOnFree whether the server writes zeros over the bytes when the receiver frees them
  */
 public record SendOptions(boolean clearOnFree) {
 

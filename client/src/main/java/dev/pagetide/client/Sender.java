@@ -6,22 +6,22 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Who hands bytes to others: asks for replies, or sends and is done.
+ * A session that sends bytes to others: it asks for a reply, or it sends one-way.
  *
- * <p>Bytes travel in the message, or lie in a {@link StagedBuffer}, from which the server copies
- * them once, straight to where the receiver reads them.
+ * <p>The bytes travel in the message, or they lie in a {@link StagedBuffer}. From there the server
+ * copies them once, straight to where the receiver reads them.
  *
  * <p>Any number of threads may call any method at once. One-way transactions to one receiver arrive
  * in the order in which {@code send} was called; two-way ones may overlap. Each blocking method
- * ends within the client's call timeout, but for {@link #ask}, which has a timeout of its own. Each
- * method and its {@code Async} twin fail with {@link PagetideException}; beside the reasons named
- * at the method with TOO_MUCH_DATA, SESSION_ENDED, and with RESOURCE_EXHAUSTED, without a reason
- * and without having asked the server, while 1024 commands are not answered or 16 MiB of them are
- * not sent yet. Futures are completed on the channel's event loop: a stage that runs there must not
- * block (a blocking method of this library refuses to).
+ * ends within the client's call timeout, except {@link #ask}, which has a timeout of its own. Each
+ * method and its {@code Async} twin fail with {@link PagetideException}. Besides the reasons named
+ * at the method, the reason may be TOO_MUCH_DATA or SESSION_ENDED. A call fails with
+ * RESOURCE_EXHAUSTED, without a reason and without asking the server, while 1024 commands are not
+ * answered or 16 MiB of them are not sent yet. Futures complete on the channel's event loop, so a
+ * stage that runs there must not block (a blocking method of this library throws there).
  *
- * <p>The sender ends with {@link #close}, with its client, or with the server; {@link #ended}
- * tells. Then every future that waits fails, and every later call.
+ * <p>The sender ends with {@link #close}, with its client, or with the server. {@link #ended} tells
+ * how. Then every waiting future fails, and every later call fails.
  */
 public final class Sender implements AutoCloseable {
 
@@ -51,11 +51,11 @@ public final class Sender implements AutoCloseable {
         });
   }
 
-  /** The news of an endpoint that is no receiver. */
+  /** The events of an endpoint that is no receiver. */
   private record Answers(ErrorListener errors) implements ExchangeStream.News {
     @Override
     public void transaction(Transaction transaction) {
-      // Nobody may transact to it: the server's fault, and its buffer goes with the session.
+      // No sender may transact to it: this is the server's fault. The buffer ends with the session.
     }
 
     @Override
@@ -71,19 +71,19 @@ public final class Sender implements AutoCloseable {
 
     @Override
     public int room() {
-      return Integer.MAX_VALUE; // it keeps nothing
+      return Integer.MAX_VALUE; // it queues no transaction
     }
 
     @Override
     public void ended() {}
   }
 
-  /** The range's session: its public name, an unsigned number; never used twice by one server. */
+  /** The session's public number, unsigned. One server never reuses it. */
   public long rangeId() {
     return endpoint.session().ticket().rangeId();
   }
 
-  /** Bytes in the range that staged buffers and replies lie in. */
+  /** Bytes in the range that holds staged buffers and replies. */
   public long sizeBytes() {
     SessionTicket ticket = endpoint.session().ticket();
     return (long) ticket.pageSize() * ticket.pageCount();
@@ -100,7 +100,7 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * Hands bytes over, and waits for the reply as long as it takes.
+   * Sends bytes, and waits for the reply without limit.
    *
    * @throws PagetideException as {@link #ask(Target, int, Payload, AskOptions)}
    */
@@ -109,15 +109,16 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * Hands bytes over, and waits for the reply.
+   * Sends bytes, and waits for the reply.
    *
-   * @param code the application's own, passed on
-   * @return the reply, to be closed
+   * @param code the application's own number; the server passes it on
+   * @return the reply, which the caller must close
    * @throws IllegalArgumentException if the payload was staged by another sender
    * @throws IllegalStateException if it was staged and is closed
-   * @throws PagetideException TARGET_DIED, NOT_PERMITTED, REFUSED_BY_RECEIVER, with what the
-   *     receiver said, TRANSACTION_TIMED_OUT, TRANSACTION_CANCELLED, NO_BUFFER_SPACE,
-   *     TOO_MANY_BUFFERS or NO_MEMORY (at the receiver, or here for the reply),
+   * @throws PagetideException TARGET_DIED; NOT_PERMITTED if the server's {@code
+   *     --allow-transactions} does not allow the pair of users; REFUSED_BY_RECEIVER, with the
+   *     receiver's message; TRANSACTION_TIMED_OUT; TRANSACTION_CANCELLED; NO_BUFFER_SPACE,
+   *     TOO_MANY_BUFFERS or NO_MEMORY (at the receiver, or here for the reply);
    *     TOO_MANY_TRANSACTIONS; and as at the class
    */
   public Reply ask(Target target, int code, Payload payload, AskOptions options) {
@@ -130,9 +131,9 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * {@link #ask(Target, int, Payload, AskOptions)} without waiting. Cancelling the future gives the
-   * transaction up: one that was not sent is not sent, the receiver of another is told, and a reply
-   * that comes all the same is freed.
+   * {@link #ask(Target, int, Payload, AskOptions)} without waiting. Cancelling the future cancels
+   * the transaction. If it was not sent yet, it is not sent; otherwise its receiver is notified. A
+   * reply that arrives nevertheless is freed.
    */
   public CompletableFuture<Reply> askAsync(
       Target target, int code, Payload payload, AskOptions options) {
@@ -140,7 +141,7 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * Hands bytes over and waits until they lie before the receiver. Nobody replies.
+   * Sends bytes one-way and waits until the server has delivered them. There is no reply.
    *
    * @throws PagetideException as {@link #send(Target, int, Payload, SendOptions)}
    */
@@ -149,12 +150,13 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * Hands bytes over and waits until they lie before the receiver. Nobody replies.
+   * Sends bytes one-way and waits until the server has delivered them. There is no reply.
    *
-   * @param code the application's own, passed on
+   * @param code the application's own number; the server passes it on
    * @throws IllegalArgumentException if the payload was staged by another sender
    * @throws IllegalStateException if it was staged and is closed
-   * @throws PagetideException TARGET_DIED, NOT_PERMITTED, and at the receiver NO_ONE_WAY_SPACE,
+   * @throws PagetideException TARGET_DIED; NOT_PERMITTED if the server's {@code
+   *     --allow-transactions} does not allow the pair of users; at the receiver NO_ONE_WAY_SPACE,
    *     NO_BUFFER_SPACE, TOO_MANY_BUFFERS, NO_MEMORY; and as at the class
    */
   public SendResult send(Target target, int code, Payload payload, SendOptions options) {
@@ -167,8 +169,8 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * {@link #send(Target, int, Payload, SendOptions)} without waiting. Cancelling the future keeps
-   * the transaction from being sent if it was not sent yet, and does nothing more.
+   * {@link #send(Target, int, Payload, SendOptions)} without waiting. If the future is cancelled
+   * before the transaction was sent, it is not sent. Cancelling it later does nothing.
    */
   public CompletableFuture<SendResult> sendAsync(
       Target target, int code, Payload payload, SendOptions options) {
@@ -176,10 +178,10 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * Allocates bytes in this sender's range, to be written in place and handed over.
+   * Allocates bytes in this sender's range, which the caller writes in place and then sends.
    *
-   * @param sizeBytes how many; 0 is a buffer, too
-   * @return the buffer, to be closed
+   * @param sizeBytes how many bytes; 0 also makes a buffer
+   * @return the buffer, which the caller must close
    * @throws IllegalArgumentException if the size is negative
    * @throws PagetideException NO_BUFFER_SPACE, TOO_MANY_BUFFERS, NO_MEMORY; and as at the class
    */
@@ -188,7 +190,8 @@ public final class Sender implements AutoCloseable {
   }
 
   /**
-   * {@link #stage(long)}, by choice with bytes that are made zeros when they are freed.
+   * {@link #stage(long)}, with a choice whether the server writes zeros over the bytes when they
+   * are freed.
    *
    * @throws IllegalArgumentException if the size is negative
    * @throws PagetideException as {@link #stage(long)}
@@ -212,16 +215,16 @@ public final class Sender implements AutoCloseable {
     return endpoint.stream().ended().minimalCompletionStage();
   }
 
-  /** Completes when the server says that it is about to stop; else never. */
+  /** Completes when the server says that it is about to stop; otherwise never. */
   public CompletionStage<DrainNotice> draining() {
     return endpoint.session().stream().draining().minimalCompletionStage();
   }
 
   /**
-   * Ends the sender: futures that wait fail, and its staged buffers and replies are gone. Of a
+   * Ends the sender: futures that wait fail, and its staged buffers and replies are gone. For a
    * {@link Receiver#sender} it does nothing, because that ends with its receiver. The range's file
-   * is unmapped as soon as nobody reads a reply's bytes any more. Calling it again does nothing. It
-   * never fails and never waits.
+   * is unmapped as soon as no thread holds the bytes of a reply any more. Calling it again does
+   * nothing. It never fails and never waits.
    */
   @Override
   public void close() {

@@ -5,11 +5,11 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * Who transacts, as the server and the kernel know it.
+ * The sender of a transaction, as the server and the kernel know it.
  *
  * @param name its session's name, which it chose itself; may be empty
  * @param uid its user, as the kernel says; empty over TCP
- * @param pid its process, as the kernel says; empty where that does not tell
+ * @param pid its process, as the kernel says; empty if the kernel does not say
  */
 public record SenderIdentity(String name, OptionalLong uid, OptionalInt pid) {
 

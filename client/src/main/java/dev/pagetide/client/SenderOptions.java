@@ -6,20 +6,21 @@ import java.util.concurrent.ThreadLocalRandom;
 /**
  * What to ask for when a sender is opened.
  *
- * @param name what receivers and operators see, of the form of {@link OpenOptions#name}; empty: the
- *     sender gets a name of its own when it is opened, {@code sender-PID-RANDOM}
- * @param sizeBytes the size of the range that staged buffers and replies lie in. The server grants
- *     whole pages, and at most its {@code --max-range-bytes}. Memory is taken for live buffers only
- * @param takesLess whether a smaller range is taken when the server grants one; {@link
- *     Sender#sizeBytes} says then what was granted. Otherwise opening fails, with both sizes
- * @param errors told of what fails where nobody waits for it: a free
+ * @param name the name that receivers and operators see, of the form of {@link OpenOptions#name};
+ *     empty: the sender gets a name of its own when it is opened, {@code sender-PID-RANDOM}
+ * @param sizeBytes the size of the range that holds staged buffers and replies. The server grants
+ *     whole pages, and at most its {@code --max-range-bytes}. Only live buffers take memory
+ * @param takesLess whether to accept a smaller range if the server grants less; then {@link
+ *     Sender#sizeBytes} is the size that it granted. If false, opening fails, and the message has
+ *     both sizes
+ * @param errors is notified of failures for which no caller waits: those of a free
  */
 public record SenderOptions(
     String name, long sizeBytes, boolean takesLess, Thread.UncaughtExceptionHandler errors) {
 
   /**
-   * 4 MiB, or less if the server grants less, under a name of its own; errors go where Java's
-   * uncaught ones go.
+   * A range of 4 MiB, or less if the server grants less, under a name of its own. Errors go where
+   * Java's uncaught exceptions go.
    */
   public static final SenderOptions DEFAULT =
       new SenderOptions("", ReceiverOptions.DEFAULT_SIZE_BYTES, true, ReceiverOptions::uncaught);

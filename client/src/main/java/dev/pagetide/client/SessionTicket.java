@@ -3,13 +3,14 @@ package dev.pagetide.client;
 import java.util.Properties;
 
 /**
- * What another process needs to work on an open range: its session's token and the range's shape.
+ * The token of a session and the shape of its range, which another process needs to work on the
+ * range.
  *
- * <p>Whoever has the token may do everything to the range, so a ticket is to be kept secret; {@link
- * #toString} leaves the token out.
+ * <p>A process that has the token can do everything to the range; over the Unix socket the process
+ * must belong to the same user. So keep a ticket secret. {@link #toString} leaves the token out.
  *
  * @param token the session's secret token
- * @param rangeId the session's public name
+ * @param rangeId the session's public number
  * @param pageSize bytes in a page
  * @param pageCount pages in the range
  * @param maxDataBytes most bytes that one Read or Write request may carry
@@ -24,7 +25,7 @@ public record SessionTicket(
     long serverInstance) {
 
   /**
-   * Checks that the shape makes sense.
+   * Checks that there is a token and that the shape is possible.
    *
    * @throws IllegalArgumentException if the token is empty or a number is not positive
    */
@@ -58,7 +59,8 @@ public record SessionTicket(
   /**
    * The ticket that {@link #toProperties} wrote.
    *
-   * @throws IllegalArgumentException if a property is missing or is no number; says which
+   * @throws IllegalArgumentException if a property is missing or is no number; the message says
+   *     which one
    */
   public static SessionTicket fromProperties(Properties properties) {
     return new SessionTicket(

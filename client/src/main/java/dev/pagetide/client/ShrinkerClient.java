@@ -10,11 +10,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The operator's side: what the shrinker could reclaim, a scan now, and who holds which pages.
+ * The operator's calls: count what the shrinker could reclaim, scan now, and list which sessions
+ * hold which pages.
  *
- * <p>The server answers root and its own uid, on the Unix socket only; everybody else gets
- * PERMISSION_DENIED / NOT_PERMITTED. Any number of threads may call any method at once; each ends
- * within the client's call timeout and fails with {@link PagetideException}.
+ * <p>The server answers root and its own uid, on the Unix socket only. Any other caller gets
+ * PERMISSION_DENIED / NOT_PERMITTED. Any number of threads may call any method at once. Each call
+ * ends within the client's call timeout, and fails with {@link PagetideException}.
  */
 public final class ShrinkerClient {
 
@@ -30,7 +31,7 @@ public final class ShrinkerClient {
   }
 
   /**
-   * Counts the AVAILABLE pages: what a scan could reclaim.
+   * Counts the AVAILABLE pages, which are the pages that a scan could reclaim.
    *
    * @param rangeId one range, or {@link #ALL_RANGES}
    * @throws PagetideException UNKNOWN_SESSION if there is no such range
@@ -48,7 +49,7 @@ public final class ShrinkerClient {
         answer -> WireNumbers.count("pages", answer.getPages()));
   }
 
-  /** How the whole server's memory stands, and what made it take pages back so far. */
+  /** The memory figures of the whole server, and why it has reclaimed pages so far. */
   public MemoryStatus memory() {
     return Blocking.await(this::memoryAsync);
   }
@@ -63,12 +64,12 @@ public final class ShrinkerClient {
   }
 
   /**
-   * Reclaims up to {@code pages} AVAILABLE pages, those first that became AVAILABLE first. USED
-   * pages are never taken.
+   * Reclaims up to {@code pages} AVAILABLE pages, those first that became AVAILABLE first. It never
+   * takes a USED page.
    *
-   * @param pages at most that many; 0 does nothing
+   * @param pages the most pages to reclaim; 0 does nothing
    * @param rangeId one range, or {@link #ALL_RANGES}
-   * @param dryRun tell what would be reclaimed, and reclaim nothing
+   * @param dryRun whether to count what the scan would reclaim, and reclaim nothing
    * @throws IllegalArgumentException if {@code pages} is negative
    * @throws PagetideException UNKNOWN_SESSION if there is no such range
    */
@@ -88,7 +89,7 @@ public final class ShrinkerClient {
         ScanResult::of);
   }
 
-  /** Lists the live ranges in the order of their ids, in as many requests as it takes. */
+  /** Lists the live ranges in the order of their ids, in as many requests as are needed. */
   public List<RangeStatus> listRanges() {
     return Blocking.await(this::listRangesAsync);
   }

@@ -9,13 +9,14 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes in the sender's own range, written in place and handed over any number of times: the server
- * copies them once, straight into the receiver's range.
+ * Bytes in the sender's own range. A program writes them in place, and may send them any number of
+ * times. The server copies them once each time, straight into the receiver's range.
  *
- * <p>Where the range's file is not mapped, the bytes are in this process only and travel in the
- * message; then at most {@link Sender#maxDataBytes} can be staged.
+ * <p>If the range's file is not mapped, the bytes are in this process only and travel in the
+ * message. Then at most {@link Sender#maxDataBytes} can be staged.
  *
- * <p>Any number of threads may call any method at once, the event loop included: none waits.
+ * <p>Any number of threads may call any method at once, including the event loop, because no method
+ * waits.
  */
 public final class StagedBuffer implements AutoCloseable {
 
@@ -27,7 +28,7 @@ public final class StagedBuffer implements AutoCloseable {
   @GuardedBy("this")
   private RangeBytes.@Nullable View view;
 
-  /** Commands that hand it over and are not answered yet. */
+  /** Commands that send it and are not answered yet. */
   @GuardedBy("this")
   private int users;
 
@@ -43,15 +44,15 @@ public final class StagedBuffer implements AutoCloseable {
     this.inRange = inRange;
   }
 
-  /** How many bytes were staged. */
+  /** How many bytes the buffer has. */
   public long sizeBytes() {
     return sizeBytes;
   }
 
   /**
-   * The bytes, to be written. They start with whatever the range's earlier buffers held, or zeros.
-   * Whoever keeps the segment promises not to touch it once this is closed: from then on its place
-   * may hold other buffers. With {@link ClientOptions#confinedSegments} such an access fails.
+   * The bytes, for writing. At first they hold whatever the range's earlier buffers held, or zeros.
+   * Do not touch the segment once this is closed, because from then on its place may hold other
+   * buffers. With {@link ClientOptions#confinedSegments} such an access fails.
    *
    * @throws IllegalStateException if this is closed
    */
@@ -73,13 +74,13 @@ public final class StagedBuffer implements AutoCloseable {
     return ours;
   }
 
-  /** Whether {@code other} is whose range it lies in. */
+  /** Whether it lies in the range of {@code other}. */
   boolean belongsTo(Endpoint other) {
     return endpoint == other;
   }
 
   /**
-   * Begins to hand over bytes; {@link #release} ends it.
+   * A command begins to send bytes of it; {@link #release} ends that.
    *
    * @throws IllegalStateException if this is closed
    */
@@ -95,7 +96,7 @@ public final class StagedBuffer implements AutoCloseable {
     return payload.build();
   }
 
-  /** A command that handed it over was answered. */
+  /** A command that sent it was answered. */
   void release() {
     synchronized (this) {
       users--;
@@ -107,12 +108,12 @@ public final class StagedBuffer implements AutoCloseable {
   }
 
   /**
-   * Frees the buffer: at once, or, while commands that hand it over are not answered, as soon as
-   * they are. Never fails and never waits; calling it again does nothing.
+   * Frees the buffer, as soon as every command that sends it is answered. Never waits; calling it
+   * again does nothing.
    *
-   * @throws IllegalStateException with {@link ClientOptions#confinedSegments}, if the bytes are
-   *     being read or written at this moment by a call that cannot be stopped; then it is open
-   *     still
+   * @throws IllegalStateException with {@link ClientOptions#confinedSegments}, if a call that
+   *     cannot be stopped is reading or writing the bytes at this moment; then the buffer stays
+   *     open
    */
   @Override
   public void close() {

@@ -3,7 +3,7 @@ package dev.pagetide.client;
 import java.util.OptionalLong;
 
 /**
- * Whom a transaction is for: the receiver that a user has attached under a name.
+ * The receiver of a transaction, by its name and its user.
  *
  * @param name the receiver's name, as {@link ReceiverOptions#name} gave it
  * @param uid the user whose receiver it is; empty: the caller's own
@@ -13,7 +13,7 @@ public record Target(String name, OptionalLong uid) {
   private static final long LARGEST_UID = 0xffff_ffffL;
 
   /**
-   * Checks what cannot be sent; whether there is such a receiver is for the server to say.
+   * Checks the form of name and uid. The server checks whether there is such a receiver.
    *
    * @throws IllegalArgumentException if the name is empty, or the uid is no number of 32 bits
    */

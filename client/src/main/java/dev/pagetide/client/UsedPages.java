@@ -9,7 +9,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Pages that are in use until this is closed: a scope, for try-with-resources.
+ * Pages that stay in use until this scope is closed. It is for try-with-resources.
  *
  * <pre>{@code
  * try (UsedPages pages = range.use(0, 4)) {
@@ -21,20 +21,20 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Scopes of one {@link PageRange} may overlap: the library counts the scopes of each page, and
- * the page becomes AVAILABLE when the last one is closed. They count apart from {@link
- * PageRange#useRange} and {@link PageRange#stopUsingRange}, and from other ranges on the same
- * session: whoever stops a page there stops it under its scopes.
+ * <p>Scopes of one {@link PageRange} may overlap. The library counts the scopes of each page, and
+ * the page becomes AVAILABLE when the last scope is closed. This count does not include {@link
+ * PageRange#useRange} and {@link PageRange#stopUsingRange}, nor other range objects on the same
+ * session: a stop there stops the page although a scope is open.
  *
- * <p>Where the range is remote, every read and write is a call and waits for its answer; where
- * answers are delivered it is refused before it does anything.
+ * <p>If the range is remote, every read and write is a call and waits for its answer. On a thread
+ * that delivers answers it throws before it does anything.
  *
  * <p>Offsets are bytes from the start of the first page. Every accessor fails with {@link
  * IllegalStateException} once the scope is closed, with {@link IndexOutOfBoundsException} outside
- * of it, and with {@link PagetideException} once the range has ended; where the file is mapped,
- * bytes stay readable after the server has ended, until the range is closed. Any number of threads
- * may call any method at once; an access that runs while the scope is closed may see old bytes or
- * zeros.
+ * of it, and with {@link PagetideException} once the range has ended. If the file is mapped, bytes
+ * stay readable after the server has ended, until the range is closed. Any number of threads may
+ * call any method at once. If the scope is closed while an access runs, the access may see old
+ * bytes or zeros.
  */
 public final class UsedPages implements AutoCloseable {
 
@@ -89,19 +89,22 @@ public final class UsedPages implements AutoCloseable {
   }
 
   /**
-   * The pages that hold none of their old bytes, by their numbers in the range, as this scope was
-   * told when it began. Every scope of the same range object that begins before {@link #filled} is
-   * told of them, too: at the same time, so two may fill a page, and after this one was closed.
+   * The pages that hold none of their old bytes, by their numbers in the range, as known when this
+   * scope began. Every other scope of the same range object that begins before {@link #filled}
+   * reports them, too. Such a scope may be open at the same time, so two scopes may fill one page,
+   * or it may begin after this one was closed.
    */
   public FreshPages fresh() {
     return fresh;
   }
 
   /**
-   * Says that what was {@link #fresh} holds its bytes now, so scopes that begin from now on are not
-   * told of it. A scope that is closed without this, because its refill threw, leaves it fresh.
+   * Says that the {@link #fresh} pages hold their bytes now, so scopes that begin from now on do
+   * not report them. If a scope is closed without this call, because filling threw, they stay
+   * fresh.
    *
-   * @throws IllegalStateException if this scope is closed: its pages may have been taken away since
+   * @throws IllegalStateException if this scope is closed, because the server may have taken its
+   *     pages since
    */
   public synchronized void filled() {
     check(0, 0); // close() takes this monitor before it gives the pages back
@@ -202,8 +205,8 @@ public final class UsedPages implements AutoCloseable {
   }
 
   /**
-   * Copies bytes to other used pages, of this range or of another one; the two may overlap if both
-   * are mapped.
+   * Copies bytes to other used pages, of this range or of another one. The bytes may overlap if
+   * both ranges are mapped.
    *
    * @throws PagetideException if a range has ended
    */
@@ -229,15 +232,15 @@ public final class UsedPages implements AutoCloseable {
   }
 
   /**
-   * The bytes themselves, for those who promise not to touch them once this scope is closed: from
-   * then on they may be taken away under every access, and touching them gives the page memory that
-   * the server did not lend. With {@link ClientOptions#confinedSegments} such an access fails; the
-   * bytes end with the scope then, and not with the range.
+   * The bytes themselves. Do not touch them once this scope is closed: from then on the server may
+   * take them during any access, and touching them gives the page memory that the server did not
+   * lend. With {@link ClientOptions#confinedSegments} such an access fails; then the segment ends
+   * with the scope, and not with the range.
    *
-   * @throws PagetideException RESOURCE_EXHAUSTED if they are to be confined and the host refuses
-   *     another mapping
-   * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}: there are no
-   *     bytes here
+   * @throws PagetideException RESOURCE_EXHAUSTED if {@link ClientOptions#confinedSegments} is set
+   *     and the host refuses another mapping
+   * @throws UnsupportedOperationException if the range is {@link RangeAccess#REMOTE}, because its
+   *     bytes are not in this process
    */
   public MemorySegment segment() {
     check(0, 0);
@@ -245,9 +248,9 @@ public final class UsedPages implements AutoCloseable {
       throw new UnsupportedOperationException(
           "this range is remote, so its bytes are not in this process; read and write them");
     }
-    // RACE: close() sets `closed` before it takes this monitor. So either we are first, and it
-    // finds our arena and ends it, or it was first, and the check below fails. No arena is made
-    // after that.
+    // RACE: close() sets `closed` before it takes this monitor. If we take the monitor first,
+    // close() finds our arena and ends it. If close() was first, the check below fails. So no arena
+    // is made after close().
     synchronized (this) {
       check(0, 0);
       MemorySegment bytes = segment;
@@ -283,12 +286,12 @@ public final class UsedPages implements AutoCloseable {
   }
 
   /**
-   * Gives the pages back: those in no other scope become AVAILABLE. Calling it again does nothing.
-   * After the range has ended it does nothing either.
+   * Ends the use of the pages: those in no other scope become AVAILABLE. Calling it again does
+   * nothing. After the range has ended it does nothing either.
    *
-   * <p>Where the range is remote, this waits until the server has answered. It does not wait where
-   * answers are delivered, and no longer once this thread is interrupted; the server is told all
-   * the same, and a failure is not reported then.
+   * <p>If the range is remote, this waits until the server has answered. It does not wait on a
+   * thread that delivers answers, and it stops waiting when this thread is interrupted. The server
+   * is notified nevertheless, but a failure is not reported then.
    *
    * @throws PagetideException if the range is remote and the server did not answer within the call
    *     timeout: then pages may stay USED until they are used and stopped again
@@ -309,7 +312,7 @@ public final class UsedPages implements AutoCloseable {
     }
   }
 
-  /** Refuses a call where answers are delivered, if the range is remote. */
+  /** Throws on a thread that delivers answers, if the range is remote. */
   private static void checkMayCall(@Nullable SharedPages mapped) {
     if (mapped == null) {
       Blocking.checkMayWait();

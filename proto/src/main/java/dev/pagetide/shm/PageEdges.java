@@ -1,18 +1,19 @@
 package dev.pagetide.shm;
 
 /**
- * The two edges that server and client both take, for neighbouring pages: AVAILABLE to USED, and
- * back. Compare-and-set on page words, and nothing else: no lock, no allocation, no system call.
+ * The two transitions that server and client both make, for adjacent pages: AVAILABLE to USED, and
+ * back. Each is a compare-and-set on page words, without a lock, an allocation or a system call.
  *
  * <p>Any number of threads and processes may do this to the same pages at once.
  */
 public final class PageEdges {
-  /** The most pages that {@link #toUsed} takes in one call: the bits of its answer. */
+  /** The most pages for one call of {@link #toUsed}, because its answer has that many bits. */
   public static final int MAX_PAGES = Long.SIZE;
 
   /**
-   * How often one word is tried. Honest words change a few times at most while one looks; past this
-   * somebody scribbles, and the caller is told that the page was not had.
+   * How often a call tries one word. A word that both sides change correctly changes a few times at
+   * most meanwhile. If all tries fail, some process overwrites the table, and the call answers that
+   * it did not change the page.
    */
   public static final int MAX_TRIES = 1_000;
 
@@ -22,17 +23,17 @@ public final class PageEdges {
    * Makes AVAILABLE pages USED; leaves the others.
    *
    * @param endPage at most {@link #MAX_PAGES} after {@code startPage}
-   * @return the pages that were AVAILABLE and were made USED by this call: bit {@code i} stands for
-   *     page {@code startPage + i}. If that is not all, {@link #areUsed} tells whether the others
-   *     were USED already.
+   * @return the pages that were AVAILABLE and that this call made USED: bit {@code i} stands for
+   *     page {@code startPage + i}. If these are not all pages, {@link #areUsed} tells whether the
+   *     others were USED already.
    */
   public static long toUsed(PageTable words, int startPage, int endPage) {
     long taken = 0;
     long last = PageWord.USED_WORD;
     boolean alike = false;
     for (int page = startPage; page < endPage; page++) {
-      // Pages that were stopped by one call have one stamp: after two alike the third is not read
-      // before it is tried. A wrong guess costs one failed compare-and-set.
+      // Pages that one call stopped have the same stamp. So after two equal words we try the third
+      // without reading it first. A wrong guess costs one failed compare-and-set.
       long word = alike ? last : words.wordAcquire(page);
       if (PageWord.state(word) == PageWord.AVAILABLE
           && (words.casWord(page, word, PageWord.USED_WORD) || pageToUsed(words, page))) {
@@ -46,7 +47,7 @@ public final class PageEdges {
     return taken;
   }
 
-  /** RACE: somebody changed the word since it was read; we start again from what is there. */
+  /** RACE: another thread changed the word after we read it; we start again from the new word. */
   private static boolean pageToUsed(PageTable words, int page) {
     for (int tries = 0; tries < MAX_TRIES; tries++) {
       long word = words.wordAcquire(page);
@@ -61,9 +62,9 @@ public final class PageEdges {
   }
 
   /**
-   * Whether every page is USED, but for some.
+   * Whether every page is USED, except some that this method does not read.
    *
-   * @param but pages not to look at, as {@link #toUsed} answers
+   * @param but the pages to leave out, as bits like those that {@link #toUsed} returns
    */
   public static boolean areUsed(PageTable words, int startPage, int endPage, long but) {
     for (int page = startPage; page < endPage; page++) {
@@ -86,11 +87,11 @@ public final class PageEdges {
   }
 
   /**
-   * Makes USED pages AVAILABLE; leaves the others. Never waits, frees nothing.
+   * Makes USED pages AVAILABLE; leaves the others. Never waits, and takes no memory away.
    *
-   * @param available the word they get: the clock read before this call, see {@link
-   *     PageWord#available}
-   * @return how many there were
+   * @param available the word that they get: made by {@link PageWord#available} from a clock
+   *     reading before this call
+   * @return how many pages this call made AVAILABLE
    */
   public static int toAvailable(PageTable words, int startPage, int endPage, long available) {
     int stopped = 0;
@@ -102,7 +103,7 @@ public final class PageEdges {
     return stopped;
   }
 
-  /** Starts from the one word an honest USED page has; most often that is what is found. */
+  /** Starts from the one word that a USED page should have; most often the page has it. */
   private static boolean pageToAvailable(PageTable words, int page, long available) {
     long word = PageWord.USED_WORD;
     for (int tries = 0; tries < MAX_TRIES; tries++) {

@@ -5,9 +5,9 @@ package dev.pagetide.shm;
  *
  * <ul>
  *   <li>{@link #FREE}: the page holds no memory. Only the server takes a page out of FREE.
- *   <li>{@link #AVAILABLE}: the page holds memory that nobody uses; the shrinker may take it at any
- *       instant.
- *   <li>{@link #USED}: the page holds memory that somebody uses; the shrinker never takes it.
+ *   <li>{@link #AVAILABLE}: the page holds memory that is not in use; the shrinker may take it at
+ *       any instant.
+ *   <li>{@link #USED}: the page holds memory that is in use; the shrinker never takes it.
  * </ul>
  *
  * <p>The order of the constants is the order of their codes in {@link PageWord}.
@@ -15,8 +15,8 @@ package dev.pagetide.shm;
 public enum PageState {
   /** Holds no memory. */
   FREE,
-  /** Holds memory that nobody uses. */
+  /** Holds memory that is not in use. */
   AVAILABLE,
-  /** Holds memory that somebody uses. */
+  /** Holds memory that is in use. */
   USED
 }

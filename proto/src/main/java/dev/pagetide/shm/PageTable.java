@@ -5,14 +5,15 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 
 /**
- * The page words of one range: one per page, in the order of the pages, in memory that may be
+ * The page words of one range, one for each page in the order of the pages. The memory may be
  * shared with another process.
  *
- * <p>Any number of threads and processes may call any method at once. What a word says may have
- * been written by anybody who holds the file: read it once, then decide.
+ * <p>Any number of threads and processes may call any method at once. Any process that has mapped
+ * the file may have written a word, and may change it at any time. So read a word once, then
+ * decide.
  *
- * <p>Every method throws {@link IllegalStateException} once the mapping beneath was closed, and
- * {@link IndexOutOfBoundsException} for a page outside the table.
+ * <p>Every method throws {@link IllegalStateException} once the mapping of the table was closed,
+ * and {@link IndexOutOfBoundsException} for a page outside the table.
  */
 public final class PageTable {
 
@@ -24,7 +25,7 @@ public final class PageTable {
   /**
    * A table over {@code words}.
    *
-   * @param words 8 bytes a page, aligned to 8 bytes
+   * @param words 8 bytes for each page, aligned to 8 bytes
    * @throws IllegalArgumentException if the segment is not a whole number of words
    */
   public PageTable(MemorySegment words) {
@@ -44,8 +45,8 @@ public final class PageTable {
   /**
    * A page's word.
    *
-   * <p>ORDER: acquire. Pairs with the release in {@link #casWord}: who reads AVAILABLE or USED sees
-   * the memory that was given to the page before its word said so.
+   * <p>ORDER: acquire. Pairs with the release in {@link #casWord}: a thread that reads AVAILABLE or
+   * USED sees the memory that the page got before its word said so.
    */
   public long wordAcquire(int page) {
     return (long) WORD.getAcquire(words, offset(page));
@@ -64,9 +65,9 @@ public final class PageTable {
   }
 
   /**
-   * As {@link #casWord}, in the same order, for callers that want to know what was there instead.
+   * As {@link #casWord}, in the same memory order, for callers that need the word that was there.
    *
-   * @return the word found: {@code expected} if it was replaced
+   * @return the word that was there: {@code expected} if this call replaced it
    */
   public long exchangeWord(int page, long expected, long replacement) {
     return (long) WORD.compareAndExchange(words, offset(page), expected, replacement);
@@ -75,9 +76,9 @@ public final class PageTable {
   /**
    * Whether every page of a span is AVAILABLE or USED, each at some moment during the call.
    *
-   * <p>ORDER: acquire, all words at once: the reads themselves are opaque, so that they need not
-   * wait for each other, and a fence stands between them and whatever the caller does next. Pairs
-   * as {@link #wordAcquire} does.
+   * <p>ORDER: acquire, for all words at once. The reads themselves are opaque, so they need not
+   * wait for each other. A fence stands between them and whatever the caller does next. Pairs as
+   * {@link #wordAcquire} does.
    */
   public boolean allHeldAcquire(int startPage, int endPage) {
     MemorySegment held = words;
@@ -91,10 +92,10 @@ public final class PageTable {
   }
 
   /**
-   * Which pages of a span of at most 64 have a word of some state: bit n is page {@code startPage +
-   * n}'s, each at some moment during the call.
+   * Which pages of a span of at most 64 are in a given state, each at some moment during the call:
+   * bit n stands for page {@code startPage + n}.
    *
-   * <p>ORDER: opaque: for who counts states and does nothing to the pages.
+   * <p>ORDER: opaque. This is for callers that count states and do not touch the pages.
    */
   public long inStateOpaque(int state, int startPage, int endPage) {
     MemorySegment looked = words;

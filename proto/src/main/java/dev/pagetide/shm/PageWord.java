@@ -11,24 +11,25 @@ package dev.pagetide.shm;
  * </pre>
  *
  * <ul>
- *   <li>FREE (0): the stamp is when the page was reclaimed; 0 where it never held memory. So a
- *       table of zeros is a table of FREE pages.
- *   <li>AVAILABLE (1): the stamp is when the page became AVAILABLE: its place in the order of
- *       reclaim.
+ *   <li>FREE (0): the stamp is the time when the page was reclaimed; 0 if it never held memory. So
+ *       a table of zeros is a table of FREE pages.
+ *   <li>AVAILABLE (1): the stamp is the time when the page became AVAILABLE, and so its place in
+ *       the order of reclaim.
  *   <li>USED (2): the stamp is 0.
- *   <li>3 is never written. Who finds it has found a contradiction.
+ *   <li>3 is never written. A word with this state is a contradiction.
  * </ul>
  *
- * <p>Two AVAILABLE words compare, unsigned, as their stamps do. All methods are pure.
+ * <p>Two AVAILABLE words, compared as unsigned numbers, are in the order of their stamps. All
+ * methods are pure.
  */
 public final class PageWord {
   /** State code of a page without memory. */
   public static final int FREE = 0;
 
-  /** State code of a page with memory that nobody uses. */
+  /** State code of a page with memory that is not in use. */
   public static final int AVAILABLE = 1;
 
-  /** State code of a page with memory that somebody uses. */
+  /** State code of a page with memory that is in use. */
   public static final int USED = 2;
 
   /** The whole word of a USED page. */
@@ -45,7 +46,7 @@ public final class PageWord {
   /**
    * The word of a page that became AVAILABLE.
    *
-   * @param stampNanos when, in CLOCK_MONOTONIC nanoseconds; only its low 62 bits are kept
+   * @param stampNanos when it did, in CLOCK_MONOTONIC nanoseconds; the word keeps the low 62 bits
    */
   public static long available(long stampNanos) {
     return (stampNanos << STATE_BITS) | AVAILABLE;
@@ -54,7 +55,7 @@ public final class PageWord {
   /**
    * The word of a page that was reclaimed.
    *
-   * @param stampNanos when, in CLOCK_MONOTONIC nanoseconds; only its low 62 bits are kept
+   * @param stampNanos when it was, in CLOCK_MONOTONIC nanoseconds; the word keeps the low 62 bits
    */
   public static long free(long stampNanos) {
     return (stampNanos << STATE_BITS) | FREE;

@@ -5,7 +5,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 
 /**
- * The first page of a shared file: what it is, who made it, and whether it is still served.
+ * The first page of a shared file. It says what the file is, which server made it, and whether that
+ * server still serves it.
  *
  * <pre>
  *   0  u64  magic            "PAGETIDE" read as little-endian text
@@ -23,19 +24,20 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Integers are in the machine's byte order (little-endian on both supported architectures).
  *
- * <p>Thread-safe: fields but the state and the counters are written once, before the version.
+ * <p>Thread-safe, because all fields except the state and the counters are written once, before the
+ * version.
  */
 public final class SharedFileHeader {
   /** "PAGETIDE" as eight ASCII bytes, read as a little-endian integer. */
   public static final long MAGIC = 0x4544_4954_4547_4150L;
 
-  /** {@link #stateAcquire()}: the range is served. */
+  /** {@link #stateAcquire()}: the server serves the range. */
   public static final int OPEN = 1;
 
-  /** {@link #stateAcquire()}: the range is served no more; bytes already mapped stay readable. */
+  /** {@link #stateAcquire()}: the range has ended; bytes already mapped stay readable. */
   public static final int CLOSED = 2;
 
-  /** Bytes of the header that mean something; the rest of its page is zero. */
+  /** The size of the fields of the header; the rest of its page is zero. */
   public static final int SIZE_BYTES = 192;
 
   private static final long MAGIC_AT = 0;
@@ -92,7 +94,7 @@ public final class SharedFileHeader {
   }
 
   /**
-   * The layout the header tells of. For readers of a file; the server keeps its own.
+   * The layout that the header describes. This is for readers of a file; the server keeps its own.
    *
    * @throws IllegalArgumentException if the numbers are not those of a layout
    */
@@ -119,15 +121,15 @@ public final class SharedFileHeader {
     return (int) INT.getAcquire(header, STATE_AT);
   }
 
-  /** Says that the range is served no more. ORDER: release. */
+  /** Says that the range has ended. ORDER: release. */
   public void closeRelease() {
     INT.setRelease(header, STATE_AT, CLOSED);
   }
 
   /**
-   * Says what the client has counted. For the client alone, from one thread at a time.
+   * Writes the client's counts. Only the client may call this, from one thread at a time.
    *
-   * <p>ORDER: opaque; each number is whole, and nothing else is published by them.
+   * <p>ORDER: opaque. Each number is whole, and these writes publish nothing else.
    */
   public void writeClientCounts(ClientCounts counts) {
     LONG.setOpaque(header, CLIENT_COUNTS_AT, counts.uses());
@@ -136,7 +138,7 @@ public final class SharedFileHeader {
     LONG.setOpaque(header, CLIENT_COUNTS_AT + 24, counts.failures());
   }
 
-  /** What the client says it has counted: any numbers at all. ORDER: opaque. */
+  /** The counts that the client wrote, which may be any numbers. ORDER: opaque. */
   public ClientCounts clientCounts() {
     return new ClientCounts(
         (long) LONG.getOpaque(header, CLIENT_COUNTS_AT),

@@ -1,7 +1,7 @@
 package dev.pagetide.shm;
 
 /**
- * Where things lie in a shared file: a header, the page table, and the pages.
+ * The layout of a shared file: a header, the page table, and the pages.
  *
  * <pre>
  * 0             header   one page; see {@link SharedFileHeader}
@@ -9,8 +9,8 @@ package dev.pagetide.shm;
  * dataOffset    data     pageCount x pageSize; starts on a page
  * </pre>
  *
- * <p>A pure function of the page size and the page count, so both sides can compute it and none has
- * to believe the other.
+ * <p>The layout is a pure function of the page size and the page count. So both sides can compute
+ * it, and neither has to trust the other.
  *
  * @param pageSize bytes in a page: a power of two, at least 4096
  * @param pageCount pages of data: 1 to {@link #MAX_PAGE_COUNT}
@@ -66,7 +66,10 @@ public record SharedFileLayout(int pageSize, int pageCount, long tableOffset, lo
     return (long) pageCount * pageSize;
   }
 
-  /** How many pages header and table take together: resident from the file's birth to its end. */
+  /**
+   * How many pages header and table take together. They are resident from the creation of the file
+   * to its end.
+   */
   public int bookkeepingPages() {
     return Math.toIntExact(dataOffset / pageSize);
   }

@@ -7,27 +7,28 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Counts of the two edges that server and client take without a lock, kept by each thread for
- * itself: counting costs no atomic operation, and no count is lost.
+ * Counts of the two transitions that server and client make without a lock. Each thread keeps its
+ * own counts, so counting costs no atomic operation, and no count is lost.
  *
- * <p>Sums are exact: a sum is no less than what was counted before it was asked for, no more than
- * what was counted when it returned, and never less than an earlier sum.
+ * <p>Sums are exact. A sum is no less than the count at the moment when it was asked for, no more
+ * than the count when it returned, and never less than an earlier sum.
  */
 /*
- * A cell has one writer, the thread it was made for, so `count + pages` loses nothing. That is true
- * of virtual threads, too: a cell is the virtual thread's, wherever it is mounted.
+ * A cell has one writer, the thread for which it was made, so `count + pages` loses nothing. That
+ * is true of virtual threads, too: a cell belongs to the virtual thread, wherever it is mounted.
  *
- * ORDER: a cell is written and read opaque: each access whole, and each thread's writes seen in the
- * order in which they were made; nothing else is published by it. What happened before a sum was
- * asked for by the asker's own knowledge (a call that returned to it) is seen by that
- * happens-before.
+ * ORDER: cells are written and read opaque. So each access is whole, and other threads see the
+ * writes of one thread in their order. A cell publishes nothing else. If the thread that asks for a
+ * sum knows that something was counted (a call returned to it), then that call happened before the
+ * sum, and the sum includes it.
  *
- * A dead thread's cell is added to the base and dropped. ORDER: isAlive() that says false happens
- * after everything the thread did (JLS 17.4.4), so what is added is final. That is looked after
- * whenever the cells have doubled, so there are never more than twice as many as threads were alive
- * at once, and some; each new thread pays for a constant number of looks.
+ * The cell of a dead thread is added to the base and dropped. ORDER: if isAlive() returns false,
+ * everything that the thread did happened before (JLS 17.4.4), so its counts are final. We fold
+ * dead cells whenever the number of cells has doubled. So there are never more than about twice as
+ * many cells as threads were alive at once, and each new thread pays for a constant number of
+ * checks.
  *
- * LOCKS: `lock` is a leaf, taken once in a thread's life and by sums.
+ * LOCKS: `lock` is a leaf. A thread takes it once in its life, and for each sum.
  */
 public final class ThreadCounts {
   private static final int FOLD_AT_LEAST = 64;
@@ -69,7 +70,7 @@ public final class ThreadCounts {
     private long reused;
     private long stopped;
 
-    // With these a cell is 128 bytes, so two threads' counts never share a cache line.
+    // These make a cell 128 bytes long, so the counts of two threads never share a cache line.
     @SuppressWarnings("UnusedVariable")
     private long pad0, pad1, pad2, pad3, pad4, pad5, pad6, pad7, pad8, pad9, pad10, pad11;
 
@@ -102,7 +103,7 @@ public final class ThreadCounts {
     }
   }
 
-  /** The calling thread's own counts; not to be handed to another thread. */
+  /** The calling thread's own counts. Do not pass them to another thread. */
   public Cell own() {
     return own.get();
   }
@@ -129,7 +130,7 @@ public final class ThreadCounts {
     }
   }
 
-  /** How many threads' counts are kept apart. */
+  /** How many cells there are. */
   int cellCount() {
     synchronized (lock) {
       return cells.size();

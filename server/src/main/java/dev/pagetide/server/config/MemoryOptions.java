@@ -5,7 +5,7 @@ import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.shm.SharedFileLayout;
 
 /**
- * The options that share out memory, checked against each other and against what the host grants.
+ * The options that divide memory, checked against each other and against the host's limits.
  *
  * @param residentBytes {@code --max-resident-bytes}
  * @param residentBytesPerUid {@code --max-resident-bytes-per-uid}
@@ -26,16 +26,16 @@ record MemoryOptions(
   private static final long DEFAULT_RANGE_BYTES = 4L << 20;
 
   /**
-   * The high watermark lies a sixteenth of the budget below it, and the low one a sixteenth below
-   * the high, so that a round of background reclaim takes what is worth its walk; the reserve is a
-   * sixteenth of the memory.
+   * By default the high watermark lies a sixteenth of the budget below the budget, and the low one
+   * another sixteenth below that. So a round of background reclaim takes enough pages to be worth
+   * its walk. The reserve is a sixteenth of the memory.
    */
   private static final int SIXTEENTH = 16;
 
   /**
-   * Reads them; parents before their children, and what compares them last.
+   * Reads the options: first a limit, then the limits below it, and last the comparisons.
    *
-   * @param oneUid whether the clients of one uid alone can connect
+   * @param oneUid whether only clients of one uid can connect
    */
   static MemoryOptions read(OptionValues values, HostLimits host, boolean oneUid) {
     Bound smallestRange =
@@ -83,7 +83,7 @@ record MemoryOptions(
     return options;
   }
 
-  /** Only values that are good by themselves are worth comparing: the others are named already. */
+  /** Compares only values that are good by themselves, because the others are reported already. */
   private void compare(OptionValues values, HostLimits host) {
     boolean budgetIsGood = values.areGood(ServerOption.MAX_RESIDENT_BYTES);
     boolean bothMarksGiven =
@@ -111,7 +111,7 @@ record MemoryOptions(
             "the most that a shared file can have"));
   }
 
-  /** A quarter of the memory; less in a control group where heap and reserve leave less. */
+  /** A quarter of the memory, or less if heap and reserve leave less of a control group's limit. */
   private static long defaultBudget(HostLimits host, long reserveBytes) {
     long quarter = host.memoryBytes() / 4;
     return host.groupLimitBytes() == Long.MAX_VALUE
@@ -133,7 +133,10 @@ record MemoryOptions(
     }
   }
 
-  /** Whoever names a size of ranges wants one of that size to fit; the default is only a limit. */
+  /**
+   * An operator that gives a size of ranges wants a range of that size to fit. The default is only
+   * a limit.
+   */
   private void checkRange(OptionValues values, HostLimits host) {
     if (values.given(ServerOption.MAX_RANGE_BYTES) == null) {
       return;
@@ -154,7 +157,7 @@ record MemoryOptions(
         wholeBytes);
   }
 
-  /** At a group's limit nothing is refused, somebody is killed: so it must not be reachable. */
+  /** At a group's limit the kernel refuses nothing but kills, so the limit must be out of reach. */
   private void checkGroup(OptionValues values, HostLimits host) {
     long limit = host.groupLimitBytes();
     if (limit != Long.MAX_VALUE && residentBytes > limit - reserveBytes - host.maxHeapBytes()) {

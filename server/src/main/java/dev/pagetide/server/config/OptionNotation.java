@@ -14,8 +14,8 @@ import java.util.regex.Pattern;
 /**
  * The notation of option values: sizes, times, counts, modes, switches and addresses.
  *
- * <p>Each function throws an {@link IllegalArgumentException} whose message says what is wrong with
- * the text and how to write it.
+ * <p>Each function throws an {@link IllegalArgumentException} if the text is wrong. Its message
+ * says what is wrong and how to write it.
  */
 public final class OptionNotation {
   /** The word that turns something off. */
@@ -91,7 +91,7 @@ public final class OptionNotation {
     };
   }
 
-  /** What is done about the host's pressure: {@code on}, {@code off}, {@code dry-run}. */
+  /** What the server does about the host's pressure: {@code on}, {@code off}, {@code dry-run}. */
   static PressureMode pressure(String text) {
     return switch (text) {
       case "on" -> PressureMode.ON;
@@ -104,7 +104,7 @@ public final class OptionNotation {
     };
   }
 
-  /** Who may transact to whom: {@code own}, or pairs of uids: {@code 1000:0,any:1001}. */
+  /** Which users may transact to which: {@code own}, or pairs of uids, {@code 1000:0,any:1001}. */
   static TransactRule transactRule(String text) {
     if (text.equals("own")) {
       return TransactRule.OWN;
@@ -125,7 +125,7 @@ public final class OptionNotation {
     if (text.equals("any")) {
       return TransactRule.ANY;
     }
-    // The last number is nobody's: the kernel takes it for "no user".
+    // The largest number is no user: for the kernel it means "no user".
     if (!text.matches("[0-9]{1,10}") || Long.parseLong(text) >= 0xFFFF_FFFFL) {
       throw new IllegalArgumentException(
           "'" + text + "' is no uid; write a number as 1000, or the word any");
@@ -142,7 +142,7 @@ public final class OptionNotation {
     if (bracketed) {
       host = host.substring(1, host.length() - 1);
     }
-    // Without brackets nobody can tell the last group of an IPv6 address from a port.
+    // Without brackets the last group of an IPv6 address looks like a port.
     if (host.isEmpty() || host.contains(":") != bracketed) {
       throw new IllegalArgumentException("not an address; " + expected);
     }

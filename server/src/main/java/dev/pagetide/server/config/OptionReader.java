@@ -20,17 +20,17 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One reading of the options: turns what was given into {@link ServerOptions}, or into the list of
- * everything that is wrong with it.
+ * One reading of the options. It turns the given texts into {@link ServerOptions}, or into the list
+ * of everything that is wrong with them.
  */
 public final class OptionReader {
-  /** What a reading came to. */
+  /** The result of a reading. */
   public sealed interface Outcome {}
 
   /** All options are good. */
   public record Accepted(ServerOptions options) implements Outcome {}
 
-  /** Some are not: one line for each problem, without the command's name. */
+  /** Some options are bad: one line for each problem, without the command's name. */
   public record Refused(List<String> problems) implements Outcome {}
 
   private record RequestLimits(long calls, long bytes, long dataBytes) {}
@@ -38,39 +38,47 @@ public final class OptionReader {
   private static final long KIB = 1L << 10;
   private static final long MIB = 1L << 20;
 
-  /** Above this, a client with gRPC's default limit of 4 MiB could not receive a Read's answer. */
+  /**
+   * The largest {@code --max-data-bytes}. With a larger one, a client with gRPC's default limit of
+   * 4 MiB could not receive the answer of a Read.
+   */
   static final long MAX_MAX_DATA_BYTES = 3 * MIB;
 
   /**
-   * What a message may weigh beside its data: the largest UseRange, 4096 spans of two numbers of at
-   * most five bytes, is 56 KiB.
+   * Room for the parts of a message besides its data. The largest UseRange has 4096 spans of two
+   * numbers of at most five bytes each, and takes 56 KiB.
    */
   static final long MESSAGE_OVERHEAD_BYTES = 64 * KIB;
 
   /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
 
-  /** A hand-over's: its connection, the duplicate, and the connection of one told to try again. */
+  /**
+   * The open files of a hand-off: its connection, the duplicate, and the connection of a client
+   * that is told to try again.
+   */
   private static final int FILES_PER_HANDOFF = 3;
 
-  /** A hand-over takes some 100 us of one thread: more at once would only wait longer. */
+  /** A hand-off takes some 100 us of one thread, so more of them at once would only wait longer. */
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
 
-  /** Of everything that somebody waits for: callers give up earlier. */
+  /** The longest time for every option that makes callers wait, because callers give up earlier. */
   private static final Duration MAX_WAIT = Duration.ofMinutes(1);
 
   /**
-   * Open files that are nobody's session: jars, sockets, event loops, the lock (some 35), and those
-   * of control groups, at most 4 of each.
+   * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
+   * most 4 for each control group.
    */
   private static final int SPARE_FILES = 96;
 
-  /** Mappings that are nobody's session: heap, libraries, the stacks of threads. */
+  /** Mappings that belong to no session: heap, libraries, the stacks of threads. */
   private static final int SPARE_MAPPINGS = 2048;
 
-  /** Header and table, and the data of a range that transactions are copied into. */
+  /**
+   * A session's mappings: header and table, and the data if the server copies transactions there.
+   */
   private static final int MAPPINGS_PER_SESSION = 2;
 
   private static final long MAX_REQUESTS = 1_000_000;
@@ -100,7 +108,7 @@ public final class OptionReader {
    * @param commandLine the values given on the command line
    * @param commandLineProblems what is already known to be wrong with the command line
    * @param environment the process's environment
-   * @param host what the host grants this process
+   * @param host the limits that the host sets for this process
    */
   public static Outcome read(
       Map<ServerOption, String> commandLine,
@@ -113,7 +121,7 @@ public final class OptionReader {
     return problems.isEmpty() ? new Accepted(options) : new Refused(List.copyOf(problems));
   }
 
-  /* Parents are read before their children: see OptionValues for what a refused one counts as. */
+  /* A limit is read before those below it. OptionValues says as which value a refused one counts. */
   private ServerOptions readOptions() {
     Path directory = directory();
     int socketMode =
@@ -124,7 +132,8 @@ public final class OptionReader {
     InetSocketAddress http = address(ServerOption.HTTP);
     checkListeners(listen, http);
 
-    // Halves protect users from each other, and would keep the only one from half of what there is.
+    // Halves protect users from each other. If there is only one user, they would deny it the other
+    // half for nothing.
     boolean oneUid = socketMode == 0600 && listen == null;
     MemoryOptions memory = MemoryOptions.read(values, host, oneUid);
     long handoffs =

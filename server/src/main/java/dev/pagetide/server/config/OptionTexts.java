@@ -14,15 +14,15 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The texts given for the options, each with the place it was given at: the command line, else the
- * environment, else the configuration file.
+ * The texts given for the options, each with its source: the command line, otherwise the
+ * environment, otherwise the configuration file.
  */
 final class OptionTexts {
   /**
    * One option's text as it was given.
    *
    * @param text the value
-   * @param shown how a message names it: {@code --max-sessions=abc}, {@code
+   * @param shown how messages show it: {@code --max-sessions=abc}, {@code
    *     PAGETIDE_MAX_SESSIONS=abc} or {@code FILE: max-sessions=abc}
    */
   record Given(String text, String shown) {}
@@ -32,10 +32,10 @@ final class OptionTexts {
   private OptionTexts() {}
 
   /**
-   * Gathers the texts of all places. An empty variable counts as not set; a variable that names no
-   * option is somebody else's (the launcher and the client have some too).
+   * Gathers the texts of all sources. An empty variable counts as not set. A variable that names no
+   * option is ignored, because the launcher and the client also have some.
    *
-   * @param problems where to add what is wrong with the configuration file
+   * @param problems the list to which this adds what is wrong with the configuration file
    */
   static OptionTexts gather(
       Map<ServerOption, String> commandLine,
@@ -58,7 +58,7 @@ final class OptionTexts {
     return texts;
   }
 
-  /** What was given for an option, or null where its default holds. */
+  /** The text given for an option, or null if its default holds. */
   @Nullable Given given(ServerOption option) {
     return givens.get(option);
   }
@@ -85,7 +85,7 @@ final class OptionTexts {
     }
   }
 
-  /** The option with a name in the configuration file; a file does not name another file. */
+  /** The option with a name in the configuration file. A file cannot name another file. */
   private static @Nullable ServerOption withKey(String key) {
     for (ServerOption option : ServerOption.values()) {
       if (option != ServerOption.CONFIG && option.key().equals(key)) {

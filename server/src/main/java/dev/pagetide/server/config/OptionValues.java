@@ -13,14 +13,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The values of single options, each by its notation and within its bounds; what is wrong with one
- * is added to the problems.
+ * The values of single options, each read by its notation and checked against its bounds. This adds
+ * what is wrong with an option to the list of problems.
  *
- * <p>A value that is refused counts as the largest allowed one from there on, so that one mistake
- * is named once, and not again at each option that depends on it.
+ * <p>A refused value counts as the largest allowed one from there on. So one mistake is reported
+ * once, and not again at each option that depends on it.
  */
 final class OptionValues {
-  /** A bound of a value, and the words that say where it comes from. */
+  /** A bound of a value, and a clause that says where it comes from. */
   record Bound(long value, String reason) {}
 
   private final OptionTexts texts;
@@ -29,7 +29,7 @@ final class OptionValues {
   /** Options whose own value is bad. */
   private final Set<ServerOption> bad = EnumSet.noneOf(ServerOption.class);
 
-  /** The values of what was given at the places where options are given. */
+  /** The values of the texts from the command line, the environment and the configuration file. */
   OptionValues(
       Map<ServerOption, String> commandLine,
       Map<String, String> environment,
@@ -38,12 +38,12 @@ final class OptionValues {
     this.texts = OptionTexts.gather(commandLine, environment, problems);
   }
 
-  /** What was given for an option, or null where its default holds. */
+  /** The text given for an option, or null if its default holds. */
   OptionTexts.@Nullable Given given(ServerOption option) {
     return texts.given(option);
   }
 
-  /** Whether the values of some options are good by themselves, and so worth comparing. */
+  /** Whether the values of some options are good by themselves, so that they can be compared. */
   boolean areGood(ServerOption... options) {
     return Collections.disjoint(bad, List.of(options));
   }
@@ -52,7 +52,7 @@ final class OptionValues {
    * Adds a problem of an option.
    *
    * @param value its value, if the default holds
-   * @param problem what is wrong and what to do, with the arguments' places
+   * @param problem what is wrong and what to do, as a format for the arguments
    */
   @FormatMethod
   void refuse(
@@ -142,7 +142,7 @@ final class OptionValues {
     return Math.max(least.value(), most.value());
   }
 
-  /** An option's value by its notation; {@code refused} where the text is not in that notation. */
+  /** An option's value by its notation; {@code refused} if the text is not in that notation. */
   <T> T value(ServerOption option, T defaultValue, Function<String, T> notation, T refused) {
     OptionTexts.Given given = texts.given(option);
     if (given == null) {

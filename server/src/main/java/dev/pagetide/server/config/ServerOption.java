@@ -11,34 +11,34 @@ public enum ServerOption {
   DIR(
       "DIR",
       "$XDG_RUNTIME_DIR/pagetide, else /tmp/pagetide-UID",
-      "Directory of the sockets grpc.sock and handoff.sock and of the lock file. Made with mode"
-          + " 0700 if it is missing; refused if it is not the server's own, or if group or others"
-          + " may write to it."),
+      "Directory of the sockets grpc.sock and handoff.sock and of the lock file. The server makes"
+          + " it with mode 0700 if it is missing, and refuses it if it belongs to another user, or"
+          + " if group or others may write to it."),
   SOCKET_MODE(
       "MODE",
       "0600",
       "Who may connect to the sockets: 0600 (own uid), 0660 (a group too) or 0666 (everybody on"
-          + " this host). The directory is made traversable for them, never writable."),
+          + " this host). The server makes the directory traversable for them, never writable."),
   SOCKET_GROUP(
       "GROUP", "the server's group", "Group of the sockets; needs --socket-mode=0660 or 0666."),
   LISTEN(
       "HOST:PORT|off",
       "off",
       "TCP listener, for clients that want RPCs without the shared file; port 0 takes a free one."
-          + " Loopback only: beyond it, mutual TLS would be needed, which this version does not"
-          + " have."),
+          + " Loopback only, because other addresses would need mutual TLS, which this version"
+          + " does not have."),
   HTTP(
       "HOST:PORT|off",
       "127.0.0.1:9464",
-      "Where /metrics is served, and, to whoever opens the ready line's map= URL, the tide map;"
+      "HTTP listener of /metrics and of the tide map, which opens by the ready line's map= URL;"
           + " port 0 takes a free one. An address beyond loopback is allowed: then everybody who"
-          + " reaches it reads the meters, which name no session and no client, and there is no"
-          + " map."),
+          + " can reach it can read the meters, which name no session and no client, and there is"
+          + " no map."),
   MAX_RESIDENT_BYTES(
       "SIZE",
       "a quarter of the memory this process may have, or what heap and reserve leave",
       "The budget: memory that all ranges together may hold."),
-  MAX_RANGE_BYTES("SIZE", "4MiB", "Pages that one session is granted at most."),
+  MAX_RANGE_BYTES("SIZE", "4MiB", "The largest range that a session gets."),
   MAX_SESSIONS(
       "N",
       "1024",
@@ -47,12 +47,12 @@ public enum ServerOption {
   MAX_SESSIONS_PER_UID(
       "N",
       "--max-sessions, or half of it where other uids can connect (--socket-mode, --listen)",
-      "Sessions alive at once of one uid; callers by TCP count as one."),
+      "Sessions alive at once of one uid; all callers over TCP count as one."),
   MAX_RESIDENT_BYTES_PER_UID(
       "SIZE",
       "--max-resident-bytes, or half of it where other uids can connect (--socket-mode, --listen)",
-      "Memory that the ranges of one uid may hold. A use beyond it takes the uid's own pages or is"
-          + " refused at once: it waits for the whole server's memory only."),
+      "Memory that the ranges of one uid may hold. A request beyond it takes the uid's own pages or"
+          + " is refused at once: requests wait for the whole server's memory only."),
   MAX_RESIDENT_BYTES_PER_SESSION(
       "SIZE", "--max-resident-bytes-per-uid", "Memory that the range of one session may hold."),
   LOW_WATERMARK(
@@ -65,22 +65,23 @@ public enum ServerOption {
       "15/16 of --max-resident-bytes",
       "Resident memory above which background reclaim begins."),
   ALLOCATION_WAIT(
-      "TIME", "1s", "How long a use or an opening waits for memory at most, if others hold it."),
+      "TIME", "1s", "The longest time that a request waits for memory that others hold."),
   PROTECT_RECENT(
       "TIME",
       "500ms",
-      "Pages that were stopped less than this ago are taken only for a use of a session that stays"
-          + " within its fair share, the budget divided by the live sessions."),
+      "Pages that were stopped less than this ago are taken only for a session that stays within"
+          + " its fair share, which is the budget divided by the live sessions."),
   MEMORY_RESERVE(
       "SIZE",
       "a sixteenth of the memory this process may have",
-      "What is kept free below the control group's limit, and of the machine's available memory."),
+      "Memory to keep free below the control group's limit, and of the machine's available"
+          + " memory."),
   PRESSURE(
       "on|off|dry-run",
       "on",
-      "Whether pages that nobody uses are taken when the host runs short of memory; dry-run tells"
-          + " in log and meters what would be taken, and takes nothing; off does not look. In each"
-          + " of them the watermarks hold, and --memory-reserve below the control group's limit."),
+      "Whether to take AVAILABLE pages when the host runs short of memory; dry-run only reports in"
+          + " log and meters what it would take; off ignores the host. In all three modes the"
+          + " watermarks hold, and so does --memory-reserve below the control group's limit."),
   MAX_DATA_BYTES(
       "SIZE",
       "1MiB",
@@ -88,9 +89,9 @@ public enum ServerOption {
   MAX_REQUESTS_IN_FLIGHT(
       "N",
       "1024",
-      "Calls at once, counted until their answer is on the wire; further are refused."),
+      "Calls at once, counted until their answer is on the wire; further calls are refused."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
-      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further are refused."),
+      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further calls are refused."),
   MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
   MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
   ALLOW_TRANSACTIONS(
@@ -102,11 +103,13 @@ public enum ServerOption {
       "N",
       "64",
       "Connections to handoff.sock served at once, at most a quarter of them of one uid; further"
-          + " are told to try again. Each takes 3 open files from those for sessions."),
+          + " connections are told to try again. Each takes 3 open files from those for sessions."),
   HANDOFF_WAIT(
-      "TIME", "5s", "How long such a connection may last; a token that is not in by then is late."),
+      "TIME",
+      "5s",
+      "How long such a connection may last; a token that has not arrived by then is late."),
   DRAIN_WAIT(
-      "TIME", "5s", "How long a server told to stop waits for its sessions to end by themselves.");
+      "TIME", "5s", "How long a stopping server waits for its sessions to end by themselves.");
 
   private final String valueLabel;
   private final String defaultText;
@@ -133,17 +136,17 @@ public enum ServerOption {
     return "PAGETIDE_" + name();
   }
 
-  /** What stands for the value in {@code --help}. */
+  /** The word for the value in {@code --help}. */
   public String valueLabel() {
     return valueLabel;
   }
 
-  /** The value where none is given, in words or as one would write it. */
+  /** The default, in words or in the option's notation. */
   public String defaultText() {
     return defaultText;
   }
 
-  /** What the option does, in a sentence or two. */
+  /** What the option does, in one or two sentences. */
   public String meaning() {
     return meaning;
   }

@@ -9,8 +9,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The options one server runs with, all validated, against each other and against what the host
- * grants: {@link OptionReader} is the only one who makes them.
+ * The options with which one server runs. {@link OptionReader}, which alone makes them, has checked
+ * all of them, against each other and against the host's limits.
  *
  * @param directory absolute path of the directory of sockets and lock; see {@link ServerDirectory}
  * @param socketMode mode bits of the Unix sockets: 0600, 0660 or 0666 (octal)
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *     highWatermarkBytes}
  * @param highWatermarkBytes resident memory above which background reclaim begins; at most {@code
  *     maxResidentBytes}
- * @param allocationWait how long a use waits for memory at most
+ * @param allocationWait the longest time that a request waits for memory
  * @param protectRecent how long ago a page must have been stopped to be taken for what lies above
  *     another session's fair share
  * @param memoryReserveBytes what is kept free below the control group's limit, and of the machine's
@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  *     streams not counted
  * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
  * @param transactions what transactions may cost, and who may transact to whom
- * @param maxHandoffs most connections to the hand-over socket that are served at once
+ * @param maxHandoffs most connections to the hand-off socket that are served at once
  * @param handoffWait how long such a connection may last
  * @param drainWait how long a stopping server waits for its sessions to end
  */

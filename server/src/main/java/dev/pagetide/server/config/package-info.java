@@ -1,6 +1,6 @@
 /**
- * What the operator asked for: the options, where they come from, and what is wrong with them.
- * Start reading at {@link dev.pagetide.server.config.OptionReader}.
+ * The options that the operator gives: where they come from, what they mean, and what is wrong with
+ * them. Start reading at {@link dev.pagetide.server.config.OptionReader}.
  */
 @NullMarked
 package dev.pagetide.server.config;

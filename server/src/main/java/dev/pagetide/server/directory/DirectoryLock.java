@@ -16,8 +16,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The lock on a server's directory: a file held exclusively as long as the server lives, with the
- * holder's pid in it. The kernel lets it go when the holder ends, however it ends.
+ * The lock on a server's directory: a file that the server locks exclusively as long as it lives,
+ * with its pid in it. The kernel releases the lock when the server ends, however it ends.
  */
 final class DirectoryLock implements AutoCloseable {
   /** The lock file's name in the directory. */
@@ -25,8 +25,9 @@ final class DirectoryLock implements AutoCloseable {
 
   /*
    * SAFETY: the kernel drops a POSIX lock as soon as its process closes *any* descriptor of the
-   * file (fcntl(2)). So this JVM never opens a lock file that it holds: whoever comes second learns
-   * from here, by the directory's identity, that it is held, before touching the file.
+   * file (fcntl(2)). So this JVM never opens a lock file whose lock it holds: a second server in
+   * this JVM learns here, by the directory's identity, that the lock is held, before it touches the
+   * file.
    */
   private static final Map<Object, Path> HELD_BY_THIS_PROCESS = new ConcurrentHashMap<>();
 
@@ -41,7 +42,7 @@ final class DirectoryLock implements AutoCloseable {
   }
 
   /**
-   * Takes the lock of a directory that only this user may write to.
+   * Takes the lock of a directory to which only this user may write.
    *
    * @throws StartupException if another server holds it
    */
@@ -89,7 +90,7 @@ final class DirectoryLock implements AutoCloseable {
     }
   }
 
-  /** Lets the lock go; the file stays, empty. */
+  /** Releases the lock. The file stays, and is empty. */
   @Override
   public void close() throws IOException {
     try (channel) {

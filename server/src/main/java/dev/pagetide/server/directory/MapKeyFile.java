@@ -17,21 +17,21 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The file that keeps the tide map's key in a server's directory: a page that was open when the
- * server ended goes on when it is there again.
+ * The file in a server's directory that keeps the key of the tide map. So a map that is open in a
+ * browser when the server ends goes on when the server is started again.
  */
 public final class MapKeyFile {
   /** The file's name in the directory. */
   static final String FILE_NAME = "map.key";
 
-  /** What may be in it, and a line end or two. */
+  /** Enough for a key and one or two ends of a line. */
   private static final int MAX_BYTES = 64;
 
   private MapKeyFile() {}
 
   /**
-   * The key of a directory: the one that was kept, or a new one that is from now on. To be called
-   * by the holder of the directory's lock.
+   * The key of a directory: the one that the file keeps, or a new one, which it keeps from now on.
+   * Only the holder of the directory's lock may call this.
    *
    * @throws StartupException if the file holds no key, or is not this user's alone
    */
@@ -75,7 +75,7 @@ public final class MapKeyFile {
     }
   }
 
-  /** Writes it beside its place and moves it there, so that nobody ever finds half a key. */
+  /** Writes another file and renames it, so that no reader ever finds half a key. */
   private static void keep(MapKey key, Path file) throws IOException {
     Path fresh = file.resolveSibling(FILE_NAME + ".new");
     Files.deleteIfExists(fresh);

@@ -27,16 +27,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directory a server is reached at: its two Unix sockets, and the lock that makes it this
- * server's alone.
+ * The directory at which clients reach a server. It has the server's two Unix sockets, and a lock,
+ * so that only one server uses it.
  *
- * <p>Life: {@link #open} takes the directory and clears away what a killed server left; then the
- * sockets are bound; {@link #admitClients} lets their group or everybody in; {@link #close} removes
- * the sockets and gives the directory back. The lock file stays: removing it would let two servers
- * lock two files of one name.
+ * <p>Life: {@link #open} takes the directory and removes what a killed server left. Then the server
+ * binds the sockets. {@link #admitClients} lets their group or everybody in. {@link #close} removes
+ * the sockets and releases the lock. The lock file stays, because removing it could let two servers
+ * lock two files of the same name.
  *
- * <p>Thread-confined up to {@code admitClients}; {@code close} may be called by any thread, and
- * again.
+ * <p>Up to {@code admitClients}, one thread may use this. Any thread may call {@code close}, any
+ * number of times.
  */
 public final class ServerDirectory implements AutoCloseable {
   /** The longest path of a Unix socket, in bytes: {@code sun_path} of {@code unix(7)}, less NUL. */
@@ -62,16 +62,16 @@ public final class ServerDirectory implements AutoCloseable {
     this.lock = lock;
   }
 
-  /** Where a server's directory is unless it is told otherwise. */
+  /** The default path of a server's directory. */
   public static Path defaultPath(Map<String, String> environment, int uid) {
     String runtime = environment.getOrDefault("XDG_RUNTIME_DIR", "");
-    // The XDG Base Directory Specification: a relative path is invalid and is to be ignored.
+    // The XDG Base Directory Specification says that a relative path is invalid: ignore it.
     return runtime.startsWith("/")
         ? Path.of(runtime, "pagetide")
         : Path.of("/tmp", "pagetide-" + uid);
   }
 
-  /** Why a directory's path is too long for its sockets, or null where it is not. */
+  /** Why a directory's path is too long for its sockets, or null if it is not. */
   public static @Nullable String lengthProblem(Path directory) {
     int bytes =
         directory.resolve(HANDOFF_SOCKET).toString().getBytes(StandardCharsets.UTF_8).length;
@@ -92,9 +92,9 @@ public final class ServerDirectory implements AutoCloseable {
    *
    * @param directory the directory's absolute path
    * @param socketMode mode bits for the sockets
-   * @param socketGroup group for the sockets, or null for the one they are born with
-   * @throws StartupException if the directory is not fit, another server holds it, or what lies at
-   *     a socket's path is not a stale socket
+   * @param socketGroup group for the sockets, or null to keep the group that the kernel gives them
+   * @throws StartupException if the directory is not suitable, if another server holds its lock, or
+   *     if the file at a socket's path is not a stale socket
    */
   public static ServerDirectory open(Path directory, int socketMode, @Nullable String socketGroup)
       throws StartupException {
@@ -123,27 +123,27 @@ public final class ServerDirectory implements AutoCloseable {
     }
   }
 
-  /** Where the gRPC listener is to be bound. */
+  /** The path to which the server binds the gRPC listener. */
   public Path grpcSocket() {
     return directory.resolve(GRPC_SOCKET);
   }
 
-  /** Where the listener that hands over shared files is to be bound. */
+  /** The path to which the server binds the hand-off listener. */
   public Path handoffSocket() {
     return directory.resolve(HANDOFF_SOCKET);
   }
 
   /**
-   * Gives the bound sockets their mode and group, and then makes the directory traversable for
-   * those whom the mode lets in. To be called once, when every socket is bound.
+   * Gives the bound sockets their mode and group, and then makes the directory traversable for the
+   * users whom the mode admits. Call this once, when every socket is bound.
    *
    * @throws StartupException if the host refuses mode or group
    */
   public void admitClients() throws StartupException {
     /*
-     * The sockets first, the directory last: between its bind and its chmod a socket has the mode
-     * that the umask left it, and until now the directory (0700, where the server made it) kept
-     * everybody else out.
+     * The sockets first, the directory last. Between its bind and its chmod, a socket has the mode
+     * that the umask gives it. Until this point the directory (0700, if the server made it) keeps
+     * every other user out.
      */
     try {
       for (Path socket : sockets()) {
@@ -167,13 +167,13 @@ public final class ServerDirectory implements AutoCloseable {
     }
   }
 
-  /** Removes the sockets and gives the lock back. */
+  /** Removes the sockets and releases the lock. */
   @Override
   public void close() throws IOException {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
-    // The lock goes last: while we hold it, a socket of these names is ours.
+    // Release the lock last: while we hold it, a socket with one of these names is ours.
     try (lock) {
       for (Path socket : sockets()) {
         if (isSocket(socket)) {
@@ -204,7 +204,7 @@ public final class ServerDirectory implements AutoCloseable {
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (FileAlreadyExistsException e) {
-      // What it is, check() says.
+      // The path exists. check() finds out what it is.
     } catch (NoSuchFileException e) {
       throw new StartupException(
           directory
@@ -215,7 +215,7 @@ public final class ServerDirectory implements AutoCloseable {
     }
   }
 
-  /** Refuses what is not a real directory of ours that only we can write to. */
+  /** Refuses everything but a real directory of ours to which only we can write. */
   private static void check(Path directory, int ownUid) throws IOException, StartupException {
     Map<String, Object> status =
         Files.readAttributes(
@@ -252,7 +252,7 @@ public final class ServerDirectory implements AutoCloseable {
     }
   }
 
-  /** Removes a socket that nobody listens at. To be called by the lock's holder only. */
+  /** Removes a socket without a listener. Only the holder of the lock may call this. */
   private static void removeStale(Path socket) throws IOException, StartupException {
     if (!Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
       return;
@@ -262,11 +262,12 @@ public final class ServerDirectory implements AutoCloseable {
           socket + " is not a socket, so it is not Pagetide's to remove; move it away.");
     }
     try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-      // Not blocking: a listener whose backlog is full lives, too; it answers EAGAIN at once.
+      // Connect without blocking: a listener whose backlog is full also lives, and the kernel
+      // answers EAGAIN at once.
       probe.configureBlocking(false);
       var _ = probe.connect(UnixDomainSocketAddress.of(socket));
     } catch (ConnectException e) {
-      // ECONNREFUSED: it was bound by a process that is gone.
+      // ECONNREFUSED: the process that bound the socket is gone.
       Files.deleteIfExists(socket);
       return;
     } catch (IOException e) {
@@ -292,8 +293,8 @@ public final class ServerDirectory implements AutoCloseable {
   }
 
   /**
-   * Adds the permission to traverse to what a directory has. Nothing is taken away: an operator who
-   * made the directory may have had reasons for its mode.
+   * Adds the permission to traverse to those that the directory has. It removes no permission,
+   * because an operator that made the directory may have had reasons for its mode.
    */
   private void admitTo(Path directory) throws IOException {
     Set<PosixFilePermission> present = Files.getPosixFilePermissions(directory);

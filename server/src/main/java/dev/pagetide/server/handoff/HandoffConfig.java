@@ -3,13 +3,14 @@ package dev.pagetide.server.handoff;
 import java.time.Duration;
 
 /**
- * What clients may take of the hand-over socket.
+ * The limits on connections to the hand-off socket.
  *
  * @param maxConnections most connections served at once: {@code --max-handoffs}
- * @param connectionWait how long one may last, from its acceptance: {@code --handoff-wait}
+ * @param connectionWait how long one connection may last after its acceptance: {@code
+ *     --handoff-wait}
  */
 public record HandoffConfig(int maxConnections, Duration connectionWait) {
-  /** The share of one user: a quarter, but one at least. */
+  /** Most connections of one user served at once: a quarter of all, but at least one. */
   int maxConnectionsPerUid() {
     return Math.max(1, maxConnections / 4);
   }

@@ -27,22 +27,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One connection to the hand-over socket, from its acceptance to its end: one request, one answer.
+ * One connection to the hand-off socket, from its acceptance to its end: one request, one answer.
  *
- * <p>Confined to its event loop. Whatever the client does or leaves undone, the connection ends
+ * <p>Confined to its event loop. Whatever the client does or does not do, the connection ends
  * within {@link HandoffConfig#connectionWait}, and every duplicate made for it is closed.
  */
 /*
- * What is sent is a duplicate, never the range's own descriptor. Netty sends a number, and may do
- * so later than it was told to; if the session ended in between, its number could be that of
- * another session's file by then. The duplicate is this connection's: made inside an entry of the
- * range, closed when the write has succeeded or failed. Netty completes every write, if only with a
- * failure when the channel is closed. So its number means that one file as long as anybody may send
- * it.
+ * The server sends a duplicate, never the range's own descriptor. Netty sends a number, and may
+ * send it later than it was asked to. If the session ended in between, the number of the range's
+ * own descriptor could by then belong to the file of another session. The duplicate belongs to this
+ * connection: we make it while the range cannot close, and close it when the write has succeeded or
+ * failed. Netty completes every write, if only with a failure when the channel is closed. So the
+ * number stands for that one file for as long as Netty may send it.
  *
- * The status byte is a write of its own, before the descriptor's: Netty sends a descriptor as a
- * message of one byte with SCM_RIGHTS. The client reads exactly one byte; a longer read could run
- * into the next message, and drop what it carries.
+ * The status byte is a write of its own, before that of the descriptor, because Netty sends a
+ * descriptor as a message of one byte with SCM_RIGHTS. The client reads exactly one byte. A longer
+ * read could reach into the next message, and drop the descriptor that it carries.
  */
 final class HandoffConnection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(HandoffConnection.class);
@@ -58,10 +58,10 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   private Peer peer = Peer.TCP;
   private Slot slot = Slot.NONE;
 
-  /** The answer is written, or is about to be. */
+  /** Whether the answer is written, or is about to be. */
   private boolean answered;
 
-  /** Nothing is to come from the client that it might still want to send. */
+  /** Whether the connection may close: the client sends nothing more that we must read first. */
   private boolean requestOver;
 
   private boolean reported;
@@ -96,7 +96,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
           "--max-handoffs",
           String.format(
               Locale.ROOT,
-              "as many connections to the hand-over socket are served as --max-handoffs=%d admits,"
+              "as many connections to the hand-off socket are served as --max-handoffs=%d admits,"
                   + " %d of them for one uid; it is told to try again",
               limits.maxConnections(),
               limits.maxConnectionsPerUid()));
@@ -120,7 +120,8 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
     if (event instanceof ChannelInputShutdownEvent) {
-      // Closed, or closed for writing: in the second case the client can still read an answer.
+      // The client closed the connection, or closed only its sending half. In the second case it
+      // can still read an answer.
       requestEnded(context, HandoffRequest.State.MALFORMED);
     }
   }
@@ -148,7 +149,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
               limits.connectionWait().toMillis()));
       answer(context, HandoffStatus.TOO_LATE, HandoffOutcome.TOO_LATE);
     }
-    // Also where the answer could not be written: the client does not read it.
+    // Also if the answer could not be written, because the client does not read it.
     var _ = context.close();
   }
 
@@ -169,7 +170,8 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
       passing = true;
     } finally {
       if (!passing) {
-        // In this order: a closed channel has failed every write, so nobody sends the number.
+        // In this order: a closed channel has failed every write, so Netty does not send the
+        // number.
         var _ = context.close();
         duplicate.close();
       }
@@ -208,7 +210,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** The kernel says of most failures that the client has gone; else it will not send. */
+  /** For most failures the kernel says that the client has gone; otherwise it refuses to send. */
   private static HandoffOutcome outcomeOf(@Nullable Throwable cause) {
     return cause instanceof Errors.NativeIoException refused
             && refused.expectedErr() != Errors.ERRNO_EPIPE_NEGATIVE
@@ -239,7 +241,7 @@ final class HandoffConnection extends ChannelInboundHandlerAdapter {
     // A read that failed: the client has gone. (A write that failed is its listener's.)
     try {
       if (!(cause instanceof IOException)) {
-        LOG.error("a hand-over ended by a bug of the server", cause);
+        LOG.error("a hand-off ended by a bug of the server", cause);
         report(HandoffOutcome.FAILED);
       }
     } finally {

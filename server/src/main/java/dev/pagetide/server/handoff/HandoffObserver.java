@@ -1,14 +1,14 @@
 package dev.pagetide.server.handoff;
 
 /**
- * What hears how connections to the hand-over socket end. Called on the thread that serves them;
+ * Is notified how connections to the hand-off socket end. Called on the thread that serves them;
  * must be quick and throw nothing.
  */
 @FunctionalInterface
 public interface HandoffObserver {
-  /** Hears nothing. */
+  /** Ignores every call. */
   HandoffObserver NONE = outcome -> {};
 
-  /** A connection has its answer, or never will: called once for each. */
+  /** A connection has got its answer, or will never get one. Called once for each connection. */
   void ended(HandoffOutcome outcome);
 }

@@ -1,19 +1,19 @@
 package dev.pagetide.server.handoff;
 
-/** What became of one connection to the hand-over socket. */
+/** How one connection to the hand-off socket ended. */
 public enum HandoffOutcome {
   /** The descriptor was sent. */
   PASSED,
-  /** No session had the token, or another process opened it. */
+  /** No session had the token, or another process opened the session. */
   UNKNOWN_SESSION,
-  /** What came was not one token and a newline. */
+  /** The client sent something else than one token and a newline. */
   MALFORMED,
   /** Too many connections were served already. */
   BUSY,
-  /** The token did not come in time. */
+  /** The token did not arrive in time. */
   TOO_LATE,
-  /** There was no descriptor to be had, or the kernel would not pass one. */
+  /** The server got no duplicate of the descriptor, or the kernel refused to pass it. */
   FAILED,
-  /** The client went away before it had its answer. */
+  /** The client disconnected before it had its answer. */
   BROKEN
 }

@@ -5,17 +5,17 @@ import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What a client sends on the hand-over socket, as far as it has come: one token and a newline, and
- * never a byte more. Never takes more memory than that.
+ * The bytes that a client has sent on the hand-off socket so far. A request is one token and a
+ * newline, and not a byte more. This never takes more memory than a request has bytes.
  */
 final class HandoffRequest {
-  /** What the bytes are so far. */
+  /** What the bytes so far are. */
   enum State {
     /** They can still become a request. */
     INCOMPLETE,
-    /** They are one. */
+    /** They are a request. */
     COMPLETE,
-    /** They cannot become one. */
+    /** They cannot become a request. */
     MALFORMED
   }
 
@@ -23,12 +23,12 @@ final class HandoffRequest {
   private int count;
   private State state = State.INCOMPLETE;
 
-  /** Takes what has come in. */
+  /** Adds bytes that have arrived. */
   State add(ByteBuf in) {
     while (in.isReadable() && state != State.MALFORMED) {
       byte next = in.readByte();
       boolean isEnd = next == HandoffStatus.TOKEN_END;
-      // Graphic ASCII characters; the token is not empty, and nothing comes after its end.
+      // A token has graphic ASCII characters and is not empty. No byte follows its end.
       boolean fits =
           state == State.INCOMPLETE
               && (isEnd

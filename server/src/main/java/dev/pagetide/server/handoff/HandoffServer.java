@@ -25,16 +25,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The listener that passes the descriptors of shared files to the processes whose sessions they
- * are.
+ * The listener that passes the descriptor of each session's shared file to the process that opened
+ * the session.
  *
- * <p>All of it runs on one thread of its own: a hand-over is one lookup and three system calls, and
- * no RPC waits for it.
+ * <p>All of it runs on one thread of its own, because a hand-off is one look-up and three system
+ * calls, and no RPC waits for it.
  */
 public final class HandoffServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HandoffServer.class);
 
-  /** Connections that wait to be accepted; the next one's connect waits, or fails with EAGAIN. */
+  /** Connections that may wait to be accepted. A further connect waits, or fails with EAGAIN. */
   private static final int BACKLOG = 128;
 
   private final EventLoopGroup loop =
@@ -55,9 +55,9 @@ public final class HandoffServer implements AutoCloseable {
             .group(loop)
             .channel(EpollServerDomainSocketChannel.class)
             .option(ChannelOption.SO_BACKLOG, BACKLOG)
-            // A client that has said all it has to say may close its half and wait.
+            // A client that has sent its whole request may close its sending half and wait.
             .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
-            // A byte more than a request has at most: never more memory than that, a connection.
+            // One byte more than the longest request: a connection takes no more memory than that.
             .childOption(
                 ChannelOption.RECVBUF_ALLOCATOR,
                 new FixedRecvByteBufAllocator(HandoffStatus.MAX_TOKEN_BYTES + 2))
@@ -87,18 +87,18 @@ public final class HandoffServer implements AutoCloseable {
     bound.channel().pipeline().addLast(new AcceptFailures());
   }
 
-  /** Accepts nothing any more and closes every connection. Idempotent. */
+  /** Stops accepting and closes every connection. Idempotent. */
   @Override
   public void close() {
     channels.close().awaitUninterruptibly();
     loop.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
   }
 
-  /** Stands behind Netty's acceptor, which has stopped accepting for a second by now. */
+  /** Comes after Netty's acceptor, which by then has stopped accepting for a second. */
   private static final class AcceptFailures extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      LOG.warn("no connection to the hand-over socket can be accepted: {}", cause.getMessage());
+      LOG.warn("no connection to the hand-off socket can be accepted: {}", cause.getMessage());
     }
   }
 }

@@ -4,21 +4,22 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Who is connected to the hand-over socket at the moment.
+ * The connections to the hand-off socket at the moment, by their users.
  *
- * <p>Besides those that are served, as many may stay for a moment that are told to try again: a
- * client that was cut off while it still sends its token would not find the answer, but EPIPE.
+ * <p>Besides the connections that are served, an equal number of those that are told to try again
+ * may stay for a moment. If the server closed such a connection while the client still sends its
+ * token, the client would not find the answer, but EPIPE.
  *
  * <p>Confined to the event loop.
  */
 final class HandoffSlots {
-  /** What a connection takes. */
+  /** How the server treats a connection. */
   enum Slot {
-    /** It is served. */
+    /** The server serves it. */
     SERVED,
-    /** It is told to try again, and may stay until it has sent its token. */
+    /** The server tells it to try again. It may stay until it has sent its token. */
     TURNED_AWAY,
-    /** It is told to try again and closed. */
+    /** The server tells it to try again, and closes it. */
     NONE
   }
 
@@ -31,11 +32,11 @@ final class HandoffSlots {
     this.limits = limits;
   }
 
-  /** The best slot there is for a connection of this user; to be given back by {@link #leave}. */
+  /** Takes the best free slot for a connection of this user. {@link #leave} gives it back. */
   Slot enter(int uid) {
     int ofUid = servedByUid.getOrDefault(uid, 0);
     if (served < limits.maxConnections() && ofUid < limits.maxConnectionsPerUid()) {
-      servedByUid.put(uid, ofUid + 1); // before the other, which cannot fail
+      servedByUid.put(uid, ofUid + 1); // before the other count, because that cannot fail
       served++;
       return Slot.SERVED;
     }

@@ -1,6 +1,6 @@
 /**
- * The hand-over: how a session's process gets the descriptor of its range's file, on a Unix socket
- * beside gRPC's. The exchange is described in {@code proto/SHARED_FILE.md}. Knows Netty and no
+ * The hand-off: the server passes a session's process the descriptor of the range's file, on a Unix
+ * socket beside gRPC's. {@code proto/SHARED_FILE.md} describes the exchange. Knows Netty and no
  * gRPC.
  */
 @NullMarked

@@ -6,12 +6,13 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The edge that is a control group's limit, {@code memory.max} or {@code memory.high}: of this
- * process's group and those above it the one that leaves least, its working set subtracted and the
- * reserve kept.
+ * The headroom below a control group's limit, {@code memory.max} or {@code memory.high}: the limit
+ * less the working set and less the reserve. Of this process's group and those above it, the one
+ * that leaves least counts.
  *
- * <p>Costs a system call a group with a limit, none where there is no limit; near the edge one
- * more, dearer, to tell page cache from memory that stays. Thread-safe.
+ * <p>A call costs one system call for each group with a limit, and none if there is no limit. If
+ * little headroom is left, it costs one more expensive call, which separates page cache from memory
+ * that stays. Thread-safe.
  */
 public final class CgroupHeadroom implements HostHeadroom {
   private final CgroupMemory memory;
@@ -20,11 +21,11 @@ public final class CgroupHeadroom implements HostHeadroom {
   private final long enoughBytes;
 
   /**
-   * The edge of some groups; they stay open as long as it is asked.
+   * The headroom of some groups. The groups must stay open for as long as this is in use.
    *
-   * @param reserveBytes what is kept free below the limit: {@code --memory-reserve}
-   * @param enoughBytes the most that somebody asks for at once: with that much room left nobody
-   *     needs to know how much of the rest is page cache
+   * @param reserveBytes bytes to keep free below the limit: {@code --memory-reserve}
+   * @param enoughBytes the most bytes that a caller asks for at once. If that much room is left, no
+   *     caller needs to know how much of the use is page cache
    */
   public CgroupHeadroom(CgroupMemory memory, long reserveBytes, int pageSize, long enoughBytes) {
     this.memory = memory;
@@ -84,7 +85,7 @@ public final class CgroupHeadroom implements HostHeadroom {
       }
       return new Reading(used, limit, group.isHighLowest(), limit - reserveBytes - used);
     } catch (IOException e) {
-      return null; // this process was moved and its old group removed: that limits nothing any more
+      return null; // this process was moved, and its old group was removed: it limits nothing now
     }
   }
 }

@@ -8,13 +8,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The memory of the control group this process runs in and of those above it, as they were when
- * this was opened, in version 2 and version 1: whichever leaves least is what counts.
+ * The memory of the control group in which this process runs and of those above it, in version 2
+ * and version 1. The groups are those at the time when this was opened. The one that leaves least
+ * counts.
  *
  * <p>Thread-safe.
  */
 public final class CgroupMemory implements AutoCloseable {
-  /** How old limits may be: they are changed by hand, and each costs a system call to read. */
+  /**
+   * How old limits may be. People change them by hand, and reading each of them costs a system
+   * call.
+   */
   private static final long LIMITS_AGE_NANOS = Duration.ofMillis(100).toNanos();
 
   private final List<GroupMemory> groups;
@@ -28,9 +32,9 @@ public final class CgroupMemory implements AutoCloseable {
   }
 
   /**
-   * Opens the groups; on a host without control groups there are none.
+   * Opens the groups. On a host without control groups there are none.
    *
-   * @param root where {@code proc} and {@code sys} are mounted: {@code /}, but for a test
+   * @param root where {@code proc} and {@code sys} are mounted: {@code /}, except in a test
    */
   public static CgroupMemory open(Path root, PageClock clock) throws IOException {
     List<GroupMemory> opened = new ArrayList<>();
@@ -51,12 +55,12 @@ public final class CgroupMemory implements AutoCloseable {
     }
   }
 
-  /** Own group and those above it that have a memory controller; empty where there is none. */
+  /** Those of its own group and the groups above it that have a memory controller; may be empty. */
   public List<GroupMemory> groups() {
     return groups;
   }
 
-  /** The lowest limit at which the kernel kills, or {@link Long#MAX_VALUE} where none is set. */
+  /** The lowest limit at which the kernel kills, or {@link Long#MAX_VALUE} if none is set. */
   public long limitBytes() {
     long lowest = Long.MAX_VALUE;
     for (GroupMemory group : groups) {
@@ -65,7 +69,9 @@ public final class CgroupMemory implements AutoCloseable {
     return lowest;
   }
 
-  /** The lowest limit of either kind: as {@link #limitBytes}, and {@code memory.high} counts. */
+  /**
+   * The lowest limit of either kind: as {@link #limitBytes}, but {@code memory.high} counts, too.
+   */
   public long lowestLimitBytes() {
     long lowest = Long.MAX_VALUE;
     for (GroupMemory group : groups) {
@@ -74,17 +80,17 @@ public final class CgroupMemory implements AutoCloseable {
     return lowest;
   }
 
-  /** Whether anything limits this process: {@code memory.high} counts. */
+  /** Whether a limit is set for this process; {@code memory.high} counts, too. */
   public boolean isLimited() {
     return lowestLimitBytes() < Long.MAX_VALUE;
   }
 
   /**
-   * Reads the limits again if the last reading is older than 100 ms. A group that cannot be read
-   * keeps the limits it had, and the others are read all the same.
+   * Reads the limits again if the last reading is older than 100 ms. If a group cannot be read, it
+   * keeps the limits that it had, and the others are read nevertheless.
    */
   public void refreshLimits() {
-    // RACE: two threads may both read them; they read the same.
+    // RACE: two threads may both read the limits; they read the same.
     long now = clock.nanos();
     if (now - refreshedNanos < LIMITS_AGE_NANOS) {
       return;
@@ -94,7 +100,7 @@ public final class CgroupMemory implements AutoCloseable {
       try {
         group.refreshLimits();
       } catch (IOException e) {
-        // It was removed. A caller that reads its use gets the same failure.
+        // The group was removed. A caller that reads its use gets the same failure.
       }
     }
   }

@@ -8,15 +8,15 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * One control group, as a folder of the kernel's: see {@code cgroups(7)}.
+ * One control group, which is a folder of the kernel: see {@code cgroups(7)}.
  *
- * @param version of its hierarchy, with the names of the files
- * @param folder where its files are
+ * @param version the version of its hierarchy, with the names of the files
+ * @param folder the folder of its files
  */
 public record ControlGroup(Version version, Path folder) {
-  /** What the two versions call the same things. */
+  /** The two versions, and the names that they give the same things. */
   public enum Version {
-    /** Without {@code memory.high}, and without PSI of its own. */
+    /** Version 1 has no {@code memory.high}, and no PSI for each group. */
     V1("memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file"),
     V2("memory.current", "memory.max", "inactive_file");
 
@@ -30,42 +30,43 @@ public record ControlGroup(Version version, Path folder) {
       this.inactiveFile = inactiveFile;
     }
 
-    /** The name in {@code memory.stat} of page cache that nobody looked at of late. */
+    /** The name in {@code memory.stat} of page cache that was not read recently. */
     String inactiveFile() {
       return inactiveFile;
     }
   }
 
-  /** Everything that is charged to this group and those below it. */
+  /** The file of the memory that is charged to this group and those below it. */
   Path useFile() {
     return folder.resolve(version.use);
   }
 
-  /** What the kernel kills for rather than exceed. */
+  /** The file of the limit at which the kernel kills. */
   public Path limitFile() {
     return folder.resolve(version.limit);
   }
 
-  /** What the kernel slows the group down for rather than exceed; version 2 only. */
+  /** The file of the limit above which the kernel slows the group down; version 2 only. */
   Path highFile() {
     return folder.resolve("memory.high");
   }
 
-  /** What the use is made of. */
+  /** The file of the parts of the use. */
   Path statFile() {
     return folder.resolve("memory.stat");
   }
 
-  /** The group's own PSI; version 2 only. */
+  /** The file of the group's own PSI; version 2 only. */
   public Path pressureFile() {
     return folder.resolve("memory.pressure");
   }
 
   /**
-   * The groups this process is in that may limit its memory: its own of each version first, then
-   * those above it as far as they can be seen. None on a kernel without control groups.
+   * The groups of this process that may limit its memory. Its own group of each version comes
+   * first, then those above it, as far as they are visible. There are none on a kernel without
+   * control groups.
    *
-   * <p>Both versions are looked at, because a host can mount version 2 without a memory controller
+   * <p>This reads both versions, because a host can mount version 2 without a memory controller
    * beside version 1 with one.
    *
    * @param root where {@code proc} and {@code sys} are mounted
@@ -119,12 +120,13 @@ public record ControlGroup(Version version, Path folder) {
     }
   }
 
-  /** The group's path below a mount that shows the hierarchy from {@code mountRoot} on. */
+  /** The group's path below a mount whose root is the group {@code mountRoot}. */
   private static String below(String mountRoot, String path) {
     if (mountRoot.equals("/")) {
       return path.substring(1);
     }
-    // A group outside what is mounted is seen from another namespace: the mount is all there is.
+    // A group outside the mounted part is visible from another namespace only. Then we take the
+    // root of the mount.
     return path.startsWith(mountRoot + "/") ? path.substring(mountRoot.length() + 1) : "";
   }
 }

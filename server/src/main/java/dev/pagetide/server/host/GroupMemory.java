@@ -8,15 +8,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The memory of one control group: its use and its limits, on descriptors kept open.
+ * The use and the limits of one control group's memory, read through descriptors that stay open.
  *
- * <p>What counts against a limit is the <em>working set</em>: the use without {@code
- * inactive_file}, because the kernel drops page cache that nobody looked at before it kills.
+ * <p>The <em>working set</em> counts against a limit: the use without {@code inactive_file},
+ * because the kernel drops page cache that was not read recently before it kills.
  *
  * <p>Thread-safe. The limits are those of the last {@link #refreshLimits}.
  */
 public final class GroupMemory implements AutoCloseable {
-  /** Version 1 says "no limit" with a number: the largest multiple of a page below 2^63. */
+  /**
+   * From here on a number means "no limit": version 1 writes the largest multiple of a page below
+   * 2^63 for it.
+   */
   private static final long NO_LIMIT_FROM = 1L << 62;
 
   private final ControlGroup group;
@@ -75,7 +78,7 @@ public final class GroupMemory implements AutoCloseable {
     return file;
   }
 
-  /** Reads the limits anew: an operator may change them at any time. */
+  /** Reads the limits again, because an operator may change them at any time. */
   void refreshLimits() throws IOException {
     limitBytes = limitOf(limit);
     KernelFile highFile = high;
@@ -93,8 +96,8 @@ public final class GroupMemory implements AutoCloseable {
   }
 
   /**
-   * The lower of that limit and {@code memory.high}, at which the kernel slows down everything in
-   * the group; {@link Long#MAX_VALUE} where there is neither.
+   * The lower of that limit and {@code memory.high}, above which the kernel slows down all
+   * processes of the group; {@link Long#MAX_VALUE} if there is neither.
    */
   public long lowestLimitBytes() {
     return Math.min(limitBytes, highBytes);
@@ -105,14 +108,14 @@ public final class GroupMemory implements AutoCloseable {
     return highBytes < limitBytes;
   }
 
-  /** Everything that is charged now: never less than the working set. One system call. */
+  /** The memory charged now, which is never less than the working set. One system call. */
   public long useBytes() throws IOException {
     return use.number();
   }
 
   /**
-   * A use less the page cache in it that the kernel would drop. Dearer than {@link #useBytes}: the
-   * kernel sums up dozens of numbers for it.
+   * {@code useBytes} without the page cache that the kernel would drop. This is more expensive than
+   * {@link #useBytes}, because the kernel adds up dozens of numbers for it.
    */
   public long workingSetBytes(long useBytes) throws IOException {
     long inactive = KernelText.number(stat.text(), group.version().inactiveFile());

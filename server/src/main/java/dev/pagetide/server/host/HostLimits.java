@@ -12,15 +12,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What the host grants this process: who it runs as, and how much it may have.
+ * What the host grants this process: its user, and the limits of its memory, files and mappings.
  *
  * @param uid the user this process runs as
  * @param pageSize bytes in a page
  * @param memoryBytes memory this process may have: the machine's, or its control group's limit if
- *     that is lower; {@code memory.high}, beyond which the kernel slows it down, is one
+ *     that is lower; {@code memory.high}, above which the kernel slows it down, counts as a limit
  * @param groupLimitBytes its control group's limit at which the kernel kills; {@link
- *     Long#MAX_VALUE} where that is not below the machine's memory
- * @param maxHeapBytes the most that this JVM's heap takes of it
+ *     Long#MAX_VALUE} if that is not below the machine's memory
+ * @param maxHeapBytes the most memory that this JVM's heap takes
  * @param maxOpenFiles how many files it may have open (RLIMIT_NOFILE)
  * @param maxMapCount how many mappings it may have (vm.max_map_count)
  */
@@ -38,14 +38,14 @@ public record HostLimits(
   private static final Pattern MEM_TOTAL =
       Pattern.compile("^MemTotal:\\s+([0-9]+) kB$", Pattern.MULTILINE);
 
-  /** The soft limit; a JVM raises its own to the hard one when it starts. */
+  /** The line of the soft limit, which a JVM raises to the hard limit when it starts. */
   private static final Pattern OPEN_FILES =
       Pattern.compile("^Max open files\\s+([0-9]+|unlimited)\\s", Pattern.MULTILINE);
 
   /**
    * Reads the limits of this process.
    *
-   * @param root where {@code proc} is mounted: {@code /}, but for a test
+   * @param root where {@code proc} is mounted: {@code /}, except in a test
    */
   public static HostLimits read(Path root) throws StartupException {
     Path self = root.resolve("proc/self");
@@ -83,7 +83,7 @@ public record HostLimits(
   }
 
   private static int uid(Path self) throws IOException {
-    // /proc/self is a symbolic link, everybody's; what it leads to is this process's own.
+    // /proc/self is a symbolic link that root owns. The directory behind it is this process's own.
     return (int) Files.getAttribute(self.toRealPath(), "unix:uid", LinkOption.NOFOLLOW_LINKS);
   }
 
@@ -100,8 +100,8 @@ public record HostLimits(
   }
 
   private static String firstLine(Path file) throws IOException {
-    // A sysctl file is read by one system call or not at all, and Files.readString begins with one
-    // byte where a file's size says 0: it would take 65530 for 6.
+    // One system call must read a sysctl file. Files.readString begins with one byte if the size of
+    // the file is 0, and so would read 6 instead of 65530.
     try (BufferedReader reader = Files.newBufferedReader(file)) {
       String line = reader.readLine();
       if (line == null) {

@@ -2,7 +2,7 @@ package dev.pagetide.server.host;
 
 import java.io.IOException;
 
-/** The numbers in texts of the kernel's that have one name and one number a line. */
+/** Reads numbers from texts of the kernel that have one name and one number in each line. */
 public final class KernelText {
   private KernelText() {}
 
@@ -28,7 +28,7 @@ public final class KernelText {
   /**
    * The number after a word within a line: {@code total=} in {@code some avg10=0.00 total=17}.
    *
-   * @throws IOException if the text has no line that starts so, or that line no such word
+   * @throws IOException if no line starts so, or if that line does not have the word
    */
   public static long numberIn(String text, String lineStart, String word) throws IOException {
     for (String line : text.split("\n", -1)) {

@@ -14,7 +14,7 @@ public final class StartupException extends Exception {
     super(message);
   }
 
-  /** A reason with the exception behind it; the message must stand without it. */
+  /** A reason with the exception that caused it; the message must be complete without that. */
   public StartupException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }

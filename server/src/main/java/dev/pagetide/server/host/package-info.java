@@ -1,6 +1,6 @@
 /**
- * What the kernel grants this process and what it uses: limits, control groups, free memory. Knows
- * no ranges.
+ * What the kernel grants this process, and what the process uses: limits, control groups, free
+ * memory. Knows no ranges.
  */
 @NullMarked
 package dev.pagetide.server.host;

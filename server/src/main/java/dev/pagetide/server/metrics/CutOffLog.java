@@ -12,13 +12,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says in the log which clients ran into a limit: a line each, at most {@link #MOST_LINES} for each
- * limit in ten seconds, and one that counts the rest. So a hostile client cannot flood the log.
+ * Logs which clients reached a limit, with one line for each. It writes at most {@link #MOST_LINES}
+ * lines for each limit in ten seconds, and then one that counts the rest. So a hostile client
+ * cannot flood the log.
  *
  * <p>Thread-safe. It does not block, because the calling threads serve other clients.
  */
 public final class CutOffLog implements CutOffObserver, AutoCloseable {
-  /** Lines of one limit in one window, besides the one that counts the rest. */
+  /** Most lines of one limit in one window, besides the line that counts the rest. */
   static final int MOST_LINES = 5;
 
   private static final Logger LOG = LoggerFactory.getLogger(CutOffLog.class);
@@ -27,7 +28,7 @@ public final class CutOffLog implements CutOffObserver, AutoCloseable {
   private final LogTimer timer;
   private final Duration window;
 
-  /** By limit, while it is open. LOCKS: a leaf, beside the log itself. */
+  /** The open windows by their limits. LOCKS: a leaf, except for the log itself. */
   @GuardedBy("this")
   private final Map<String, Window> windows = new HashMap<>();
 
@@ -39,7 +40,7 @@ public final class CutOffLog implements CutOffObserver, AutoCloseable {
     private long more;
   }
 
-  /** Counts by a timer. */
+  /** A log whose windows end by a timer. */
   public CutOffLog(LogTimer timer) {
     this(timer, WINDOW);
   }
@@ -92,7 +93,7 @@ public final class CutOffLog implements CutOffObserver, AutoCloseable {
     }
   }
 
-  /** Counts what is left. */
+  /** Writes the counts that are left. */
   @Override
   public synchronized void close() {
     closed = true;

@@ -12,11 +12,11 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * How often a limit stopped a client, by the limit: openings that were refused among them. The
- * number of series is that of the limits. Thread-safe.
+ * How often a limit stopped a client, by limit. This includes refused openings. There are as many
+ * series as limits. Thread-safe.
  */
 public final class CutOffMeters implements CutOffObserver {
-  /** All that a client can run into: options, and the one limit that no option raises. */
+  /** All limits that a client can reach: options, and the one limit that no option raises. */
   private static final List<String> LIMITS =
       List.of(
           "--max-sessions",
@@ -30,7 +30,7 @@ public final class CutOffMeters implements CutOffObserver {
   private final Map<String, Counter> counters = new HashMap<>();
   private final Counter other;
 
-  /** Registers them all: each begins at 0. */
+  /** Registers all counters. Each begins at 0. */
   public CutOffMeters(MeterRegistry registry) {
     for (String limit : LIMITS) {
       counters.put(limit, counter(registry, tag(limit)));

@@ -26,14 +26,15 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The catalogue of what Pagetide tells as it happens: times, lengths, refusals, each with its one
- * sentence. What is read from the running parts at each scrape is in {@link PolledMeters}.
+ * The catalogue of the meters that count events as they happen: times, lengths and refusals, each
+ * with a description of one sentence. {@link PolledMeters} has those that each scrape reads from
+ * the running parts.
  *
- * <p>Tags are bounded: states, reasons, outcomes. Nothing is counted by session, name or process,
- * so the number of series does not grow with them. Thread-safe.
+ * <p>Tags are bounded: states, reasons, outcomes. No tag is a session, a name or a process, so the
+ * number of series does not grow with them. Thread-safe.
  */
 public final class EventMeters implements PageObserver, HandoffObserver {
-  /** From one page in the cache to a scan of everything. */
+  /** Bounds from the time for one page in the processor's cache to that of a scan of all pages. */
   static final Duration[] BUCKETS = {
     Duration.ofNanos(1_000),
     Duration.ofNanos(2_500),
@@ -50,7 +51,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
     Duration.ofSeconds(1)
   };
 
-  /** From single pages to as many as one hold of a range's lock punches. */
+  /** Bounds from single pages to the most pages punched while a range's lock is held once. */
   private static final double[] RUN_LENGTHS = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 
   /** The limits on memory, by the option that sets each. */
@@ -83,7 +84,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
 
   private volatile @Nullable PolledMeters standing;
 
-  /** Registers what is reported by observers; {@link #bind} adds the rest. */
+  /** Registers the meters that the observers feed; {@link #bind} adds the rest. */
   public EventMeters(MeterRegistry registry) {
     this.registry = registry;
     this.allocate =
@@ -110,8 +111,8 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           outcome,
           Timer.builder("pagetide.wait")
               .description(
-                  "Time that a use or an opening waited for memory of the whole server, by outcome;"
-                      + " counted once, however often it waited.")
+                  "Time that a UseRange or OpenRange waited for memory of the whole server, by"
+                      + " outcome; counted once, however often it waited.")
               .tag("outcome", tag(outcome))
               .serviceLevelObjectives(BUCKETS)
               .register(registry));
@@ -130,7 +131,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           outcome,
           Counter.builder("pagetide.handoffs")
               .description(
-                  "Connections to the hand-over socket that were answered or broke, by outcome.")
+                  "Connections to the hand-off socket that were answered or broke, by outcome.")
               .tag("outcome", tag(outcome))
               .register(registry));
     }
@@ -170,7 +171,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
     standing = new PolledMeters(registry, shrinker, budget, sessions, pageSize);
   }
 
-  /** Counts the pages anew, and reads what clients have counted: called before each scrape. */
+  /** Counts the pages again, and reads the counts of clients. Called before each scrape. */
   public void refresh() {
     PolledMeters bound = standing;
     if (bound != null) {

@@ -6,9 +6,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.util.function.LongSupplier;
 
 /**
- * Faults of the server itself: what nobody expected. Each has its line and its stack trace in the
- * log. They are counted apart from the calls because an Exchange that goes on after one of its
- * commands failed is no failed call. Thread-safe.
+ * Faults of the server itself, which are unexpected exceptions. Each has a line with its stack
+ * trace in the log. They are counted apart from the calls, because an Exchange goes on after one of
+ * its commands failed, and so is no failed call. Thread-safe.
  */
 public final class FaultMeters {
   private static final String NAME = "pagetide.faults";
@@ -20,7 +20,7 @@ public final class FaultMeters {
   private final Counter reclaim;
 
   /**
-   * Registers them: each begins at 0.
+   * Registers the counters. Each begins at 0.
    *
    * @param requests how many faults there were in requests and commands so far
    */
@@ -34,7 +34,7 @@ public final class FaultMeters {
         Counter.builder(NAME).description(DESCRIPTION).tag("where", "reclaim").register(registry);
   }
 
-  /** Background reclaim met one, and goes on. */
+  /** Counts a fault in background reclaim, which goes on after it. */
   public void inReclaim() {
     reclaim.increment();
   }

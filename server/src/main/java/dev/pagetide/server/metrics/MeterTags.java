@@ -4,7 +4,7 @@ import io.micrometer.core.instrument.Counter;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** What the catalogues of meters have in common: enums as tags, and counters looked up by enums. */
+/** Shared by the catalogues of meters: enums as tags, and counters found by enums. */
 final class MeterTags {
   private MeterTags() {}
 
@@ -13,7 +13,7 @@ final class MeterTags {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
-  /** Counts; a constant that has no counter is not counted. */
+  /** Adds to a counter, if there is one. */
   static void add(@Nullable Counter counter, double amount) {
     if (counter != null) {
       counter.increment(amount);

@@ -9,8 +9,8 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers {@code /metrics} to Prometheus: in the text format, or in OpenMetrics where it asks so.
- * Thread-safe; scrapes are made one after the other, and sent each at its reader's pace.
+ * Answers {@code /metrics} to Prometheus in the text format, or in OpenMetrics if the request asks
+ * for that. Thread-safe. It makes scrapes one after the other, and sends each at its reader's pace.
  */
 public final class MetricsEndpoint implements HttpHandler {
   private static final String TEXT = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,7 +23,7 @@ public final class MetricsEndpoint implements HttpHandler {
   /**
    * An endpoint over a registry.
    *
-   * @param beforeScrape run before each scrape, on its thread, never twice at once
+   * @param beforeScrape runs before each scrape, on the thread of the scrape, never twice at once
    */
   public MetricsEndpoint(PrometheusMeterRegistry registry, Runnable beforeScrape) {
     this.registry = registry;
@@ -37,7 +37,7 @@ public final class MetricsEndpoint implements HttpHandler {
       case "GET" -> answer(exchange, HttpURLConnection.HTTP_OK, type, scrape(type));
       case "HEAD" -> {
         exchange.getResponseHeaders().set("Content-Type", type);
-        // No length: to tell it, the meters would have to be read.
+        // No length, because we would have to read the meters to know it.
         exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, -1);
       }
       default -> {

@@ -20,21 +20,22 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /**
- * The catalogue of how memory, pages and sessions stand, read from the running parts at each
- * scrape, each with its one sentence. Tags are bounded: states, reasons, triggers. Thread-safe.
+ * The catalogue of the meters of memory, pages and sessions that each scrape reads from the running
+ * parts. Each has a description of one sentence. Tags are bounded: states, reasons, triggers.
+ * Thread-safe.
  */
 final class PolledMeters {
   private final MeterRegistry registry;
   private final Shrinker shrinker;
 
-  /** As of the last {@link #refresh}: six gauges, one walk through the page tables. */
+  /** As of the last {@link #refresh}: one walk through the page tables serves six gauges. */
   private volatile PageTotals totals = PageTotals.NONE;
 
-  /** As of the last {@link #refresh}: four counters, one walk through the headers. */
+  /** As of the last {@link #refresh}: one walk through the headers serves four counters. */
   private volatile ClientCounts clientCounts = new ClientCounts(0, 0, 0, 0);
 
   /**
-   * Registers them all.
+   * Registers all of them.
    *
    * @param budget the whole server's budget
    * @param pageSize bytes in a page
@@ -77,7 +78,7 @@ final class PolledMeters {
     }
   }
 
-  /** A uid with limits of its own is refused there, however much the server has left. */
+  /** A uid at a limit of its own is refused, however much memory the server has left. */
   private void bindFullestUid(SessionRegistry sessions) {
     gauge(
         "pagetide.fullest.uid.resident.ratio",
@@ -198,7 +199,7 @@ final class PolledMeters {
     }
   }
 
-  /** What clients say: no counter of these is ever added to one of the server's own. */
+  /** What clients report. None of these counters is ever added to one of the server's own. */
   private void bindClientCounts() {
     clientCounter(
         "pagetide.client.pages.used",
@@ -223,7 +224,7 @@ final class PolledMeters {
         .register(registry);
   }
 
-  /** Counts the pages anew, and reads what clients have counted. */
+  /** Counts the pages again, and reads the counts of clients. */
   void refresh() {
     totals = shrinker.totals();
     clientCounts = shrinker.clientReports().totals();

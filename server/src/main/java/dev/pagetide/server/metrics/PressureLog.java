@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The log's account of the host's pressure: a line when a source begins to press, and one when it
- * ends, however many decisions lie between. For the monitor's thread alone.
+ * Logs the host's memory pressure: one line when a source begins to report pressure, and one when
+ * it ends, however many decisions lie between. Only for the monitor's thread.
  */
 public final class PressureLog implements PressureObserver {
   private static final Logger LOG = LoggerFactory.getLogger(PressureLog.class);
@@ -33,7 +33,7 @@ public final class PressureLog implements PressureObserver {
   private final Map<PressureKind, Episode> episodes = new EnumMap<>(PressureKind.class);
   private final Map<PressureKind, Long> failures = new EnumMap<>(PressureKind.class);
 
-  /** Tells once what this host does not have: one line, or none where it has everything. */
+  /** Logs once which sources this host lacks: one line, or none if it has all. */
   public static void tellMissing(Map<PressureKind, String> missing) {
     if (!missing.isEmpty()) {
       LOG.info("memory pressure: this host lacks {}", missing(missing));
@@ -99,7 +99,7 @@ public final class PressureLog implements PressureObserver {
     }
   }
 
-  /** The first failure of a source is told with all there is, then only each thousandth. */
+  /** Logs the first failure of a source with its stack trace, then only each thousandth. */
   @Override
   public void failed(PressureKind source, Throwable cause) {
     long count = failures.merge(source, 1L, Long::sum);

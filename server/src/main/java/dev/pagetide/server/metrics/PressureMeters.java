@@ -18,7 +18,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The catalogue of the meters of the host's pressure: what it says, and what was done about it.
+ * The catalogue of the meters of the host's memory pressure, and of what the server did about it.
  *
  * <p>Tags are bounded: sources, triggers, actions. Thread-safe.
  */
@@ -30,7 +30,7 @@ public final class PressureMeters implements PressureObserver {
           ReclaimTrigger.CGROUP,
           ReclaimTrigger.MEMAVAILABLE);
 
-  /** What became of a decision. */
+  /** The result of a decision. */
   private enum Action {
     RECLAIMED,
     NOTHING,
@@ -45,9 +45,9 @@ public final class PressureMeters implements PressureObserver {
   private final Map<Outcome, Counter> pages;
 
   /**
-   * Registers what is reported by the monitor; {@link #bind} adds what the host has.
+   * Registers the meters that the monitor feeds; {@link #bind} adds which sources the host has.
    *
-   * @param levels told by the monitor, too
+   * @param levels the levels, which the monitor also feeds
    */
   public PressureMeters(MeterRegistry registry, PressureLevels levels) {
     this.registry = registry;
@@ -93,9 +93,9 @@ public final class PressureMeters implements PressureObserver {
   }
 
   /**
-   * Adds what the host has.
+   * Adds the meters that say which sources the host has.
    *
-   * @param missing the sources that it does not have, as long as it does not: a live view
+   * @param missing a live view of the sources that the host lacks at the moment
    */
   public void bind(Set<PressureKind> missing) {
     for (PressureKind source : PressureKind.values()) {

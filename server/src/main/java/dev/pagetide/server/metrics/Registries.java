@@ -18,11 +18,11 @@ import java.util.Locale;
 public final class Registries {
   private Registries() {}
 
-  /** A registry whose names and tags are as Prometheus wants them. */
+  /** A registry whose names and tags follow Prometheus's rules. */
   public static PrometheusMeterRegistry prometheus() {
     PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     registry.config().namingConvention(new SnakeCaseTags());
-    // Two that promtool objects to: nanoseconds as a unit, and "count" as a name's end.
+    // promtool objects to two meters: one has the unit nanoseconds, one name ends with "count".
     registry.config().meterFilter(MeterFilter.denyNameStartsWith("process.cpu.time"));
     registry.config().meterFilter(MeterFilter.denyNameStartsWith("system.cpu.count"));
     new ClassLoaderMetrics().bindTo(registry);
@@ -36,13 +36,13 @@ public final class Registries {
     return registry;
   }
 
-  /** Lives as long as the registry, which lives as long as the process. */
+  /** The binding lives as long as the registry, which lives as long as the process. */
   @SuppressWarnings("resource")
   private static void gc(PrometheusMeterRegistry registry) {
     new JvmGcMetrics().bindTo(registry);
   }
 
-  /** Micrometer's gRPC meters name their tags in camel case, which promtool complains of. */
+  /** Micrometer's gRPC meters have tags in camel case, to which promtool objects. */
   private static final class SnakeCaseTags extends PrometheusNamingConvention {
     @Override
     public String tagKey(String key) {

@@ -10,12 +10,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says in the log when memory runs short, and when it no longer does: two lines an episode, however
- * many uses were refused in it.
+ * Logs when memory runs short, and when it no longer does: two lines for each episode, however many
+ * requests the server refused in it.
  *
- * <p>An episode begins with a refusal and ends when there was none for ten seconds; each limit has
- * its own. Thread-safe. It does not block, because the thread that refuses also serves other
- * clients.
+ * <p>An episode begins with a refusal and ends when there was none for ten seconds. Each limit has
+ * episodes of its own. Thread-safe. It does not block, because the thread that refuses also serves
+ * other clients.
  */
 public final class ShortageLog implements PageObserver {
   private static final Logger LOG = LoggerFactory.getLogger(ShortageLog.class);
@@ -23,7 +23,7 @@ public final class ShortageLog implements PageObserver {
 
   private final LogTimer timer;
 
-  /** By the limit's option. LOCKS: a leaf. */
+  /** The open episodes by the limit's option. LOCKS: a leaf. */
   @GuardedBy("this")
   private final Map<String, Episode> episodes = new HashMap<>();
 

@@ -22,11 +22,11 @@ import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The meters of transactions and their buffers, each with its one sentence. Tags are bounded:
- * kinds, outcomes, states, reasons. Thread-safe.
+ * The meters of transactions and their buffers, each with a description of one sentence. Tags are
+ * bounded: kinds, outcomes, states, reasons. Thread-safe.
  */
 public final class TransactionMeters implements TransactionObserver {
-  /** Why a buffer could not be had. */
+  /** Why a buffer was not allocated. */
   private enum Refusal {
     NO_SPACE,
     NO_ONE_WAY_SPACE,
@@ -45,12 +45,12 @@ public final class TransactionMeters implements TransactionObserver {
   private final Counter spam;
   private final Counter clearingRefused;
 
-  /** As of the last {@link #refresh}: several gauges, one walk through the ranges. */
+  /** As of the last {@link #refresh}: one walk through the ranges serves several gauges. */
   private volatile @Nullable BufferTotals totals;
 
   private volatile @Nullable EndpointRegistry endpoints;
 
-  /** Registers what is reported by the observer; {@link #bind} adds the rest. */
+  /** Registers the meters that the observer feeds; {@link #bind} adds the rest. */
   public TransactionMeters(MeterRegistry registry) {
     this.registry = registry;
     for (TransactionKind kind : TransactionKind.values()) {
@@ -156,7 +156,7 @@ public final class TransactionMeters implements TransactionObserver {
     return now == null ? 0 : value.applyAsDouble(now);
   }
 
-  /** Sums the buffers anew: called before each scrape. */
+  /** Adds up the buffers again. Called before each scrape. */
   public void refresh() {
     EndpointRegistry bound = endpoints;
     if (bound != null) {

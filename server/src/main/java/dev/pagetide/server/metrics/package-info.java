@@ -1,4 +1,4 @@
-/** What Prometheus sees: the catalogue of meters, and the HTTP endpoint that shows them. */
+/** The catalogue of meters, the HTTP endpoint that shows them to Prometheus, and the logs. */
 @NullMarked
 package dev.pagetide.server.metrics;
 

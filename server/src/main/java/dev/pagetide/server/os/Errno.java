@@ -2,7 +2,7 @@ package dev.pagetide.server.os;
 
 import java.util.Map;
 
-/** The names of the error numbers that the calls in {@link Libc} give, on Linux. */
+/** The names of the error numbers of the calls in {@link Libc}, on Linux. */
 final class Errno {
   static final int EINTR = 4;
   static final int EINVAL = 22;
@@ -37,7 +37,7 @@ final class Errno {
 
   private Errno() {}
 
-  /** The name of an error number, or the number itself where it has no name here. */
+  /** The name of an error number, or the number itself if it has no name here. */
   static String name(int errno) {
     return NAMES.getOrDefault(errno, "errno " + errno);
   }

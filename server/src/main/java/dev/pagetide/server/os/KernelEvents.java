@@ -10,14 +10,14 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * The urgent events of kernel files that one thread waits for, each armed by writing a trigger into
- * its file: see {@code Documentation/accounting/psi.rst} of the kernel.
+ * Waits for urgent events of kernel files. A trigger arms an event when it is written into its
+ * file: see {@code Documentation/accounting/psi.rst} of the kernel.
  *
- * <p>For one thread that arms and waits; {@link #wake} may be called by any other. {@link #close}
- * only after the waiting thread has left.
+ * <p>One thread arms and waits. Any other thread may call {@link #wake}. Call {@link #close} only
+ * when the waiting thread has left.
  */
 public final class KernelEvents implements AutoCloseable {
-  /** Triggers and the one descriptor that wakes. */
+  /** The most descriptors: triggers, and the one descriptor that wakes the waiter. */
   private static final int MOST = 16;
 
   private final Arena arena = Arena.ofShared();
@@ -31,17 +31,17 @@ public final class KernelEvents implements AutoCloseable {
     ask(0, wakeFd, Libc.POLLIN);
   }
 
-  /** Events of nothing yet. */
+  /** Opens with no trigger armed. */
   public static KernelEvents open() throws SystemCallException {
     return new KernelEvents(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK));
   }
 
   /**
-   * Arms triggers on one file in place of those armed before: all, or none, and then those stay.
-   * The first of them is number 0 in {@link #await}'s answer.
+   * Arms triggers on one file instead of those armed before. It arms all of them, or none; if none,
+   * the earlier triggers stay armed. The first trigger is number 0 in {@link #await}'s answer.
    *
-   * @throws SystemCallException if the kernel refused one: ENOENT or EOPNOTSUPP where it has no
-   *     such events, EPERM, EACCES or EINVAL where this process may not have them
+   * @throws SystemCallException if the kernel refused a trigger: ENOENT or EOPNOTSUPP if it has no
+   *     such events; EPERM, EACCES or EINVAL if this process may not have them
    */
   public void armAll(Path file, List<String> texts) throws SystemCallException {
     if (1 + texts.size() > MOST) {
@@ -67,14 +67,14 @@ public final class KernelEvents implements AutoCloseable {
     }
   }
 
-  /** Disarms what was armed; only {@link #wake} ends a wait then. */
+  /** Disarms all triggers; then only {@link #wake} and the timeout end a wait. */
   public void disarmAll() {
     triggers.forEach(KernelEvents::close);
     triggers.clear();
     lost = false;
   }
 
-  /** Whether one of the triggers that are armed will never fire again: its file has gone. */
+  /** Whether one of the armed triggers will never fire again, because its file is gone. */
   public boolean hasLost() {
     return lost;
   }
@@ -102,7 +102,7 @@ public final class KernelEvents implements AutoCloseable {
   }
 
   /**
-   * Waits until a trigger fires, the time is up, or somebody woke the waiter.
+   * Waits until a trigger fires, the time is up, or another thread wakes the waiter.
    *
    * @return the triggers that fired since the last call, by their numbers: the first armed is 0
    */
@@ -115,9 +115,9 @@ public final class KernelEvents implements AutoCloseable {
       long at = (i + 1) * Libc.POLLFD_BYTES;
       short events = pollFds.get(ValueLayout.JAVA_SHORT, at + Libc.POLLFD_REVENTS_OFFSET);
       if ((events & Libc.POLLERR) != 0) {
-        // The file is gone (a control group that was removed, or whose stalls were switched off):
-        // to be asked no more, or every wait would end at once. A negative descriptor is passed
-        // over; this one is closed with the rest.
+        // The file is gone: the control group was removed, or its PSI was switched off. We must not
+        // poll it any more, because every wait would end at once. poll ignores a negative
+        // descriptor. This one is closed together with the rest.
         pollFds.set(ValueLayout.JAVA_INT, at, -1);
         lost = true;
       } else if ((events & Libc.POLLPRI) != 0) {
@@ -127,7 +127,7 @@ public final class KernelEvents implements AutoCloseable {
     return fired;
   }
 
-  /** Ends the wait under way, and every later one at once. */
+  /** Ends the current wait, and ends every later one at once. */
   public void wake() {
     try (Arena written = Arena.ofConfined()) {
       var _ = Libc.write(wakeFd, written.allocateFrom(ValueLayout.JAVA_LONG, 1L), Long.BYTES);
@@ -136,7 +136,7 @@ public final class KernelEvents implements AutoCloseable {
     }
   }
 
-  /** Disarms all; only the first call does anything. */
+  /** Disarms all triggers. Only the first call does anything. */
   @Override
   public void close() {
     if (arena.scope().isAlive()) {

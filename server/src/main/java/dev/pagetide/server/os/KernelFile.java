@@ -8,17 +8,19 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * A small file that the kernel writes anew at each reading ({@code /proc/meminfo}, {@code
- * memory.current}): opened once, read as often as one likes, one system call a reading.
+ * A small file whose text the kernel makes at each reading ({@code /proc/meminfo}, {@code
+ * memory.current}). It is opened once and can be read any number of times. Each reading is one
+ * system call.
  *
- * <p>Thread-safe. Readers wait for each other: the kernel, which keeps one text per open file,
- * would make them wait, too. A reading after {@link #close} throws, it never hits another file.
+ * <p>Thread-safe. Readers wait for each other; the kernel would make them wait, too, because it
+ * keeps one text for each open file. A reading after {@link #close} throws, and never reads another
+ * file.
  */
 public final class KernelFile implements AutoCloseable {
-  /** What a number file says where there is no limit. */
+  /** The text of a file of one number if there is no limit. */
   private static final String MAX = "max";
 
-  /** {@code memory.stat}, the longest of those read here, has 2 KiB. */
+  /** {@code memory.stat}, the longest file that the server reads in this way, has 2 KiB. */
   private static final int MOST_BYTES = 16 * 1024;
 
   private final Path path;
@@ -26,9 +28,7 @@ public final class KernelFile implements AutoCloseable {
   private final MemorySegment buffer = Arena.ofAuto().allocate(MOST_BYTES);
   private boolean closed;
 
-  /**
-   * Opens after all that is allocated here: no error can come between a descriptor and its owner.
-   */
+  /** Opens the file last, after every allocation here, so that no error can lose the descriptor. */
   private KernelFile(Path path) throws SystemCallException {
     this.path = path;
     this.fd = Libc.open(path.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC);
@@ -37,15 +37,15 @@ public final class KernelFile implements AutoCloseable {
   /**
    * Opens a file for reading.
    *
-   * @throws SystemCallException if the kernel refused; ENOENT where there is no such file
+   * @throws SystemCallException if the kernel refused; ENOENT if there is no such file
    */
   public static KernelFile open(Path path) throws SystemCallException {
     return new KernelFile(path);
   }
 
   /**
-   * The number that is all this file has; {@link Long#MAX_VALUE} for {@code max}. Allocates nothing
-   * where it is a number.
+   * The number of a file that has one number only; {@link Long#MAX_VALUE} for {@code max}.
+   * Allocates nothing if the text is a number.
    *
    * @throws IOException if the file cannot be read, or is no number
    */
@@ -74,7 +74,7 @@ public final class KernelFile implements AutoCloseable {
   /**
    * The whole text, as of now.
    *
-   * @throws IOException if the file cannot be read, or is no small file
+   * @throws IOException if the file cannot be read, or is too large
    */
   public synchronized String text() throws IOException {
     return text(fill());
@@ -89,8 +89,8 @@ public final class KernelFile implements AutoCloseable {
     if (closed) {
       throw new IOException(path + " was closed");
     }
-    // One read: the kernel gives such a file whole, as it was at one moment, if the buffer holds
-    // it.
+    // One read is enough: if the buffer is large enough, the kernel gives the whole file, as it was
+    // at one moment.
     int length = (int) Libc.pread(fd, buffer, MOST_BYTES, 0);
     if (length == MOST_BYTES) {
       throw new IOException(path + " has " + MOST_BYTES + " bytes or more: not a file of numbers");
@@ -98,7 +98,7 @@ public final class KernelFile implements AutoCloseable {
     return length;
   }
 
-  /** Where the file is. */
+  /** The path of the file. */
   public Path path() {
     return path;
   }

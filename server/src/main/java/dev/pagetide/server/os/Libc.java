@@ -17,7 +17,8 @@ import java.util.Locale;
  * The C library's file calls, bound once.
  *
  * <p>Every method keeps its C name, takes C's arguments, and throws a {@link SystemCallException}
- * where C returns -1. A call that a signal interrupted is made again, here and nowhere else.
+ * if C returns -1. If a signal interrupts a call, this class makes the call again. No other class
+ * does.
  *
  * <p>Thread-safe: each thread captures errno in memory of its own.
  */
@@ -26,7 +27,7 @@ final class Libc {
   static final int MFD_CLOEXEC = 0x1;
   static final int MFD_ALLOW_SEALING = 0x2;
 
-  /** Linux 6.3 and newer; older kernels say EINVAL. */
+  /** Linux 6.3 and newer know it; older kernels refuse it with EINVAL. */
   static final int MFD_NOEXEC_SEAL = 0x8;
 
   static final int O_RDONLY = 0x0;
@@ -48,13 +49,13 @@ final class Libc {
   static final short POLLPRI = 0x2;
   static final short POLLERR = 0x8;
 
-  /** Bytes of {@code struct pollfd}: the descriptor (4), what is asked (2), what is so (2). */
+  /** Bytes of {@code struct pollfd}: descriptor (4), requested events (2), returned events (2). */
   static final long POLLFD_BYTES = 8;
 
   static final long POLLFD_EVENTS_OFFSET = 4;
   static final long POLLFD_REVENTS_OFFSET = 6;
 
-  /** Bytes of {@code struct stat} on x86-64 (144) and aarch64 (128), whichever is more. */
+  /** The larger size of {@code struct stat}, in bytes: x86-64 has 144, aarch64 has 128. */
   static final long STAT_BYTES = 144;
 
   /** Offset of {@code st_blocks}, in units of 512 bytes: the same on both architectures. */
@@ -188,7 +189,7 @@ final class Libc {
   }
 
   /**
-   * Waits for events of {@code count} structs at {@code pollFds}. A signal begins the time anew.
+   * Waits for events of {@code count} structs at {@code pollFds}. A signal restarts the time.
    *
    * @return how many of them have events; 0 if the time was up first
    */
@@ -231,7 +232,7 @@ final class Libc {
         length);
   }
 
-  /** Closes a descriptor. Not made again after EINTR: Linux has closed it by then. */
+  /** Closes a descriptor. After EINTR it is not called again, because Linux has closed it then. */
   static void close(int fd) throws SystemCallException {
     int result;
     try {

@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
  * A {@link PageFile} over a memfd: memory with a descriptor and no name, sealed against any change
  * of its size.
  *
- * <p>The seals are SHRINK, GROW and SEAL: a client that holds the file can neither shorten it under
- * the server nor grow it past its budget. Never WRITE or FUTURE_WRITE, with which the kernel
- * refuses hole punching to its creator too. See memfd_create(2), fcntl(2) and fallocate(2).
+ * <p>The seals are SHRINK, GROW and SEAL. So a client that has the file can neither shorten it
+ * while the server uses it, nor let it grow beyond its budget. The file never gets the seals WRITE
+ * or FUTURE_WRITE, because with them the kernel would refuse hole punching, even to the creator.
+ * See memfd_create(2), fcntl(2) and fallocate(2).
  */
 public final class Memfd implements PageFile {
   private static final ThreadLocal<MemorySegment> COPY_BUFFER =
@@ -33,7 +34,7 @@ public final class Memfd implements PageFile {
   private final MemorySegment header;
   private final MemorySegment table;
 
-  /** The data, mapped: of a file that was copied into. */
+  /** The mapping of the data; null until the first copy needs it. */
   private volatile @Nullable MemorySegment data;
 
   private Memfd(int fd, SharedFileLayout layout, Arena arena, MemorySegment mapping) {
@@ -50,10 +51,10 @@ public final class Memfd implements PageFile {
   }
 
   /**
-   * Makes a file of zeros: header and table have memory, the data has none.
+   * Makes a file of zeros. Header and table have memory, the data has none.
    *
-   * @param name what {@code /proc/PID/fd} shows for it; need not be unique
-   * @throws SystemCallException if the kernel refused; nothing is left then
+   * @param name the name that {@code /proc/PID/fd} shows for it; need not be unique
+   * @throws SystemCallException if the kernel refused; then no file is left
    */
   public static Memfd create(String name, SharedFileLayout layout) throws SystemCallException {
     int fd = createSealable(name);
@@ -115,7 +116,7 @@ public final class Memfd implements PageFile {
     }
   }
 
-  /** Mapped when it is needed first: most files are never copied into or out of. */
+  /** Maps the data when it is first needed, because most files are never copied to or from. */
   private MemorySegment data() throws SystemCallException {
     MemorySegment mapped = data;
     if (mapped != null) {
@@ -194,8 +195,9 @@ public final class Memfd implements PageFile {
   }
 
   /**
-   * One copy, from mapping to mapping. Where the source's pages are not kept, the kernel reads the
-   * source: a hole there gives zeros and gains no memory, but each MiB takes half as long again.
+   * One copy, from mapping to mapping. If the source's pages are not kept, the kernel reads the
+   * source instead: then a hole there gives zeros and gains no memory, but each MiB takes half as
+   * long again.
    */
   @Override
   public void copyFrom(PageFile source, long sourceOffset, long offset, long length, boolean kept)
@@ -249,7 +251,7 @@ public final class Memfd implements PageFile {
   @Override
   public void close(boolean punch) {
     try {
-      // Unmapped first: a late access through the mapping would give the table memory again.
+      // Unmap first, because a late access through the mapping would give the table memory again.
       arena.close();
     } finally {
       try {
@@ -304,7 +306,7 @@ public final class Memfd implements PageFile {
     try {
       Libc.close(fd);
     } catch (SystemCallException e) {
-      // The kernel has let go of the number all the same; what failed before is what counts.
+      // The kernel has released the number nevertheless. The earlier failure is the one to report.
     }
   }
 }

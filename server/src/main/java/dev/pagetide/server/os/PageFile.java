@@ -5,41 +5,41 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 
 /**
- * The shared file of one range: memory by pages, which can be given and taken page by page.
+ * The shared file of one range. Its memory can be given and taken page by page.
  *
- * <p>Pages are those of the data, numbered from 0; spans are half-open. Offsets are bytes from the
- * start of page 0. Arguments outside the file throw {@link IndexOutOfBoundsException} before
- * anything happens.
+ * <p>The pages are those of the data, numbered from 0. Spans are half-open. Offsets are bytes from
+ * the start of page 0. Arguments outside the file throw {@link IndexOutOfBoundsException} before
+ * the method does anything.
  *
- * <p>Thread-safe but for {@link #close}: nothing may be called at the same time as it, or after;
- * the owner's entries see to that. ({@link #header} and {@link #table} are safe even then: an
- * access after the close throws {@link IllegalStateException}.)
+ * <p>Thread-safe except for {@link #close}: no method may run at the same time as it, or after it.
+ * The owner ensures that. ({@link #header} and {@link #table} are safe even then: an access after
+ * the close throws {@link IllegalStateException}.)
  */
 public interface PageFile {
   /**
-   * Bytes that are copied by one system call, where they pass through a buffer: large enough to
-   * hide the call (0.2 us in 5 us), small enough to stay in the second-level cache.
+   * Bytes that one system call copies if they pass through a buffer. This is large enough to hide
+   * the cost of the call (0.2 us in 5 us), and small enough to stay in the second-level cache.
    */
   int COPY_BYTES = 64 * 1024;
 
-  /** Where things lie in the file. */
+  /** The layout of the file. */
   SharedFileLayout layout();
 
   /** The file's first page, mapped. */
   MemorySegment header();
 
-  /** The page table, mapped: 8 bytes a page. */
+  /** The page table, mapped: 8 bytes for each page. */
   MemorySegment table();
 
   /**
-   * Gives memory to pages; those that have none read as zeros afterwards. One system call.
+   * Gives memory to pages. Pages that had none read as zeros afterwards. One system call.
    *
    * @throws SystemCallException if the kernel refused; then no page has gained memory
    */
   void allocate(int startPage, int endPage) throws SystemCallException;
 
   /**
-   * Takes the memory of pages: every mapping of them, in every process, reads zeros afterwards. One
+   * Takes the memory of pages. Every mapping of them, in every process, reads zeros afterwards. One
    * system call.
    *
    * @throws SystemCallException if the kernel refused
@@ -62,11 +62,11 @@ public interface PageFile {
   void write(long offset, ByteBuffer source) throws SystemCallException;
 
   /**
-   * Copies bytes of another file's data into this one's. A page without memory gains it here, and
-   * gives zeros there.
+   * Copies bytes of another file's data into this one's. A page of this file without memory gains
+   * it. A page of the source without memory gives zeros.
    *
-   * @param kept whether the pages there are charged until the copy has ended, and may gain memory
-   *     again by being read if their client took it from them
+   * @param kept whether the source's pages stay charged until the copy has ended. Then reading a
+   *     page whose memory its client took away may give it memory again
    * @throws SystemCallException if the kernel refused; some bytes may have been written
    */
   default void copyFrom(PageFile source, long sourceOffset, long offset, long length, boolean kept)
@@ -91,14 +91,15 @@ public interface PageFile {
   void writeZeros(long offset, long length) throws SystemCallException;
 
   /**
-   * How many pages of memory the file holds, header and table included, whoever gave them.
+   * How many pages of memory the file holds, including header and table, and including pages that
+   * the server did not give.
    *
    * @throws SystemCallException if the kernel refused
    */
   long residentPages() throws SystemCallException;
 
   /**
-   * A second descriptor of the file, for somebody who may keep it after {@link #close}.
+   * A second descriptor of the file. It may stay open after {@link #close}.
    *
    * @throws SystemCallException if the kernel refused: this process has as many as it may
    */
@@ -107,9 +108,9 @@ public interface PageFile {
   /**
    * Unmaps the file and closes the descriptor. Called once.
    *
-   * @param punch whether to take the memory of table and pages before, so that it is back whoever
-   *     else holds the file; the header stays for them to read. A punch that the kernel refuses is
-   *     passed over: the memory goes with the last descriptor.
+   * @param punch whether to take the memory of table and pages before. Then it comes back even if
+   *     other processes have the file open; the header stays, so that they can read it. If the
+   *     kernel refuses the punch, this goes on, and the memory goes with the last descriptor.
    */
   void close(boolean punch);
 }

@@ -3,7 +3,7 @@ package dev.pagetide.server.os;
 import java.io.IOException;
 import java.util.Optional;
 
-/** A system call that the kernel refused: which, with what arguments, and why. */
+/** A system call that the kernel refused: its name, its arguments, and the error. */
 public final class SystemCallException extends IOException {
   private static final long serialVersionUID = 1L;
 
@@ -33,14 +33,17 @@ public final class SystemCallException extends IOException {
   }
 
   /**
-   * Whether a retry cannot succeed before the server is restarted: its limits are fixed at its
-   * start.
+   * Whether a retry can succeed only after a restart of the server, because its limits are fixed at
+   * its start.
    */
   public boolean isForGood() {
     return errno == Errno.EFBIG;
   }
 
-  /** What raises the limit on files that is reached; empty if it is memory or anything else. */
+  /**
+   * How to raise the limit on files that was reached; empty if the failure has another reason, such
+   * as memory.
+   */
   public Optional<String> limitRemedy() {
     return switch (errno) {
       case Errno.EFBIG ->

@@ -1,6 +1,6 @@
 /**
- * The shared file, and the kernel's own files and events. The only package of Pagetide that makes
- * native calls; it knows nothing of ranges, states or budgets.
+ * The shared file, and the kernel's own files and events. This is the only package of Pagetide that
+ * makes native calls. It knows no ranges, states or budgets.
  */
 @NullMarked
 package dev.pagetide.server.os;

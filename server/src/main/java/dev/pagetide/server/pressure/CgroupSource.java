@@ -9,17 +9,17 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The working sets of this process's control groups against their marks; the group that is furthest
- * beyond its own is what counts.
+ * Compares the working sets of this process's control groups with their marks. The group that is
+ * furthest above its mark counts.
  */
 final class CgroupSource implements PressureSource {
   /**
-   * With a limit there is a killer: something that eats 50 MiB a second is seen 1.25 MiB later. A
-   * reading costs a system call a group.
+   * The period if there is a limit, because then the kernel may kill. If a process takes 50 MiB a
+   * second, the source notices it after 1.25 MiB. A reading costs one system call for each group.
    */
   private static final Duration LIMITED_PERIOD = Duration.ofMillis(25);
 
-  /** Without one there is nothing but to see whether one was set. */
+  /** The period if there is no limit: then the source only checks whether one was set. */
   private static final Duration UNLIMITED_PERIOD = Duration.ofMillis(250);
 
   private final CgroupMemory memory;
@@ -28,7 +28,7 @@ final class CgroupSource implements PressureSource {
   private final ShortfallPolicy policy;
   private @Nullable IOException trouble;
 
-  /** A source over groups that somebody else closes. */
+  /** A source over groups that the caller closes. */
   CgroupSource(CgroupMemory memory, long reserveBytes, int pageSize) {
     this.memory = memory;
     this.reserveBytes = reserveBytes;
@@ -56,7 +56,7 @@ final class CgroupSource implements PressureSource {
       try {
         furthest = Math.max(furthest, passedBytes(group));
       } catch (IOException e) {
-        // It was removed, and limits nothing any more; the others still do.
+        // The group was removed and limits nothing any more; the others still do.
         trouble = e;
         silent++;
       }
@@ -78,7 +78,7 @@ final class CgroupSource implements PressureSource {
       return Long.MIN_VALUE;
     }
     long used = group.useBytes();
-    // The working set is never more, so where the use does not matter, neither does what it is.
+    // The working set is never larger than the use. If the use is below the mark, it is, too.
     return used - mark <= policy.endsAtBytes() ? used - mark : group.workingSetBytes(used) - mark;
   }
 
@@ -94,6 +94,6 @@ final class CgroupSource implements PressureSource {
 
   @Override
   public void close() {
-    // The groups are the opener's.
+    // The code that opened the groups closes them.
   }
 }

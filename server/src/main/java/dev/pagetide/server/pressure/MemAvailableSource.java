@@ -9,9 +9,9 @@ import java.time.Duration;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What the whole machine has left without swapping, against the reserve. */
+/** Compares the memory that the whole machine has left without swapping with the reserve. */
 final class MemAvailableSource implements PressureSource {
-  /** The whole machine's memory moves slowly, and its text has 1.5 KiB. */
+  /** Long, because the whole machine's memory changes slowly, and its text has 1.5 KiB. */
   private static final Duration PERIOD = Duration.ofMillis(250);
 
   private static final long KIB = 1024;
@@ -31,7 +31,7 @@ final class MemAvailableSource implements PressureSource {
   /**
    * Opens {@code /proc/meminfo}.
    *
-   * @throws IOException if it has no {@code MemAvailable}; nothing is left then
+   * @throws IOException if it has no {@code MemAvailable}; then the file is closed again
    */
   static MemAvailableSource open(Path file, long reserveBytes, int pageSize) throws IOException {
     KernelFile meminfo = KernelFile.open(file);

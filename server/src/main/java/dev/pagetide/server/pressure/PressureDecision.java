@@ -5,8 +5,8 @@ import dev.pagetide.server.page.ReclaimTrigger;
 /**
  * What one reading of a source asks for.
  *
- * @param trigger what was read
- * @param level how hard that source presses by now; not NONE
- * @param pages how many pages are to be taken back; at least 1
+ * @param trigger the reason for the reclaim
+ * @param level the source's level of pressure now; not NONE
+ * @param pages how many pages to reclaim; at least 1
  */
 record PressureDecision(ReclaimTrigger trigger, PressureLevel level, long pages) {}

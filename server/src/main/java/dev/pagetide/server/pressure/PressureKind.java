@@ -2,17 +2,17 @@ package dev.pagetide.server.pressure;
 
 import dev.pagetide.server.page.ReclaimTrigger;
 
-/** The places where a Linux host says how short of memory it is. */
+/** The sources that tell how short of memory a Linux host is. */
 public enum PressureKind {
-  /** The time that tasks stalled for want of memory: {@code /proc/pressure/memory}. */
+  /** The time for which tasks stalled because memory was short: {@code /proc/pressure/memory}. */
   PSI,
-  /** The use and the limits of the control group this process runs in, and of those above it. */
+  /** The use and the limits of this process's control group, and of those above it. */
   CGROUP,
-  /** What the whole machine has left: {@code MemAvailable} of {@code /proc/meminfo}. */
+  /** The memory that the whole machine has left: {@code MemAvailable} of {@code /proc/meminfo}. */
   MEMAVAILABLE;
 
   /**
-   * The source that a trigger belongs to.
+   * The source to which a trigger belongs.
    *
    * @throws IllegalArgumentException for a trigger that no source of this package has
    */

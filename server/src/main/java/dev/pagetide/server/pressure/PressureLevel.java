@@ -1,14 +1,14 @@
 package dev.pagetide.server.pressure;
 
-/** How hard one source presses, from not at all to the last moment before the kernel kills. */
+/** The level of pressure of one source, from none to the last moment before the kernel kills. */
 public enum PressureLevel {
-  /** Nothing to do. */
+  /** There is no pressure. */
   NONE(0),
-  /** Memory runs short: some of what nobody uses is taken. */
+  /** Memory begins to run short: the server takes some of the AVAILABLE pages. */
   LOW(1),
-  /** Memory is short: others wait for it, or the reserve is eaten into. */
+  /** Memory is short: tasks wait for it, or part of the reserve is in use. */
   MEDIUM(2),
-  /** Memory is nearly gone, or everybody waits for it. */
+  /** Memory is nearly gone, or all tasks wait for it. */
   CRITICAL(3);
 
   private final int number;
@@ -17,7 +17,7 @@ public enum PressureLevel {
     this.number = number;
   }
 
-  /** 0 for NONE to 3 for CRITICAL: what a gauge shows. */
+  /** The number that a gauge shows: 0 for NONE to 3 for CRITICAL. */
   public int number() {
     return number;
   }

@@ -6,19 +6,19 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How hard each source of pressure pressed when the host was asked last. Thread-safe. */
+/** The level of each source of pressure at its last reading. Thread-safe. */
 public final class PressureLevels implements PressureObserver {
   private final Map<PressureKind, PressureLevel> levels = new ConcurrentHashMap<>();
 
-  /** Levels of no source yet. */
+  /** Levels without a source yet. */
   public PressureLevels() {}
 
-  /** The level of one source; none where it was not heard of. */
+  /** The level of one source; NONE if it has not reported one. */
   public PressureLevel of(PressureKind source) {
     return levels.getOrDefault(source, PressureLevel.NONE);
   }
 
-  /** The numbers of the levels of the sources that were heard of, by the sources' names. */
+  /** The numbers of the levels of the sources that have reported one, by the sources' names. */
   public Map<String, Integer> byName() {
     Map<String, Integer> numbers = new TreeMap<>();
     levels.forEach(

@@ -1,11 +1,11 @@
 package dev.pagetide.server.pressure;
 
-/** What is done about the host's pressure: {@code --pressure}. */
+/** What the server does about the host's memory pressure: {@code --pressure}. */
 public enum PressureMode {
-  /** Pages are taken. */
+  /** It reclaims pages. */
   ON,
-  /** Nobody looks. */
+  /** It does not read the sources. */
   OFF,
-  /** It is decided and told what would be taken; nothing is. */
+  /** It decides and reports how many pages it would take, and takes none. */
   DRY_RUN
 }

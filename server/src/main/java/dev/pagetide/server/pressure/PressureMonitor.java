@@ -12,11 +12,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One thread that listens to the host and takes pages back while memory is short: it waits for the
- * kernel's triggers, asks the other {@linkplain PressureKind sources} at their times, and does what
- * their policies decide.
+ * One thread that watches the host and reclaims pages while memory is short. It waits for the
+ * kernel's triggers, reads the other {@linkplain PressureKind sources} when they are due, and does
+ * what their policies decide.
  *
- * <p>Thread-safe. {@link #close} waits for the thread to end; a scan under way is finished first.
+ * <p>Thread-safe. {@link #close} waits for the thread to end, which finishes a scan under way
+ * first.
  */
 public final class PressureMonitor implements AutoCloseable {
   private final PressureSources sources;
@@ -49,9 +50,9 @@ public final class PressureMonitor implements AutoCloseable {
   }
 
   /**
-   * Looks for what the host has, and starts to listen. What it does not have is {@link #missing}.
+   * Finds the sources that the host has, and starts the thread. {@link #missing} has the others.
    *
-   * @throws SystemCallException if not even a descriptor to be woken by can be had
+   * @throws SystemCallException if the kernel refuses even the descriptor that wakes the thread
    */
   public static PressureMonitor start(
       PressureConfig config, ReclaimablePages pages, PageClock clock, PressureObserver observer)
@@ -69,7 +70,7 @@ public final class PressureMonitor implements AutoCloseable {
     return monitor;
   }
 
-  /** The sources that this host does not have now, each with the reason: a live view. */
+  /** A live view of the sources that this host lacks now, each with the reason. */
   public Map<PressureKind, String> missing() {
     return Collections.unmodifiableMap(sources.missing());
   }
@@ -82,13 +83,13 @@ public final class PressureMonitor implements AutoCloseable {
         rounds.run(clock.nanos(), fired);
       } catch (SystemCallException e) {
         rounds.tellFailure(PressureKind.PSI, e);
-        LockSupport.parkNanos(this, wait); // or it would fail as fast as it can
+        LockSupport.parkNanos(this, wait); // otherwise the loop would fail without a pause
       }
     }
   }
 
   private static int millis(long nanos) {
-    // Rounded up: poll knows no less than a millisecond, and 0 would not wait at all.
+    // Round up, because poll counts whole milliseconds, and 0 would not wait at all.
     long millis = TimeUnit.NANOSECONDS.toMillis(nanos) + (nanos % 1_000_000 == 0 ? 0 : 1);
     return (int) Math.min(millis, Integer.MAX_VALUE);
   }
@@ -99,7 +100,7 @@ public final class PressureMonitor implements AutoCloseable {
     return fired;
   }
 
-  /** Ends the thread and disarms everything; only the first call does anything. */
+  /** Ends the thread and disarms all triggers. Only the first call does anything. */
   @Override
   public synchronized void close() {
     if (ending) {

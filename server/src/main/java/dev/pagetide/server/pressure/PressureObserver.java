@@ -4,33 +4,34 @@ import dev.pagetide.server.page.ReclaimTrigger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Hears what the {@link PressureMonitor} decides. Called on its thread alone; has to return soon,
- * because nothing is reclaimed meanwhile.
+ * Is notified of what the {@link PressureMonitor} decides. Only the monitor's thread calls it. It
+ * must return soon, because the monitor reclaims nothing meanwhile.
  */
 public interface PressureObserver {
   /**
-   * A reading asked for pages, and they were taken as far as there were any.
+   * A reading asked for pages, and the monitor took as many of them as there were.
    *
-   * @param wanted pages asked for; in a dry run those that would have been taken
-   * @param reclaimed pages taken; 0 in a dry run
+   * @param wanted pages that the reading asked for; in a dry run, pages that the monitor would have
+   *     taken
+   * @param reclaimed pages that it took; 0 in a dry run
    */
   void decided(
       ReclaimTrigger trigger, PressureLevel level, long wanted, long reclaimed, boolean dryRun);
 
-  /** A source presses harder than before, or less. */
+  /** The level of a source has changed. */
   void levelChanged(PressureKind source, PressureLevel level);
 
-  /** A source could not be read, or what follows from it could not be done; it is tried again. */
+  /** The monitor could not read a source, or could not act on it. It will try again. */
   void failed(PressureKind source, Throwable cause);
 
   /**
-   * The host has a source that it did not have before, or has it no more.
+   * The host has a source that it did not have before, or no longer has it.
    *
-   * @param missing why it does not have it, as a clause; null: it has
+   * @param missing why the host does not have it, as a clause; null if it has it
    */
   default void presenceChanged(PressureKind source, @Nullable String missing) {}
 
-  /** One that tells two others, in this order. */
+  /** An observer that notifies two others, in this order. */
   static PressureObserver both(PressureObserver first, PressureObserver second) {
     return new PressureObserver() {
       @Override

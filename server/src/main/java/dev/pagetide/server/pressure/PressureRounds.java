@@ -11,32 +11,33 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the monitor does each time it wakes: asks the sources whose time has come, takes the pages
- * they ask for, and tells the observer. For one thread; the time comes in.
+ * What the monitor does each time it wakes: it reads the sources that are due, reclaims the pages
+ * that they ask for, and notifies the observer. For one thread. The caller passes the time.
  *
- * <p>A source that fails, or a reclaim, is told and tried again; the others get their turn.
+ * <p>If a source or a reclaim fails, this notifies the observer and tries again later. The other
+ * sources get their turn.
  */
 final class PressureRounds {
   /**
-   * Pages taken by one scan: with some 0.7 us a page a scan is over in a millisecond, so that a
-   * server that stops, and uses that wait for a range, do not wait for a million pages.
+   * Most pages that one scan takes. At some 0.7 us a page a scan takes less than a millisecond. So
+   * a server that stops, and requests that wait for a range, do not wait for a million pages.
    */
   static final long BATCH_PAGES = 1024;
 
   /**
-   * How long a source that found nothing to take is left alone: a scan that finds nothing walks all
-   * page tables, as does the count of a dry run, and what is stopped meanwhile is still answered
-   * within 100 ms.
+   * How long to pause a source after a scan for it found no page. A scan that finds no page walks
+   * all page tables, and so does the count of a dry run. With this pause, pages that are stopped
+   * meanwhile are still reclaimed within 100 ms.
    */
   static final long EMPTY_PAUSE_NANOS = Duration.ofMillis(75).toNanos();
 
-  /** A source, when it is asked next, and what became of the last answer. */
+  /** A source, the time of its next reading, and the result of the last one. */
   private static final class Turn {
     private final PressureSource source;
     private long dueNanos;
     private PressureLevel toldLevel = PressureLevel.NONE;
 
-    /** Pages that a dry run has told of since the source began to press. */
+    /** Pages that a dry run has reported since the source's pressure began. */
     private long pretended;
 
     Turn(PressureSource source, long dueNanos) {
@@ -55,8 +56,8 @@ final class PressureRounds {
   /**
    * Rounds of some sources.
    *
-   * @param missing those that the host does not have, with the reasons; kept true from now on
-   * @param nowNanos when each is due first
+   * @param missing the sources that the host lacks, with the reasons; kept up to date from now on
+   * @param nowNanos the time at which each source is first due
    * @param ending whether to stop between two scans
    */
   PressureRounds(
@@ -86,7 +87,7 @@ final class PressureRounds {
     return least;
   }
 
-  /** Asks every source that is due, and that of the triggers if some fired. */
+  /** Reads every source that is due, and that of the triggers if some of them fired. */
   void run(long nowNanos, Set<StallTrigger> fired) {
     for (Turn turn : turns) {
       boolean rung = turn.source.kind() == PressureKind.PSI && !fired.isEmpty();
@@ -95,14 +96,15 @@ final class PressureRounds {
         try {
           take(turn, nowNanos, rung ? fired : Set.of());
         } catch (Exception | Error e) {
-          // Whatever it was, also a bug: without this thread the host's next call goes unheard.
+          // Catch everything, also bugs: without this thread the server would miss the next
+          // shortage.
           tellFailure(turn.source.kind(), e);
         }
       }
     }
   }
 
-  /** Asks a source, and tells if the host has it no more, or has it again. */
+  /** Reads a source, and notifies the observer if the host lost it or has it again. */
   private @Nullable PressureDecision ask(Turn turn, long nowNanos, Set<StallTrigger> fired)
       throws IOException {
     String why = "it could not be read";
@@ -125,12 +127,12 @@ final class PressureRounds {
     }
   }
 
-  /** Tells of a failure; an observer that fails itself is left alone with it. */
+  /** Notifies the observer of a failure. If the observer fails itself, this goes on. */
   void tellFailure(PressureKind source, Throwable cause) {
     try {
       observer.failed(source, cause);
     } catch (RuntimeException e) {
-      cause.addSuppressed(e); // nobody is left to be told
+      cause.addSuppressed(e); // there is no other observer to notify
     }
   }
 
@@ -153,7 +155,7 @@ final class PressureRounds {
       }
     }
     if (level == PressureLevel.NONE) {
-      tell(turn, level); // last, so that an episode's pages are told within it
+      tell(turn, level); // last, so that an episode's pages are reported before its end
     }
   }
 
@@ -182,8 +184,9 @@ final class PressureRounds {
   }
 
   /**
-   * Tells what would be taken. A source that tells its shortfall would tell the same again until
-   * the end, because nothing is taken: so only what goes beyond what was told counts.
+   * Reports the pages that would be taken. A source that measures a shortfall would report the same
+   * pages again and again, because a dry run takes none. So for such a source this reports only
+   * what exceeds the pages reported before.
    */
   private void pretend(Turn turn, PressureDecision decision) {
     long wouldTake = Math.min(decision.pages(), pages.count());

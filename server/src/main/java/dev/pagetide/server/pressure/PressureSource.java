@@ -4,36 +4,37 @@ import java.io.IOException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** One of the host's answers to how short of memory it is. For the monitor's thread alone. */
+/** One source that tells how short of memory the host is. Only for the monitor's thread. */
 interface PressureSource extends AutoCloseable {
-  /** Which one. */
+  /** Which source it is. */
   PressureKind kind();
 
-  /** How long after it was asked it is to be asked again, if nothing fires before. */
+  /** The time from one reading to the next, if no trigger fires before. */
   long periodNanos();
 
   /**
-   * Asks the host.
+   * Reads the source.
    *
-   * @param fired the triggers that fired since it was asked last; empty for most sources
-   * @return what to do about the answer; null for nothing
-   * @throws IOException if the host cannot be asked
+   * @param fired the triggers that fired since the last reading; empty for most sources
+   * @return what to do about the reading; null for nothing
+   * @throws IOException if the source cannot be read
    */
   @Nullable PressureDecision ask(long nowNanos, Set<StallTrigger> fired) throws IOException;
 
   /**
-   * What it could not read when it was asked last, although the rest gave an answer; null: nothing.
+   * The failure of the part that the last reading could not read, although the rest gave an answer;
+   * null if there was none.
    */
   default @Nullable IOException trouble() {
     return null;
   }
 
-  /** Why the host does not have it at the moment, as a clause; null: it has. */
+  /** Why the host does not have it at the moment, as a clause; null if it has it. */
   default @Nullable String missing() {
     return null;
   }
 
-  /** How hard it pressed when it was asked last. */
+  /** The level at the last reading. */
   PressureLevel level();
 
   @Override

@@ -10,19 +10,19 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 
 /**
- * The sources that this host has or may come to have, and why it does not have the others.
+ * The sources that this host has or may get later, and why it does not have the others.
  *
- * @param present those that are asked
- * @param missing for each one that the host does not have the reason, as a clause; may be changed
- *     by one thread while others look at it
+ * @param present the sources that the monitor reads
+ * @param missing for each source that the host lacks, the reason as a clause; one thread may change
+ *     it while others read it
  */
 record PressureSources(List<PressureSource> present, Map<PressureKind, String> missing) {
   /**
-   * Looks for all three.
+   * Looks for all three sources.
    *
-   * @param config where, and what is to be kept free
-   * @param events where triggers are armed; nothing else is
-   * @param nowNanos when this is
+   * @param config where to look, and how much memory to keep free
+   * @param events arms the triggers; no other code may arm any there
+   * @param nowNanos the time of this call
    */
   static PressureSources find(
       PressureConfig config, KernelEvents events, LongSupplier availablePages, long nowNanos) {

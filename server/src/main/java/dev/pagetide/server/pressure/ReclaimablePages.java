@@ -5,13 +5,13 @@ import dev.pagetide.server.page.Shrinker;
 
 /** The pages that can be taken back when the host is short of memory. Thread-safe. */
 public interface ReclaimablePages {
-  /** How many there are. Dear: it looks at every page. */
+  /** How many there are. This is expensive, because it reads every page. */
   long count();
 
   /**
-   * Takes back the oldest.
+   * Reclaims the oldest of them.
    *
-   * @return how many were taken, at most {@code pages}
+   * @return how many it reclaimed, at most {@code pages}
    */
   long reclaim(long pages, ReclaimTrigger trigger);
 

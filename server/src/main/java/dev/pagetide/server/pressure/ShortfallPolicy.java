@@ -1,24 +1,25 @@
 package dev.pagetide.server.pressure;
 
 /**
- * How many bytes a reading is worth that tells how much is missing. Pure: readings come in.
+ * Decides how many bytes to reclaim for a reading that tells how much memory is missing. It does no
+ * I/O: the caller passes the readings.
  *
- * <p>A reading is how far a mark is passed. Reclaim begins when it is passed and ends half a
- * reserve on its good side, as kswapd does between its watermarks; each level is entered where it
- * is named below, and left half a reserve before that. That half is {@link #LEAST_SLACK_BYTES} at
- * the least, also with {@code --memory-reserve=0}.
+ * <p>A reading is the number of bytes by which the use exceeds a mark. Reclaim begins when the mark
+ * is exceeded, and ends half a reserve on the good side of it, as kswapd does between its
+ * watermarks. Each level begins where it is named below, and ends half a reserve before that. That
+ * half is at least {@link #LEAST_SLACK_BYTES}, also with {@code --memory-reserve=0}.
  */
 final class ShortfallPolicy {
   /**
-   * As much as one batch of reclaim. A steady working set wavers, because the kernel charges a
-   * group in lots of 256 KiB a processor.
+   * As much as one batch of reclaim. Even a steady working set varies, because the kernel charges a
+   * group in units of 256 KiB for each processor.
    */
   static final long LEAST_SLACK_BYTES = 4L << 20;
 
   private final long mediumFromBytes;
   private final long criticalFromBytes;
 
-  /** How far on the good side of where it began an episode ends: it must not flutter. */
+  /** How far on the good side of its beginning an episode ends, so that it does not flutter. */
   private final long slackBytes;
 
   private PressureLevel level = PressureLevel.NONE;
@@ -30,47 +31,48 @@ final class ShortfallPolicy {
   }
 
   /**
-   * For a control group, whose mark lies one and a half reserves below its limit: MEDIUM where the
-   * reserve is eaten into (from there on nothing new is given), CRITICAL where half of it is gone.
+   * For a control group, whose mark lies one and a half reserves below its limit. MEDIUM begins
+   * when the use reaches into the reserve (from there on the server gives no new memory), CRITICAL
+   * when half of the reserve is gone.
    */
   static ShortfallPolicy ofGroup(long reserveBytes) {
     return new ShortfallPolicy(reserveBytes / 2, reserveBytes, reserveBytes);
   }
 
   /**
-   * For the machine, whose mark is the reserve itself: MEDIUM where half of it is gone, CRITICAL
-   * where three quarters are.
+   * For the machine, whose mark is the reserve itself. MEDIUM begins when half of the reserve is
+   * gone, CRITICAL when three quarters are.
    */
   static ShortfallPolicy ofMachine(long reserveBytes) {
     return new ShortfallPolicy(reserveBytes / 2, reserveBytes - reserveBytes / 4, reserveBytes);
   }
 
   /**
-   * The mark of a control group: half a reserve before the edge, which lies a reserve below its
-   * limit.
+   * The mark of a control group: half a reserve before the point where the headroom ends, which
+   * lies one reserve below the limit.
    *
    * @param limitBytes where the kernel kills, or slows the group down, whichever is lower
-   * @return {@link Long#MAX_VALUE} where nothing limits the group
+   * @return {@link Long#MAX_VALUE} if the group has no limit
    */
   static long groupMarkBytes(long limitBytes, long reserveBytes) {
     return limitBytes == Long.MAX_VALUE ? limitBytes : limitBytes - reserveBytes - reserveBytes / 2;
   }
 
-  /** How hard the last reading pressed. */
+  /** The level at the last reading. */
   PressureLevel level() {
     return level;
   }
 
-  /** Where an episode ends, as a reading: to be above it is worth to be known exactly. */
+  /** The reading at which an episode ends. Only readings above it need to be exact. */
   long endsAtBytes() {
     return -slackBytes;
   }
 
   /**
-   * Takes note of a reading.
+   * Takes a reading.
    *
-   * @param passedBytes by how much the mark is passed; negative on its good side
-   * @return bytes to be taken back now; 0 for none
+   * @param passedBytes by how much the mark is exceeded; negative on its good side
+   * @return bytes to reclaim now; 0 for none
    */
   long read(long passedBytes) {
     PressureLevel entered = levelAt(passedBytes);

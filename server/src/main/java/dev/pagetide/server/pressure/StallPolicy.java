@@ -10,25 +10,29 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many pages a stall of the host's tasks is worth. Pure: time, totals and what is AVAILABLE
- * come in.
+ * Decides how many pages to reclaim when the host's tasks stall. It does no I/O: the caller passes
+ * the time, the totals and the number of AVAILABLE pages.
  *
- * <p>A stall tells that memory is short but not how short, so a first trigger takes a small share,
- * and each further one twice the share before (its priority falls by one, to 0 at the least: all),
- * unless the stall is falling: then what was taken helps, or the load has gone, and nothing is
- * taken. After a quiet time a trigger begins at its small share again.
+ * <p>A stall tells that memory is short, but not how short. So the first event of a trigger takes a
+ * small share. Each further event takes twice the share before: the priority falls by one, down to
+ * 0, which means all pages. But if the stall is falling, the event takes nothing, because then the
+ * earlier reclaim helps or the load has gone. After a quiet time a trigger begins with its small
+ * share again.
  */
 final class StallPolicy {
-  /** Five windows without a trigger: it fires once a window as long as the stall lasts. */
+  /** Five windows, because a trigger fires once in a window for as long as the stall lasts. */
   static final long COOL_DOWN_NANOS = Duration.ofSeconds(10).toNanos();
 
-  /** The kernel's SWAP_CLUSTER_MAX: a share of less is not worth the walk. */
+  /** The kernel's SWAP_CLUSTER_MAX: a smaller share is not worth the walk. */
   static final long MIN_PAGES = 32;
 
-  /** A stall falls if it is less than this many eighths of the one before: else it may be noise. */
+  /**
+   * A stall falls if it is less than this many eighths of the one before. A smaller difference may
+   * be noise.
+   */
   private static final int FALLING_EIGHTHS = 7;
 
-  /** Where one trigger is on its way from its first event to its last. */
+  /** The state of one trigger from its first event to its last. */
   private static final class Episode {
     private int priority;
     private long lastNanos;
@@ -39,10 +43,10 @@ final class StallPolicy {
 
   private final Map<StallTrigger, Episode> live = new EnumMap<>(StallTrigger.class);
 
-  /** The totals over one window, the oldest first: one at its beginning, or the first of all. */
+  /** The totals over one window, oldest first. The oldest is from the window's beginning. */
   private final Deque<Sample> samples = new ArrayDeque<>();
 
-  /** Takes note of the totals, a few times in each window; episodes that were quiet end. */
+  /** Takes the totals, a few times in each window. Ends episodes that were quiet. */
   void sample(long nowNanos, StallTotals totals) {
     samples.addLast(new Sample(nowNanos, totals));
     long windowStart = nowNanos - StallTrigger.WINDOW_NANOS;
@@ -54,19 +58,19 @@ final class StallPolicy {
     live.values().removeIf(episode -> nowNanos - episode.lastNanos > COOL_DOWN_NANOS);
   }
 
-  /** How hard the stall presses: as the worst trigger that fired of late. */
+  /** The level of pressure: that of the worst trigger that has fired recently. */
   PressureLevel level() {
     PressureLevel level = PressureLevel.NONE;
     for (StallTrigger trigger : live.keySet()) {
-      level = trigger.level(); // in the order of the enum: the worst comes last
+      level = trigger.level(); // the triggers are in the order of the enum: the worst comes last
     }
     return level;
   }
 
   /**
-   * Triggers fired; the totals of this moment were {@linkplain #sample noted}.
+   * Triggers fired. The caller has passed the totals of this moment to {@link #sample}.
    *
-   * @param availablePages how many pages could be taken; asked at most once
+   * @param availablePages how many pages could be reclaimed; called at most once
    * @return what to do about it; null for nothing
    */
   @Nullable PressureDecision fired(
@@ -91,7 +95,7 @@ final class StallPolicy {
     return live.computeIfAbsent(trigger, _ -> new Episode());
   }
 
-  /** Takes note of a trigger's event, and tells whether it asks for pages. */
+  /** Records an event of a trigger, and returns whether it asks for pages. */
   private boolean rises(StallTrigger trigger, long nowNanos) {
     boolean first = !live.containsKey(trigger);
     Episode episode = episode(trigger);
@@ -107,7 +111,7 @@ final class StallPolicy {
     return !falling;
   }
 
-  /** The stall within the last window, as far back as there are samples. */
+  /** The stall time within the last window, or since the oldest sample if that is later. */
   private long stallMicros(StallTrigger trigger) {
     return samples.getLast().totals().of(trigger) - samples.getFirst().totals().of(trigger);
   }

@@ -14,17 +14,17 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stalls, as the kernel's PSI tells them: by triggers, and by totals that are read between them.
+ * Reads stalls from the kernel's PSI: by triggers, and by totals that are read between them.
  *
- * <p>The file is that of the process's own control group; where that has none, the whole machine's.
- * It may come and go: an operator switches the stalls of a group off and on by {@code
- * cgroup.pressure}. So it is looked for as long as there is no better one armed.
+ * <p>The file is that of the process's own control group. If the group has none, it is that of the
+ * whole machine. The file may come and go, because an operator can switch PSI of a group off and on
+ * by {@code cgroup.pressure}. So the source looks for the group's own file until that is armed.
  */
 final class StallSource implements PressureSource {
-  /** Eight samples a window: the stall of "the last window" is right to an eighth. */
+  /** Eight samples in a window, so the stall of "the last window" is exact to an eighth. */
   private static final Duration PERIOD = Duration.ofMillis(250);
 
-  /** How long until a file is looked for again: that reads two small files of {@code /proc}. */
+  /** The time between two searches for a file. A search reads two small files of {@code /proc}. */
   static final long SEARCH_NANOS = Duration.ofSeconds(5).toNanos();
 
   private final Path root;
@@ -32,7 +32,7 @@ final class StallSource implements PressureSource {
   private final LongSupplier availablePages;
   private StallPolicy policy = new StallPolicy();
 
-  /** The file that is armed; null: none is. */
+  /** The file that is armed; null if none is. */
   private @Nullable KernelFile totals;
 
   private @Nullable String missing;
@@ -46,8 +46,8 @@ final class StallSource implements PressureSource {
   }
 
   /**
-   * Looks for a PSI file and arms the triggers on it; their numbers among {@code events} follow
-   * {@link StallTrigger#MILDEST_FIRST}. Where that cannot be done now, it may be later.
+   * Looks for a PSI file and arms the triggers on it. Their numbers among {@code events} follow
+   * {@link StallTrigger#MILDEST_FIRST}. If this is not possible now, it may be possible later.
    *
    * @param root where {@code proc} and {@code sys} are mounted
    */
@@ -58,7 +58,7 @@ final class StallSource implements PressureSource {
     return source;
   }
 
-  /** Arms the best file there is, unless it is armed already. */
+  /** Arms the best file that there is, unless it is armed already. */
   private void search(long nowNanos) {
     searchNanos = nowNanos + SEARCH_NANOS;
     List<String> refusals = new ArrayList<>();
@@ -83,14 +83,14 @@ final class StallSource implements PressureSource {
     }
   }
 
-  /** The group's own stalls, then the whole machine's. */
+  /** The files to try: that of the group itself, then that of the whole machine. */
   private List<Path> files(List<String> refusals) {
     List<Path> files = new ArrayList<>();
     try {
       for (ControlGroup group : ControlGroup.ofThisProcess(root)) {
         if (group.version() == ControlGroup.Version.V2) {
           files.add(group.pressureFile());
-          break; // its own is the first; those above it are not only its
+          break; // the first is its own group; those above also count other processes
         }
       }
     } catch (IOException e) {
@@ -104,8 +104,8 @@ final class StallSource implements PressureSource {
     KernelFile opened = KernelFile.open(file);
     boolean armed = false;
     try {
-      // Read before it is armed: a kernel with PSI switched off opens the file and fails to read
-      // it.
+      // Read it before arming: if PSI is switched off, the kernel lets us open the file, but
+      // reading it fails.
       var _ = StallTotals.parse(opened.text());
       events.armAll(file, StallTrigger.MILDEST_FIRST.stream().map(StallTrigger::text).toList());
       armed = true;
@@ -117,10 +117,10 @@ final class StallSource implements PressureSource {
     close();
     totals = opened;
     missing = null;
-    policy = new StallPolicy(); // the totals of another file do not go on from the last one's
+    policy = new StallPolicy(); // the totals of another file do not continue those of the last one
   }
 
-  /** The file that was armed tells nothing any more: another one is looked for, at once. */
+  /** The armed file tells nothing any more. The source looks for another file at once. */
   private void lose(String why) {
     close();
     events.disarmAll();

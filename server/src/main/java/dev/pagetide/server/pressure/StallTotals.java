@@ -4,15 +4,14 @@ import dev.pagetide.server.host.KernelText;
 import java.io.IOException;
 
 /**
- * How long tasks stalled for want of memory since the machine started.
+ * For how long tasks have stalled because memory was short, since the machine started.
  *
- * @param someMicros microseconds in which at least one task did
- * @param fullMicros microseconds in which no task did anything else
+ * @param someMicros microseconds in which at least one task stalled
+ * @param fullMicros microseconds in which all non-idle tasks stalled
  */
 public record StallTotals(long someMicros, long fullMicros) {
   /**
-   * Reads the kernel's text, which has a line {@code some} and, where the kernel tells it, a line
-   * {@code full}.
+   * Reads the kernel's text. It has a line {@code some} and, on most kernels, a line {@code full}.
    */
   public static StallTotals parse(String text) throws IOException {
     long some = KernelText.numberIn(text, "some", "total=");
@@ -20,7 +19,7 @@ public record StallTotals(long someMicros, long fullMicros) {
     return new StallTotals(some, hasFull ? KernelText.numberIn(text, "full", "total=") : 0);
   }
 
-  /** The total that a trigger looks at. */
+  /** The total to which a trigger refers. */
   public long of(StallTrigger trigger) {
     return trigger == StallTrigger.FULL_100 ? fullMicros : someMicros;
   }

@@ -1,8 +1,8 @@
 /**
- * How short of memory the host is, and how many pages are taken back for it. Start reading at
- * {@link dev.pagetide.server.pressure.PressureMonitor}.
+ * Finds out how short of memory the host is, and decides how many pages to reclaim. Start reading
+ * at {@link dev.pagetide.server.pressure.PressureMonitor}.
  *
- * <p>Knows no gRPC, no Micrometer and no logging: what it has to tell, it tells a {@link
+ * <p>Knows no gRPC, no Micrometer and no logging: it reports to a {@link
  * dev.pagetide.server.pressure.PressureObserver}.
  */
 @NullMarked

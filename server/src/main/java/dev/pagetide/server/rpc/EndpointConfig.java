@@ -4,13 +4,13 @@ import dev.pagetide.server.transaction.TransactionConfig;
 import java.nio.file.Path;
 
 /**
- * What an endpoint serves by.
+ * The settings of a {@link GrpcEndpoint}.
  *
- * @param requests what requests may cost
- * @param transactions what transactions may cost, and who may transact to whom
- * @param ownUid the server's own user, who may ask for ShrinkerService beside root
+ * @param requests the limits of requests
+ * @param transactions the limits of transactions, and which users may transact to which
+ * @param ownUid the server's own user, which may call ShrinkerService, as root may
  * @param serverInstance this run of the server
- * @param handoffSocket where sessions on the Unix socket fetch their file
+ * @param handoffSocket the socket at which sessions on the Unix socket fetch their file
  */
 public record EndpointConfig(
     RequestConfig requests,

@@ -7,11 +7,11 @@ import io.netty.util.concurrent.EventExecutor;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
-/** The threads that all connections of one server live on. */
+/** The event-loop threads that serve all connections of one server. */
 final class EventLoops implements AutoCloseable {
   /**
-   * One for every two processors: clients and workers need the others, and a message from one
-   * connection to another wakes no second thread where both are on one loop.
+   * One loop for every two processors. Clients and workers need the other processors. And if two
+   * connections are on one loop, a message from one to the other wakes no second thread.
    */
   private static final int LOOPS = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
 
@@ -20,19 +20,19 @@ final class EventLoops implements AutoCloseable {
   private final EventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
 
-  /** Where connections are accepted. */
+  /** The loop that accepts connections. */
   EventLoopGroup acceptor() {
     return acceptor;
   }
 
-  /** Where connections are read and written. */
+  /** The loops that read and write connections. */
   EventLoopGroup connections() {
     return loops;
   }
 
   /**
-   * Runs a task on an event loop: on the calling thread, if that is one, after what it is at, which
-   * is all that its connections have brought; else on any.
+   * Runs tasks on an event loop. If the caller is an event-loop thread, this queues the task behind
+   * the current batch of reads on that loop. Otherwise it runs the task on any loop.
    */
   Executor soon() {
     return task -> {
@@ -46,7 +46,7 @@ final class EventLoops implements AutoCloseable {
     };
   }
 
-  /** Ends them; nobody may be about to answer a call any more. */
+  /** Ends the loops. No thread may be about to answer a call any more. */
   @Override
   public void close() {
     loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();

@@ -25,7 +25,7 @@ import dev.pagetide.v1.TransactionSender;
 import java.util.List;
 import java.util.Locale;
 
-/** Between the messages of an Exchange and what the rooms below speak of. */
+/** Translates between the messages of an Exchange and the types of the packages below. */
 final class ExchangeMessages {
   /** Most buffers in one FreeBuffers. A constant of the contract. */
   private static final int MAX_FREES = 4096;
@@ -42,7 +42,7 @@ final class ExchangeMessages {
 
   private ExchangeMessages() {}
 
-  /** Where the bytes of a buffer are had, for clients that have not mapped their range. */
+  /** Reads the bytes of a buffer, for clients that have not mapped their range. */
   @FunctionalInterface
   interface Bytes {
     ByteString of(long offset, long size);
@@ -74,7 +74,10 @@ final class ExchangeMessages {
     return payload.hasSlice() ? size(payload.getSlice().getLength()) : payload.getData().size();
   }
 
-  /** A size as the message has it: unsigned. No range is as large as the largest signed number. */
+  /**
+   * A size of a message, which is unsigned there. What exceeds the largest signed number becomes
+   * that number, because no range is as large.
+   */
   static long size(long unsigned) {
     return unsigned < 0 ? Long.MAX_VALUE : unsigned;
   }
@@ -120,7 +123,7 @@ final class ExchangeMessages {
     return free.getOffsetsList();
   }
 
-  /** What an endpoint is told. */
+  /** The message for an event of an endpoint. */
   static ExchangeResponse.Builder response(Event event, Bytes bytes) {
     ExchangeResponse.Builder response = ExchangeResponse.newBuilder().setId(event.command());
     switch (event) {

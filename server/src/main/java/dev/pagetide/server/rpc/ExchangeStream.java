@@ -26,30 +26,30 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One Exchange: takes commands off the wire as fast as they are carried out, and puts events on it
- * as fast as they are read.
+ * One Exchange: reads commands from the stream as fast as the endpoint carries them out, and writes
+ * events as fast as the client reads them.
  */
 /*
- * Commands come one at a time: the next is asked for only while the lane of those that wait is
- * short and the endpoint reads its events. So frees overtake commands that wait for memory, and
- * neither a flood nor an endpoint that reads nothing costs more than a few commands.
+ * Messages come one at a time. We ask for the next only while the queue of waiting commands is
+ * short and the client reads its events. So frees can overtake commands that wait for memory, and
+ * neither a flood of commands nor a client that reads nothing costs more than a few commands.
  */
 final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink {
-  /** Commands that are taken while an earlier one waits for memory, so that frees come through. */
+  /** Commands that we take while an earlier one waits for memory, so that frees get through. */
   private static final int MAX_WAITING_COMMANDS = 64;
 
-  /** Payload that those may hold, beside the last one's. */
+  /** Bytes of payload that those may hold, besides the last one's. */
   private static final int MAX_WAITING_BYTES = 64 * 1024;
 
-  /** Commands that may come with another one. A constant of the contract. */
+  /** Further commands in one message. A constant of the contract. */
   private static final int MAX_ALSO = 256;
 
-  /** Events in one message at most, and their data but for the last one's. */
+  /** Most events in one message, and most bytes of their data without the last one's. */
   private static final int MAX_EVENTS = 32;
 
   private static final int MAX_EVENTS_BYTES = 64 * 1024;
 
-  /** Events that may wait for an endpoint whose commands are still taken. */
+  /** Events that may wait for an endpoint before we stop taking its commands. */
   private static final int MAX_WAITING_EVENTS = 1024;
 
   private final SessionRegistry sessions;
@@ -60,7 +60,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   private final ServerCallStreamObserver<ExchangeResponse> call;
   private final SerialQueue queue = new SerialQueue(this::commandIsOver, this::refuse);
 
-  /** Whether no command is asked for at the moment. */
+  /** Whether we have not asked for the next message. */
   private final AtomicBoolean stalled = new AtomicBoolean();
 
   private final AtomicBoolean over = new AtomicBoolean();
@@ -68,7 +68,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   private volatile boolean deliversData;
   private volatile @Nullable Session session;
 
-  /** Events that were added and not flushed; by one thread at a time. */
+  /** Events that were added and not flushed yet. Used by one thread at a time. */
   private ExchangeResponse.@Nullable Builder batch;
 
   private long batchBytes;
@@ -121,7 +121,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     }
   }
 
-  /** Before there is an endpoint, what fails is the stream. */
+  /** Answers a command with its failure. Before there is an endpoint, the stream fails instead. */
   private void refuse(long id, Throwable why) {
     Endpoint attached = endpoint;
     if (attached == null) {
@@ -139,7 +139,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
             Locale.ROOT, "%d further commands in one message; send at most %d", count, MAX_ALSO));
   }
 
-  /** Asks for the next command, if it was held back and need not be any more. */
+  /** Asks for the next message, if there is room again. */
   private void takeMore() {
     Endpoint attached = endpoint;
     if (attached == null || over.get()) {
@@ -208,7 +208,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       case FREE_BUFFERS -> attached.free(id, ExchangeMessages.offsets(request.getFreeBuffers()));
       case CANCEL -> {
         long asked = request.getCancel().getCommand();
-        // Two-way transactions only: others that wait may have the same number, such as 0.
+        // Only two-way transactions: other waiting commands may have the same id, such as 0.
         if (queue.remove(asked)) {
           attached.refuse(asked, new TransactionFailure.Cancelled());
         }
@@ -222,7 +222,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     }
   }
 
-  /** The bytes that a waiting payload holds. Large ones count as in flight until it is over. */
+  /** The bytes that a waiting payload holds. Large payloads count as in flight until it is over. */
   private long held(Payload payload) {
     long held = payload instanceof Payload.Bytes ? payload.length() : 0;
     if (held > MAX_WAITING_BYTES) {
@@ -294,7 +294,10 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     batchBytes = 0;
   }
 
-  /** The bytes of a buffer, for a client that has not mapped its range; empty if not to be sent. */
+  /**
+   * The bytes of a buffer, for a client that has not mapped its range; empty if the event is to
+   * carry none.
+   */
   private ByteString read(long offset, long size) {
     Session own = session;
     if (!deliversData || own == null || size == 0 || size > maxDataBytes) {
@@ -304,7 +307,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     try {
       own.range().read(offset, ByteBuffer.wrap(data));
     } catch (PageFailure e) {
-      return ByteString.EMPTY; // the range is closing, and the stream with it
+      return ByteString.EMPTY; // the range is closing, and so is the stream
     }
     return UnsafeByteOperations.unsafeWrap(data);
   }

@@ -22,8 +22,8 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * The gRPC servers of one process: one on the Unix socket, one on TCP where asked for, with the
- * same services behind them.
+ * The gRPC servers of one process: one on the Unix socket and, if configured, one on TCP. Both have
+ * the same services.
  */
 public final class GrpcEndpoint implements AutoCloseable {
   private final Workers workers;
@@ -37,9 +37,9 @@ public final class GrpcEndpoint implements AutoCloseable {
    * An endpoint that does not listen yet.
    *
    * @param budget the whole server's budget
-   * @param transactions told of what happens to transactions
-   * @param cutOffs told of clients that run into a limit
-   * @param observers interceptors that look at every call: meters
+   * @param transactions is notified of what happens to transactions
+   * @param cutOffs is notified of clients that reach a limit
+   * @param observers interceptors that observe every call: meters
    */
   public GrpcEndpoint(
       SessionRegistry sessions,
@@ -84,12 +84,12 @@ public final class GrpcEndpoint implements AutoCloseable {
                 ProtoReflectionServiceV1.newInstance()));
   }
 
-  /** How many faults of its own the server has met in requests and in commands of Exchanges. */
+  /** How many faults of its own the server has found in requests and in commands of Exchanges. */
   public static long faults() {
     return StatusMapper.faults();
   }
 
-  /** The parties of the sessions served, for meters. */
+  /** The endpoints of the sessions served, for meters. */
   public EndpointRegistry endpoints() {
     return endpoints;
   }
@@ -113,7 +113,7 @@ public final class GrpcEndpoint implements AutoCloseable {
     return listeners.listenTcp(address);
   }
 
-  /** Says to health checks that every service serves. Called once everything is up. */
+  /** Tells health checks that every service serves. Called once everything has started. */
   public void declareServing() {
     setHealth(ServingStatus.SERVING);
   }
@@ -126,9 +126,9 @@ public final class GrpcEndpoint implements AutoCloseable {
   }
 
   /**
-   * Opens no session any more, tells every session that the server is about to stop, waits for them
-   * to end, then ends those that are left and stops listening. Requests of live sessions are served
-   * until then. Idempotent.
+   * Refuses to open sessions, notifies every session that the server is about to stop, waits for
+   * them to end, then ends those that are left and stops listening. The server serves requests of
+   * live sessions until then. Idempotent.
    *
    * @param wait how long sessions have to end by themselves
    */
@@ -152,7 +152,7 @@ public final class GrpcEndpoint implements AutoCloseable {
     }
   }
 
-  /** Stops at once whatever is left. */
+  /** Stops whatever is left at once. */
   @Override
   public void close() {
     listeners.endCalls();

@@ -21,18 +21,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * The limit on requests in flight, in calls and in bytes, over all connections.
  *
- * <p>A request is in flight from its headers until its stream is closed on the wire: an answer that
- * the client does not read sits in the server's memory long after the call "finished", and gRPC's
- * own limit counts session streams, which may live for ever. A session stream is in flight until
- * its session is open; from then on the limit on sessions counts it. One connection gets half of
- * the limit at most, so that no client can take it all.
+ * <p>A request is in flight from its headers until its stream is closed on the wire. The end of the
+ * call would be too early, because an answer that the client does not read stays in the server's
+ * memory long after the call "finished". gRPC's own limit would not do, because it counts session
+ * streams, which may live without limit. A session stream is in flight until its session is open;
+ * from then on the limit on sessions counts it. One connection gets at most half of the limit, so
+ * that no client can take it all.
  */
 /*
- * When a byte is counted: of a request as it arrives, because 500 calls that each hold back their
- * last byte are as much memory as 500 whole ones; of a large answer before it is made, because 500
- * Reads that were admitted while nothing was in flight would else be made into 500 answers. A call
- * that goes over a limit is refused while it has done nothing yet. A call with nothing beside it is
- * never over: else one that is larger than half the limit could not be made at all.
+ * When a byte counts. A byte of a request counts as it arrives, because 500 calls that each hold
+ * back their last byte take as much memory as 500 whole ones. A large answer counts before it is
+ * made, because otherwise 500 Reads that were admitted while nothing was in flight would become 500
+ * answers. A call that exceeds a limit is refused before it has done anything. A call that is alone
+ * never exceeds a limit: otherwise no client could make a call that is larger than half the limit.
  */
 final class InFlight extends ServerStreamTracer.Factory {
   private static final Context.Key<Ticket> TICKET = Context.key("pagetide-in-flight");
@@ -43,9 +44,9 @@ final class InFlight extends ServerStreamTracer.Factory {
   private final CutOffObserver cutOffs;
 
   /**
-   * No request in flight yet.
+   * A limit with no request in flight.
    *
-   * @param cutOffs told of each call that is refused
+   * @param cutOffs is notified of each call that is refused
    */
   InFlight(RequestConfig limits, CutOffObserver cutOffs) {
     this.limits = limits;
@@ -53,7 +54,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
   }
 
-  /** The ticket of the call that this thread works for. */
+  /** The ticket of the call for which this thread works. */
   static Ticket ticket() {
     Ticket ticket = TICKET.get();
     if (ticket == null) {
@@ -62,7 +63,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     return ticket;
   }
 
-  /** A limit and what counts against it. */
+  /** A limit and the requests that count against it. */
   private static final class Share {
     private final int maxCalls;
     private final long maxBytes;
@@ -78,7 +79,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       return calls.get() > maxCalls;
     }
 
-    /** Whether it holds too much, other than by one call that holds {@code own} bytes. */
+    /** Whether it holds too many bytes, unless one call alone holds all of them: {@code own}. */
     boolean hasTooManyBytes(long own) {
       long now = bytes.get();
       return now > maxBytes && now > own;
@@ -113,7 +114,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     };
   }
 
-  /** Keeps a call that was refused while its request came in from the service. */
+  /** Keeps a call from the service if it was refused while its request arrived. */
   private static final class Admission<Q> extends SimpleForwardingServerCallListener<Q> {
     private final Ticket ticket;
 
@@ -148,7 +149,7 @@ final class InFlight extends ServerStreamTracer.Factory {
         limits.maxRequestBytesInFlight());
   }
 
-  /** The limit that a share is above. */
+  /** The limit that a share exceeds. */
   private static String limit(Share share) {
     return share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight";
   }
@@ -173,7 +174,7 @@ final class InFlight extends ServerStreamTracer.Factory {
   final class Ticket extends ServerStreamTracer {
     private @Nullable Share connection;
 
-    /** The call while its request comes in: it may be refused without having done anything. */
+    /** The call while its request arrives: then it can be refused before it has done anything. */
     private @Nullable ServerCall<?, ?> receiving;
 
     private boolean refused;
@@ -225,8 +226,8 @@ final class InFlight extends ServerStreamTracer.Factory {
         refused = true;
         String why = why(full);
         String limit = limit(full); // before letGo() lowers the counts
-        // What is left of it is its last frame, which OutboundBackpressure bounds; counting
-        // that, one connection's refusals would have the others refused.
+        // Only its last frame is left, which OutboundBackpressure bounds. If that counted, the
+        // refusals of one connection would cause refusals of the others.
         letGo();
         StatusRuntimeException refusal = StatusMapper.tooManyRequests(why);
         Metadata trailers = refusal.getTrailers();
@@ -248,7 +249,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     /**
      * Counts an answer before it is made.
      *
-     * @throws StatusRuntimeException if that is too much; then it must not be made
+     * @throws StatusRuntimeException if it exceeds a limit; then the caller must not make it
      */
     synchronized void expectAnswer(long size) {
       add(size);
@@ -261,9 +262,9 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     /**
-     * Counts bytes of a stream that is in flight no longer as such, until {@link #release}.
+     * Counts bytes, until {@link #release}, of a stream that itself no longer counts as in flight.
      *
-     * @throws StatusRuntimeException if that is too much; then they are not to be kept
+     * @throws StatusRuntimeException if they exceed a limit; then the caller must not keep them
      */
     synchronized void hold(long size) {
       held += size;
@@ -279,13 +280,13 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
-    /** Counts bytes no longer that {@link #hold} counted. */
+    /** Stops counting bytes that {@link #hold} counted. */
     synchronized void release(long size) {
       held -= size;
       addToShares(-size);
     }
 
-    /** Counts the call no longer: it is a session's stream from now on. */
+    /** Stops counting the call: it is a session's stream from now on. */
     synchronized void becomeSession() {
       letGo();
     }
@@ -325,7 +326,9 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
-    /** Whether the stream is closed because its connection went. Told before the call's end is. */
+    /**
+     * Whether the stream closed because its connection was lost. Known before the call's end is.
+     */
     synchronized boolean isDisconnected() {
       return disconnected;
     }

@@ -21,14 +21,15 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The sockets that gRPC listens on: a channel type has a server of its own, and all share event
+ * The sockets on which gRPC listens. Each channel type has a server of its own; all share event
  * loops, services and interceptors.
  */
 final class Listeners implements AutoCloseable {
   private static final long PERMIT_PING_SECONDS = 1;
 
   /**
-   * How long an unanswered TCP peer is believed in: kernel keepalive after 30 s, 3 probes of 10 s.
+   * When the kernel gives up a silent TCP peer: keepalive begins after 30 s, with 3 probes 10 s
+   * apart.
    */
   private static final int KEEPIDLE_SECONDS = 30;
 
@@ -45,11 +46,11 @@ final class Listeners implements AutoCloseable {
   private final List<Server> servers = new ArrayList<>();
 
   /**
-   * No socket yet.
+   * Listeners without a socket yet.
    *
    * @param loops ended with this
-   * @param cutOffs told of clients that run into a limit
-   * @param observers interceptors that look at every call, before it is refused or served
+   * @param cutOffs is notified of clients that reach a limit
+   * @param observers interceptors that observe every call, before it is refused or served
    */
   Listeners(
       EventLoops loops,
@@ -68,7 +69,7 @@ final class Listeners implements AutoCloseable {
     interceptors.addAll(observers);
   }
 
-  /** Listens on a Unix socket, and knows who calls there. */
+  /** Listens on a Unix socket, where the kernel tells each caller's uid and pid. */
   void listenUnix(Path socket) throws IOException {
     listen(
         new DomainSocketAddress(socket.toFile()),
@@ -97,7 +98,7 @@ final class Listeners implements AutoCloseable {
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {
-      // A vanished host is noticed by its kernel's silence, not by a paused client's.
+      // Keepalive finds a host that is gone. The kernel of a paused client still answers.
       builder
           .withChildOption(ChannelOption.SO_KEEPALIVE, true)
           .withChildOption(EpollChannelOption.TCP_KEEPIDLE, KEEPIDLE_SECONDS)
@@ -112,18 +113,18 @@ final class Listeners implements AutoCloseable {
     return server;
   }
 
-  /** Accepts nothing new; calls under way go on. */
+  /** Accepts no new connection and no new call; calls under way go on. */
   void shutdown() {
     servers.forEach(Server::shutdown);
   }
 
-  /** Ends whatever call is left. Whoever answers one still may do so, into the void. */
+  /** Ends every call that is left. A thread may still answer one; the answer is dropped. */
   void endCalls() {
     shutdown();
     servers.forEach(Listeners::awaitTermination);
   }
 
-  /** Stops whatever is left; nobody may be about to answer a call any more. */
+  /** Stops whatever is left. No thread may be about to answer a call any more. */
   @Override
   public void close() {
     endCalls();

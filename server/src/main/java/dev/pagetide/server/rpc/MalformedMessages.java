@@ -22,13 +22,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Answers a request that is not a message of the contract with INVALID_ARGUMENT.
  *
- * <p>gRPC itself takes the exception of its parser for a fault of the service: it logs it with its
- * stack trace and answers UNKNOWN.
+ * <p>gRPC itself treats an exception of its parser as a fault of the service. It would log the
+ * exception with its stack trace and answer UNKNOWN.
  */
 final class MalformedMessages {
   private MalformedMessages() {}
 
-  /** The same service, which refuses what it cannot parse. */
+  /** The same service, but it refuses messages that it cannot parse. */
   static ServerServiceDefinition refusedBy(BindableService service) {
     ServerServiceDefinition definition = service.bindService();
     List<ServerMethodDefinition<?, ?>> methods = new ArrayList<>();
@@ -59,7 +59,7 @@ final class MalformedMessages {
             new Listener<>(handler.startCall(call, headers), call, requests.malformed));
   }
 
-  /** Parses; what cannot be parsed becomes one message that is nobody else's. */
+  /** Parses messages. A message that cannot be parsed becomes one special message. */
   private static final class Requests<Q> implements PrototypeMarshaller<Q> {
     private final PrototypeMarshaller<Q> parser;
 

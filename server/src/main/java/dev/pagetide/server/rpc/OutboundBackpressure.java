@@ -7,18 +7,20 @@ import io.netty.channel.ChannelHandlerContext;
 import java.util.Locale;
 
 /**
- * Takes nothing more from a connection while too much lies ready that its client does not take.
+ * Stops reading from a connection while more than {@link #MAX_UNREAD_BYTES} of its outbound data is
+ * unsent.
  *
- * <p>HTTP/2's flow control bounds the answers' data, not the frames that end a call. A client that
- * sends calls and reads nothing from its socket would have the server keep one such frame for every
- * call it refuses.
+ * <p>HTTP/2's flow control bounds the data of answers, but not the frames that end a call. If a
+ * client sends calls and reads nothing from its socket, the server would have to keep one such
+ * frame for every call that it refuses.
  */
 /*
- * Data alone never gets here: the flow controller stops at Netty's high watermark, 64 KiB. The
- * HTTP/2 handler asks for more even where automatic reading is off, hence read().
+ * Data alone never reaches this limit, because the flow controller stops at Netty's high watermark,
+ * 64 KiB. The HTTP/2 handler asks for more bytes even if automatic reading is off; therefore we
+ * override read().
  */
 final class OutboundBackpressure extends ChannelDuplexHandler {
-  /** Some thousand refusals. */
+  /** The size of some thousand refusals. */
   static final long MAX_UNREAD_BYTES = 1 << 20;
 
   private static final String LIMIT = "unread-answers";

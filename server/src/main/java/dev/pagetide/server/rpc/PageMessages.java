@@ -13,14 +13,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Between messages and what the rooms below speak of; the one place that reads unsigned fields. */
+/**
+ * Translates between messages and the types of the packages below. Only this class reads unsigned
+ * fields.
+ */
 final class PageMessages {
   private PageMessages() {}
 
   /**
    * The pages that a request names.
    *
-   * @throws dev.pagetide.server.page.PageFailure.PastEnd if the range has not all of them
+   * @throws dev.pagetide.server.page.PageFailure.PastEnd if the range does not have all of them
    */
   static PageSpans spans(ShrinkablePageRange range, List<PageSpan> spans) {
     if (spans.size() > RequestConfig.MAX_SPANS) {
@@ -41,7 +44,7 @@ final class PageMessages {
     return pages.build();
   }
 
-  /** What a range is to be for. */
+  /** The mode of a range. */
   static RangeMode mode(dev.pagetide.v1.RangeMode mode) {
     return switch (mode) {
       case RANGE_MODE_UNSPECIFIED, RANGE_MODE_PAGES -> RangeMode.PAGES;
@@ -67,7 +70,7 @@ final class PageMessages {
   }
 
   /**
-   * The length of a Read or Write, as it may be carried in one message.
+   * The length of a Read or Write, if one message may carry that many bytes.
    *
    * @param length as the message has it: unsigned
    */
@@ -85,7 +88,7 @@ final class PageMessages {
     return length;
   }
 
-  /** Neighbours in one state. */
+  /** The runs of adjacent pages in one state. */
   static List<StateRun> runs(StateRuns found) {
     List<StateRun> runs = new ArrayList<>(found.size());
     for (int run = 0; run < found.size(); run++) {

@@ -44,25 +44,26 @@ import java.util.function.Supplier;
 /**
  * PageRangeService over sessions and their ranges.
  *
- * <p>Runs on the event loop what takes nanoseconds a page, waits for nobody, and has to stay in the
- * order of its connection: uses and stops of resident pages; and small copies, and the states of
- * small ranges. What allocates, reclaims, copies much, or describes a large range goes to the
- * {@link Workers}.
+ * <p>The event loop itself carries out work that takes nanoseconds a page, never waits, and has to
+ * stay in the order of its connection: uses and stops of resident pages, and also small copies and
+ * the states of small ranges. Work that allocates, reclaims, copies much, or describes a large
+ * range goes to the {@link Workers}.
  */
 final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
-  /** Bytes that are copied on the event loop: some 10 us. */
+  /** The largest copy on the event loop: it takes some 10 us. */
   private static final int SMALL_COPY_BYTES = 64 * 1024;
 
   /**
-   * Pages whose states are looked at on the event loop: some microseconds, and some tens more where
-   * every other page is in another state and makes a run of its own.
+   * The largest range whose states are read on the event loop. That takes some microseconds, and
+   * some tens more if every page differs in state from the page before and so makes a run of its
+   * own.
    */
   private static final int SMALL_RANGE_PAGES = 2048;
 
   /** The most runs in one answer. */
   private static final int MAX_RUNS = RequestConfig.MAX_RUNS;
 
-  /** What one run takes in an answer, about. */
+  /** About the bytes that one run takes in an answer. */
   private static final int RUN_BYTES = 16;
 
   private static final UseRangeResponse NOTHING_FRESH = UseRangeResponse.getDefaultInstance();
@@ -206,7 +207,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
           ticket.expectAnswer(length);
           byte[] data = new byte[length];
           range.read(request.getOffset(), ByteBuffer.wrap(data));
-          // Nobody else has the array, so it may be wrapped instead of copied.
+          // No other code has the array, so we may wrap it instead of copying it.
           return ReadResponse.newBuilder().setData(UnsafeByteOperations.unsafeWrap(data)).build();
         };
     nowOrLater(request.getLength(), observer, work);
@@ -275,7 +276,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
                 }));
   }
 
-  /** One walk gives numbers and runs, so they agree. */
+  /** The numbers and the runs come from one walk, so they agree. */
   private static GetRangeResponse describe(StateRuns found, ShrinkablePageRange range) {
     return GetRangeResponse.newBuilder()
         .setFreePages(found.count(PageState.FREE))
@@ -286,7 +287,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
         .build();
   }
 
-  /** A range whose pages its client uses and stops. */
+  /** A range of mode PAGES: its client uses and stops its pages. */
   private ShrinkablePageRange pagesRange(String token) {
     ShrinkablePageRange range = range(token);
     if (range.mode() != RangeMode.PAGES) {

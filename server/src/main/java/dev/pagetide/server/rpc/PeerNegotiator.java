@@ -27,11 +27,12 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a call's {@link Peer} comes from: the kernel's word for who connected to a Unix socket,
- * read once a connection. And where a connection gets its {@link OutboundBackpressure}.
+ * Finds the {@link Peer} of a call. The kernel tells which process connected to a Unix socket; this
+ * class asks once for each connection. It also gives each connection its {@link
+ * OutboundBackpressure}.
  *
- * <p>gRPC has no public door to the socket beneath a call, so this class uses the ones it keeps for
- * its own: all of that is here and nowhere else.
+ * <p>gRPC has no public access to the socket of a call, so this class uses gRPC's internal classes.
+ * No other class does.
  */
 final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotiator {
   private static final Attributes.Key<Peer> PEER_ATTRIBUTE = Attributes.Key.create("pagetide-peer");
@@ -44,7 +45,10 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     this.cutOffs = cutOffs;
   }
 
-  /** Credentials of a server that asks for none, on a Unix socket or TCP, and knows Unix peers. */
+  /**
+   * Credentials of a server that asks its clients for none, on a Unix socket or TCP, and that knows
+   * the peers on a Unix socket.
+   */
   static ServerCredentials credentials(CutOffObserver cutOffs) {
     return InternalNettyServerCredentials.create(new PeerNegotiator(cutOffs));
   }
@@ -61,13 +65,13 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     };
   }
 
-  /** Who makes a call, whether or not {@link #interceptor} has seen it. */
+  /** The caller of a call, whether or not {@link #interceptor} has seen it. */
   static Peer of(ServerCall<?, ?> call) {
     Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
     return peer == null ? Peer.TCP : peer;
   }
 
-  /** Who makes the call that this thread works for. */
+  /** The caller of the call for which this thread works. */
   static Peer caller() {
     Peer peer = PEER_CONTEXT.get();
     if (peer == null) {
@@ -92,7 +96,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
   public void close() {}
 
   /**
-   * The step of the negotiation that asks the kernel who is there, and then leaves the pipeline.
+   * The step of the negotiation that asks the kernel for the peer, and then leaves the pipeline.
    */
   private static final class AddPeer extends ChannelInboundHandlerAdapter {
     private final ChannelHandler next;

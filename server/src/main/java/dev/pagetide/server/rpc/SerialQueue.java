@@ -10,8 +10,8 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The commands of one stream that are begun one after the other: the next when the last one says
- * so, on whichever thread that is. Thread-safe.
+ * The commands of one stream that begin one after the other. Each begins when the one before says
+ * so, on the thread that says so. Thread-safe.
  */
 final class SerialQueue {
   private final LongConsumer onOver;
@@ -27,33 +27,33 @@ final class SerialQueue {
   private long waitingBytes;
 
   /**
-   * A lane without commands.
+   * A queue without commands.
    *
-   * @param onOver told the bytes of each command that is over, or dropped
-   * @param onThrown told the number of a command that threw where none should, and what; the next
-   *     one begins all the same
+   * @param onOver is called with the bytes of each command that is over, or dropped
+   * @param onThrown is called with the id of a command that threw, which none should, and with what
+   *     it threw; the next command begins nevertheless
    */
   SerialQueue(LongConsumer onOver, BiConsumer<Long, Throwable> onThrown) {
     this.onOver = onOver;
     this.onThrown = onThrown;
   }
 
-  /** What a command does. */
+  /** The work of a command. */
   @FunctionalInterface
   interface Command {
-    /** Does it; {@code next} is run once, by any thread, when the next may begin. */
+    /** Does the work. Any thread runs {@code next}, once, when the next command may begin. */
     void run(Runnable next);
   }
 
   /** A command that waits for its turn. */
   private record Step(long id, long bytes, boolean cancellable, Command command) {}
 
-  /** Runs a command when its turn comes, which may be now. */
+  /** Runs a command when its turn comes, which may be at once. */
   void submit(long id, long bytes, Command command) {
     submit(new Step(id, bytes, false, command));
   }
 
-  /** As {@link #submit}, unless {@link #remove} comes before. */
+  /** As {@link #submit}, but {@link #remove} can take the command out before its turn. */
   void submitCancellable(long id, long bytes, Command command) {
     submit(new Step(id, bytes, true, command));
   }
@@ -70,7 +70,10 @@ final class SerialQueue {
     runFrom(step);
   }
 
-  /** Runs steps until one goes on elsewhere, by a loop: a thousand of them need no deep stack. */
+  /**
+   * Runs steps until one goes on elsewhere. This is a loop and no recursion, so a thousand steps
+   * need no deep stack.
+   */
   private void runFrom(Step first) {
     Step step = first;
     while (step != null) {
@@ -79,7 +82,7 @@ final class SerialQueue {
         step.command().run(turn);
       } catch (RuntimeException | Error e) {
         onThrown.accept(step.id(), e);
-        turn.run(); // it may not have said so, and must not say so twice
+        turn.run(); // the command may not have run `next`; Turn counts only the first call
       }
       if (!turn.hasReturned()) {
         return;
@@ -102,7 +105,7 @@ final class SerialQueue {
     return next;
   }
 
-  /** One command's turn: it is over when both its call has returned and it has said so, once. */
+  /** One command's turn. It is over when its call has returned and it has run `next` once. */
   private final class Turn implements Runnable {
     private final Step step;
     private boolean said;
@@ -127,7 +130,7 @@ final class SerialQueue {
       }
     }
 
-    /** The call has returned; whether it has said so before. */
+    /** The call has returned. Returns whether the command has already run `next`. */
     synchronized boolean hasReturned() {
       returned = true;
       return said;
@@ -135,8 +138,7 @@ final class SerialQueue {
   }
 
   /**
-   * Takes a command out that waits for its turn and may be given up; false if there is none of this
-   * number.
+   * Takes a cancellable command out that waits for its turn; false if there is none with this id.
    */
   boolean remove(long id) {
     Step found = take(id);
@@ -160,17 +162,17 @@ final class SerialQueue {
     return null;
   }
 
-  /** How many wait for their turn. */
+  /** How many commands wait for their turn. */
   synchronized int waiting() {
     return waiting.size();
   }
 
-  /** How many bytes of payload those hold. */
+  /** How many bytes of payload the waiting commands hold. */
   synchronized long waitingBytes() {
     return waitingBytes;
   }
 
-  /** Drops what waits. */
+  /** Drops the waiting commands. */
   void clear() {
     List<Step> dropped;
     synchronized (this) {

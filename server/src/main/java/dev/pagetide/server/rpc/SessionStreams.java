@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The live OpenRange streams: the stream is the session.
  *
- * <p>A session is ended when its stream ends, whatever ended it: the client's cancel, its exit, its
- * death, or {@link #endAll}.
+ * <p>A session ends when its stream ends, whatever ended the stream: the client's cancellation, its
+ * exit, its death, or {@link #endAll}.
  */
 final class SessionStreams {
   private final SessionRegistry sessions;
@@ -49,7 +49,7 @@ final class SessionStreams {
    * Opens a session for a call and answers it.
    *
    * @param maxWaitNanos how long it may wait for memory
-   * @param disconnected tells, once the call has ended, whether its connection went
+   * @param disconnected tells, once the call has ended, whether its connection was lost
    * @param opened makes the first message
    */
   void open(
@@ -67,9 +67,9 @@ final class SessionStreams {
   }
 
   /**
-   * Tells every session that the server is about to stop, those that are being opened included.
+   * Notifies every session that the server is about to stop, including those that are opening.
    *
-   * @param wait how long they have
+   * @param wait how long the sessions have to end
    */
   void announceDraining(Duration wait) {
     Draining notice =
@@ -79,7 +79,7 @@ final class SessionStreams {
       try {
         stream.announce(notice);
       } catch (RuntimeException | Error e) {
-        var _ = StatusMapper.of(e); // a bug: it is logged and counted, and the others are told
+        var _ = StatusMapper.of(e); // a bug: logged and counted; the others are notified
       }
     }
   }
@@ -111,8 +111,8 @@ final class SessionStreams {
   }
 
   /**
-   * Ends every stream with a status, each whatever became of the others, leaving the sessions'
-   * bytes to those who mapped them.
+   * Ends every stream with a status, even if ending another one fails. Clients that have mapped
+   * their bytes keep them.
    */
   void endAll(StatusRuntimeException status) {
     for (Stream stream : live) {
@@ -124,13 +124,13 @@ final class SessionStreams {
     }
   }
 
-  /** One stream. Its monitor orders what is sent on it; no system call is made under it. */
+  /** One stream. Its monitor orders the messages on it. No system call runs under the monitor. */
   private final class Stream {
     private final Peer peer;
     private final ServerCallStreamObserver<OpenRangeResponse> call;
     private final BooleanSupplier disconnected;
 
-    /** Forgotten once it has ended: a session is held longer. */
+    /** Null again once it has ended, because the stream lives longer. */
     private volatile @Nullable PendingOpening<Session> opening;
 
     private @Nullable Session session;
@@ -181,11 +181,11 @@ final class SessionStreams {
               });
       begun.run();
       if (draining != null) {
-        begun.giveUp(); // RACE: it may have begun to wait after the others were told
+        begun.giveUp(); // RACE: it may have begun to wait after the others were notified
       }
     }
 
-    /** If it still waits, nothing is opened any more. */
+    /** If the opening still waits, it opens no session any more. */
     private void giveUpOpening() {
       PendingOpening<Session> waiting = opening;
       if (waiting != null) {
@@ -198,7 +198,7 @@ final class SessionStreams {
       try {
         kept = tell(born, opened);
       } catch (RuntimeException | Error e) {
-        refuse(StatusMapper.of(e)); // nobody knows of the session, so nobody else would end it
+        refuse(StatusMapper.of(e)); // no other code knows the session, so no other would end it
       } finally {
         if (!kept) {
           endUntold(born);
@@ -210,7 +210,7 @@ final class SessionStreams {
       }
     }
 
-    /** Nobody would hear of what this throws, so it is logged and counted. */
+    /** Ends a session. No caller would see an exception, so this logs and counts it. */
     private void endUntold(Session born) {
       try {
         sessions.end(born, clientsReason());
@@ -219,7 +219,7 @@ final class SessionStreams {
       }
     }
 
-    /** Answers the call with its session; false if the call has ended meanwhile. */
+    /** Answers the call with its session. False if the call has ended meanwhile. */
     private synchronized boolean tell(Session born, Function<Session, OpenRangeResponse> opened) {
       if (over) {
         return false;
@@ -278,7 +278,7 @@ final class SessionStreams {
         // The server has stopped meanwhile; the memory goes with the process.
         gone(this);
       } catch (OutOfMemoryError e) {
-        endSession(ended, clientsReason()); // late on this thread is better than never
+        endSession(ended, clientsReason()); // on this thread, because no other takes the work
       }
     }
 

@@ -99,7 +99,7 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
 
   private ScanResponse scan(ScanRequest request) {
     PageBudget scope = scope(request.getRangeId());
-    // More than 2^63 - 1 pages are as good as all.
+    // More than 2^63 - 1 pages means all pages.
     long pages = request.getPages() < 0 ? Long.MAX_VALUE : request.getPages();
     if (request.getDryRun()) {
       long would = Math.min(pages, shrinker.count(scope));

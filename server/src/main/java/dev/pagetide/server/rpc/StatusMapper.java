@@ -20,26 +20,29 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What each failure looks like on the wire: the one place that knows codes, reasons and advice. */
+/** Maps each failure to its status. Only this class knows codes, reasons and retry delays. */
 final class StatusMapper {
   private static final Logger LOG = LoggerFactory.getLogger(StatusMapper.class);
   private static final String DOMAIN = "pagetide";
   private static final String REASON_PREFIX = "ERROR_REASON_";
 
-  /** How long to wait before asking again for what others have to give back first. */
+  /** After how long to try again if other clients have to give something back first. */
   private static final Duration RETRY_SOON = Duration.newBuilder().setNanos(100_000_000).build();
 
-  /** Faults so far, each of which is a line of the log. As that is, it is one for the process. */
+  /** Faults so far. Each has a line in the log, and like the log this is one for the process. */
   private static final LongAdder FAULTS = new LongAdder();
 
   private StatusMapper() {}
 
-  /** How many statuses said so far that the server itself is at fault. */
+  /** How many statuses so far have said that the server itself is at fault. */
   static long faults() {
     return FAULTS.sum();
   }
 
-  /** The status of whatever a handler threw. What nobody expected is logged, and told by its id. */
+  /**
+   * The status for whatever a handler threw. An unexpected exception is logged under an id, and the
+   * status names that id.
+   */
   static StatusRuntimeException of(Throwable thrown) {
     return switch (thrown) {
       case StatusRuntimeException status -> status;
@@ -186,12 +189,12 @@ final class StatusMapper {
         "a fault of the server; its log tells more under id=" + id);
   }
 
-  /** A refusal that trying again does not help. */
+  /** A refusal for which trying again does not help. */
   static StatusRuntimeException status(Code code, ErrorReason reason, @Nullable String message) {
     return status(code, reason, message, null);
   }
 
-  /** A refusal; {@code retryDelay} where trying again after that long may help. */
+  /** A refusal. With a {@code retryDelay}, trying again after that time may help. */
   static StatusRuntimeException status(
       Code code, ErrorReason reason, @Nullable String message, @Nullable Duration retryDelay) {
     com.google.rpc.Status.Builder status =
@@ -210,7 +213,7 @@ final class StatusMapper {
     return StatusProto.toStatusRuntimeException(status.build());
   }
 
-  /** A refusal of too much in flight, or too many of something: worth trying again soon. */
+  /** A refusal because of too many requests or bytes in flight. Trying again soon may help. */
   static StatusRuntimeException tooManyRequests(String message) {
     return status(
         Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_TOO_MANY_REQUESTS, message, RETRY_SOON);

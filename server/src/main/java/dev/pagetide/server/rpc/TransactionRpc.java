@@ -8,7 +8,7 @@ import dev.pagetide.v1.TransactionServiceGrpc;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 
-/** TransactionService over sessions and their parties: one {@link ExchangeStream} a call. */
+/** TransactionService over sessions and endpoints: one {@link ExchangeStream} for each call. */
 final class TransactionRpc extends TransactionServiceGrpc.TransactionServiceImplBase {
   private final SessionRegistry sessions;
   private final EndpointRegistry endpoints;

@@ -10,29 +10,31 @@ import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Long pieces of work, one at a time for each user: so one user's take one of the threads at most,
- * however many it asks for at once, and the others serve everybody else. Thread-safe.
+ * Runs long pieces of work, one at a time for each user. So the work of one user takes at most one
+ * of the threads, however much the user asks for at once, and the other threads serve the other
+ * users. Thread-safe.
  *
- * <p>A user's work is done in the order in which it was handed in. Clients over TCP count as one
- * user. How much waits is bounded by the limits on requests in flight, each piece being a request.
+ * <p>A user's work runs in the order in which it was submitted. All clients over TCP count as one
+ * user. Each piece of work is a request, so the limits on requests in flight bound the waiting
+ * work.
  */
 final class TurnsByUser {
   private final Executor threads;
 
-  /** What waits for its turn, of each user who has work under way. */
+  /** The work that waits for its turn, for each user that has work under way. */
   @GuardedBy("this")
   private final Map<Integer, Queue<Runnable>> waiting = new HashMap<>();
 
   /**
-   * Nobody has work.
+   * No work at first.
    *
-   * @param threads where it is done
+   * @param threads runs the work
    */
   TurnsByUser(Executor threads) {
     this.threads = threads;
   }
 
-  /** Does a user's work when its turn comes; on this thread if no other can be started. */
+  /** Runs a user's work when its turn comes. If no other thread takes it, this thread runs it. */
   void submit(int uid, Runnable work) {
     synchronized (this) {
       Queue<Runnable> behind = waiting.get(uid);
@@ -43,11 +45,11 @@ final class TurnsByUser {
       waiting.put(uid, new ArrayDeque<>());
     }
     if (!begin(uid, work)) {
-      run(uid, work); // late on this thread is better than never
+      run(uid, work); // on this thread, because no other takes the work
     }
   }
 
-  /** Hands work to a thread; false if none can be started, or the server is stopping. */
+  /** Gives work to a thread. False if none can be started, or if the server is stopping. */
   private boolean begin(int uid, Runnable work) {
     try {
       threads.execute(() -> run(uid, work));
@@ -57,15 +59,14 @@ final class TurnsByUser {
     }
   }
 
-  /** The next one is handed in again, behind what others have handed in meanwhile. */
+  /** Runs work, then submits the user's next work behind that which others submitted meanwhile. */
   private void run(int uid, Runnable first) {
     Runnable work = first;
     while (work != null) {
       try {
         work.run();
       } catch (RuntimeException | Error e) {
-        var _ =
-            StatusMapper.of(e); // a bug: it is logged and counted, and the others have their turn
+        var _ = StatusMapper.of(e); // a bug: logged and counted; the other work has its turn
       }
       work = next(uid);
       if (work != null && begin(uid, work)) {

@@ -6,13 +6,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** How a unary call is answered: once, with a message or a status, and never with a surprise. */
+/** Answers a unary call exactly once, with a message or with a status of the contract. */
 final class UnaryCalls {
   private UnaryCalls() {}
 
   /**
-   * Makes an answer to a call that the client has cancelled meanwhile go nowhere, instead of
-   * failing. Called before the service method returns.
+   * Drops the answer if the client has cancelled the call meanwhile; without this, answering would
+   * throw. Called before the service method returns.
    */
   static void begin(StreamObserver<?> observer) {
     ((ServerCallStreamObserver<?>) observer).setOnCancelHandler(UnaryCalls::nothing);
@@ -20,15 +20,16 @@ final class UnaryCalls {
 
   private static void nothing() {}
 
-  /** Works on this thread, which is the one that serves the call. */
+  /** Does the work on this thread, which is the one that serves the call, and answers. */
   static <A> void now(StreamObserver<A> observer, Supplier<A> work) {
     begin(observer);
     finish(observer, work);
   }
 
   /**
-   * Works on this thread and answers. A call that was cancelled while it waited for this thread
-   * does nothing: a use that nobody waits for any more would keep pages that nobody knows of.
+   * Does the work on this thread, and answers. If the call was cancelled while it waited for this
+   * thread, this does nothing: a UseRange for which no client waits would keep pages USED without
+   * the client's knowledge.
    */
   static <A> void finish(StreamObserver<A> observer, Supplier<A> work) {
     if (((ServerCallStreamObserver<A>) observer).isCancelled()) {
@@ -45,8 +46,8 @@ final class UnaryCalls {
   }
 
   /**
-   * Answers when a future ends, on whichever thread it does; a call that the client cancels cancels
-   * the future. Called before the service method returns.
+   * Answers when a future ends, on the thread that ends it. If the client cancels the call, this
+   * cancels the future. Called before the service method returns.
    */
   static <T, A> void follow(
       StreamObserver<A> observer, CompletableFuture<T> result, Function<T, A> answer) {
@@ -54,7 +55,7 @@ final class UnaryCalls {
     var _ =
         result.whenComplete((value, failure) -> {
           if (result.isCancelled()) {
-            return; // there is nobody to answer
+            return; // no client waits for an answer
           }
           if (failure != null) {
             observer.onError(StatusMapper.of(failure));

@@ -23,9 +23,9 @@ final class WaitPolicy {
   }
 
   /**
-   * The time that the current call may wait, counted from now: nine tenths of what is left until
-   * its deadline, so that the refusal, which says more than a deadline does, still arrives; and at
-   * most what the server allows.
+   * How long the current call may wait, from now. It is nine tenths of the time left until its
+   * deadline, so that a refusal still arrives, which says more than an expired deadline does. And
+   * it is at most what the server allows.
    */
   static long nanos(WaitMode mode, long mostNanos) {
     if (mode == WaitMode.WAIT_MODE_NEVER) {

@@ -9,19 +9,20 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The threads for what may take longer than an event loop may be kept: allocating, reclaiming,
- * large copies, opening and ending.
+ * The threads for work that may take longer than an event loop can be kept busy: allocating,
+ * reclaiming, large copies, opening and ending sessions.
  *
- * <p>Platform threads, because a native call holds its carrier. Ending has threads of its own, so
- * that memory comes back also while every other thread waits for memory. Their queues are bounded
- * by the limits on requests in flight and on sessions.
+ * <p>They are platform threads, because a native call would block the carrier of a virtual thread.
+ * Ending sessions has threads of its own, so that memory comes back even while every other thread
+ * waits for memory. The limits on requests in flight and on sessions bound the queues of these
+ * threads.
  */
 final class Workers implements AutoCloseable {
   private final ThreadPoolExecutor requests;
   private final ThreadPoolExecutor endings;
   private final ScheduledThreadPoolExecutor timer;
 
-  /** Starts them all: a lack of threads then shows when the server starts. */
+  /** Starts all threads, so that a lack of threads shows when the server starts. */
   Workers(int requestThreads) {
     this.requests = pool(requestThreads, "pagetide-request-");
     this.endings = pool(1, "pagetide-ending-");
@@ -56,7 +57,7 @@ final class Workers implements AutoCloseable {
     return timer;
   }
 
-  /** Lets what was handed in finish; what is to come later does not. */
+  /** Lets submitted work finish; work that is scheduled for later does not run. */
   @Override
   public void close() {
     timer.shutdownNow();

@@ -1,16 +1,17 @@
 package dev.pagetide.server.session;
 
 /**
- * What hears that a limit stopped a client: refused it, hung up, or stopped reading from it. Called
- * as often as a hostile client likes, on threads that serve others and under their monitors; so it
- * must be quick, must not block, and must throw nothing.
+ * Is notified when a limit stopped a client: the server refused it, closed its connection, or
+ * stopped reading from it. A hostile client can cause any number of calls. They run on threads that
+ * serve other clients, and under monitors of those threads. So an observer must be quick, must not
+ * block, and must throw nothing.
  */
 @FunctionalInterface
 public interface CutOffObserver {
-  /** Hears nothing. */
+  /** Ignores every call. */
   CutOffObserver NONE = (peer, limit, why) -> {};
 
-  /** Tells two, in their order. */
+  /** Notifies both, in their order. */
   static CutOffObserver both(CutOffObserver first, CutOffObserver second) {
     return (peer, limit, why) -> {
       first.cutOff(peer, limit, why);
@@ -19,9 +20,9 @@ public interface CutOffObserver {
   }
 
   /**
-   * A client ran into a limit.
+   * A client reached a limit.
    *
-   * @param limit the option that raises it, or the limit's name where no option does; one of a few
+   * @param limit the option that raises it, or the limit's name if no option does; one of a few
    * @param why the sentence for the operator, with the numbers
    */
   void cutOff(Peer peer, String limit, String why);

@@ -4,8 +4,8 @@ package dev.pagetide.server.session;
 public enum EndReason {
   /** The client ended the stream of its session and kept its connection. */
   CANCELLED,
-  /** The client's connection went: it was closed, its process exited or was killed. */
+  /** The client's connection was lost: it was closed, or the process exited or was killed. */
   DISCONNECTED,
-  /** The server stopped; the bytes stay to those who have mapped them. */
+  /** The server stopped; clients that have mapped the bytes keep them. */
   STOPPED
 }

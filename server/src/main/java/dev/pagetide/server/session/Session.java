@@ -7,7 +7,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 
-/** One client's hold on one range, from its opening to its end. Thread-safe. */
+/** One client's claim to one range, from its opening to its end. Thread-safe. */
 public final class Session {
   private final String token;
   private final String name;
@@ -42,7 +42,7 @@ public final class Session {
     return token;
   }
 
-  /** The session's public name for operators: never used twice by one server. */
+  /** The session's public number, for operators. One server never reuses it. */
   public long rangeId() {
     return range.id();
   }
@@ -52,7 +52,7 @@ public final class Session {
     return name;
   }
 
-  /** Who opened it. */
+  /** The client that opened it. */
   public Peer peer() {
     return peer;
   }
@@ -67,15 +67,15 @@ public final class Session {
     return range;
   }
 
-  /** What its memory is charged to. */
+  /** The budget to which its memory is charged. */
   public PageBudget budget() {
     return budget;
   }
 
   /**
-   * Runs something when the session ends, before its range closes, on the thread that ends it.
+   * Registers an action. The thread that ends the session runs it before the range closes.
    *
-   * @return false if the end has begun: then the action is not run
+   * @return false if the end has begun: then the action does not run
    */
   public synchronized boolean whenEnding(Runnable action) {
     if (ending) {
@@ -85,12 +85,12 @@ public final class Session {
     return true;
   }
 
-  /** Runs what was asked for, each action whatever became of the others. Called once. */
+  /** Runs every registered action, even if others throw. Called once. */
   void tellEnding() {
     List<Runnable> told;
     synchronized (this) {
       ending = true;
-      told = whenEnding; // nothing is added from now on
+      told = whenEnding; // no action is added from now on
     }
     runFrom(told, 0);
   }

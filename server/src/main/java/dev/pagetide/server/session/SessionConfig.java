@@ -1,10 +1,11 @@
 package dev.pagetide.server.session;
 
 /**
- * How many sessions there may be, and how much memory they may keep.
+ * The limits on the number of sessions and on their memory.
  *
  * @param maxSessions of the whole server: {@code --max-sessions}
- * @param maxSessionsPerUid of one user; callers by TCP count as one: {@code --max-sessions-per-uid}
+ * @param maxSessionsPerUid of one user: {@code --max-sessions-per-uid}. All callers over TCP count
+ *     as one user
  * @param maxResidentPagesPerUid {@code --max-resident-bytes-per-uid}, in pages
  * @param maxResidentPagesPerSession {@code --max-resident-bytes-per-session}, in pages
  */

@@ -3,8 +3,8 @@ package dev.pagetide.server.session;
 import java.util.Locale;
 
 /**
- * Why a session could not be opened or found: a small family, each with a message that says what to
- * do. Bears no stack trace: a refusal is an answer, not an accident.
+ * Why a session could not be opened or found. Each failure has a message that says what to do, and
+ * no stack trace, because a refusal is an answer and not a fault.
  */
 public abstract sealed class SessionFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -13,7 +13,7 @@ public abstract sealed class SessionFailure extends RuntimeException {
     super(message, null, false, false);
   }
 
-  /** No such session, or not one of the caller's: which of the two is not told. */
+  /** There is no such session, or it is not the caller's. The failure does not say which. */
   public static final class Unknown extends SessionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -30,7 +30,7 @@ public abstract sealed class SessionFailure extends RuntimeException {
     }
   }
 
-  /** The name is not a name. */
+  /** The name breaks the rule of {@link SessionName}. */
   public static final class NameInvalid extends SessionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -71,11 +71,11 @@ public abstract sealed class SessionFailure extends RuntimeException {
     }
   }
 
-  /** The server is stopping and opens nothing any more. */
+  /** The server is stopping and opens no session any more. */
   public static final class Stopping extends SessionFailure {
     private static final long serialVersionUID = 1L;
 
-    /** For an opening that had begun before. */
+    /** For an opening that began before the server was stopping. */
     public Stopping() {
       super("the server is stopping; connect again once it has been started");
     }

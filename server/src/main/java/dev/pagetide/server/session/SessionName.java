@@ -4,17 +4,17 @@ import dev.pagetide.server.page.RangeMode;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
-/** The rule for a session's name: what operators can read, and no terminal or log stumbles over. */
+/** The rule for a session's name: operators can read it, and it disturbs no terminal and no log. */
 final class SessionName {
   static final int MAX_BYTES = 128;
 
   private SessionName() {}
 
   /**
-   * Checks a name; the empty one means none.
+   * Checks a name. An empty name means that the session has none.
    *
-   * @throws SessionFailure.NameInvalid if it is too long, holds a control, format or surrogate
-   *     character, or is empty where others address the session by it
+   * @throws SessionFailure.NameInvalid if the name is too long, if it holds a control, format or
+   *     surrogate character, or if it is empty although others address the session by it
    */
   static void check(String name, RangeMode mode) {
     if (name.isEmpty() && mode == RangeMode.BUFFERS) {

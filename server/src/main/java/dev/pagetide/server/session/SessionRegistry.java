@@ -27,8 +27,8 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * All live sessions of a server.
  *
- * <p>Thread-safe. Finding a session takes no lock. Opening and ending make system calls and may
- * reclaim or wait for whoever is inside the range, so they are not for threads that serve RPCs.
+ * <p>Thread-safe. Finding a session takes no lock. Opening and ending make system calls, and may
+ * reclaim or wait for threads that work in the range. So event loops must not call them.
  */
 public final class SessionRegistry {
   private static final int TOKEN_BYTES = 16;
@@ -45,7 +45,7 @@ public final class SessionRegistry {
   private final LongAdder opened = new LongAdder();
   private final Map<EndReason, LongAdder> ended = new EnumMap<>(EndReason.class);
 
-  /** LOCKS: a leaf, held to count and to compare names; nothing is called under it. */
+  /** LOCKS: a leaf, held to count and to compare names. No code outside is called under it. */
   private final ReentrantLock admission = new ReentrantLock();
 
   @GuardedBy("admission")
@@ -57,7 +57,7 @@ public final class SessionRegistry {
   @GuardedBy("admission")
   private boolean stopping;
 
-  /** What the live sessions of one uid have in common. */
+  /** The live sessions of one uid together. */
   private static final class Account {
     private final PageBudget budget;
     private final Set<String> names = new HashSet<>();
@@ -72,7 +72,7 @@ public final class SessionRegistry {
    * A registry without sessions.
    *
    * @param budget the whole server's budget
-   * @param wallClock what tells when a session was opened
+   * @param wallClock gives the time when a session was opened
    */
   public SessionRegistry(
       SessionConfig limits,
@@ -91,12 +91,12 @@ public final class SessionRegistry {
   }
 
   /**
-   * Opens a session with a range of its own. If that fails at any step, nothing is left of it.
+   * Opens a session with a range of its own. If any step fails, this undoes the steps before.
    *
-   * @param name empty for none, which a BUFFERS range may not have
-   * @param sizeBytes unsigned; rounded down to pages and to the most that is granted
-   * @throws SessionFailure if a limit or the name stands in the way
-   * @throws dev.pagetide.server.page.PageFailure if the size or the budget does
+   * @param name empty for a session without a name; a BUFFERS range needs one
+   * @param sizeBytes unsigned; rounded down to whole pages and to the largest size that is granted
+   * @throws SessionFailure if a limit or the name does not allow it
+   * @throws dev.pagetide.server.page.PageFailure if the size or the budget does not allow it
    */
   public Session open(Peer peer, String name, RangeMode mode, long sizeBytes) {
     return open(peer, name, mode, sizeBytes, config);
@@ -185,7 +185,8 @@ public final class SessionRegistry {
   }
 
   /**
-   * Counts a session, and keeps its name if it has one; if there is no memory for that, neither.
+   * Counts a session, and keeps its name if it has one. If there is no memory for that, does
+   * neither.
    */
   @GuardedBy("admission")
   private void enter(Account account, Peer peer, String name) {
@@ -233,12 +234,12 @@ public final class SessionRegistry {
   }
 
   /**
-   * The session of a token, for the caller it was given to.
+   * The session of a token, for the caller that got the token.
    *
    * @throws SessionFailure.Unknown if there is none, or it is not the caller's
    */
   public Session find(String token, Peer caller) {
-    // A hash lookup of 128 random bits: how long it takes tells nothing about other tokens.
+    // The token is 128 random bits: the time of a hash look-up tells nothing about other tokens.
     Session session = byToken.get(token);
     if (session == null || !session.peer().sharesTokensWith(caller)) {
       throw new SessionFailure.Unknown();
@@ -247,10 +248,11 @@ public final class SessionRegistry {
   }
 
   /**
-   * The session of a token, for the very process that opened it, on a Unix socket: where the kernel
-   * tells pids, another process of the same user does not do.
+   * The session of a token, for the same process that opened it, on a Unix socket. If the kernel
+   * tells pids, another process of the same user does not get it.
    *
-   * @throws SessionFailure.Unknown if there is none, or another process opened it, or by TCP
+   * @throws SessionFailure.Unknown if there is none, if another process opened it, or if it was
+   *     opened over TCP
    */
   public Session findOpenedBy(Peer caller, String token) {
     Session session = find(token, caller);
@@ -273,15 +275,18 @@ public final class SessionRegistry {
     return session;
   }
 
-  /** The live sessions whose range ids are above one, in their order. A view; weakly consistent. */
+  /**
+   * The live sessions whose range ids are greater than {@code rangeId}, in the order of their ids.
+   * A view; weakly consistent.
+   */
   public Collection<Session> sessionsAfter(long rangeId) {
     return Collections.unmodifiableCollection(byRangeId.tailMap(rangeId, false).values());
   }
 
   /**
-   * Ends a session: its token is unknown from now on, and its memory is given back, unless it ends
-   * because the server stops. Idempotent: the first reason is the one that counts. Where a step
-   * fails, the others are taken all the same, and then the failure is thrown.
+   * Ends a session. From now on its token is unknown. Its memory is given back, unless the session
+   * ends because the server stops. Idempotent: only the first reason counts. If a step fails, the
+   * other steps run nevertheless, and then this throws the failure.
    */
   public void end(Session session, EndReason reason) {
     if (!byToken.remove(session.token(), session)) {
@@ -311,7 +316,7 @@ public final class SessionRegistry {
     }
   }
 
-  /** Opens nothing from now on. */
+  /** Refuses to open sessions from now on. */
   public void stopAdmitting() {
     admission.lock();
     try {
@@ -327,8 +332,8 @@ public final class SessionRegistry {
   }
 
   /**
-   * The sessions of the uid that is nearest to {@code --max-sessions-per-uid}, as a part of it; 0
-   * where that is no narrower than {@code --max-sessions}.
+   * The sessions of the uid that is nearest to {@code --max-sessions-per-uid}, as a fraction of
+   * that limit; 0 if the limit is no narrower than {@code --max-sessions}.
    */
   public double fullestUidRatio() {
     if (limits.maxSessionsPerUid() >= limits.maxSessions()) {

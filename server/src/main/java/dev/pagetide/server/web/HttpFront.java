@@ -14,10 +14,10 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The HTTP listener: {@code /metrics}, {@code /healthz} and {@code /ready} for everybody who
- * reaches it, the tide map for those who have its key.
+ * The HTTP listener. It serves {@code /metrics}, {@code /healthz} and {@code /ready} to everybody
+ * who can reach it, and the tide map to users who have its key.
  *
- * <p>Each request has a virtual thread of its own, so one that is read slowly holds up nobody.
+ * <p>Each request has a virtual thread of its own, so a slow reader delays no other.
  */
 public final class HttpFront implements AutoCloseable {
   private static final String METRICS = "/metrics";
@@ -30,9 +30,10 @@ public final class HttpFront implements AutoCloseable {
 
   static {
     /*
-     * The JDK's server takes its limits from the properties of the process, when it is first used.
-     * Connections: those of scrapers and watchers, and room for the rude. Request time: who has not
-     * finished asking by then is not going to. Small answers go out at once.
+     * The JDK's server takes its limits from the properties of the process when it is first used.
+     * Connections: enough for scrapers and watchers, and for some clients that misbehave. Request
+     * time: a client that has not sent its request by then will not send it. Small answers are sent
+     * at once.
      */
     setUnlessSet("jdk.httpserver.maxConnections", "128");
     setUnlessSet("sun.net.httpserver.maxReqTime", "10");
@@ -52,7 +53,7 @@ public final class HttpFront implements AutoCloseable {
     this.http = http;
     this.metrics = metrics;
     this.ready = ready;
-    // Beyond loopback, anybody may see the key go by, and the meters alone are told.
+    // Beyond loopback others could read the key on the network, so we serve only the meters there.
     this.map = MapAuthenticator.opensAt(http.getAddress()) ? map : null;
     this.mapHere = this.map == null ? null : this.map.at(http.getAddress());
   }
@@ -67,7 +68,7 @@ public final class HttpFront implements AutoCloseable {
    * Starts serving.
    *
    * @param address port 0: any free one
-   * @param map left out where the address is not loopback
+   * @param map served only if the address is loopback
    * @param ready whether sessions can be opened now
    * @throws IOException if the address cannot be bound
    */
@@ -81,12 +82,12 @@ public final class HttpFront implements AutoCloseable {
     return front;
   }
 
-  /** Where it listens: {@code http://HOST:PORT}. */
+  /** The URL at which it listens: {@code http://HOST:PORT}. */
   public String url() {
     return "http://" + hostAndPort(http.getAddress());
   }
 
-  /** Where the map is, key included; null if there is none. */
+  /** The map's URL, with the key; null if there is no map. */
   public @Nullable String mapUrl() {
     return map == null ? null : url() + "/?key=" + map.key().text();
   }
@@ -109,7 +110,7 @@ public final class HttpFront implements AutoCloseable {
     }
   }
 
-  /** Answers a probe of an orchestrator's or a load balancer's: by the status code. */
+  /** Answers a probe of an orchestrator or a load balancer by the status code. */
   private static void probe(HttpExchange exchange, boolean well) throws IOException {
     exchange.getResponseHeaders().set("Cache-Control", "no-store");
     if (!isRead(exchange)) {
@@ -137,9 +138,9 @@ public final class HttpFront implements AutoCloseable {
   }
 
   /**
-   * Says what there is instead.
+   * Answers 404, and names the paths that exist.
    *
-   * @param more what follows the paths that everybody may ask for
+   * @param more text to add after the paths that need no key
    */
   static void answerNotFound(HttpExchange exchange, String more) throws IOException {
     answer(
@@ -163,7 +164,7 @@ public final class HttpFront implements AutoCloseable {
     }
   }
 
-  /** An address as a URL has it. */
+  /** An address in the form of a URL. */
   public static String hostAndPort(InetSocketAddress address) {
     InetAddress host = address.getAddress();
     String name = host == null ? address.getHostString() : host.getHostAddress();

@@ -12,12 +12,14 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Who may see the tide map: a browser on this host whose user was given the key. Immutable.
+ * Decides which requests may see the tide map: those of a browser on this host whose user has the
+ * key. Immutable.
  *
- * <p>A page of another origin can make a browser send requests here. So the name that it asked for
- * has to be this host's (else a stranger's name that now resolves to loopback would be of the same
- * origin as their page), the cookie is not sent along from other sites, and a request that the
- * browser says another origin caused is refused.
+ * <p>A page of another origin can make a browser send requests here. Three rules prevent that. The
+ * host name in the request has to be this host's. Otherwise an attacker's name that now resolves to
+ * loopback would be of the same origin as the attacker's page. The browser does not send the cookie
+ * with requests from other sites. And the server refuses a request if the browser says that another
+ * origin caused it.
  */
 final class MapAuthenticator {
   private static final Pattern COOKIES = Pattern.compile("; *");
@@ -29,7 +31,7 @@ final class MapAuthenticator {
   private final String cookieName;
 
   /**
-   * A door at an address.
+   * An authenticator for a map at an address.
    *
    * @param address loopback
    */
@@ -43,11 +45,12 @@ final class MapAuthenticator {
                 "localhost:" + port,
                 "[::1]:" + port,
                 HttpFront.hostAndPort(address)));
-    // Browsers keep cookies by host, not by port: two servers on one host must not take turns.
+    // Browsers keep cookies by host, not by port. Two servers on one host must not overwrite each
+    // other's cookie.
     this.cookieName = "pagetide_" + port;
   }
 
-  /** Whether a map is shown at an address at all. */
+  /** Whether a server shows a map at this address at all. */
   static boolean opensAt(InetSocketAddress address) {
     InetAddress host = address.getAddress();
     return host != null && host.isLoopbackAddress();
@@ -68,12 +71,12 @@ final class MapAuthenticator {
         || (origin != null && !origin.equals("http://" + headers.getFirst("Host")));
   }
 
-  /** Whether the request's URL bears a key, right or wrong. */
+  /** Whether the request's URL has a key, right or wrong. */
   boolean isGivenKey(HttpExchange exchange) {
     return givenKey(exchange).isPresent();
   }
 
-  /** Whether the request's URL bears the right key. */
+  /** Whether the request's URL has the right key. */
   boolean bearsKey(HttpExchange exchange) {
     return givenKey(exchange).filter(key::isKey).isPresent();
   }
@@ -86,7 +89,7 @@ final class MapAuthenticator {
         .findFirst();
   }
 
-  /** Whether the request's cookie is the one that the key was changed for. */
+  /** Whether the request has the cookie that the server gave for the key. */
   boolean bearsCookie(HttpExchange exchange) {
     String prefix = cookieName + "=";
     return exchange.getRequestHeaders().getOrDefault("Cookie", List.of()).stream()
@@ -95,7 +98,7 @@ final class MapAuthenticator {
         .anyMatch(cookie -> key.isCookie(cookie.substring(prefix.length())));
   }
 
-  /** Gives the cookie that opens the door from now on. */
+  /** Sets the cookie that gives access from now on. */
   void giveCookie(HttpExchange exchange) {
     exchange
         .getResponseHeaders()

@@ -25,35 +25,35 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the tide map tells: a round of looks at all ranges, now and then, and for each watcher what
- * changed since the last it was told.
+ * The data of the tide map. From time to time a round reads all ranges. Each watcher gets what has
+ * changed since its last frame.
  *
- * <p>Thread-safe. It has no thread: the watchers who find the last round old take the next one.
- * While nobody watches, nothing is computed and nothing is kept.
+ * <p>Thread-safe. It has no thread of its own: a watcher that finds that the next round is due does
+ * the round. While there is no watcher, it computes nothing and keeps nothing.
  */
 /*
- * Every change of a range takes the next version, and the range goes to the end of the line: so the
- * sketches, in order, are a log of changes with the outdated ones left out. A watcher is a position
- * in that log, and the set of ranges that it was told of, because a range is told with its name the
- * first time only. (The position alone does not say which: a range that changed before a watcher's
- * first frames reached it lies behind the position then, though it is older than all that was
- * told.) A watcher that does not read for a minute costs no more than that, and is told in one go
- * what is different now. What does not fit into one frame is in the next one, because the position
- * is that of the last change told.
+ * Every change of a range takes the next version, and its view moves to the end of the list. So the
+ * views, in order, are a log of changes without the outdated ones. The place of a watcher is a
+ * position in that log, and the set of ranges that its frames have named, because a frame has the
+ * name of a range the first time only. (The position alone does not say which ranges were named: a
+ * range that changed before the watcher's first frames reached it is behind the position then,
+ * although it is older than everything that the watcher got.) A watcher that does not read for a
+ * minute costs no more than its place, and then gets in one go what is different now. What does not
+ * fit into one frame is in the next one, because the position is that of the last change sent.
  *
- * A round is taken in slices of SLICE_NANOS, and the lock is free between them: so however many
- * pages there are, each watcher comes to send its heartbeat. The lock is fair because the watcher
- * that takes slices would otherwise always be the one that gets it back.
+ * A round is done in slices of SLICE_NANOS, and the lock is free between them. So each watcher can
+ * send its heartbeat, however many pages there are. The lock is fair because otherwise the watcher
+ * that does the slices would always get it back.
  *
- * After a round, rest at least REST_FACTOR times as long as round and frames took: the map costs
- * less than 2 % of a core, sending included, however many pages there are. It is then slower, not
- * dearer.
+ * After a round we rest at least REST_FACTOR times as long as the round and its frames took. So the
+ * map costs less than 2 % of a core, including the sending, however many pages there are. With more
+ * pages it becomes slower, but does not cost more.
  */
 final class MapFeed {
-  /** Four rounds a second at most. */
+  /** At most four rounds a second. */
   static final long MIN_ROUND_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
-  /** A watcher who was told nothing for so long is told that the server lives. */
+  /** After so long without news, a watcher gets a heartbeat: the server lives. */
   static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   /** A slice of a round ends with the range that makes it longer than this. */
@@ -61,13 +61,16 @@ final class MapFeed {
 
   private static final long REST_FACTOR = 64;
 
-  /** How often it is asked how long pages have been USED. */
+  /** How many rounds go from one reading of how long pages have been USED to the next. */
   private static final int ROUNDS_BETWEEN_AGES = 8;
 
-  /** Ranges that are shown page by page: more are no picture, and too much for a browser. */
+  /**
+   * Most ranges that are shown page by page. More would be no clear picture, and too much for a
+   * browser.
+   */
   static final int MAX_SHOWN = 512;
 
-  /** A frame ends with the range that makes it longer than this; the next one goes on. */
+  /** A frame ends with the range that makes it longer than this; the next frame goes on there. */
   private static final int FRAME_CHARS = 1 << 20;
 
   private final SessionRegistry sessions;
@@ -76,17 +79,17 @@ final class MapFeed {
   private final int frameChars;
   private final long epochNanos;
 
-  /** LOCKS: a leaf, held for a slice and while one frame is made; never while one is sent. */
+  /** LOCKS: a leaf, held for one slice and while one frame is made; never while one is sent. */
   private final ReentrantLock lock = new ReentrantLock(true);
 
-  /** Nobody signals it: those who wait for the next round wait on it for the time that is left. */
+  /** No thread signals it: watchers wait on it for the time that is left until the next round. */
   private final Condition roundDue = lock.newCondition();
 
   /** By range id, in the order of their versions. */
   @GuardedBy("lock")
   private final LinkedHashMap<Long, RangeView> views = new LinkedHashMap<>();
 
-  /** As large as the largest range that it saw, and so is the next one. */
+  /** Reused for every range. It is as large as the largest range that it has read. */
   @GuardedBy("lock")
   private PageSnapshot pages = new PageSnapshot();
 
@@ -99,7 +102,7 @@ final class MapFeed {
   @GuardedBy("lock")
   private long lastVersion;
 
-  /** The version at which a range came or went last. */
+  /** The version of the last change in which a range appeared or disappeared. */
   @GuardedBy("lock")
   private long membershipVersion;
 
@@ -111,26 +114,26 @@ final class MapFeed {
   @GuardedBy("lock")
   private @Nullable MapRound underWay;
 
-  /** What the last round counted; null if none has ended since somebody watches. */
+  /** What the last round counted; null if no round has ended since there are watchers. */
   @GuardedBy("lock")
   private @Nullable PageSums counted;
 
   @GuardedBy("lock")
   private long nextRoundNanos;
 
-  /** What the last round took, and the frames of the one before. */
+  /** The time that the last round took, and the frames of the round before it. */
   @GuardedBy("lock")
   private long lastCostNanos;
 
-  /** What the frames of the last round took. */
+  /** The time that the frames of the last round took. */
   @GuardedBy("lock")
   private long frameNanos;
 
   /**
-   * A model that nobody watches.
+   * A feed without watchers.
    *
-   * @param pressure the level of each source of pressure, by its name; null where none is listened
-   *     to
+   * @param pressure the level of each source of pressure, by its name; null if the server reads no
+   *     source
    */
   MapFeed(
       SessionRegistry sessions,
@@ -140,7 +143,7 @@ final class MapFeed {
     this(sessions, shrinker, budget, pressure, FRAME_CHARS);
   }
 
-  /** As above, with frames of another length. */
+  /** As above, with another length of frames. */
   MapFeed(
       SessionRegistry sessions,
       Shrinker shrinker,
@@ -155,12 +158,12 @@ final class MapFeed {
     this.nextRoundNanos = epochNanos;
   }
 
-  /** One watcher's place in what is told. For the watcher's thread. */
+  /** One watcher's place in the log of changes. Only for the watcher's thread. */
   final class Place implements AutoCloseable {
     private long knownRound;
     private long knownVersion;
 
-    /** The ranges it was told of, as far as it was not told that they have gone. */
+    /** The ranges that its frames have named and that no frame has reported as gone. */
     private final Set<Long> known = new HashSet<>();
 
     private Place(long knownRound) {
@@ -168,9 +171,9 @@ final class MapFeed {
     }
 
     /**
-     * Waits for the next round, and tells what it changed: one JSON object, without line ends.
+     * Waits for the next round, and returns what it changed: one JSON object, without line ends.
      *
-     * @return null if there was nothing to tell for {@link #HEARTBEAT_NANOS}
+     * @return null if there was no change for {@link #HEARTBEAT_NANOS}
      */
     @Nullable String next() throws IOException, InterruptedException {
       long heartbeatNanos = clock.nanos() + HEARTBEAT_NANOS;
@@ -203,7 +206,7 @@ final class MapFeed {
       return frame;
     }
 
-    /** Leaves. The last one that leaves takes everything along. */
+    /** The watcher leaves. When the last one leaves, the feed forgets everything. */
     @Override
     public void close() {
       lock.lock();
@@ -219,8 +222,8 @@ final class MapFeed {
   }
 
   /**
-   * A place at the beginning: the first frames tell everything. If others watch, the first one is
-   * there at once, and does not wait for the next round.
+   * A place at the beginning of the log: its first frames have everything. If there are other
+   * watchers, the first frame is there at once, and does not wait for the next round.
    */
   Place join() {
     lock.lock();
@@ -302,7 +305,7 @@ final class MapFeed {
     }
     round++;
     long cost = ended.costNanos() + frameNanos;
-    // The lesser of two: a round during which this thread was not run seems dear, and was not.
+    // The smaller of two: a round in which the thread was not scheduled only seems to cost much.
     long rest = Math.min(cost, lastCostNanos) * REST_FACTOR;
     nextRoundNanos = Math.max(ended.startNanos() + MIN_ROUND_NANOS, end + rest);
     lastCostNanos = cost;

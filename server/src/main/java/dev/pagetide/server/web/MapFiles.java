@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** The files the map's page is made of, read once from beside this class. Immutable. */
+/** The files of the map's page, read once from the folder of this class. Immutable. */
 final class MapFiles {
   /** One file as it is served. */
   record Served(String contentType, String text) {}
@@ -52,7 +52,7 @@ final class MapFiles {
     }
   }
 
-  /** What is served at a path; null for none. */
+  /** The file served at a path; null if there is none. */
   @Nullable Served at(String path) {
     return byPath.get(path);
   }

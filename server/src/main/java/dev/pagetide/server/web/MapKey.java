@@ -10,8 +10,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * The key that lets somebody see the tide map: 128 random bits, in the URL once and as a cookie
- * from then on. Compared in a time that tells nothing about it. Immutable.
+ * The key to the tide map: 128 random bits. It is in the URL once, and a cookie made from it
+ * replaces it from then on. The time of a comparison tells nothing about the key. Immutable.
  */
 public final class MapKey {
   private static final int BYTES = 16;
@@ -33,9 +33,9 @@ public final class MapKey {
   }
 
   /**
-   * A key that was kept.
+   * A key that was stored as text.
    *
-   * @throws IllegalArgumentException if the text is none
+   * @throws IllegalArgumentException if the text is no key
    */
   public static MapKey parse(String text) {
     if (!TEXT.matcher(text).matches()) {
@@ -44,12 +44,12 @@ public final class MapKey {
     return new MapKey(text);
   }
 
-  /** The key as the URL bears it. */
+  /** The key as it is in the URL. */
   public String text() {
     return text;
   }
 
-  /** What the cookie holds: who sees a cookie cannot make the URL of it. */
+  /** The value of the cookie. The key, and so the URL, cannot be computed from it. */
   String cookie() {
     return cookie;
   }

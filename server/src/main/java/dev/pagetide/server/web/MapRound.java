@@ -5,8 +5,8 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * A round of looks at all ranges, in the order of their ids, that is not over yet: how far it came,
- * and what it found. Guarded by the {@link MapFeed}'s lock.
+ * A round that is not over yet: it reads all ranges in the order of their ids. This is how far it
+ * has come, and what it has found. Guarded by the {@link MapFeed}'s lock.
  */
 final class MapRound {
   private final long startNanos;
@@ -17,7 +17,7 @@ final class MapRound {
   private PageSums found = PageSums.NONE;
 
   /**
-   * A round that has looked at nothing.
+   * A round that has read no range yet.
    *
    * @param sketched the ranges that were there at the last round
    */
@@ -31,12 +31,12 @@ final class MapRound {
     return startNanos;
   }
 
-  /** The range that it came to last; 0 before the first. */
+  /** The range that it reached last; 0 before the first. */
   long lastId() {
     return lastId;
   }
 
-  /** It comes to a range: if the look at that one fails, the round goes on with the next. */
+  /** It reaches a range. If reading that range fails, the round goes on with the next. */
   void comeTo(long rangeId) {
     lastId = rangeId;
   }
@@ -46,39 +46,39 @@ final class MapRound {
     return unseen.contains(rangeId);
   }
 
-  /** How many ranges it found that are shown. */
+  /** How many of the ranges that it has found are shown. */
   int shown() {
     return shown;
   }
 
-  /** It found a range that is shown. */
+  /** It has found a range that is shown. */
   void show(RangeView view) {
     unseen.remove(view.rangeId());
     shown++;
     count(view.pageCount(), view.available(), view.used());
   }
 
-  /** It found so many pages. */
+  /** It has found that many pages. */
   void count(long pages, long available, long used) {
     found = found.plus(pages, available, used);
   }
 
-  /** It took so much time more. */
+  /** It has taken that much more time. */
   void spend(long nanos) {
     costNanos += nanos;
   }
 
-  /** The time it took, without the pauses between its parts. */
+  /** The time that it has taken, without the pauses between its slices. */
   long costNanos() {
     return costNanos;
   }
 
-  /** The ranges that were there at the last round and that this one did not find. */
+  /** The ranges that were there at the last round and that this one has not found. */
   Set<Long> gone() {
     return unseen;
   }
 
-  /** The pages of all ranges it found. */
+  /** The pages of all ranges that it has found. */
   PageSums found() {
     return found;
   }

@@ -3,14 +3,14 @@ package dev.pagetide.server.web;
 /**
  * How many pages several ranges have together.
  *
- * @param pages in whatever state
- * @param available with memory that nobody uses
- * @param used with memory that somebody uses
+ * @param pages in any state
+ * @param available AVAILABLE pages
+ * @param used USED pages
  */
 record PageSums(long pages, long available, long used) {
   static final PageSums NONE = new PageSums(0, 0, 0);
 
-  /** These and one range's. */
+  /** The sum of these and the pages of one more range. */
   PageSums plus(long morePages, long moreAvailable, long moreUsed) {
     return new PageSums(pages + morePages, available + moreAvailable, used + moreUsed);
   }

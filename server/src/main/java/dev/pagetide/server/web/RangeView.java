@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.util.Base64;
 
 /**
- * What the map tells of one range, and the version at which it changed last. Guarded by the {@link
+ * What the map shows of one range, and the version of its last change. Guarded by the {@link
  * MapFeed}'s lock.
  */
 final class RangeView {
@@ -30,15 +30,16 @@ final class RangeView {
   }
 
   /**
-   * Takes over what was seen; tells whether that differs from what is told.
+   * Takes over a new reading. Returns whether it differs from what the map shows.
    *
-   * @param withAges whether it was asked how long pages have been USED; else that stays as it was
+   * @param withAges whether the reading has how long pages have been USED; if not, that stays as it
+   *     was
    */
   boolean take(RunLengthEncoder seen, boolean withAges) {
     long seenUsedSince = withAges ? seen.usedSinceTick() : usedSinceTick;
     long seenStrays = session.range().strays();
     int seenUsed = session.range().pageCount() - seen.free() - seen.available();
-    // The counts, too: where the runs are too many to be told, they end before what changed.
+    // Compare the counts, too: if there are too many runs, they end before the change.
     if (seen.sameAs(encoder)
         && seen.available() == available
         && seenUsed == used
@@ -83,9 +84,9 @@ final class RangeView {
   }
 
   /**
-   * Tells it to a watcher.
+   * Writes the range into a watcher's frame.
    *
-   * @param first whether that one was never told of this range: then with what does not change
+   * @param first whether the watcher has not got this range before: then also what never changes
    */
   void tell(JsonWriter json, boolean first) throws IOException {
     json.beginObject().name("id").value(session.rangeId());

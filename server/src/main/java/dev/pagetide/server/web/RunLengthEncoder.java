@@ -5,15 +5,16 @@ import dev.pagetide.shm.PageWord;
 import java.util.Arrays;
 
 /**
- * The pages of one range as runs of neighbours that look alike: some bytes where a grid would be
- * thousands. Used again for the next range; for one thread.
+ * Encodes the pages of one range as runs of adjacent pages that look alike. That takes some bytes
+ * where a grid would take thousands. The encoder is reused for the next range. For one thread.
  *
  * <p>A run is one or two numbers, each in groups of 7 bits, the lowest first, with the top bit set
  * on all but the last: {@code length << 3 | kind}, and for AVAILABLE and RECLAIMED the tick of its
- * stamp. What does not fit into {@link #MAX_BYTES} is one run, of kind {@link #UNTOLD}: it is in
- * the counts. A tick is 2^28 ns, 0.27 s: fine enough to see, and coarse enough that pages stopped
- * one by one are one run. Since a run says <em>when</em>, not how long ago, a range at rest is the
- * same bytes however old its pages grow.
+ * stamp. The pages that do not fit into {@link #MAX_BYTES} are one run of kind {@link #UNTOLD};
+ * only the counts include them. A tick is 2^28 ns, 0.27 s. That is fine enough for the eye, and
+ * coarse enough that pages stopped one by one make one run. A run says <em>when</em> its pages
+ * changed, not how long ago. So the encoding of a range at rest stays the same however old its
+ * pages become.
  */
 final class RunLengthEncoder {
   /** Nanoseconds of a tick, as a power of two. */
@@ -22,31 +23,31 @@ final class RunLengthEncoder {
   /** A page without memory. */
   static final int FREE = 0;
 
-  /** A page with memory that nobody uses; with the tick since when. */
+  /** A page with memory that is not in use; with the tick since which it is so. */
   static final int AVAILABLE = 1;
 
-  /** A page with memory that somebody uses. */
+  /** A page with memory that is in use. */
   static final int USED = 2;
 
-  /** A page with memory whose word says what no client may write. */
+  /** A page with memory whose word has a value that no client may write. */
   static final int CONTRADICTION = 3;
 
-  /** A FREE page that was reclaimed not long ago; with the tick when. */
+  /** A FREE page that was reclaimed not long ago; with the tick of that. */
   static final int RECLAIMED = 4;
 
-  /** Pages that are counted and not told one by one, because the runs before them are too many. */
+  /** Pages that are only counted, because there are too many runs before them. */
   static final int UNTOLD = 5;
 
-  /** The most bytes of one range: that is room for some 40,000 runs. */
+  /** The most bytes for one range: room for some 40,000 runs. */
   static final int MAX_BYTES = 1 << 17;
 
-  /** How long a page counts as just reclaimed. */
+  /** How long a reclaimed page is shown as RECLAIMED. */
   private static final int RECLAIMED_TICKS = 8;
 
   private static final int KIND_BITS = 3;
   private static final int MAX_RUN_BYTES = 16;
 
-  /** Stands for the tick where no page is USED. */
+  /** Stands for the tick if no page is USED. */
   static final long NOT_USED = -1;
 
   private byte[] bytes = new byte[1024];
@@ -58,9 +59,9 @@ final class RunLengthEncoder {
   private long usedSinceTick;
 
   /**
-   * Encodes what was seen of a range.
+   * Encodes one reading of a range.
    *
-   * @param epochNanos when tick 0 began
+   * @param epochNanos the time at which tick 0 began
    */
   void encode(PageSnapshot seen, long epochNanos) {
     length = 0;
@@ -128,7 +129,7 @@ final class RunLengthEncoder {
       case FREE, RECLAIMED -> free += pages;
       default -> {} // USED is what is left
     }
-    // Room for one run more is left, for that of the untold pages.
+    // Leave room for one more run, that of the untold pages.
     if (untold > 0 || length > MAX_BYTES - 2 * MAX_RUN_BYTES) {
       untold += pages;
       return;
@@ -151,7 +152,7 @@ final class RunLengthEncoder {
     bytes[length++] = (byte) rest;
   }
 
-  /** Whether another encoding is the same. */
+  /** Whether another encoding is equal. */
   boolean sameAs(byte[] other) {
     return Arrays.equals(bytes, 0, length, other, 0, other.length);
   }
@@ -161,24 +162,24 @@ final class RunLengthEncoder {
     return Arrays.copyOf(bytes, length);
   }
 
-  /** Pages seen without memory. */
+  /** Pages without memory. */
   int free() {
     return free;
   }
 
-  /** Pages seen with memory that nobody uses. */
+  /** Pages with memory that is not in use. */
   int available() {
     return available;
   }
 
-  /** Pages seen that bear a word as no client may write it; they count as USED. */
+  /** Pages whose word has a value that no client may write; they count as USED. */
   int contradictions() {
     return contradictions;
   }
 
   /**
-   * The tick since when the page that is USED for longest can have been so at the most; {@link
-   * #NOT_USED} where none is.
+   * The earliest tick since which any USED page can have been USED without a break; {@link
+   * #NOT_USED} if no page is USED.
    */
   long usedSinceTick() {
     return usedSinceTick;

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** What the map tells of the server as a whole, read at each frame. Thread-safe. */
+/** What the map shows of the server as a whole, read for each frame. Thread-safe. */
 final class ServerTotals {
   private final SessionRegistry sessions;
   private final Shrinker shrinker;
@@ -22,8 +22,8 @@ final class ServerTotals {
   /**
    * The totals of a server.
    *
-   * @param pressure the level of each source of pressure, by its name; null where none is listened
-   *     to
+   * @param pressure the level of each source of pressure, by its name; null if the server reads no
+   *     source
    */
   ServerTotals(
       SessionRegistry sessions,

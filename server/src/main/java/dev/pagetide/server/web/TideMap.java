@@ -16,11 +16,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tide map: a page that shows all pages of all ranges as they come and go, and changes nothing.
+ * The tide map: a web page that shows all pages of all ranges live, and changes nothing.
  *
- * <p>{@code /} is the page, {@code /map/} its files, {@code /events} what it shows, as server-sent
- * events. It tells what ShrinkerService tells the operator, so it is for whoever was given its key:
- * {@code /?key=KEY} changes that for a cookie, and everything else needs the cookie.
+ * <p>{@code /} is the web page, {@code /map/} has its files, and {@code /events} has its data as
+ * server-sent events. The map shows what ShrinkerService tells the operator, so a browser needs its
+ * key: {@code /?key=KEY} exchanges the key for a cookie, and everything else needs the cookie.
  */
 public final class TideMap {
   private static final String PAGE_POLICY =
@@ -40,9 +40,9 @@ public final class TideMap {
   /**
    * A map of a server.
    *
-   * @param serverInstance tells a page that reconnects whether it is the same server still
-   * @param pressure the level of each source of pressure, by its name; null where none is listened
-   *     to
+   * @param serverInstance lets a web page that reconnects find out whether it is the same server
+   * @param pressure the level of each source of pressure, by its name; null if the server reads no
+   *     source
    */
   public TideMap(
       MapKey key,
@@ -59,7 +59,7 @@ public final class TideMap {
         new Watchers(new MapFeed(sessions, shrinker, budget, pressure), shrinker.clock());
   }
 
-  /** What lets somebody in. */
+  /** The key to the map. */
   MapKey key() {
     return key;
   }
@@ -92,7 +92,7 @@ public final class TideMap {
     }
   }
 
-  /** Whether a path is behind the key. Everybody may know which are: the documents tell them. */
+  /** Whether a path needs the key. Which paths do is no secret: the documents name them. */
   private static boolean belongsToMap(String path) {
     return path.equals("/") || path.equals("/events") || path.startsWith("/map/");
   }
@@ -116,7 +116,7 @@ public final class TideMap {
     }
   }
 
-  /** Changes the key for the cookie, and leaves the URL that bears it. */
+  /** Exchanges the key for the cookie, and redirects to a URL without the key. */
   private static void enter(HttpExchange exchange, MapAuthenticator door) throws IOException {
     if (door.bearsKey(exchange)) {
       door.giveCookie(exchange);
@@ -132,8 +132,8 @@ public final class TideMap {
         exchange,
         HttpURLConnection.HTTP_FORBIDDEN,
         """
-        The tide map is for whoever runs this server.
-        Open the URL that follows map= in the server's ready line: it bears the key.
+        The tide map is for the user who runs this server.
+        Open the URL that follows map= in the server's ready line: it has the key.
         """);
   }
 
@@ -155,8 +155,7 @@ public final class TideMap {
         subscription.serve(exchange.getResponseBody(), hello());
       }
     } catch (InterruptedException e) {
-      // The server ends, or the subscription went to somebody else: either way the connection ends
-      // with it.
+      // The server ends, or another watcher got the subscription. Either way the connection ends.
       Thread.currentThread().interrupt();
     }
   }

@@ -12,18 +12,19 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Those who watch the tide, each on a thread of its own that may wait for a slow reader as long as
- * it likes: a watcher costs one frame and its place. Bounded; who comes when all subscriptions are
- * taken gets the one whose reader has not read for longest, if that is long enough. Thread-safe.
+ * The watchers of the tide map. Each has a thread of its own, which may wait for a slow reader
+ * without limit, because a watcher costs only one frame and its place. There are at most {@link
+ * #MAX} watchers. A further one replaces the watcher whose browser has read nothing for longest, if
+ * that is at least {@link #STUCK_NANOS}; otherwise it gets 503. Thread-safe.
  */
 final class Watchers {
-  /** Seats. */
+  /** Most watchers at once. */
   static final int MAX = 8;
 
-  /** How long a frame has to have waited for its reader until the subscription is given away. */
+  /** How long a frame must have waited for its reader before another watcher gets the place. */
   static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  /** An event without data: the page hears that the server lives, and nothing has changed. */
+  /** An event without data: it says that the server lives and that nothing has changed. */
   private static final String HEARTBEAT = "event: heartbeat\ndata:\n\n";
 
   private final MapFeed feed;
@@ -37,16 +38,16 @@ final class Watchers {
     this.clock = clock;
   }
 
-  /** One watcher's, from its request to its end. */
+  /** One watcher, from its request to its end. */
   final class Subscription implements AutoCloseable {
     private final Thread thread = Thread.currentThread();
 
-    /** When the frame that is being sent was begun; 0 between frames. */
+    /** When the thread began to send the current frame; 0 between frames. */
     private volatile long sendingSince;
 
     /**
-     * Sends events until the reader goes, or the server ends. For the thread that took the
-     * subscription.
+     * Sends events until the reader disconnects or the server ends. Only for the thread that took
+     * the subscription.
      *
      * @param hello the first event's text
      */
@@ -72,7 +73,7 @@ final class Watchers {
       return since != 0 && nowNanos - since >= STUCK_NANOS;
     }
 
-    /** Leaves. To be called on the thread that took the subscription. */
+    /** Ends the subscription. Only for the thread that took it. */
     @Override
     public void close() {
       synchronized (Watchers.this) {
@@ -103,7 +104,7 @@ final class Watchers {
       return false;
     }
     subscriptions.remove(stuck);
-    // Its write ends with an exception, and the connection with it.
+    // The interrupt ends its write with an exception, and the connection, too.
     stuck.thread.interrupt();
     return true;
   }

@@ -1,4 +1,4 @@
-/** The HTTP front: the tide map for whoever holds its key, and {@code /metrics} beside it. */
+/** The HTTP listener: the tide map for users who have its key, and {@code /metrics}. */
 @NullMarked
 package dev.pagetide.server.web;
 
