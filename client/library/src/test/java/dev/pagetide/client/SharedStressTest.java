@@ -2,6 +2,7 @@ package dev.pagetide.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -12,12 +13,13 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 11 to 14 between two processes: one takes pages by compare-and-set, without a word to
+ * Uses and stops of one process against the scans of another: one takes pages by compare-and-set, without a word to
  * the server, while the other scans without pause.
  *
  * <p>Would show a write lost to a late punch, an old byte after a reclaim, or a page that is USED
  * and punched.
  */
+@Promise({11, 12, 13, 14})
 final class SharedStressTest {
   @Test
   void useAndStop_byMappingWhileTheServerScans_losesNoByte() throws Exception {

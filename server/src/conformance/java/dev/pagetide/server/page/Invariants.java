@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Promise 2, and what else must hold of ranges, budget and counters whenever nothing runs: every
- * page is counted once, and bits, budget, counters and the kernel tell of the same memory.
+ * What must hold of ranges, budget and counters whenever nothing runs: every page is counted once,
+ * and bits, budget, counters and the kernel tell of the same memory.
  */
 public final class Invariants {
   private Invariants() {}

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.page.Crowd;
 import dev.pagetide.server.page.Seeds;
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** The budget's part of promises 2 and 30: charges add up, and never exceed a limit anywhere. */
+/** The budget: charges add up, and never exceed a limit anywhere. */
+@Promise({2, 30})
 final class PageBudgetTest {
   private final PageBudget root = PageBudget.root("--max-resident-bytes", 100);
   private final PageBudget uid = root.child("--max-resident-bytes-per-uid", 60);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /**
  * Eight small clients beside one that holds nearly everything, idle or by lies: how often the small
  * ones find a page of theirs gone. The figures are printed, and stand in {@code
- * server/docs/DESIGN.md}.
+ * server/docs/BENCHMARKS.md}.
  *
  * <p>The trace is the same each time: a round is one pass of every small client over its working
  * set, ten pages at a time, and one act of the large one; after each step memory is reclaimed

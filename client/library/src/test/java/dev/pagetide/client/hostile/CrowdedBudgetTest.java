@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.server.page.Seeds;
+import dev.pagetide.testkit.Promise;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -21,13 +22,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promise 2 for a whole server: 32 threads in 4 processes, half of them on mapped ranges, use and
+ * The budget of a whole server: 32 threads in 4 processes, half of them on mapped ranges, use and
  * stop at random four times the memory that the budget allows.
  *
  * <p>FORBIDDEN: a charge above the budget at any moment; more memory in the files than the budget
  * at any moment, seen with the server stopped; a use that never ends, or ends with anything but its
  * pages or the refusal of memory; a byte that is neither the last one written nor a fresh page's 0.
  */
+@Promise(2)
 final class CrowdedBudgetTest {
   private static final int PROCESSES = 4;
   private static final long PAGE_BYTES = 4096;

@@ -8,11 +8,13 @@ import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.RangeAccess;
 import dev.pagetide.client.ServerProcess;
+import dev.pagetide.testkit.Promise;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** A process that has the hand-over socket for itself alone: promises 18 and 32. */
+/** A process that has the hand-off socket for itself alone. */
+@Promise({18, 32})
 final class HandoffFloodTest {
   private static final int TOKENS = 20_000;
   private static final int MANY_TOKENS = 100_000;

@@ -8,6 +8,7 @@ import dev.pagetide.client.RangeStatus;
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.client.ShrinkerClient;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -25,10 +26,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a process can do to the file it was handed: promises 18, 25, 31 and 32. In every test an
+ * What a process can do to the file it was handed. In every test an
  * honest client uses, stops and uses again beside it while the shrinker scans; afterwards nothing
  * of the hostile one is left.
  */
+@Promise({18, 25, 31, 32})
 final class HostileFileTest {
   private static final int HOSTILE_PAGES = (int) (HostileClient.SIZE_BYTES / 4096);
   private static final int BOOKKEEPING_PAGES = 2;

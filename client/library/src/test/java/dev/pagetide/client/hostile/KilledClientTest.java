@@ -8,11 +8,13 @@ import dev.pagetide.client.PageRange;
 import dev.pagetide.client.PagetideClient;
 import dev.pagetide.client.RangeAccess;
 import dev.pagetide.client.ServerProcess;
+import dev.pagetide.testkit.Promise;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** Clients killed with SIGKILL on their way to a mapped file: promise 31. */
+/** Clients killed with SIGKILL on their way to a mapped file. */
+@Promise(31)
 final class KilledClientTest {
   @Test
   void client_killedAfterEachStep_leavesNothingAndTheNextIsServed() throws Exception {
