@@ -4,9 +4,7 @@ import dev.pagetide.server.config.OptionValues.Bound;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.shm.SharedFileLayout;
 
-/**
- * The options that divide memory, checked against each other and against the host's limits.
- */
+/** The options that divide memory, checked against each other and against the host's limits. */
 record MemoryOptions(ServerOptions.Memory memory, ServerOptions.Reclaim reclaim) {
   private static final long DEFAULT_RANGE_BYTES = 4L << 20;
 
