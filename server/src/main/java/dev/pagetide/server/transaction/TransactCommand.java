@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * What it acquires, and how each is released whatever fails:
- * - The transaction, which both endpoints count as open. Either Endpoint.beginTransaction fails, and
- *   has undone that; or it returns a transaction, and from then on only Transaction.end takes it
- *   out of both. Each method below that reports a failure calls end; a second call does nothing.
+ * - The transaction, which both endpoints count as open. Either Endpoint.beginTransaction fails,
+ *   and has undone that; or it returns a transaction, and from then on only Transaction.end takes
+ *   it out of both. Each method below that reports a failure calls end; a second call does nothing.
  * - The payload's pin. It is taken after the transaction; if that fails, the transaction ends.
  *   release lets it go before the asker is answered, because an asker that is answered may free the
  *   payload at once. broken releases nothing: it is called only where filled threw, whose first

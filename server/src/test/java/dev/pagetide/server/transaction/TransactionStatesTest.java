@@ -110,7 +110,7 @@ final class TransactionStatesTest {
   /*
    * Alice's column has the answers to her command; Bob's has the answers to REPLY (the reply that
    * was on its way) and to AGAIN (the event), and news. Buffers are those that are being built, and
-   * that are delivered, of Alice's range and of Bob's. An empty outcome: the transaction goes on.
+   * that are delivered, of Alice's range and of Bob's. Without an outcome the transaction goes on.
    */
   @ParameterizedTest
   @CsvSource(
@@ -118,36 +118,36 @@ final class TransactionStatesTest {
       nullValues = "-",
       textBlock =
           """
-          COMING    | REPLIES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
-          COMING    | REFUSES       | -                 | AGAIN Over, Delivered      | -           | 0+0 | 0+1
-          COMING    | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
-          COMING    | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
-          COMING    | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
-          COMING    | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
-          WAITING   | REPLIES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
-          WAITING   | REFUSES       | -                 | Delivered, AGAIN Over      | -           | 0+0 | 0+1
-          WAITING   | CANCELS       | Cancelled         | -                          | CANCELLED   | 0+0 | 0+0
-          WAITING   | TIME_IS_UP    | TimedOut          | -                          | TIMED_OUT   | 0+0 | 0+0
-          WAITING   | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+0
-          WAITING   | ASKER_ENDS    | -                 | -                          | ASKER_DIED  | 0+0 | 0+0
-          DELIVERED | REPLIES       | Replied           | AGAIN Accepted             | REPLIED     | 0+1 | 0+1
-          DELIVERED | REFUSES       | RefusedByReceiver | AGAIN Accepted             | REFUSED     | 0+0 | 0+1
-          DELIVERED | CANCELS       | Cancelled         | Ended                      | CANCELLED   | 0+0 | 0+1
-          DELIVERED | TIME_IS_UP    | TimedOut          | Ended                      | TIMED_OUT   | 0+0 | 0+1
-          DELIVERED | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
-          DELIVERED | ASKER_ENDS    | -                 | Ended                      | ASKER_DIED  | 0+0 | 0+1
-          REPLYING  | REPLIES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
-          REPLYING  | REFUSES       | Replied           | AGAIN Over, REPLY Accepted | REPLIED     | 0+1 | 0+1
-          REPLYING  | CANCELS       | Cancelled         | Ended, REPLY Over          | CANCELLED   | 0+0 | 0+1
-          REPLYING  | TIME_IS_UP    | TimedOut          | Ended, REPLY Over          | TIMED_OUT   | 0+0 | 0+1
-          REPLYING  | RECEIVER_ENDS | TargetDied        | -                          | TARGET_DIED | 0+0 | 0+1
-          REPLYING  | ASKER_ENDS    | -                 | Ended, REPLY Over          | ASKER_DIED  | 0+0 | 0+1
-          OVER      | REPLIES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
-          OVER      | REFUSES       | -                 | AGAIN Over                 | REPLIED     | 0+1 | 0+1
-          OVER      | CANCELS       | -                 | -                          | REPLIED     | 0+1 | 0+1
-          OVER      | TIME_IS_UP    | -                 | -                          | REPLIED     | 0+1 | 0+1
-          OVER      | RECEIVER_ENDS | -                 | -                          | REPLIED     | 0+1 | 0+1
-          OVER      | ASKER_ENDS    | -                 | -                          | REPLIED     | 0+1 | 0+1
+          COMING   |REPLIES      |-                |AGAIN Over, Delivered     |-          |0+0|0+1
+          COMING   |REFUSES      |-                |AGAIN Over, Delivered     |-          |0+0|0+1
+          COMING   |CANCELS      |Cancelled        |-                         |CANCELLED  |0+0|0+0
+          COMING   |TIME_IS_UP   |TimedOut         |-                         |TIMED_OUT  |0+0|0+0
+          COMING   |RECEIVER_ENDS|TargetDied       |-                         |TARGET_DIED|0+0|0+0
+          COMING   |ASKER_ENDS   |-                |-                         |ASKER_DIED |0+0|0+0
+          WAITING  |REPLIES      |-                |Delivered, AGAIN Over     |-          |0+0|0+1
+          WAITING  |REFUSES      |-                |Delivered, AGAIN Over     |-          |0+0|0+1
+          WAITING  |CANCELS      |Cancelled        |-                         |CANCELLED  |0+0|0+0
+          WAITING  |TIME_IS_UP   |TimedOut         |-                         |TIMED_OUT  |0+0|0+0
+          WAITING  |RECEIVER_ENDS|TargetDied       |-                         |TARGET_DIED|0+0|0+0
+          WAITING  |ASKER_ENDS   |-                |-                         |ASKER_DIED |0+0|0+0
+          DELIVERED|REPLIES      |Replied          |AGAIN Accepted            |REPLIED    |0+1|0+1
+          DELIVERED|REFUSES      |RefusedByReceiver|AGAIN Accepted            |REFUSED    |0+0|0+1
+          DELIVERED|CANCELS      |Cancelled        |Ended                     |CANCELLED  |0+0|0+1
+          DELIVERED|TIME_IS_UP   |TimedOut         |Ended                     |TIMED_OUT  |0+0|0+1
+          DELIVERED|RECEIVER_ENDS|TargetDied       |-                         |TARGET_DIED|0+0|0+1
+          DELIVERED|ASKER_ENDS   |-                |Ended                     |ASKER_DIED |0+0|0+1
+          REPLYING |REPLIES      |Replied          |AGAIN Over, REPLY Accepted|REPLIED    |0+1|0+1
+          REPLYING |REFUSES      |Replied          |AGAIN Over, REPLY Accepted|REPLIED    |0+1|0+1
+          REPLYING |CANCELS      |Cancelled        |Ended, REPLY Over         |CANCELLED  |0+0|0+1
+          REPLYING |TIME_IS_UP   |TimedOut         |Ended, REPLY Over         |TIMED_OUT  |0+0|0+1
+          REPLYING |RECEIVER_ENDS|TargetDied       |-                         |TARGET_DIED|0+0|0+1
+          REPLYING |ASKER_ENDS   |-                |Ended, REPLY Over         |ASKER_DIED |0+0|0+1
+          OVER     |REPLIES      |-                |AGAIN Over                |REPLIED    |0+1|0+1
+          OVER     |REFUSES      |-                |AGAIN Over                |REPLIED    |0+1|0+1
+          OVER     |CANCELS      |-                |-                         |REPLIED    |0+1|0+1
+          OVER     |TIME_IS_UP   |-                |-                         |REPLIED    |0+1|0+1
+          OVER     |RECEIVER_ENDS|-                |-                         |REPLIED    |0+1|0+1
+          OVER     |ASKER_ENDS   |-                |-                         |REPLIED    |0+1|0+1
           """)
   void end_inEachState_tellsBothAndFreesWhatNobodyWasSent(
       State state,
