@@ -21,42 +21,45 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Exchange stream of one endpoint: commands out in their order, answers to whom they belong,
- * news to the endpoint. Any thread may call any method; events come one after the other.
+ * The Exchange stream of one endpoint. It sends commands in their order, passes each answer to the
+ * code that waits for it, and passes the other events to the endpoint. Any thread may call any
+ * method. Events come one after the other.
  *
- * <p>Nothing waits here for ever: when the stream, or the session it belongs to, ends, every
- * command that was not answered fails.
+ * <p>No command waits here without end: when the stream or its session ends, every command that was
+ * not answered fails.
  */
 final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   /** Most commands that wait to be sent or answered. */
   static final int MAX_COMMANDS = 1024;
 
-  /** Most bytes that commands wait to be sent with; one command may always wait. */
+  /** Most bytes of commands that wait to be sent; one command may always wait. */
   static final long MAX_UNSENT_BYTES = 16L << 20;
 
-  /** Messages that are asked for at once: each may bring several events. */
+  /** How many messages we ask for at once; each may have several events. */
   private static final int MAX_REQUESTED = 8;
 
-  /** How long frees wait at most, if no command comes by. */
+  /** The longest time that frees wait for a command with which they can be sent. */
   private static final long FLUSH_MILLIS = 5;
 
   /*
-   * `lock` guards what is queued; no method of the call is called under it, because a transport may
+   * `lock` guards the queues. No method of the call is called under it, because a transport may
    * answer within the call (the in-process one does).
    *
-   * Sending: whoever sets `sending` sends until nothing is left that the transport is ready for.
-   * Who comes meanwhile sets `again` and goes: the sender looks at the queues, and asks isReady(),
-   * once more before it gives `sending` up, so no command and no onReady() is missed.
+   * Sending: the thread that sets `sending` sends until the queues are empty or the transport is
+   * not ready. Another thread that has something to send meanwhile sets `again` and returns. The
+   * sending thread checks the queues and isReady() once more before it clears `sending`, so it
+   * misses no command and no onReady().
    *
-   * Frees: free() queues an offset. What is queued goes out in one message: before the next
-   * command, or when it is worth a message of its own, or after FLUSH_MILLIS, for which one timer
-   * runs. So most frees ride along, and none waits for further traffic.
+   * Frees: free() queues an offset. The queued offsets are sent in one message: before the next
+   * command, or when there are enough for a message of their own, or after FLUSH_MILLIS, for which
+   * one timer runs. So most frees are sent together with a command, and none waits for further
+   * traffic.
    *
-   * Receiving: `requested` messages are asked for and not come yet. See topUp().
+   * Receiving: we have asked for `requested` messages that have not arrived yet. See topUp().
    *
-   * LOCKS: News.room() is called under it; nothing of the stream is called under a monitor of the
-   * endpoint's.
+   * LOCKS: News.room() is called under it. No method of the stream is called under a monitor of the
+   * endpoint.
    */
   private final Object lock = new Object();
 

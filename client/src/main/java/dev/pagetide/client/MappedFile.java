@@ -66,10 +66,10 @@ final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Maps a file, after looking whether it is the one that was promised.
+   * Maps a file, after checking that it is the file that {@code opened} describes.
    *
    * @param file closed by this method, or with the mapping
-   * @param keepFile whether pieces are to be mapped anew: {@link #mapAnew}
+   * @param keepFile whether to keep the file open for {@link #mapAnew}
    * @throws PagetideException if it is another file, or cannot be mapped
    */
   static MappedFile map(FileDescriptor file, Opened opened, boolean keepFile) {

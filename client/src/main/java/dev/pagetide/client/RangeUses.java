@@ -31,7 +31,7 @@ final class RangeUses {
     this.shared = shared;
   }
 
-  /** Whether a use may answer that nothing is fresh without looking at what is doubtful. */
+  /** Whether there are no uncertain pages, so that a call need not check for them. */
   boolean nothingIsDoubtful() {
     return uncertain.isEmpty();
   }
@@ -207,8 +207,8 @@ final class RangeUses {
     }
 
     /**
-     * What to ask the server for; null if nothing is left. No page is flipped while some are
-     * absent: a use that the server refuses has changed no word.
+     * The pages to ask the server for; null if none is left. This changes no word while some pages
+     * have no memory, so that a call that the server refuses has changed no word.
      */
     @GuardedBy("this")
     private @Nullable List<PageInterval> takeHeld() {

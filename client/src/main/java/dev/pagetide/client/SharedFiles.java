@@ -59,9 +59,9 @@ final class SharedFiles implements AutoCloseable {
   /**
    * Fetches and maps the file of a session that was just opened.
    *
-   * @param keepFile whether pieces of it are to be mapped anew
-   * @param deadline of the whole opening; where the range can be had without its file, half of what
-   *     is left of it is kept for the rest
+   * @param keepFile whether to keep the file open, so that pieces of it can be mapped again
+   * @param deadline of the whole opening; if the range may also be remote, half of the time that is
+   *     left is kept for the rest
    * @return fails with {@link PagetideException}, whose message says why there is no file
    */
   CompletableFuture<SharedPages> fetch(

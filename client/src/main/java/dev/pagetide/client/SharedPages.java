@@ -97,7 +97,7 @@ final class SharedPages implements AutoCloseable {
     return PageWord.state(word) == PageWord.USED ? null : tryUsePages(page, page + 1);
   }
 
-  /** All words are looked at before one is flipped: a use that must be asked for changes none. */
+  /** Reads all words before it changes one, so that it changes none if the server must be asked. */
   private @Nullable BitSet tryUsePages(int startPage, int endPage) {
     if (endPage - startPage > MAX_WARM_PAGES || !table.allHeldAcquire(startPage, endPage)) {
       return NONE;
@@ -204,7 +204,7 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** Makes those AVAILABLE that a use had made USED before it failed. */
+  /** Makes those pages AVAILABLE that a call had made USED before it failed. */
   void giveBack(BitSet taken) {
     long available = PageWord.available(System.nanoTime());
     try {
@@ -299,7 +299,7 @@ final class SharedPages implements AutoCloseable {
     asked.add(pages);
   }
 
-  /** Counts a use that failed. */
+  /** Counts a failed call to use pages. */
   void countFailed() {
     failed.increment();
   }
@@ -349,8 +349,9 @@ final class SharedPages implements AutoCloseable {
 
   /** The calling thread's counts. */
   private ThreadCounts.Cell ownCounts() {
-    // RACE: threads overwrite each other's choice here, and read it plainly: a cell bears its owner
-    // in a final field, so whoever finds another's looks up its own.
+    // RACE: threads overwrite each other's choice here, and read it plainly. A cell has its owner
+    // in
+    // a final field, so a thread that finds the cell of another looks up its own.
     ThreadCounts.Cell last = lastCounts;
     if (last.isOwn()) {
       return last;

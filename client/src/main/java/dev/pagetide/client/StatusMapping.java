@@ -67,10 +67,10 @@ final class StatusMapping {
   }
 
   /**
-   * What an Exchange's {@code failed} says to whoever gave the command.
+   * The exception for an Exchange's {@code failed}.
    *
-   * @param mayHaveBeenDelivered whether the command was one that somebody else may have acted upon
-   *     before it failed: a two-way transaction
+   * @param mayHaveBeenDelivered whether another process may have acted on the command before it
+   *     failed: true for a two-way transaction
    */
   static PagetideException exception(Failed failed, boolean mayHaveBeenDelivered) {
     Status.Code code = Status.fromCodeValue(failed.getCode()).getCode();
