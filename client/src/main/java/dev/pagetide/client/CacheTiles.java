@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 /*
  * LOCKS: one, held for a few steps of bookkeeping. It is never held during a loader, a request to
- * the server, or a wait for another thread's stop. A thread that waits for a load or a tile waits on
- * `changed`.
+ * the server, or a wait for another thread's stop. A thread that waits for a load or a tile waits
+ * on `changed`.
  *
  * The order of eviction is a set sorted by `rank`, which is the `lastUse` of the tile when it was
  * put there. `lastUse` only grows. So if the rank of the first tile is still its `lastUse`, that is

@@ -29,8 +29,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * as filled, and the request before the next load reports these pages as fresh.
  *
  * ORDER: a thread that ends a lease writes `leases` and then reads `dropped` and the number of
- * waiting threads. A thread that writes one of those reads `leases` afterwards. All are volatile, so
- * one of the two sees the other's write, and no tile is left without an owner.
+ * waiting threads. A thread that writes one of those reads `leases` afterwards. All are volatile,
+ * so one of the two sees the other's write, and no tile is left without an owner.
  */
 final class CachedTile<K> {
 

@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * A scope first counts itself in and then makes the page USED, whether or not other scopes are in.
  * While it is counted, no scope stops the page. The last scope to leave turns 1 into STOPPING,
  * stops the page, and only then lets others in; otherwise its stop could hit a page that another
- * scope has entered and found USED. If the stop is a call, its end lets others in, even if no thread
- * waits for it. A thread that has set STOPPING waits for no other thread, and a thread that waits
- * holds only counts, so there is no circle.
+ * scope has entered and found USED. If the stop is a call, its end lets others in, even if no
+ * thread waits for it. A thread that has set STOPPING waits for no other thread, and a thread that
+ * waits holds only counts, so there is no circle.
  */
 final class PageUsers {
 

@@ -350,8 +350,7 @@ final class SharedPages implements AutoCloseable {
   /** The calling thread's counts. */
   private ThreadCounts.Cell ownCounts() {
     // RACE: threads overwrite each other's choice here, and read it plainly. A cell has its owner
-    // in
-    // a final field, so a thread that finds the cell of another looks up its own.
+    // in a final field, so a thread that finds the cell of another looks up its own.
     ThreadCounts.Cell last = lastCounts;
     if (last.isOwn()) {
       return last;
