@@ -21,7 +21,7 @@ final class StatusMapping {
   private static final String DOMAIN = "pagetide";
   private static final String REASON_PREFIX = "ERROR_REASON_";
 
-  /** How a two-way transaction ends that its receiver may have begun to serve. */
+  /** The reasons with which a two-way transaction ends after its receiver may have begun it. */
   private static final Set<ErrorReason> ENDED_AFTER_DELIVERY =
       EnumSet.of(
           ErrorReason.ERROR_REASON_TARGET_DIED,
@@ -30,7 +30,7 @@ final class StatusMapping {
 
   private StatusMapping() {}
 
-  /** What the failure {@code t} of the rpc named {@code rpc} says to the caller. */
+  /** The exception for the failure {@code t} of the rpc named {@code rpc}. */
   static PagetideException exception(String rpc, Throwable t) {
     if (t instanceof PagetideException already) {
       return already;
@@ -39,7 +39,7 @@ final class StatusMapping {
     return exception(rpc, Status.fromThrowable(t), trailers == null ? new Metadata() : trailers);
   }
 
-  /** What the end of the rpc named {@code rpc} with {@code status} says to the caller. */
+  /** The exception for the end of the rpc named {@code rpc} with {@code status}. */
   static PagetideException exception(String rpc, Status status, Metadata trailers) {
     StatusRuntimeException cause = status.asRuntimeException(trailers);
     ErrorReason reason = null;
@@ -97,13 +97,14 @@ final class StatusMapping {
     try {
       return ErrorReason.valueOf(REASON_PREFIX + info.getReason());
     } catch (IllegalArgumentException e) {
-      return ErrorReason.UNRECOGNIZED; // a newer server's; it is an answer all the same
+      return ErrorReason.UNRECOGNIZED; // of a newer server; it is an answer nevertheless
     }
   }
 
   /**
-   * Only the server's own reason proves that it refused. INTERNAL_BUG proves nothing: the fault may
-   * have come after the work. UNIMPLEMENTED is the one refusal that comes from below the service.
+   * Only the server's own reason proves that it refused. INTERNAL_BUG proves nothing, because the
+   * fault may have happened after the work. UNIMPLEMENTED is the only refusal without a reason,
+   * because it comes from below the service.
    */
   private static boolean outcomeUnknown(Status.Code code, @Nullable ErrorReason reason) {
     if (reason == null) {
@@ -112,7 +113,7 @@ final class StatusMapping {
     return reason == ErrorReason.ERROR_REASON_INTERNAL_BUG;
   }
 
-  /** What the system said: "Connection refused" is deep inside. */
+  /** The innermost message: what the system said, such as "Connection refused". */
   private static String innermost(@Nullable Throwable failure) {
     String said = "";
     for (Throwable t = failure; t != null; t = t.getCause()) {

@@ -4,8 +4,8 @@ import io.grpc.Status;
 import java.time.Duration;
 
 /**
- * The one place where the contract's unsigned numbers become Java's signed ones: what does not fit
- * is an error, never a negative number.
+ * Converts the contract's unsigned numbers into Java's signed ones; no other class does. A number
+ * that does not fit is an error, never a negative number.
  */
 final class WireNumbers {
 
