@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.RangeMode;
@@ -14,7 +15,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Openings that are refused, and what is granted instead: promises 1, 8 and 32. */
+/** Openings that are refused, and what is granted instead. */
+@Promise({1, 8, 32})
 final class BadOpeningsTest {
   @SuppressWarnings("NullAway.Init")
   private static TestServer server;

@@ -5,6 +5,7 @@ import static dev.pagetide.server.RawSession.span;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.GetRangeRequest;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.ReadRequest;
@@ -21,7 +22,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Requests of a session that are refused, and change nothing: promises 6, 7, 15, 16 and 32. */
+/** Requests of a session that are refused, and change nothing. */
+@Promise({6, 7, 15, 16, 32})
 final class BadRequestsTest {
   private static final int PAGES = 8;
   private static final int MAX_DATA = 1024 * 1024;

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.pagetide.shm.HandoffStatus;
+import dev.pagetide.testkit.Promise;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The end of a server, told and untold, while it hands over a file: promise 31. */
+/** The end of a server, told and untold, while it hands over a file. */
+@Promise(31)
 final class HandoffEndTest {
   private static final ByteString DATA = ByteString.copyFromUtf8("still here");
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.pagetide.shm.HandoffStatus;
+import dev.pagetide.testkit.Promise;
 import io.grpc.ManagedChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,12 +23,13 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Hand-overs that race the end of their session while other sessions open and take the numbers that
- * become free: promises 18 and 27.
+ * become free.
  *
  * <p>The bug it would show: a number is sent that is another session's file by then. FORBIDDEN: a
  * file whose header bears another range, or whose pages hold another session's bytes; a descriptor
  * that is left, on either side; a status 0 without its descriptor.
  */
+@Promise({18, 27})
 final class HandoffRaceTest {
   private static final int CLIENTS = 4;
 

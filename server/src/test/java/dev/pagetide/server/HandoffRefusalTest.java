@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.HandoffStatus;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.time.Duration;
@@ -19,8 +20,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Clients of the hand-over socket that do not keep to the protocol, and too many that do: each gets
- * its status, and none leaves anything behind. Promise 32.
+ * its status, and none leaves anything behind.
  */
+@Promise(32)
 final class HandoffRefusalTest {
   private static final int MAX_HANDOFFS = 8;
   private static final int MAX_OF_A_UID = 2;

@@ -4,6 +4,7 @@ import static dev.pagetide.server.RawSession.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ReadRequest;
@@ -33,7 +34,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Clients that do what no library does: promise 32. */
+/** Clients that do what no library does. */
+@Promise(32)
 final class HostileClientTest {
   private static final int MAX_DATA = 1024 * 1024;
   private static final int RANGE_PAGES = 1024;

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static dev.pagetide.server.RawSession.PAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import org.awaitility.Awaitility;
@@ -10,8 +11,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Limits: each refusal names the limit and its value, says whether to try again, and changes
- * nothing. Promises 7, 30 and 32. A range's header and page table are 2 pages.
+ * nothing. A range's header and page table are 2 pages.
  */
+@Promise({7, 30, 32})
 final class LimitsTest {
   @Test
   void openRange_maxSessionsReached_isRefusedUntilOneEnds() throws Exception {

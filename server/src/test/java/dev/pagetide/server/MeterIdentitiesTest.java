@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.CountResponse;
 import io.grpc.CallOptions;
@@ -21,10 +22,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/**
- * What adds up in a real scrape at rest, and what does not grow: promises 2, 22 and 31, told to
- * Prometheus.
- */
+/** What adds up in a real scrape at rest, and what does not grow with the number of sessions. */
+@Promise({2, 22, 31})
 final class MeterIdentitiesTest {
   private static final int BATCH = 100;
 

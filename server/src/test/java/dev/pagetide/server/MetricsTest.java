@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.CountRequest;
 import io.grpc.ManagedChannel;
@@ -31,7 +32,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What Prometheus sees, at rest after a load: promises 2, 22 and 31. */
+/** What Prometheus sees, at rest after a load. */
+@Promise({2, 22, 31})
 final class MetricsTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.ListRangesRequest;
@@ -18,7 +19,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Callers of another uid, and callers by TCP: promises 18 and 32. */
+/** Callers of another uid, and callers by TCP. */
+@Promise({18, 32})
 final class OtherCallersTest {
   private static final ByteString SECRET = ByteString.copyFromUtf8("secret");
 

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.ReadRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -14,7 +15,8 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-/** The end of a server, told and untold: promise 31. */
+/** The end of a server, told and untold. */
+@Promise(31)
 final class ServerEndTest {
   private static final ByteString DATA = ByteString.copyFromUtf8("still here");
 

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.testkit.Promise;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
@@ -22,7 +23,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The stream is the session, whatever ends it: promises 1, 25, 27 and 31. */
+/** The stream is the session, whatever ends it. */
+@Promise({1, 25, 27, 31})
 final class SessionLifeTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.ClientCounts;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.RangeSummary;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
@@ -15,8 +16,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * What the operator sees of clients that change their file behind the server's back, and of what
- * clients say themselves: promises 2, 10 and 32.
+ * clients say themselves.
  */
+@Promise({2, 10, 32})
 final class TrespassShownTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;

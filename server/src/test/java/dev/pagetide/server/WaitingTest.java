@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.common.util.concurrent.ListenableFuture;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
@@ -23,10 +24,11 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Waiting for memory of the whole server, over the wire: who waits, in what order, for how long,
- * and how each wait ends. Promise 30; nobody waits for ever.
+ * and how each wait ends. No wait lasts without an end.
  *
  * <p>The budget is 36 pages. A range's header and page table are 2 pages: two ranges of 16 fill it.
  */
+@Promise(30)
 final class WaitingTest {
   private static final long LONG_SECONDS = 30;
 

@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.Random;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -9,14 +10,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promises 7, 10 to 13 and 15 to 18: the bytes of pages, with one thread. */
+/** The bytes of pages, with one thread. */
 public abstract class BytesConformance extends RangeConformance {
   protected BytesConformance(Function<ServerTerms, ? extends ServerInside> servers) {
     super(servers);
   }
 
   @Test
-  void use_writtenStoppedAndUsedAgain_keepsItsBytes() { // promises 10 and 11
+  @Promise({10, 11})
+  void use_writtenStoppedAndUsedAgain_keepsItsBytes() {
     RangeUnderTest range = open(4);
     range.use(0, 4);
     expectBytes(range, 0, 4, 0);
@@ -32,7 +34,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void use_freePagesTouchedThroughAMapping_readZeros() { // promise 10, after strays
+  @Promise(10)
+  void use_freePagesTouchedThroughAMapping_readZeros() {
     RangeUnderTest range = open(8);
     try (ClientView view = new ClientView(core(range))) {
       view.scribble(2, 9);
@@ -49,7 +52,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void use_reclaimedPages_readZerosAndAreFresh() { // promises 12 and 22
+  @Promise({12, 22})
+  void use_reclaimedPages_readZerosAndAreFresh() {
     RangeUnderTest range = open(6);
     bring(range, "UAAAUU", 7);
 
@@ -63,7 +67,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void use_reclaimedPageTouchedAgain_readsZeros() { // promises 10 and 12
+  @Promise({10, 12})
+  void use_reclaimedPageTouchedAgain_readsZeros() {
     RangeUnderTest range = open(4);
     bring(range, "UAUU", 7);
     assertThat(server().scan(1).reclaimed()).isEqualTo(1);
@@ -80,7 +85,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void scan_usedPagesAnyNumberOfTimes_leavesThemAlone() { // promise 13
+  @Promise(13)
+  void scan_usedPagesAnyNumberOfTimes_leavesThemAlone() {
     RangeUnderTest range = open(8);
     bring(range, "UUUUUUUU", 7);
 
@@ -94,7 +100,8 @@ public abstract class BytesConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(strings = {"A", "F", "AU", "UA", "FU", "UF", "UAU", "UFU"})
-  void copies_acrossAPageThatIsNotUsed_moveNothing(String map) { // promise 15
+  @Promise(15)
+  void copies_acrossAPageThatIsNotUsed_moveNothing(String map) {
     RangeUnderTest range = open(map.length());
     bring(range, map, 7);
     int length = map.length() * PAGE - 2;
@@ -114,7 +121,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void copies_lengthZero_succeedAtAnyOffset() { // promise 16
+  @Promise(16)
+  void copies_lengthZero_succeedAtAnyOffset() {
     RangeUnderTest range = open(2);
     long end = 2L * PAGE;
 
@@ -129,7 +137,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void copies_toTheEnd_succeedAndOnePastItIsRefused() { // promises 7 and 16
+  @Promise({7, 16})
+  void copies_toTheEnd_succeedAndOnePastItIsRefused() {
     RangeUnderTest range = open(2);
     bring(range, "UU", 7);
     long end = 2L * PAGE;
@@ -153,7 +162,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void copies_pastTheEndOfPagesThatAreNotUsed_areRefusedAsPastTheEnd() { // promises 7 and 15
+  @Promise({7, 15})
+  void copies_pastTheEndOfPagesThatAreNotUsed_areRefusedAsPastTheEnd() {
     RangeUnderTest range = open(2);
     bring(range, "AF", 7);
 
@@ -172,8 +182,9 @@ public abstract class BytesConformance extends RangeConformance {
     "1, 0, 2, 0", "1, -1, 1, 1", "1, 0, 1, 1", "1, 1, 2, -1", "1, -1, 2, 0", "1, 0, 2, 1",
     "1, -1, 2, 1", "1, 1, 3, -1", "1, -1, 3, 1", "0, 1, 3, 0", "1, 0, 4, 0", "0, 0, 4, 0",
   })
+  @Promise(17)
   void copies_overPageEdges_moveExactlyTheseBytes(
-      int startPage, int startByte, int endPage, int endByte) { // promise 17
+      int startPage, int startByte, int endPage, int endByte) {
     RangeUnderTest range = open(4);
     bring(range, "UUUU", 7);
     int start = startPage * PAGE + startByte;
@@ -196,7 +207,8 @@ public abstract class BytesConformance extends RangeConformance {
   }
 
   @Test
-  void bytes_ofOneRange_areNeverSeenInAnother() { // promise 18
+  @Promise(18)
+  void bytes_ofOneRange_areNeverSeenInAnother() {
     RangeUnderTest a = open(64);
     RangeUnderTest b = open(64);
     a.use(0, 64);

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promises 25, 27 and 31: a range ends at any moment, and everything is back. */
+/** Endings: a range ends at any moment, and everything is back. */
 public abstract class EndingsConformance extends RangeConformance {
   protected EndingsConformance(Function<ServerTerms, ? extends ServerInside> servers) {
     super(servers);
@@ -28,7 +29,8 @@ public abstract class EndingsConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  void verbs_afterTheEnd_areRefusedAsEndedAndNothingElse(boolean goodbye) { // promises 27 and 31
+  @Promise({27, 31})
+  void verbs_afterTheEnd_areRefusedAsEndedAndNothingElse(boolean goodbye) {
     RangeUnderTest range = open(4);
     range.use(0, 4);
 
@@ -60,7 +62,8 @@ public abstract class EndingsConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  void end_oneOfTwo_takesItsMemoryAloneAndLeavesTheOther(boolean goodbye) { // promises 25 and 31
+  @Promise({25, 31})
+  void end_oneOfTwo_takesItsMemoryAloneAndLeavesTheOther(boolean goodbye) {
     RangeUnderTest ending = open(8);
     RangeUnderTest staying = open(8);
     bring(ending, "UUAAUUFF", 7);
@@ -79,7 +82,8 @@ public abstract class EndingsConformance extends RangeConformance {
   }
 
   @Test
-  void scan_candidatesOfAnEndedRange_arePassedOver() { // promises 24 and 27
+  @Promise({24, 27})
+  void scan_candidatesOfAnEndedRange_arePassedOver() {
     RangeUnderTest a = open(4);
     RangeUnderTest b = open(4);
     a.use(0, 4);
@@ -97,7 +101,8 @@ public abstract class EndingsConformance extends RangeConformance {
   }
 
   @Test
-  void scan_aMappingOfTheFileWasLetGoOf_reclaimsAllTheSame() { // promise 25
+  @Promise(25)
+  void scan_aMappingOfTheFileWasLetGoOf_reclaimsAllTheSame() {
     RangeUnderTest range = open(8);
     range.use(0, 8);
     try (ClientView view = new ClientView(core(range))) {
@@ -113,7 +118,8 @@ public abstract class EndingsConformance extends RangeConformance {
   }
 
   @Test
-  void end_somebodyHoldsAMapping_givesTheMemoryBackAndItReadsZeros() { // promises 25 and 31
+  @Promise({25, 31})
+  void end_somebodyHoldsAMapping_givesTheMemoryBackAndItReadsZeros() {
     RangeUnderTest range = open(8);
     bring(range, "UUUUUUUU", 7);
     try (ClientView view = new ClientView(core(range))) {
@@ -128,8 +134,8 @@ public abstract class EndingsConformance extends RangeConformance {
   }
 
   @Test
-  void end_racingEverything_givesOnlyEndedAndEverythingBack()
-      throws InterruptedException { // promises 27 and 31
+  @Promise({27, 31})
+  void end_racingEverything_givesOnlyEndedAndEverythingBack() throws InterruptedException {
     long before = ClientView.openRangeFiles();
     for (int round = 0; round < server().rounds(300); round++) {
       RangeUnderTest range = open(300);

@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -11,8 +12,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promise 30: an allocation that fails anywhere changes no word and leaves nothing unaccounted; and
- * a punch that fails puts everything back.
+ * Failures: an allocation that fails anywhere changes no word and leaves nothing unaccounted; and a
+ * punch that fails puts everything back.
  */
 public abstract class FailuresConformance extends RangeConformance {
   private static final int PAGES = 700;
@@ -51,7 +52,8 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
-  void use_nthCallToTheKernelFails_changesNoWordAndLeavesNothingUnaccounted() { // promise 30
+  @Promise(30)
+  void use_nthCallToTheKernelFails_changesNoWordAndLeavesNothingUnaccounted() {
     int failures = 0;
     boolean failed = true;
     while (failed) {
@@ -79,7 +81,8 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
-  void use_nthAndEveryLaterCallFails_leavesNothingUnaccounted() { // promise 30
+  @Promise(30)
+  void use_nthAndEveryLaterCallFails_leavesNothingUnaccounted() {
     int failures = 0;
     boolean failed = true;
     while (failed) {
@@ -103,8 +106,9 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
+  @Promise(30)
   void use_failsWhileASecondUserUsesAPageOfIt_takesNothingFromTheSecond()
-      throws InterruptedException { // promise 30
+      throws InterruptedException {
     for (int round = 0; round < server().rounds(30); round++) {
       RangeUnderTest range = open(PAGES);
       ResidentPages resident = core(range).pages();
@@ -146,8 +150,8 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
-  void use_refusedWhileAPageOfItIsPunched_makesNoPageUsed()
-      throws InterruptedException { // promise 30
+  @Promise(30)
+  void use_refusedWhileAPageOfItIsPunched_makesNoPageUsed() throws InterruptedException {
     RangeUnderTest range = open(8);
     range.use(0, 5);
     fill(range, 0, 5, 7);
@@ -189,7 +193,8 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
-  void scan_punchFails_putsWordBitAndChargeBack() { // promises 2 and 22
+  @Promise({2, 22})
+  void scan_punchFails_putsWordBitAndChargeBack() {
     RangeUnderTest range = open(8);
     range.use(0, 8);
     fill(range, 0, 8, 7);
@@ -218,7 +223,8 @@ public abstract class FailuresConformance extends RangeConformance {
   }
 
   @Test
-  void scan_onePunchOfSeveralFails_takesTheOtherRuns() { // promises 22 and 24
+  @Promise({22, 24})
+  void scan_onePunchOfSeveralFails_takesTheOtherRuns() {
     RangeUnderTest range = open(8);
     range.use(0, 8);
     range.stop(0, 8);

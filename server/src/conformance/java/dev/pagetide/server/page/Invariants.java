@@ -2,13 +2,14 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Promise 2, and what else must hold of ranges, budget and counters whenever nothing runs: every
- * page is counted once, and bits, budget, counters and the kernel tell of the same memory.
+ * What must hold of ranges, budget and counters whenever nothing runs: every page is counted once,
+ * and bits, budget, counters and the kernel tell of the same memory.
  */
 public final class Invariants {
   private Invariants() {}

@@ -2,19 +2,21 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
-/** Promises 12, 14, 18, 28 and 29: two or more at one page at the same time. */
+/** Two or more threads at one page at the same time. */
 public abstract class RacesConformance extends RangeConformance {
   protected RacesConformance(Function<ServerTerms, ? extends ServerInside> servers) {
     super(servers);
   }
 
   @Test
-  void use_sixteenThreadsOneFreePage_allocatesOnce() throws InterruptedException { // promise 28
+  @Promise(28)
+  void use_sixteenThreadsOneFreePage_allocatesOnce() throws InterruptedException {
     for (int round = 1; round <= server().rounds(50); round++) {
       RangeUnderTest range = open(4);
 
@@ -29,8 +31,8 @@ public abstract class RacesConformance extends RangeConformance {
   }
 
   @Test
-  void use_sixteenThreadsOverlappingSpans_allocatesEachPageOnce()
-      throws InterruptedException { // promise 28
+  @Promise(28)
+  void use_sixteenThreadsOverlappingSpans_allocatesEachPageOnce() throws InterruptedException {
     for (int round = 1; round <= server().rounds(20); round++) {
       RangeUnderTest range = open(600);
 
@@ -44,8 +46,8 @@ public abstract class RacesConformance extends RangeConformance {
   }
 
   @Test
-  void use_racingStop_endsUsedOrAvailableAndKeepsTheBytes()
-      throws InterruptedException { // promise 29
+  @Promise(29)
+  void use_racingStop_endsUsedOrAvailableAndKeepsTheBytes() throws InterruptedException {
     RangeUnderTest range = open(8);
     bring(range, "UUUUUUUU", 7);
     int rounds = server().rounds(20_000);
@@ -72,8 +74,8 @@ public abstract class RacesConformance extends RangeConformance {
   }
 
   @Test
-  void use_racingReclaim_givesOldBytesOrZerosAndLosesNoWrite()
-      throws InterruptedException { // promises 12 and 14
+  @Promise({12, 14})
+  void use_racingReclaim_givesOldBytesOrZerosAndLosesNoWrite() throws InterruptedException {
     RangeUnderTest range = open(4);
     range.use(3, 4); // so that a scan of one page is not a scan of everything
     int rounds = server().rounds(30_000);
@@ -118,8 +120,9 @@ public abstract class RacesConformance extends RangeConformance {
   }
 
   @Test
+  @Promise({2, 14})
   void write_pageStoppedAndReclaimedUnderIt_leavesNoMemoryUnaccounted()
-      throws InterruptedException { // promises 2 and 14
+      throws InterruptedException {
     RangeUnderTest range = open(4);
     int rounds = server().rounds(20_000);
     AtomicBoolean done = new AtomicBoolean();
@@ -167,8 +170,9 @@ public abstract class RacesConformance extends RangeConformance {
   }
 
   @Test
+  @Promise(18)
   void sessions_comingAndGoingOnSeveralThreads_neverShowEachOthersBytes()
-      throws InterruptedException { // promise 18
+      throws InterruptedException {
     int rounds = server().rounds(200);
 
     Crowd.run(

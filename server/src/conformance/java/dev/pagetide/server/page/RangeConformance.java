@@ -17,8 +17,7 @@ import org.junit.jupiter.api.AfterEach;
  * checked when the test has ended, and which must have all memory back when its ranges are closed.
  *
  * <p>A theme's tests hold for every kind of range, and so take no look at a clock, at counters of
- * uses and stops (a client that has mapped its range does these alone), and at messages. The
- * numbers are those of the promises in the design page.
+ * uses and stops (a client that has mapped its range does these alone), and at messages.
  */
 public abstract class RangeConformance {
   static final int PAGE = Memfd.systemPageSize();
@@ -60,7 +59,9 @@ public abstract class RangeConformance {
     return server().core(range);
   }
 
-  /** What must hold while nothing runs: promise 2, and that all records agree with the kernel. */
+  /**
+   * What must hold while nothing runs: the counts add up, and all records agree with the kernel.
+   */
   final void checkInvariants() {
     Invariants.check(server().budget(), server().shrinker(), server().cores());
     assertThat(server().count()).isEqualTo(server().shrinker().count());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.pagetide.shm.PageState;
+import dev.pagetide.testkit.Promise;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,8 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Promises 20 to 24 and 26: what a scan takes, in which order, how many, and past what it goes. The
- * limits in time here are for scans that never end.
+ * What a scan takes, in which order, how many, and past what it goes. The limits in time here are
+ * for scans that never end.
  */
 public abstract class ReclaimConformance extends RangeConformance {
   private static final Duration FOR_EVER = Duration.ofSeconds(20);
@@ -62,7 +63,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_oneCallStoppedFourPages_takesTheHighestFirst() { // promise 21
+  @Promise(21)
+  void scan_oneCallStoppedFourPages_takesTheHighestFirst() {
     RangeUnderTest range = openUsed(5);
     range.stop(0, 4);
 
@@ -75,7 +77,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_pageStoppedAgainWhileAvailable_keepsItsPlace() { // promises 5 and 21
+  @Promise({5, 21})
+  void scan_pageStoppedAgainWhileAvailable_keepsItsPlace() {
     RangeUnderTest range = openUsed(3);
     range.stop(0, 1);
     range.stop(1, 2);
@@ -86,7 +89,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_pageUsedAndStoppedAgain_goesToTheEnd() { // promise 21
+  @Promise(21)
+  void scan_pageUsedAndStoppedAgain_goesToTheEnd() {
     RangeUnderTest range = openUsed(4);
     for (int page = 0; page < 4; page++) {
       range.stop(page, page + 1);
@@ -98,7 +102,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_pageUsedAfterItWasQueued_isNotTakenFromTheQueue() { // promises 13 and 21
+  @Promise({13, 21})
+  void scan_pageUsedAfterItWasQueued_isNotTakenFromTheQueue() {
     RangeUnderTest range = openUsed(5);
     range.stop(0, 4);
     assertThat(scan(1).reclaimed()).isEqualTo(1); // queues 2, 1, 0
@@ -114,7 +119,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_stopsAcrossRanges_takesTheOldestWhereverItIs() { // promise 21
+  @Promise(21)
+  void scan_stopsAcrossRanges_takesTheOldestWhereverItIs() {
     RangeUnderTest a = openUsed(4);
     RangeUnderTest b = openUsed(4);
     b.stop(1, 2);
@@ -130,7 +136,8 @@ public abstract class ReclaimConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(longs = {0, 1, 2, 5, 6, 7, 1_000_000, Long.MAX_VALUE})
-  void scan_anyNumberAtRest_reclaimsThatManyOrAll(long pages) { // promises 20 and 22
+  @Promise({20, 22})
+  void scan_anyNumberAtRest_reclaimsThatManyOrAll(long pages) {
     RangeUnderTest a = openUsed(8);
     RangeUnderTest b = openUsed(8);
     a.stop(2, 5);
@@ -151,7 +158,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_nothingLeft_returnsNothing() { // promise 26
+  @Promise(26)
+  void scan_nothingLeft_returnsNothing() {
     RangeUnderTest range = openUsed(8);
     range.stop(1, 8);
     assertThat(scan(100).reclaimed()).isEqualTo(7);
@@ -164,7 +172,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_rangeLocked_skipsItAndTakesFromOthers() { // promise 23
+  @Promise(23)
+  void scan_rangeLocked_skipsItAndTakesFromOthers() {
     RangeUnderTest a = openUsed(8);
     RangeUnderTest b = openUsed(8);
     a.stop(0, 4);
@@ -186,7 +195,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_rangeLockedAndEverythingAskedFor_takesTheOthers() { // promise 23
+  @Promise(23)
+  void scan_rangeLockedAndEverythingAskedFor_takesTheOthers() {
     RangeUnderTest a = openUsed(4);
     RangeUnderTest b = openUsed(4);
     a.stop(0, 4);
@@ -204,7 +214,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void useAndStop_rangeLocked_neitherWaitsWhereAllPagesAreResident() { // promises 3, 5 and 23
+  @Promise({3, 5, 23})
+  void useAndStop_rangeLocked_neitherWaitsWhereAllPagesAreResident() {
     RangeUnderTest range = openUsed(4);
     fill(range, 0, 4, 7);
 
@@ -226,7 +237,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_pagesSkippedBefore_areTakenNextInTheirOrder() { // promises 21 and 24
+  @Promise({21, 24})
+  void scan_pagesSkippedBefore_areTakenNextInTheirOrder() {
     RangeUnderTest a = openUsed(4);
     RangeUnderTest b = openUsed(4);
     a.stop(1, 2);
@@ -247,7 +259,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void scan_thousandsSkippedAtTheHead_takesAllBehindThem() { // promise 24
+  @Promise(24)
+  void scan_thousandsSkippedAtTheHead_takesAllBehindThem() {
     start(ServerTerms.PLENTY.withRangesOf(10_000));
     RangeUnderTest a = openUsed(10_000);
     RangeUnderTest b = openUsed(100);
@@ -266,7 +279,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void use_moreThanTheBudgetCanEverGive_isRefusedAndReclaimsNothing() { // promise 30
+  @Promise(30)
+  void use_moreThanTheBudgetCanEverGive_isRefusedAndReclaimsNothing() {
     start(ServerTerms.ofBudget(10));
     RangeUnderTest range = open(16);
     bring(range, "AAUUFFFFFFFFFFFF", 7);
@@ -279,7 +293,8 @@ public abstract class ReclaimConformance extends RangeConformance {
   }
 
   @Test
-  void use_budgetSpentOnAvailablePages_reclaimsWhatIsMissingAndNoMore() { // promises 20 and 21
+  @Promise({20, 21})
+  void use_budgetSpentOnAvailablePages_reclaimsWhatIsMissingAndNoMore() {
     start(ServerTerms.ofBudget(12));
     RangeUnderTest a = open(16);
     RangeUnderTest b = open(16);

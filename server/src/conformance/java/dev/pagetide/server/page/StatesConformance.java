@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.shm.PageState;
+import dev.pagetide.testkit.Promise;
 import java.util.Locale;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -13,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promises 1 to 9: sizes, spans, and what use and stop make of pages in each state. */
+/** Sizes, spans, and what use and stop make of pages in each state. */
 public abstract class StatesConformance extends RangeConformance {
   private static final int THAT_PAGE = 3;
 
@@ -22,7 +23,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void open_newRange_allocatesNoDataPage() { // promise 1
+  @Promise(1)
+  void open_newRange_allocatesNoDataPage() {
     RangeUnderTest range = open(1024);
 
     assertThat(Invariants.residentPages(core(range))).isEqualTo(3);
@@ -34,7 +36,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(longs = {0, 1, 4095})
-  void open_lessThanAPage_isRefusedAndLeavesNothing(long sizeBytes) { // promise 8
+  @Promise(8)
+  void open_lessThanAPage_isRefusedAndLeavesNothing(long sizeBytes) {
     assertRefused(Refused.Why.SIZE_INVALID, () -> server().open(sizeBytes * PAGE / 4096));
 
     assertThat(server().budget().chargedPages()).isZero();
@@ -43,7 +46,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @CsvSource({"0, 1, 1", "1, 1, 1", "4095, 1, 1", "0, 2, 2", "1, 1023, 1023", "0, 1024, 1024"})
-  void open_pagesAndARest_dropsTheRest(int rest, int pages, int granted) { // promise 8
+  @Promise(8)
+  void open_pagesAndARest_dropsTheRest(int rest, int pages, int granted) {
     RangeUnderTest range = server().open((long) pages * Memfd.systemPageSize() + rest);
 
     assertThat(range.pageCount()).isEqualTo(granted);
@@ -53,7 +57,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @ValueSource(longs = {(4L << 20) + 1, (4L << 20) + 4096, 1L << 40, Long.MAX_VALUE})
-  void open_moreThanTheMaximum_grantsTheMaximum(long sizeBytes) { // promise 8
+  @Promise(8)
+  void open_moreThanTheMaximum_grantsTheMaximum(long sizeBytes) {
     RangeUnderTest range = server().open(sizeBytes);
 
     assertThat(range.pageCount()).isEqualTo((4 << 20) / PAGE);
@@ -61,7 +66,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void open_budgetTooSmallForTheBookkeeping_isRefusedAndLeavesNothing() { // promise 30
+  @Promise(30)
+  void open_budgetTooSmallForTheBookkeeping_isRefusedAndLeavesNothing() {
     start(ServerTerms.ofBudget(4));
     open(1); // a header and a page of the table
     // What was handed over to a client is closed a moment after the client has it.
@@ -75,7 +81,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void use_someFreePages_allocatesExactlyThese() { // promises 2, 3 and 4
+  @Promise({2, 3, 4})
+  void use_someFreePages_allocatesExactlyThese() {
     RangeUnderTest range = open(16);
     range.use(4, 6);
 
@@ -91,7 +98,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void use_wholeLargeRange_takesSeveralHoldsAndGivesAll() { // promise 3
+  @Promise(3)
+  void use_wholeLargeRange_takesSeveralHoldsAndGivesAll() {
     RangeUnderTest range = open(1024);
 
     assertThat(range.use(0, 1024)).isEqualTo(pages(0, 1024));
@@ -102,7 +110,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void stop_useUseStop_leavesThePageAvailable() { // promise 9
+  @Promise(9)
+  void stop_useUseStop_leavesThePageAvailable() {
     RangeUnderTest range = open(4);
     range.use(0, 2);
     range.use(1, 3);
@@ -115,7 +124,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @CsvSource({"0, 0", "8, 8", "3, 2", "9, 9", "5000, 10", "2147483647, 0"})
-  void spans_emptyOrInverted_succeedAndDoNothing(int start, int end) { // promise 6
+  @Promise(6)
+  void spans_emptyOrInverted_succeedAndDoNothing(int start, int end) {
     RangeUnderTest range = open(8);
     bring(range, "UAFFFFFF", 7);
 
@@ -132,7 +142,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @CsvSource({"0, 9", "8, 9", "-1, 1", "7, 2147483647", "2147483646, 2147483647"})
-  void spans_pastTheEndOrNegative_areRefusedAndDoNothing(int start, int end) { // promise 7
+  @Promise(7)
+  void spans_pastTheEndOrNegative_areRefusedAndDoNothing(int start, int end) {
     RangeUnderTest range = open(8);
     bring(range, "UAFFFFFF", 7);
 
@@ -159,7 +170,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @EnumSource
-  void use_pageInEachState_makesItUsed(PageState before) { // promises 3 and 4
+  @Promise({3, 4})
+  void use_pageInEachState_makesItUsed(PageState before) {
     RangeUnderTest range = openIn(before);
     boolean wasFree = before == PageState.FREE;
 
@@ -173,7 +185,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @EnumSource
-  void stop_pageInEachState_makesUsedAvailableAndElseNothing(PageState before) { // promise 5
+  @Promise(5)
+  void stop_pageInEachState_makesUsedAvailableAndElseNothing(PageState before) {
     RangeUnderTest range = openIn(before);
     long word = words(range)[THAT_PAGE];
 
@@ -188,7 +201,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @EnumSource
-  void scan_pageInEachState_takesItIfAvailable(PageState before) { // promises 13 and 20
+  @Promise({13, 20})
+  void scan_pageInEachState_takesItIfAvailable(PageState before) {
     RangeUnderTest range = openIn(before);
     long expected = before == PageState.AVAILABLE ? 1 : 0;
     assertThat(server().count()).isEqualTo(expected);
@@ -205,7 +219,8 @@ public abstract class StatesConformance extends RangeConformance {
 
   @ParameterizedTest
   @EnumSource
-  void close_pageInEachState_givesItsMemoryBack(PageState before) { // promise 31
+  @Promise(31)
+  void close_pageInEachState_givesItsMemoryBack(PageState before) {
     RangeUnderTest range = openIn(before);
 
     range.close();
@@ -217,7 +232,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void use_spansOverAllStates_makesAllUsedAndTellsTheFresh() { // promises 3 and 4
+  @Promise({3, 4})
+  void use_spansOverAllStates_makesAllUsedAndTellsTheFresh() {
     RangeUnderTest range = open(12);
     bring(range, "UUAAUUFFFFFF", 7);
 
@@ -229,7 +245,8 @@ public abstract class StatesConformance extends RangeConformance {
   }
 
   @Test
-  void stop_spansOverAllStates_stopsTheUsedWithOneStamp() { // promise 5
+  @Promise(5)
+  void stop_spansOverAllStates_stopsTheUsedWithOneStamp() {
     RangeUnderTest range = open(8);
     bring(range, "UUAAUUFF", 7);
     long[] before = words(range);

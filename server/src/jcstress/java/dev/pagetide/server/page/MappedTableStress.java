@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
 import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
+import dev.pagetide.testkit.Promise;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
@@ -15,6 +16,7 @@ import org.openjdk.jcstress.infra.results.LLL_Result;
  * A client that takes its edges itself, through a mapping of its own, against the server's shrinker
  * on the real range: the same memory at two addresses, as in two processes.
  */
+@Promise(14)
 public final class MappedTableStress {
   /** Some microseconds: half of that time the page is AVAILABLE, by another stamp each time. */
   private static final int ROUNDS = 64;

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
 import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
+import dev.pagetide.testkit.Promise;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
@@ -13,6 +14,7 @@ import org.openjdk.jcstress.infra.results.LLL_Result;
 import org.openjdk.jcstress.infra.results.LL_Result;
 
 /** Use, stop, write and reclaim of one page or two of a real range: what no race may do. */
+@Promise({12, 14, 28, 29, 30})
 public final class PageStress {
   private static final int UNLIMITED = 1 << 20;
 

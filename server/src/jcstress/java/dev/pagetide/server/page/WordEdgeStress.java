@@ -5,6 +5,7 @@ import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
@@ -17,6 +18,7 @@ import org.openjdk.jcstress.infra.results.ZZL_Result;
  * The edges of one page word in the mapped table, as a client and the shrinker take them: each from
  * the exact word that was read. All tests would show a compare-and-set that is none.
  */
+@Promise(14)
 public final class WordEdgeStress {
   /** Many more than states are ever alive; a cache line apart. */
   private static final int WORDS = 1 << 13;

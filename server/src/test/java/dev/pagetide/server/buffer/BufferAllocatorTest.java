@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.testkit.Promise;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Promises 34, 35, 37 and 40: where buffers lie, and what a refused one leaves. */
+/** Where buffers lie, and what a refused one leaves. */
+@Promise({34, 35, 37, 40})
 final class BufferAllocatorTest {
   private static final int PAGES = 4;
 

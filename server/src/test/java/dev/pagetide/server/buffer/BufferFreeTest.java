@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Promises 19 and 38: who may free what and when, pins, and the zeroes of clear_on_free. */
+/** Who may free what and when, pins, and the zeroes of clear_on_free. */
+@Promise({19, 38})
 final class BufferFreeTest {
   private static final int PAGES = 4;
 

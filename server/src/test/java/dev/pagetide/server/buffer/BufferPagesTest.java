@@ -5,13 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PendingUse;
+import dev.pagetide.testkit.Promise;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promise 33, also for buffers whose pages are being waited for: a page is USED exactly when a live
- * buffer overlaps it.
+ * A page is USED exactly when a live buffer overlaps it, also while that buffer waits for the
+ * memory of its pages.
  */
+@Promise(33)
 final class BufferPagesTest {
   private static final int PAGES = 4;
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.page.Crowd;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.Seeds;
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -14,13 +15,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 33, 34, 36 and 38 while several threads allocate, deliver, pin, free and free again, and
+ * What holds of buffers while several threads allocate, deliver, pin, free and free again, and
  * another scans, with memory for half of the pages.
  *
  * <p>FORBIDDEN: a buffer freed by two; a buffer whose bytes are not what its builder wrote, because
  * its space was given twice, or because a page was stopped under it and reclaimed; and anything
  * that is left when all is freed.
  */
+@Promise({33, 34, 36, 38})
 final class BufferStressTest {
   private static final int THREADS = 4;
   private static final int PAGES = 16;

@@ -6,6 +6,7 @@ import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -14,9 +15,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 33 and 34 for every way in which five buffers can lie on pages and be freed: Binder's
- * own test of its allocator, with its totals.
+ * Pages and buffers in every way in which five buffers can lie on pages and be freed: Binder's own
+ * test of its allocator, with its totals.
  */
+@Promise({33, 34})
 final class ExhaustiveBuffersTest {
   /** Runs that reclaim 1 to 11 pages, of all those from the front. */
   private static final List<Long> FRONT_RUNS =

@@ -3,12 +3,14 @@ package dev.pagetide.server.buffer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Promises 36 and 39: the one-way half, and who is told that it floods it. */
+/** The one-way half, and which sender is told that it floods that half. */
+@Promise({36, 39})
 final class OneWaySpaceTest {
   private static final int PAGES = 8;
   private static final int SENDER = 1;

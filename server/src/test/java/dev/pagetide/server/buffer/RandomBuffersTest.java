@@ -1,10 +1,12 @@
 package dev.pagetide.server.buffer;
 
 import dev.pagetide.server.page.Seeds;
+import dev.pagetide.testkit.Promise;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Promises 19 and 33 to 40 at random, against a model of a few lines. */
+/** Random operations on buffers, against a model of a few lines. */
+@Promise({19, 33, 34, 35, 36, 37, 38, 39, 40})
 final class RandomBuffersTest {
   private static final long STEPS_PER_RANGE = 10_000;
 

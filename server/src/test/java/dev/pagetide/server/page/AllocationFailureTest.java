@@ -3,14 +3,17 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Promise 30, in what a client is not told: messages, hopelessness, half an allocation. */
+/** What a client is not told of a failed allocation: messages, hopelessness, half an allocation. */
+@Promise(30)
 final class AllocationFailureTest {
   private static final int PAGES = 700;
 

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -16,9 +20,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 23 and 24, where the queue, the gate or a hostile client stand in a scan's way. The
- * limits in time here are for scans that never end.
+ * A scan in whose way the queue, the gate or a hostile client stand. The limits in time here are
+ * for scans that never end.
  */
+@Promise({23, 24})
 final class BusyRangeTest {
   private static final Duration FOR_EVER = Duration.ofSeconds(20);
 

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
@@ -11,7 +12,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promise 21 where candidates are chosen and sorted, against a sort of the library's. */
+/** How candidates are chosen and sorted, against a sort of the JDK's. */
+@Promise(21)
 final class CandidateBufferTest {
   private record Candidate(long word, long place) {
     static final Comparator<Candidate> ORDER =

@@ -3,15 +3,15 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.ClientCounts;
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/**
- * Promise 32 for the numbers that clients write themselves: no sum falls, and no lie is believed.
- */
+/** Numbers that clients write themselves: no sum falls, and no lie is believed. */
+@Promise(32)
 final class ClientReportsTest {
   private static final ClientCounts NONE = counts(0);
 

@@ -2,11 +2,13 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
-/** Promise 27 at its root: nobody is inside once it is shut, and one closer alone has shut it. */
+/** The guard of every close: nobody is inside once it is shut, and one closer alone has shut it. */
+@Promise(27)
 final class CloseGuardTest {
   @Test
   void shutAndAwait_nobodyInside_shutsOnce() {

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.testkit.Promise;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -10,7 +11,8 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
-/** Promise 27, in what a client does not see: who is inside, and verbs of this process alone. */
+/** What a client does not see of a close: who is inside, and verbs of this process alone. */
+@Promise(27)
 final class CloseTest {
   @Test
   void close_anyVerbAfterwards_isRefusedAsClosedAndNothingElse() {

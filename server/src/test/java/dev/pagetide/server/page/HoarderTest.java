@@ -2,6 +2,9 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /**
  * Eight small clients beside one that holds nearly everything, idle or by lies: how often the small
  * ones find a page of theirs gone. The figures are printed, and stand in {@code
- * server/docs/DESIGN.md}.
+ * server/docs/BENCHMARKS.md}.
  *
  * <p>The trace is the same each time: a round is one pass of every small client over its working
  * set, ten pages at a time, and one act of the large one; after each step memory is reclaimed

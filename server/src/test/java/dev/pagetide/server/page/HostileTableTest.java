@@ -5,15 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.nio.ByteBuffer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Promises 2, 3, 5, 13, 15 and 32 against a client that writes what it likes into its table: every
- * pair of resident bit and word, times everything that can be done to a page. What such a client
- * loses is its own, and the books stay right.
+ * A client that writes what it likes into its table: every pair of resident bit and word, times
+ * everything that can be done to a page. What such a client loses is its own, and the books stay
+ * right.
  */
+@Promise({2, 3, 5, 13, 15, 32})
 final class HostileTableTest {
   private static final int PAGE = 2;
   private static final String PAIRS =

@@ -3,8 +3,10 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.TmpfsFile;
+import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.testkit.Tmpfs;
 import java.io.IOException;
@@ -17,10 +19,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Promise 30 with a kernel that really refuses: files on a tmpfs of 64 pages, which only root can
+ * Allocations with a kernel that really refuses: files on a tmpfs of 64 pages, which only root can
  * mount. (RLIMIT_FSIZE does not reach an allocation inside a file's size, and at a memory limit the
  * OOM killer runs.)
  */
+@Promise(30)
 @Tag(Requires.TAG)
 final class KernelRefusalTest {
   private static final int ROOM_PAGES = 64;

@@ -2,6 +2,8 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -10,7 +12,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Promise 21 where two scans skip pages of a busy range at the same time. */
+/** The order where two scans skip pages of a busy range at the same time. */
+@Promise(21)
 final class OldestFirstTest {
   private static final int PAGES = 20;
   private static final int ROUNDS = 4_000;
@@ -100,8 +103,8 @@ final class OldestFirstTest {
             time::incrementAndGet,
             PageObserver.NONE)
         .take(PAGES, scan);
-    assertThat(scan.tally().reclaimed()).isZero();
-    return scan.tally().result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
+    assertThat(scan.reclaimed()).isZero();
+    return scan.result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
   }
 
   private EvictionQueue.Batch take(int most) {

@@ -3,11 +3,13 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.testkit.Promise;
 import java.util.BitSet;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** Promises 6 and 7 where spans are put together: any order, overlaps, and the range's end. */
+/** How spans are put together: any order, overlaps, and the range's end. */
+@Promise({6, 7})
 final class PageSpansTest {
   private static PageSpans.Builder builder() {
     return new PageSpans.Builder(100);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.shm.PageState;
+import dev.pagetide.testkit.Promise;
 import java.nio.ByteBuffer;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -13,7 +14,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Promise 15 with its messages, and the use that never allocates: in each of the three states. */
+/**
+ * The messages of refused copies, and the use that never allocates: in each of the three states.
+ */
+@Promise(15)
 final class PageStatesTest {
   private static final int PAGE = 3;
   private static final int LOOKS = 200_000;

@@ -2,11 +2,13 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
-/** Promise 29, as the counters of this process tell of it. */
+/** A use that races a stop, as the counters of this process tell of it. */
+@Promise(29)
 final class RaceTest {
   @Test
   void useRange_racingStop_endsUsedOrAvailableAndCountersAgree() throws InterruptedException { // 29
@@ -41,8 +43,8 @@ final class RaceTest {
    * stopped before it looked again, goes behind the lock and may be refused there.
    */
   @Test
-  void tryUseRange_racingStopOfPagesThatStayResident_alwaysUsesThem()
-      throws InterruptedException { // promise 29
+  @Promise(29)
+  void tryUseRange_racingStopOfPagesThatStayResident_alwaysUsesThem() throws InterruptedException {
     try (TestRanges ranges = TestRanges.unlimited()) {
       ShrinkablePageRange range = ranges.open(48);
       range.useRange(0, 48);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.shm.SharedFileHeader;
+import dev.pagetide.testkit.Promise;
 import java.nio.ByteBuffer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -13,8 +14,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Promises 6 to 8 and 16 with numbers that no client library lets through, and what else a client
- * does not see of a new range. Everything else about them is in the conformance suite.
+ * Numbers that no client library lets through, and what else a client does not see of a new range.
+ * Everything else about them is in the conformance suite.
  */
 final class RegisterTest {
   private static final int PAGE_SIZE = Memfd.systemPageSize();
@@ -48,7 +49,8 @@ final class RegisterTest {
   }
 
   @Test
-  void register_lessThanAPage_saysHowMuchToAskFor() { // promise 8
+  @Promise(8)
+  void register_lessThanAPage_saysHowMuchToAskFor() {
     assertThatThrownBy(() -> register(PAGE_SIZE - 1))
         .isInstanceOf(PageFailure.SizeInvalid.class)
         .hasMessageContaining("ask for at least " + PAGE_SIZE + " bytes");
@@ -56,7 +58,8 @@ final class RegisterTest {
 
   @ParameterizedTest
   @ValueSource(longs = {-1, -4096, Long.MIN_VALUE})
-  void register_unsignedSize_grantsTheMaximum(long sizeBytes) { // promise 8
+  @Promise(8)
+  void register_unsignedSize_grantsTheMaximum(long sizeBytes) {
     assertThat(register(sizeBytes).pageCount()).isEqualTo((4 << 20) / PAGE_SIZE);
   }
 
@@ -77,7 +80,8 @@ final class RegisterTest {
 
   @ParameterizedTest
   @CsvSource({"3, 2", "2147483647, -1", "0, -5", "-1, -1"})
-  void spans_invertedAndNegative_succeedAndDoNothing(int start, int end) { // promise 6
+  @Promise(6)
+  void spans_invertedAndNegative_succeedAndDoNothing(int start, int end) {
     ShrinkablePageRange range = ranges.open(8);
     range.useRange(0, 1);
 
@@ -92,8 +96,8 @@ final class RegisterTest {
 
   @ParameterizedTest
   @CsvSource({"0, 9", "8, 9", "-1, 1", "-1, 0", "7, 2147483647"})
-  void spans_pastTheEndOrNegative_areRefusedByAllVerbsOfThisProcess(
-      int start, int end) { // promise 7
+  @Promise(7)
+  void spans_pastTheEndOrNegative_areRefusedByAllVerbsOfThisProcess(int start, int end) {
     ShrinkablePageRange range = ranges.open(8);
     range.useRange(0, 2);
 
@@ -105,7 +109,8 @@ final class RegisterTest {
   }
 
   @Test
-  void copies_refused_leaveTheBufferWhereItWas() { // promises 15 and 16
+  @Promise({15, 16})
+  void copies_refused_leaveTheBufferWhereItWas() {
     ShrinkablePageRange range = ranges.open(2);
     range.useRange(0, 1);
     ByteBuffer two = ByteBuffer.wrap(new byte[] {9, 9});
@@ -121,7 +126,8 @@ final class RegisterTest {
 
   @ParameterizedTest
   @ValueSource(longs = {-1, Long.MIN_VALUE})
-  void copies_lengthZeroAtAnUnsignedOffset_succeed(long offset) { // promise 16
+  @Promise(16)
+  void copies_lengthZeroAtAnUnsignedOffset_succeed(long offset) {
     ShrinkablePageRange range = ranges.open(2);
 
     range.read(offset, ByteBuffer.allocate(0));

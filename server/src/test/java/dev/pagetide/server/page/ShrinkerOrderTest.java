@@ -2,8 +2,11 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -15,7 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Promises 20 and 21, where stamps are equal or lies, and while others stop under the scan. */
+/** The order of reclaim where stamps are equal or lies, and while others stop under the scan. */
+@Promise({20, 21})
 final class ShrinkerOrderTest {
   private final AtomicLong time = new AtomicLong(1_000);
   private final FailingPageFile.Script script = new FailingPageFile.Script();
@@ -150,7 +154,8 @@ final class ShrinkerOrderTest {
   }
 
   @Test
-  void scan_pagesStoppedWhileItTakesEverything_takesNoMoreThanAskedFor() { // promise 20
+  @Promise(20)
+  void scan_pagesStoppedWhileItTakesEverything_takesNoMoreThanAskedFor() {
     ShrinkablePageRange a = ranges.open(4);
     ShrinkablePageRange b = ranges.open(16);
     a.useRange(0, 1);

@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.shm.PageWord;
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -15,8 +16,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promise 21 while stops, scans and sweeps run at once: of two stops that did not overlap, the
- * first is reclaimed first.
+ * The order of reclaim while stops, scans and sweeps run at once: of two stops that did not
+ * overlap, the first is reclaimed first.
  *
  * <p>Each stopper has pages of its own in every range, so it knows when its page was reclaimed: it
  * makes a page USED, stops it, and mostly leaves it alone until it is FREE. A single scanner takes
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
  * the stop of the earlier must have been called before the stop of the later had returned, unless
  * the earlier scan passed over a busy range, as it says.
  */
+@Promise(21)
 final class StopOrderTest {
   private static final int STOPPERS = 3;
   private static final int RANGES = 3;

@@ -3,6 +3,9 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.testkit.Promise;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -12,9 +15,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 2 and 10 where a client gives pages memory behind the server's back: the audit finds it,
- * takes it, counts it, and takes nothing else; a fresh page is zeros wherever strays lay.
+ * Pages to which a client gives memory behind the server's back: the audit finds it, takes it,
+ * counts it, and takes nothing else; a fresh page is zeros wherever strays lay.
  */
+@Promise({2, 10})
 final class StrayAuditTest {
   private final FailingPageFile.Script script = new FailingPageFile.Script();
 

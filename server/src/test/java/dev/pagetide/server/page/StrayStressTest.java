@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -9,10 +10,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 2, 10, 13 and 27 while a client touches its pages all the time: audits race uses, stops,
- * scans and the close. The bugs it would show: an audit that punches a page the server gave (a
- * user's bytes are gone), a fresh page that is not zeros, and books that do not balance at rest.
+ * What holds while a client touches its pages all the time: audits race uses, stops, scans and the
+ * close. The bugs it would show: an audit that punches a page the server gave (a user's bytes are
+ * gone), a fresh page that is not zeros, and books that do not balance at rest.
  */
+@Promise({2, 10, 13, 27})
 final class StrayStressTest {
   private static final int PAGES = 640;
   private static final int USERS = 3;

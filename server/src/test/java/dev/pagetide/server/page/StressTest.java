@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.testkit.Promise;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,10 +11,11 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Promises 2, 13, 22, 27 and 30 under everything at once: several threads use, stop, scan, count,
- * read, write, zero, look and close on several ranges under a budget that is mostly spent; the
- * invariants are checked whenever all have paused.
+ * What holds with everything at once: several threads use, stop, scan, count, read, write, zero,
+ * look and close on several ranges under a budget that is mostly spent; the invariants are checked
+ * whenever all have paused.
  */
+@Promise({2, 13, 22, 27, 30})
 final class StressTest {
   private static final int THREADS = 6;
   private static final int RANGES = 4;
