@@ -71,7 +71,7 @@ final class ProseTest {
         "client/examples",
         "proto/SHARED_FILE.md",
         "proto/src/main",
-        "server/docs/OPERATIONS.md",
+        "server/docs",
         "server/src/main/java/dev/pagetide/server/config",
         "server/src/main/java/dev/pagetide/server/directory",
         "server/src/main/java/dev/pagetide/server/handoff",
