@@ -39,7 +39,7 @@ REFUSALS = {
 
 
 class Failure(Exception):
-    """Why the example cannot go on: a sentence for whoever runs it."""
+    """Why the example cannot go on: a sentence for the user who runs it."""
 
 
 def check(what, found, promised):

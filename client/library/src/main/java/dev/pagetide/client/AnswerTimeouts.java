@@ -10,21 +10,22 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fails what was not answered in time. Thread-safe.
+ * Fails commands that were not answered in time. Thread-safe.
  *
- * <p>All may wait equally long, so the first to come is the first to be late, and one timer does
- * for all: a timer for each command would wake a thread for each.
+ * <p>All commands may wait equally long, so their deadlines are in the order in which they came,
+ * and one timer is enough for all. A timer for each command would wake a thread for each.
  */
 final class AnswerTimeouts {
 
-  /** Twice as many as can be undone: so many are looked through for those that are done. */
+  /** Twice as many as can be not done; with so many waiting, we remove those that are done. */
   private static final int MANY = 2 * ExchangeStream.MAX_COMMANDS;
 
   private final Duration longest;
   private final long longestNanos;
 
   /**
-   * In the order of their deadlines; those that are done go when others come, or with the timer.
+   * In the order of their deadlines. Those that are done are removed when others are added, or by
+   * the timer.
    */
   @GuardedBy("this")
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -36,7 +37,7 @@ final class AnswerTimeouts {
 
   AnswerTimeouts(Duration longest) {
     this.longest = longest;
-    this.longestNanos = TimeUnit.NANOSECONDS.convert(longest); // a time without end is 292 years
+    this.longestNanos = TimeUnit.NANOSECONDS.convert(longest); // at most 292 years
   }
 
   /** Fails {@code result} if it is not done in time. */
@@ -60,7 +61,7 @@ final class AnswerTimeouts {
       first = waiting.peek();
     }
     if (waiting.size() > MANY) {
-      waiting.removeIf(one -> one.result.isDone()); // one that is not done held up the others
+      waiting.removeIf(one -> one.result.isDone()); // also behind one that is not done
     }
   }
 
@@ -93,7 +94,7 @@ final class AnswerTimeouts {
     });
   }
 
-  /** What a command fails with of whose answer nothing was heard for so long. */
+  /** The failure of a command for which no answer has come for so long. */
   static PagetideException noAnswer(String command, Duration longest) {
     return new PagetideException(
         StatusCode.DEADLINE_EXCEEDED,

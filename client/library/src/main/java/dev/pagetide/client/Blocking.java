@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * the threads that deliver answers.
  *
  * <p>Answers complete futures on the channel's event loop. A blocking call from a stage that runs
- * there would wait for an answer that only its own thread could deliver; it is refused at once.
+ * there would wait for an answer that only its own thread could deliver. Therefore it throws at
+ * once.
  */
 final class Blocking {
 
@@ -69,7 +70,7 @@ final class Blocking {
       if (cancelled) {
         throw silent("interrupted while waiting; whether the call was done is unknown", e);
       }
-      // RACE: the answer came before the cancellation, and nobody else would hear of it. It is here
+      // RACE: the answer came before the cancellation, and no other code would see it. It is here,
       // or is being delivered at this moment, so this waits for nothing else.
       return answer(future);
     } catch (CancellationException e) {
@@ -88,10 +89,11 @@ final class Blocking {
   }
 
   /**
-   * Waits for what goes on whether or not somebody waits: an interrupt ends the wait, with the flag
-   * set again, and cancels nothing. A thread that delivers answers does not wait.
+   * Waits for the end of something that goes on even if no thread waits. An interrupt ends the
+   * wait, with the flag set again, and cancels nothing. A thread that delivers answers does not
+   * wait.
    *
-   * @throws PagetideException as it fails, if this thread has waited until it failed
+   * @throws PagetideException as {@code future} fails, if this thread has waited for that
    */
   static void awaitEnd(CompletableFuture<?> future) {
     if (isDelivering() && !future.isDone()) {
@@ -116,14 +118,14 @@ final class Blocking {
   }
 
   /**
-   * Says what is called between each interrupt of a wait and the cancellation that follows. For
-   * tests of that moment; null for nothing.
+   * Sets the code that runs between each interrupt of a wait and the cancellation that follows. For
+   * tests of that moment; null for none.
    */
   static void onInterrupt(@Nullable Consumer<CompletableFuture<?>> listener) {
     interruptListener = listener;
   }
 
-  /** What a stage failed with, without the wrapper that later stages are given it in. */
+  /** The failure of a stage, without the exception in which later stages get it. */
   static Throwable cause(Throwable failure) {
     return failure instanceof CompletionException && failure.getCause() != null
         ? failure.getCause()
@@ -139,7 +141,7 @@ final class Blocking {
   }
 
   /**
-   * Refuses a call that may wait, if this thread delivers answers.
+   * Throws if this thread delivers answers, because such a thread must not wait.
    *
    * @throws IllegalStateException if this thread is delivering an answer
    */

@@ -21,7 +21,7 @@ final class ByteTransfer<A> {
     CompletableFuture<A> start(int at, int length);
   }
 
-  /** What is done with the answer to one piece. */
+  /** Handles the answer to one piece. */
   interface PieceEnd<A> {
     /** Takes the answer to the piece that started at {@code at}. */
     void take(int at, A answer);
@@ -58,7 +58,7 @@ final class ByteTransfer<A> {
       chain = chain.thenCompose(_ -> piece(start, bytes));
     }
     var _ = chain.whenComplete((_, failure) -> settle(failure));
-    // Runs inside cancel(), so that nothing touches the caller's buffer once cancel() has returned.
+    // Runs inside cancel(), so that no code touches the caller's buffer after cancel() returned.
     var _ = result.whenComplete((_, _) -> stop());
     return result;
   }

@@ -23,13 +23,14 @@ import org.jspecify.annotations.Nullable;
  * <p>Any number of threads may call any method at once. {@link #find} takes no lock.
  */
 /*
- * LOCKS: one, held for a few steps of bookkeeping; never over a loader, a request to the server, or
- * a wait for another thread's stop. A thread that waits for a load or a tile waits on `changed`.
+ * LOCKS: one, held for a few steps of bookkeeping. It is never held during a loader, a request to
+ * the server, or a wait for another thread's stop. A thread that waits for a load or a tile waits
+ * on `changed`.
  *
- * The order of eviction is a set by `rank`, which is what `lastUse` was when the tile was put
- * there. `lastUse` only grows, so the tile with the least rank is the least recently used one if
- * its rank is still right; else it is put back with the right one. So a hit does not touch the
- * order.
+ * The order of eviction is a set sorted by `rank`, which is the `lastUse` of the tile when it was
+ * put there. `lastUse` only grows. So if the rank of the first tile is still its `lastUse`, that is
+ * the least recently used tile. Otherwise the tile is put back with the right rank. So a hit does
+ * not touch the order.
  */
 final class CacheTiles<K> {
 
@@ -85,19 +86,19 @@ final class CacheTiles<K> {
     return System.nanoTime() - startNanos;
   }
 
-  /** The tile that a key has. */
+  /** The tile of a key; null if it has none. */
   @Nullable CachedTile<K> find(K key) {
     return index.get(key);
   }
 
-  /** Whether a thread waits for a tile, so that the end of a lease is to be told. */
+  /** Whether a thread waits for a tile, so that the end of a lease must be reported. */
   boolean isWaitedFor() {
     return starving.get() > 0;
   }
 
   /**
-   * Gives this thread the load of a key's tile, which it must end with {@link #loaded} or {@link
-   * #failed}; gives the key a tile if it has none. Waits while another thread loads it.
+   * Lets this thread load a key's tile. The thread must end the load with {@link #loaded} or {@link
+   * #failed}. Gives the key a tile if it has none. Waits while another thread loads the tile.
    *
    * @return null if another thread has loaded it meanwhile
    * @throws IllegalStateException if this thread loads the key already, or would wait for a load
@@ -155,7 +156,7 @@ final class CacheTiles<K> {
     return tile;
   }
 
-  /** Takes the least recently used tile from its key, but none that has a lease or is loaded. */
+  /** Takes the least recently used tile that has no lease and is not loading from its key. */
   @GuardedBy("lock")
   private @Nullable Integer evict() {
     List<CachedTile<K>> kept = new ArrayList<>();
@@ -185,7 +186,7 @@ final class CacheTiles<K> {
     }
     starving.incrementAndGet();
     try {
-      // A lease that ended before `starving` was written was not told, so we look before we wait.
+      // A lease that ended before `starving` was written was not reported: check before waiting.
       long left = nanos;
       while (left > 0 && !closed && free.isEmpty() && !hasEvictable() && !index.containsKey(key)) {
         left = changed.awaitNanos(left);
@@ -230,7 +231,7 @@ final class CacheTiles<K> {
     }
   }
 
-  /** Follows the loads that wait for each other; each thread waits for one at most. */
+  /** Follows the loads that wait for each other. Each thread waits for at most one. */
   @GuardedBy("lock")
   private void checkNoCircle(CachedTile<K> tile) {
     CachedTile<K> next = tile;
@@ -270,9 +271,9 @@ final class CacheTiles<K> {
   }
 
   /**
-   * The load of a claimed tile has failed: one of the threads that wait for it loads next. Or it
-   * did not begin, because other threads have leases on the tile: they keep it, and the key gets
-   * another tile.
+   * The load of a claimed tile has failed, and one of the threads that wait for it loads next. Or
+   * the load did not begin, because other threads have leases on the tile. Then they keep it, and
+   * the key gets another tile.
    */
   void failed(CachedTile<K> tile) {
     lock.lock();
@@ -288,7 +289,7 @@ final class CacheTiles<K> {
     }
   }
 
-  /** Takes a key's tile away; its bytes stay for those who have a lease. */
+  /** Takes a key's tile away; its bytes stay as long as there are leases on it. */
   void invalidate(K key) {
     lock.lock();
     try {
@@ -332,7 +333,7 @@ final class CacheTiles<K> {
     }
   }
 
-  /** Refuses every later claim, and those who wait. */
+  /** Refuses every later claim, and those that wait. */
   void close() {
     lock.lock();
     try {

@@ -3,32 +3,33 @@ package dev.pagetide.client;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A tile of a {@link PageCache} while it belongs to one key: how many leases it has, and whether it
- * holds the key's bytes.
+ * A tile of a {@link PageCache} while it belongs to one key. It knows how many leases it has, and
+ * whether it holds the key's bytes.
  *
- * <p>Any number of threads may call any method at once. None takes a lock, but for {@link #release}
- * of a tile that the key has lost, or that others wait for.
+ * <p>Any number of threads may call any method at once. No method takes a lock, except {@link
+ * #release} of a tile that its key has lost, or while other threads wait for a tile.
  */
 /*
  * The number of leases is the number of threads that have entered and not left, STOPPING, or
  * RETIRED.
  *
- * A thread enters first and uses the pages afterwards, whether or not others are in: while it is
- * counted nobody stops them and nobody gives the tile to another key. The last to leave turns 1
- * into STOPPING, stops the pages, and only then lets others in: else its stop could hit pages that
- * another thread has entered and found USED. A tile without leases is RETIRED before it goes to
- * another key, and stays so: a thread that found it under its old key enters it no more.
+ * A thread first enters and then uses the pages, whether or not other threads have entered. While
+ * it is counted, no thread stops the pages, and no thread gives the tile to another key. The last
+ * thread to leave turns 1 into STOPPING, stops the pages, and only then lets others in. Otherwise
+ * its stop could hit pages of another thread that has entered and found them USED. A tile without
+ * leases is RETIRED before it goes to another key, and stays so. A thread that found it under its
+ * old key can no longer enter it.
  *
- * Why no lease is given out over bytes that are not there. Only the thread that has claimed the
- * load of a tile asks the server for its pages, and it makes `filled` false before it asks. A
- * thread that takes a lease makes the pages USED by their words alone, and reads `filled`
- * afterwards. So if one of the words says that the page has memory because the server gave it some,
- * the claim's write comes before that in order, and `filled` is true only if the loader has
- * returned since. That includes pages whose request was never answered: the request was this
- * tile's, so the tile does not count as filled, and the use before the next load is told of them.
+ * Why there is no lease on bytes that are not there. Only the thread that has claimed the load of a
+ * tile asks the server for its pages, and it makes `filled` false before it asks. A thread that
+ * takes a lease makes the pages USED by their words alone, and then reads `filled`. If one of the
+ * words says that the page has memory because the server gave it some, then the claim's write
+ * happened before that. So `filled` is true only if the loader has returned since. This includes
+ * pages whose request was never answered: the request was for this tile, so the tile does not count
+ * as filled, and the request before the next load reports these pages as fresh.
  *
  * ORDER: a thread that ends a lease writes `leases` and then reads `dropped` and the number of
- * waiting threads; a thread that writes one of those reads `leases` afterwards. All are volatile,
+ * waiting threads. A thread that writes one of those reads `leases` afterwards. All are volatile,
  * so one of the two sees the other's write, and no tile is left without an owner.
  */
 final class CachedTile<K> {
@@ -47,7 +48,8 @@ final class CachedTile<K> {
   private volatile long lastUse;
 
   /**
-   * Its place in the order of eviction: a {@link #lastUse} of some time. The owner's, in its lock.
+   * Its place in the order of eviction: the {@link #lastUse} at some earlier time. Guarded by the
+   * owner's lock.
    */
   long rank;
 
@@ -73,7 +75,7 @@ final class CachedTile<K> {
     return pages;
   }
 
-  /** Whether it held its key's bytes when its pages were last seen to hold memory. */
+  /** Whether it held its key's bytes when a thread last found that its pages hold memory. */
   boolean isFilled() {
     return filled;
   }
@@ -82,7 +84,7 @@ final class CachedTile<K> {
     filled = holdsBytes;
   }
 
-  /** Whether the key has lost it: the last lease gives it back. */
+  /** Whether the key has lost it; then the end of the last lease gives it back. */
   boolean isDropped() {
     return dropped;
   }
@@ -91,12 +93,12 @@ final class CachedTile<K> {
     dropped = true;
   }
 
-  /** When its last lease ended; the later the greater. */
+  /** When its last lease ended; a later time is greater. */
   long lastUse() {
     return lastUse;
   }
 
-  /** Takes a lease if the tile holds its key's bytes and all its pages their memory. */
+  /** Takes a lease if the tile holds its key's bytes and all its pages hold memory. */
   boolean tryLease() {
     if (!filled || !enter()) {
       return false;
@@ -108,7 +110,7 @@ final class CachedTile<K> {
     return false;
   }
 
-  /** Counts one more lease; false if the tile is retired. The caller uses the pages now. */
+  /** Counts one more lease; false if the tile is retired. The caller must use the pages next. */
   boolean enter() {
     for (int waits = 0; ; waits++) {
       int seen = leases.get();
@@ -161,14 +163,14 @@ final class CachedTile<K> {
   }
 
   /**
-   * Whether there are more leases than the caller's. If not, there are none until the tile counts
-   * as filled.
+   * Whether there are other leases than the caller's. If not, there will be none until the tile
+   * counts as filled.
    */
   boolean isShared() {
     return leases.get() > 1;
   }
 
-  /** Lets nobody in any more; false if there is a lease. */
+  /** Refuses every further lease; false if there is a lease. */
   boolean retire() {
     return leases.compareAndSet(0, RETIRED);
   }

@@ -8,16 +8,16 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A buffer that was delivered into this endpoint's range and is to be freed once. Thread-safe, but
- * for what is said of threads at the methods.
+ * A buffer that was delivered into this endpoint's range and must be freed once. Thread-safe,
+ * except as the methods say.
  *
- * <p>LOCKS: nothing waits under its monitor, because the event loop takes it to free the buffer.
+ * <p>LOCKS: no thread waits under its monitor, because the event loop takes it to free the buffer.
  */
 final class DeliveredBuffer implements AutoCloseable {
 
-  /** What frees buffers by their offsets. */
+  /** Frees buffers by their offsets. */
   interface Freer {
-    /** Frees the buffer at {@code offset}, some time soon; never fails and never waits. */
+    /** Frees the buffer at {@code offset} soon. Never fails and never waits. */
     void free(long offset, long size);
   }
 
@@ -26,7 +26,7 @@ final class DeliveredBuffer implements AutoCloseable {
   private final long offset;
   private final long size;
 
-  /** Completes when the buffer is freed; null where the bytes need not be read from the server. */
+  /** Completes when the buffer is freed; null if the bytes need not be read from the server. */
   private final @Nullable CompletableFuture<Void> freeing;
 
   @GuardedBy("this")
@@ -52,7 +52,7 @@ final class DeliveredBuffer implements AutoCloseable {
   }
 
   /**
-   * The bytes, which belong to the thread that first gets them.
+   * The bytes. They belong to the thread that first gets them.
    *
    * @throws IllegalStateException if they were freed; or if they must be read from the server and
    *     this thread delivers answers
@@ -60,7 +60,7 @@ final class DeliveredBuffer implements AutoCloseable {
   MemorySegment data() {
     CompletableFuture<Void> end = freeing;
     if (end != null) {
-      Blocking.checkMayWait(); // first of all, so that it does not depend on what others have done
+      Blocking.checkMayWait(); // first, so that the result does not depend on other threads
       return dataRead(end);
     }
     synchronized (this) {
@@ -69,7 +69,7 @@ final class DeliveredBuffer implements AutoCloseable {
     }
   }
 
-  /** Reads the bytes from the server, until {@code end} at the most, and gives them out. */
+  /** Reads the bytes from the server, at most until {@code end}, and gives them out. */
   private MemorySegment dataRead(CompletableFuture<Void> end) {
     synchronized (this) {
       MemorySegment given = given();
@@ -93,7 +93,7 @@ final class DeliveredBuffer implements AutoCloseable {
     return giveFirst(RangeBytes.copied(content)); // copied outside the monitor: it may be long
   }
 
-  /** Gives {@code made} out, or what another thread's read has given out before. */
+  /** Gives out {@code made}, or the bytes that another thread's read has given out before. */
   private MemorySegment giveFirst(RangeBytes.View made) {
     boolean first = false;
     try {
@@ -129,7 +129,7 @@ final class DeliveredBuffer implements AutoCloseable {
         "the buffer at " + offset + " was freed: its bytes are gone", cause);
   }
 
-  /** Ends the bytes that were given out, and lets the next thread ask for its own. */
+  /** Ends the segment that was given out, and lets the next thread ask for its own. */
   synchronized void disown() {
     RangeBytes.View ours = view;
     if (ours != null) {
@@ -139,8 +139,8 @@ final class DeliveredBuffer implements AutoCloseable {
   }
 
   /**
-   * Ends the bytes and frees the buffer, once; if they cannot be ended here, neither is done. A
-   * thread that waits in {@link #data} waits no longer.
+   * Ends the segment and frees the buffer, once. If the segment cannot end here, this does neither.
+   * A thread that waits in {@link #data} stops waiting.
    */
   @Override
   public void close() {

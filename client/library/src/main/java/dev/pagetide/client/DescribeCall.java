@@ -8,8 +8,8 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One description of a range, by as many GetRanges as it takes: the server tells a bounded number
- * of runs at once.
+ * One description of a range, by as many GetRange calls as needed, because one answer has a bounded
+ * number of runs.
  *
  * <p>Completing or cancelling the description's future from outside cancels the call under way, and
  * no other follows.
@@ -18,7 +18,7 @@ final class DescribeCall {
   private final IntFunction<CompletableFuture<RangeDescription>> from;
   private final CompletableFuture<RangeDescription> result = new CompletableFuture<>();
 
-  /** The runs of several answers; by one thread at a time. */
+  /** The runs of several answers. Used by one thread at a time. */
   private final List<PageRun> runs = new ArrayList<>();
 
   private DescribeCall(IntFunction<CompletableFuture<RangeDescription>> from) {
@@ -28,7 +28,7 @@ final class DescribeCall {
   /**
    * Describes a whole range.
    *
-   * @param from asks for the runs of the pages from one on; of 0, all
+   * @param from asks for the runs of the pages from a given page on
    */
   static CompletableFuture<RangeDescription> run(
       IntFunction<CompletableFuture<RangeDescription>> from) {
@@ -64,7 +64,7 @@ final class DescribeCall {
     }
   }
 
-  /** Neighbours differ in state, also where one answer ends and the next begins. */
+  /** Joins adjacent runs in one state, where one answer ends and the next begins. */
   private void append(PageRun run) {
     PageRun before = runs.isEmpty() ? null : runs.getLast();
     if (before == null || before.state() != run.state()) {
@@ -77,7 +77,7 @@ final class DescribeCall {
     }
   }
 
-  /** Each answer's numbers are of its own moment, so that these are summed up from the runs. */
+  /** Adds up the numbers from the runs, because each answer's own numbers are of its own moment. */
   private RangeDescription joined(RangeDescription last) {
     return new RangeDescription(
         last.access(),

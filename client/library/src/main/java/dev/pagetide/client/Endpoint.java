@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A session attached to an Exchange: its commands as Java calls, with futures that fail with {@link
  * PagetideException} only. Thread-safe.
  *
- * <p>What an answer brings after its future was given up (a buffer) is freed at once.
+ * <p>If an answer with a buffer arrives after its future was cancelled, the buffer is freed at
+ * once.
  */
 final class Endpoint {
 
@@ -47,7 +48,7 @@ final class Endpoint {
     this.timeouts = new AnswerTimeouts(timeout);
   }
 
-  /** An endpoint that is not attached yet, and is told of nothing before it is. */
+  /** An endpoint that is not attached yet, and gets no event before it is. */
   static Endpoint start(
       Channel channel, UnaryCalls calls, OpenedSession session, ExchangeStream.News news) {
     return new Endpoint(
@@ -75,13 +76,13 @@ final class Endpoint {
     return result;
   }
 
-  /** Lets transactions come, or ends the endpoint if {@link #attach} has failed. */
+  /** Asks for transactions, or ends the endpoint if {@link #attach} has failed. */
   void openOrClose(@Nullable Throwable failure) {
     if (failure == null) {
       stream.openWindow();
       return;
     }
-    close(); // the session may have ended meanwhile, and then nobody else unmaps its file
+    close(); // the session may have ended meanwhile, and then no other code unmaps its file
     throw new CompletionException(Blocking.cause(failure));
   }
 
@@ -97,7 +98,7 @@ final class Endpoint {
     return bytes;
   }
 
-  /** Frees the buffer at {@code offset}, some time soon. */
+  /** Frees the buffer at {@code offset} soon. */
   void free(long offset, long size) {
     stream.free(offset, size);
   }
@@ -108,8 +109,8 @@ final class Endpoint {
   }
 
   /**
-   * Ends the Exchange, then the session, and unmaps its file: also where the session had ended
-   * before, which leaves the file mapped for those who read it.
+   * Ends the Exchange, then the session, and unmaps its file. It unmaps the file also if the
+   * session had ended before, because the end of a session leaves the file mapped for its readers.
    */
   void close() {
     stream.close();
@@ -165,7 +166,7 @@ final class Endpoint {
       return buffer;
     } finally {
       if (!done) {
-        free(offset, size); // the host maps nothing more, so nobody can write to it
+        free(offset, size); // the host refuses another mapping, so no thread can write to it
       }
     }
   }
@@ -211,7 +212,7 @@ final class Endpoint {
               ExchangeRequest.newBuilder().setCancel(Cancel.newBuilder().setCommand(command.id())));
           return command;
         });
-    // The server's clock decides; ours only where the server says nothing.
+    // The server's clock decides. Ours decides only if the server does not answer.
     timeout.ifPresent(longest -> limit(TRANSACT, result, longest, callTimeout));
     return result;
   }
@@ -276,7 +277,7 @@ final class Endpoint {
     return result;
   }
 
-  /** Submits a command with a payload, which is let go of when the command was answered. */
+  /** Submits a command with a payload, and releases the payload when the command was answered. */
   private void handOver(
       Payload payload,
       CompletableFuture<?> result,
@@ -298,7 +299,7 @@ final class Endpoint {
     try {
       command = submit.apply(wire);
     } catch (RuntimeException | Error e) {
-      staged.release(); // nothing was submitted, so no answer is going to do it
+      staged.release(); // no command was submitted, so no answer will release it
       throw e;
     }
     var _ = command.answer().whenComplete((_, _) -> staged.release());
@@ -331,7 +332,7 @@ final class Endpoint {
     settle(name, command, result, expected, convert, unwanted -> {});
   }
 
-  /** Completes {@code result} with what the answer says, or hands it to {@code unwanted}. */
+  /** Completes {@code result} with the answer, or passes the answer to {@code unwanted}. */
   private static <R> void settle(
       String name,
       ExchangeCommand command,
@@ -387,14 +388,14 @@ final class Endpoint {
         });
   }
 
-  /** Fails {@code result} if nothing was heard for {@code longest} and {@code grace} more. */
+  /** Fails {@code result} if no answer came for {@code longest} and {@code grace} more. */
   private static void limit(
       String command, CompletableFuture<?> result, Duration longest, Duration grace) {
     if (result.isDone()) {
       return;
     }
     long longestNanos = longest.toNanos(); // at most 50 days
-    long graceNanos = // a time without end may be more than 63 bits hold
+    long graceNanos = // an unlimited time may exceed 63 bits
         Math.min(TimeUnit.NANOSECONDS.convert(grace), Long.MAX_VALUE - longestNanos);
     Duration all = Duration.ofNanos(longestNanos + graceNanos);
     CompletableFuture<Void> timer = new CompletableFuture<>();

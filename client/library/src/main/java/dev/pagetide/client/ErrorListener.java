@@ -1,10 +1,10 @@
 package dev.pagetide.client;
 
 /**
- * Who is told of failures that no caller waits for. Thread-safe.
+ * Is notified of failures for which no caller waits. Thread-safe.
  *
- * <p>The listener is the application's, and is called where transactions and answers are delivered:
- * what it throws must stop neither.
+ * <p>The listener is the application's. The threads that deliver transactions and answers call it,
+ * so what it throws must stop neither.
  */
 final class ErrorListener {
 
@@ -15,8 +15,8 @@ final class ErrorListener {
   }
 
   /**
-   * Tells of {@code failure}, and never throws: what the listener throws goes where Java's uncaught
-   * exceptions go, with {@code failure} as its suppressed one.
+   * Notifies the listener of {@code failure}, and never throws. If the listener throws, its
+   * exception goes where Java's uncaught exceptions go, with {@code failure} suppressed in it.
    */
   void tell(Throwable failure) {
     Thread thread = Thread.currentThread();
@@ -28,7 +28,8 @@ final class ErrorListener {
         told.addSuppressed(failure);
         ReceiverOptions.uncaught(thread, told);
       } catch (Throwable _) {
-        // Java ignores what a handler of uncaught exceptions throws, too: nobody else can be told.
+        // Java itself ignores what a handler of uncaught exceptions throws. There is no one else to
+        // notify.
       }
     }
   }

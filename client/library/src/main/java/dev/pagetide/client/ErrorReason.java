@@ -11,10 +11,10 @@ public enum ErrorReason {
   /** The call named pages or bytes beyond the range's end. */
   PAST_END,
 
-  /** The request had more spans than one request may have. */
+  /** The request had more spans, offsets or further commands than one request may have. */
   TOO_MANY_SPANS,
 
-  /** The request had more bytes than one request may carry. */
+  /** The request, payload or refusal had more bytes than it may have. */
   TOO_MUCH_DATA,
 
   /** The call touched a byte of a page that is not USED. */
@@ -44,7 +44,10 @@ public enum ErrorReason {
   /** As many requests are in flight as may be. */
   TOO_MANY_REQUESTS,
 
-  /** The caller may not do that. */
+  /**
+   * The caller is not the operator, or {@code --allow-transactions} does not let its user transact
+   * to the receiver's user.
+   */
   NOT_PERMITTED,
 
   /** The server was told to end. */
@@ -56,7 +59,7 @@ public enum ErrorReason {
   /** The message is none of the contract. */
   MALFORMED_MESSAGE,
 
-  /** The client wrote words into its page table that nobody may write. */
+  /** The client's page table holds words that the client may not write. */
   TABLE_CORRUPT,
 
   /** The token of a listing is none that the server gave. */
@@ -74,7 +77,7 @@ public enum ErrorReason {
   /** No such receiver is attached, or it ended before it replied. */
   TARGET_DIED,
 
-  /** The flags have bits without a meaning, or an id of 0 stands where an answer is due. */
+  /** The flags have bits without a meaning, or a command that needs another id has id 0. */
   FLAGS_INVALID,
 
   /** No gap in the range is large enough. */
@@ -86,7 +89,7 @@ public enum ErrorReason {
   /** The range has as many buffers as {@code --max-buffers} allows. */
   TOO_MANY_BUFFERS,
 
-  /** No live buffer begins, or lies, there. */
+  /** No live buffer begins at the offset, or holds the slice. */
   NOT_A_BUFFER,
 
   /** The buffer is being filled or copied. */
@@ -98,7 +101,7 @@ public enum ErrorReason {
   /** No reply came in time. */
   TRANSACTION_TIMED_OUT,
 
-  /** The asker gave the transaction up. */
+  /** The asker cancelled the transaction. */
   TRANSACTION_CANCELLED,
 
   /** The caller waits for as many replies as {@code --max-transactions} allows. */

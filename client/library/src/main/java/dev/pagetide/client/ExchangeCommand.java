@@ -4,7 +4,7 @@ import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeResponse;
 import java.util.concurrent.CompletableFuture;
 
-/** One command of an {@link ExchangeStream}, and what is to come of it. */
+/** One command of an {@link ExchangeStream}, and its future answer. */
 final class ExchangeCommand {
 
   private final ExchangeRequest request;
@@ -15,12 +15,12 @@ final class ExchangeCommand {
     this.request = request;
   }
 
-  /** The number by which others name it; 0: nobody does. */
+  /** The id by which its answer and other commands name it; 0 if none does. */
   long id() {
     return request.getId();
   }
 
-  /** What is sent. */
+  /** The message to send. */
   ExchangeRequest request() {
     return request;
   }

@@ -21,42 +21,45 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Exchange stream of one endpoint: commands out in their order, answers to whom they belong,
- * news to the endpoint. Any thread may call any method; events come one after the other.
+ * The Exchange stream of one endpoint. It sends commands in their order, passes each answer to the
+ * code that waits for it, and passes the other events to the endpoint. Any thread may call any
+ * method. Events come one after the other.
  *
- * <p>Nothing waits here for ever: when the stream, or the session it belongs to, ends, every
- * command that was not answered fails.
+ * <p>No command waits here without end: when the stream or its session ends, every command that was
+ * not answered fails.
  */
 final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
 
   /** Most commands that wait to be sent or answered. */
   static final int MAX_COMMANDS = 1024;
 
-  /** Most bytes that commands wait to be sent with; one command may always wait. */
+  /** Most bytes of commands that wait to be sent; one command may always wait. */
   static final long MAX_UNSENT_BYTES = 16L << 20;
 
-  /** Messages that are asked for at once: each may bring several events. */
+  /** How many messages we ask for at once; each may have several events. */
   private static final int MAX_REQUESTED = 8;
 
-  /** How long frees wait at most, if no command comes by. */
+  /** The longest time that frees wait for a command with which they can be sent. */
   private static final long FLUSH_MILLIS = 5;
 
   /*
-   * `lock` guards what is queued; no method of the call is called under it, because a transport may
+   * `lock` guards the queues. No method of the call is called under it, because a transport may
    * answer within the call (the in-process one does).
    *
-   * Sending: whoever sets `sending` sends until nothing is left that the transport is ready for.
-   * Who comes meanwhile sets `again` and goes: the sender looks at the queues, and asks isReady(),
-   * once more before it gives `sending` up, so no command and no onReady() is missed.
+   * Sending: the thread that sets `sending` sends until the queues are empty or the transport is
+   * not ready. Another thread that has something to send meanwhile sets `again` and returns. The
+   * sending thread checks the queues and isReady() once more before it clears `sending`, so it
+   * misses no command and no onReady().
    *
-   * Frees: free() queues an offset. What is queued goes out in one message: before the next
-   * command, or when it is worth a message of its own, or after FLUSH_MILLIS, for which one timer
-   * runs. So most frees ride along, and none waits for further traffic.
+   * Frees: free() queues an offset. The queued offsets are sent in one message: before the next
+   * command, or when there are enough for a message of their own, or after FLUSH_MILLIS, for which
+   * one timer runs. So most frees are sent together with a command, and none waits for further
+   * traffic.
    *
-   * Receiving: `requested` messages are asked for and not come yet. See topUp().
+   * Receiving: we have asked for `requested` messages that have not arrived yet. See topUp().
    *
-   * LOCKS: News.room() is called under it; nothing of the stream is called under a monitor of the
-   * endpoint's.
+   * LOCKS: News.room() is called under it. No method of the stream is called under a monitor of the
+   * endpoint.
    */
   private final Object lock = new Object();
 
@@ -96,14 +99,14 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   private @Nullable PagetideException failure;
 
   /**
-   * What an endpoint is told without having asked. Called where events come: must neither block nor
-   * throw.
+   * The events that an endpoint gets without a command. The threads that deliver answers call these
+   * methods, so they must neither block nor throw.
    */
   interface News {
-    /** Somebody transacts to the endpoint. */
+    /** Another endpoint transacts to this one. */
     void transaction(Transaction transaction);
 
-    /** Nobody waits for a reply to that transaction any more. */
+    /** The asker no longer waits for a reply to that transaction. */
     void transactionEnded(long transaction);
 
     /** A command that had no id failed. */
@@ -113,12 +116,13 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     void submitted();
 
     /**
-     * For how many events there is room, answers aside; once it grows, the endpoint calls {@link
-     * #topUp}. Called under the stream's lock: must take no lock under which the stream is called.
+     * For how many events, besides answers, there is room. When that grows, the endpoint calls
+     * {@link #topUp}. The stream calls this under its lock, so it must take no lock under which the
+     * stream is called.
      */
     int room();
 
-    /** The stream has ended. What was on its way to the endpoint may come after this. */
+    /** The stream has ended. Events that were on their way to the endpoint may come after this. */
     void ended();
   }
 
@@ -134,9 +138,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   /**
-   * Starts the stream of {@code session}; nothing is sent before {@link #attach}.
+   * Starts the stream of {@code session}; it sends nothing before {@link #attach}.
    *
-   * @param rangeBytes the size of the range that buffers lie in
+   * @param rangeBytes the size of the range that holds the buffers
    */
   static ExchangeStream start(Channel channel, SessionStream session, long rangeBytes, News news) {
     Context caller = Context.ROOT.attach();
@@ -168,7 +172,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     return ended;
   }
 
-  /** Why commands are of no use any more; null while the stream lives, as far as we know. */
+  /** Why every further command must fail; null while the stream lives, as far as we know. */
   @Nullable PagetideException failure() {
     synchronized (lock) {
       return failure;
@@ -202,7 +206,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     return command;
   }
 
-  /** From now on events are asked for. */
+  /** Begins to ask for events. */
   void openWindow() {
     synchronized (lock) {
       open = true;
@@ -213,7 +217,8 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   /**
    * Queues a command; it is sent as soon as the server takes it.
    *
-   * @param limited whether it is refused where too many wait already; what ends something is not
+   * @param limited whether it fails if too many commands wait already; false for commands that end
+   *     something
    */
   ExchangeCommand submit(ExchangeRequest.Builder request, boolean limited) {
     ExchangeCommand command;
@@ -268,9 +273,9 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   /**
-   * Lets go of a command whose answer nobody waits for. One that was not sent is never sent.
+   * Drops a command for whose answer no caller waits. If it was not sent yet, it is never sent.
    *
-   * @param cancel what tells the server; null where it is not to be told
+   * @param cancel the command that notifies the server; null if it is not to be notified
    */
   void giveUp(ExchangeCommand command, ExchangeRequest.@Nullable Builder cancel) {
     boolean neverSent;
@@ -294,7 +299,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     send();
   }
 
-  /** Frees a buffer of so many bytes, with others that are freed at the same time. */
+  /** Frees a buffer of that size, together with others that are freed at the same time. */
   void free(long offset, long size) {
     boolean now;
     boolean schedule;
@@ -321,7 +326,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
     send();
   }
 
-  /** Sends what can be sent, unless somebody is at it, who then goes on. */
+  /** Sends what can be sent, unless another thread is sending; then that thread goes on. */
   private void send() {
     synchronized (lock) {
       again = true;
@@ -347,7 +352,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
         }
         call.sendMessage(next);
       } catch (RuntimeException | Error e) {
-        // It was cancelled meanwhile; or is now. Its end, which comes, fails all that waits.
+        // The call was cancelled meanwhile, or is cancelled now. Its end will fail all that waits.
         call.cancel("a command cannot be sent", e);
         synchronized (lock) {
           sending = false;
@@ -363,10 +368,10 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   }
 
   /**
-   * Asks for as many events as there is room for: what is not asked for stays at the server. While
-   * commands are not answered it asks for their answers all the same, or a handler that waits for
-   * one would wait for itself; what comes with them is bounded by the range, where each transaction
-   * has a buffer.
+   * Asks for as many events as there is room for; the others stay at the server. While commands are
+   * not answered, this asks for messages even without room, because otherwise a handler that waits
+   * for an answer would wait for itself. The range bounds the transactions that then come, because
+   * each of them has a buffer there.
    */
   void topUp() {
     int more;
@@ -377,7 +382,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       int wanted = Math.min(MAX_REQUESTED, Math.max(news.room(), unanswered.size()));
       more = wanted - requested;
       if (more <= 0 || (requested > wanted / 2)) {
-        return; // enough is asked for to go on; asking for each event would cost a call each
+        return; // we have asked for enough; asking for each event alone would cost a call each
       }
       requested = wanted;
     }
@@ -410,7 +415,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
       case TRANSACTION_ENDED -> news.transactionEnded(event.getTransactionEnded().getTransaction());
       case FAILED -> news.failed(StatusMapping.exception(event.getFailed(), false));
       case ATTACHED, ALLOCATED, ACCEPTED, REPLIED, EVENT_NOT_SET -> {
-        // An answer to nothing, or a notice of a newer server: nobody here waits for it.
+        // An answer to no command, or an event of a newer server: no code here waits for it.
       }
     }
   }
@@ -418,7 +423,7 @@ final class ExchangeStream extends ClientCall.Listener<ExchangeResponse> {
   @Override
   public void onClose(Status status, Metadata trailers) {
     end(StreamEnd.of("Exchange", status, trailers, session.draining().isDone()));
-    session.close(); // an endpoint without its stream is none
+    session.close(); // without its stream the endpoint has ended
   }
 
   private void end(StreamEnd end) {

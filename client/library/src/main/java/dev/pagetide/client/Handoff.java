@@ -25,15 +25,15 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One fetch of the descriptor of a range's file, as {@code proto/SHARED_FILE.md} describes it: the
- * token goes out, a status byte comes in, then the descriptor.
+ * One fetch of the descriptor of a range's file, as {@code proto/SHARED_FILE.md} describes it. It
+ * sends the token, and receives a status byte and then the descriptor.
  *
- * <p>The status is read by itself, in a read of one byte: a longer one could run into the message
- * with the descriptor and drop it. Confined to one event loop.
+ * <p>It reads the status by itself, in a read of one byte, because a longer read could reach into
+ * the message with the descriptor and drop it. Confined to one event loop.
  */
 final class Handoff extends ChannelInboundHandlerAdapter {
 
-  /** Four hand-overs long: those before us are through by then. */
+  /** As long as four hand-offs, so that those before us are done by then. */
   private static final Duration RETRY_DELAY = Duration.ofMillis(10);
 
   private final String token;
@@ -48,8 +48,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
    * Asks for the file of the session that has {@code token}.
    *
    * @return completes with a descriptor that the caller must close, or fails with {@link
-   *     PagetideException}, which has a retry delay where asking again may help. Completing it from
-   *     outside gives the fetch up; a descriptor that comes later is closed.
+   *     PagetideException}, which has a retry delay if asking again may help. Completing it from
+   *     outside cancels the fetch; a descriptor that arrives later is closed.
    */
   static CompletableFuture<FileDescriptor> fetch(EventLoopGroup group, Path socket, String token) {
     CompletableFuture<FileDescriptor> result = new CompletableFuture<>();
@@ -58,7 +58,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
             .group(group)
             .channel(EpollDomainSocketChannel.class)
             .option(ChannelOption.AUTO_READ, false)
-            // A server that answers before it has read the token breaks our write, not our read.
+            // If the server answers before it has read the token, our write fails, but not our
+            // read.
             .option(ChannelOption.AUTO_CLOSE, false)
             .option(
                 ChannelOption.RECVBUF_ALLOCATOR,
@@ -78,7 +79,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
     return result;
   }
 
-  /** With too many waiting already a connect fails, too, though somebody listens. */
+  /** A connect fails also if too many connections wait already, although the server listens. */
   private static PagetideException notConnected(Path socket, Throwable cause) {
     boolean nobodyIsThere =
         cause instanceof FileNotFoundException
@@ -132,7 +133,8 @@ final class Handoff extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    // It has gone, or was too busy to let us send our token: then the session lives.
+    // The server has gone, or it was too busy to read our token. In the second case the session
+    // lives.
     result.completeExceptionally(tryAgain("the server ended the hand-over of the file"));
   }
 
@@ -155,7 +157,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
     try {
       file.close();
     } catch (IOException e) {
-      // It is closed all the same: close(2) on Linux never leaves a descriptor open.
+      // The descriptor is closed nevertheless: close(2) on Linux never leaves one open.
     }
   }
 }

@@ -21,10 +21,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The one mapping of a range's file into this process, and its end.
  *
- * <p>Any number of threads may call any method at once, {@link #close} included: the mapping is a
- * shared arena's, whose end no access survives to crash on; an access that comes too late throws
- * {@link IllegalStateException}. A caller that makes segments of its bytes which the arena does not
- * know of must {@linkplain #borrow borrow} them.
+ * <p>Any number of threads may call any method at once, including {@link #close}. The mapping
+ * belongs to a shared arena, so no access can crash after its end: an access that comes too late
+ * throws {@link IllegalStateException}. A caller that makes segments of these bytes which the arena
+ * does not know must {@linkplain #borrow borrow} them.
  */
 final class MappedFile implements AutoCloseable {
 
@@ -40,10 +40,10 @@ final class MappedFile implements AutoCloseable {
    */
   private final @Nullable FileDescriptor file;
 
-  /** Device and inode, by which {@link #mapAnew} knows the file again. */
+  /** Device and inode, by which {@link #mapAnew} recognizes the file. */
   private final Object identity;
 
-  /** Those who hold bytes that the end of {@link #arena} would not save from a crash. */
+  /** The number of holders of bytes that the end of {@link #arena} does not protect. */
   @GuardedBy("this")
   private int borrowers;
 
@@ -65,10 +65,10 @@ final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Maps a file, after looking whether it is the one that was promised.
+   * Maps a file, after checking that it is the file that {@code opened} describes.
    *
    * @param file closed by this method, or with the mapping
-   * @param keepFile whether pieces are to be mapped anew: {@link #mapAnew}
+   * @param keepFile whether to keep the file open for {@link #mapAnew}
    * @throws PagetideException if it is another file, or cannot be mapped
    */
   static MappedFile map(FileDescriptor file, Opened opened, boolean keepFile) {
@@ -112,7 +112,9 @@ final class MappedFile implements AutoCloseable {
     }
   }
 
-  /** Maps bytes that the file has: {@link FileChannel#map} would give it those it lacks. */
+  /**
+   * Maps bytes that the file has. {@link FileChannel#map} would extend a file that is too short.
+   */
   private static MemorySegment map(
       FileChannel channel, FileChannel.MapMode mode, long offset, long length, Arena arena)
       throws IOException {
@@ -130,7 +132,7 @@ final class MappedFile implements AutoCloseable {
     return channel.map(mode, offset, length, arena);
   }
 
-  /** A descriptor of our own is opened again by its number: that needs no native call of ours. */
+  /** Opens our own descriptor again by its number, which needs no native call. */
   private static FileChannel open(FileDescriptor file, FileChannel.MapMode mode)
       throws IOException {
     return mode.equals(FileChannel.MapMode.READ_ONLY)
@@ -143,7 +145,7 @@ final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Looks at what the descriptor is, without opening it.
+   * Checks what kind of file the descriptor is, without opening it.
    *
    * @return device and inode
    */
@@ -195,7 +197,7 @@ final class MappedFile implements AutoCloseable {
 
   /**
    * The {@code length} bytes at {@code offset} of the data, in a mapping of their own, which ends
-   * with {@code lifetime}. Only where the file was kept.
+   * with {@code lifetime}. Only if the file was kept open.
    *
    * @throws IllegalStateException if this was closed
    * @throws PagetideException RESOURCE_EXHAUSTED if the host refuses another mapping
@@ -213,7 +215,7 @@ final class MappedFile implements AutoCloseable {
     boolean interrupted = false;
     try {
       while (true) {
-        interrupted |= Thread.interrupted(); // it would close the channel, and nothing here waits
+        interrupted |= Thread.interrupted(); // it would close the channel, and this never waits
         checkIsSame(kept);
         try (FileChannel channel = open(kept, mode)) {
           return map(channel, mode, layout.dataOffset() + offset, length, lifetime);
@@ -252,7 +254,7 @@ final class MappedFile implements AutoCloseable {
   /**
    * Keeps the file mapped beyond {@link #close}, until {@link #letGo}.
    *
-   * @return whether it is mapped still; else there is nothing to let go of
+   * @return whether it is still mapped; if not, the caller must not call {@link #letGo}
    */
   synchronized boolean borrow() {
     if (closing) {
@@ -274,9 +276,9 @@ final class MappedFile implements AutoCloseable {
   }
 
   /**
-   * Unmaps the file. Idempotent. An access that is under way elsewhere fails; where one cannot (a
-   * read or write of a channel on the mapped bytes, or borrowed bytes), the file is unmapped as
-   * soon as it has ended.
+   * Unmaps the file. Idempotent. An access of another thread that is under way fails. If it cannot
+   * fail (a read or write of a channel on the mapped bytes, or borrowed bytes), the file is
+   * unmapped as soon as that access has ended.
    */
   @Override
   public void close() {
@@ -298,7 +300,7 @@ final class MappedFile implements AutoCloseable {
     SegmentLifetime.end(arena);
   }
 
-  /** Whether it was not closed yet, or is accessed still. */
+  /** Whether it was not closed yet, or is still accessed. */
   boolean isMapped() {
     return arena.scope().isAlive();
   }

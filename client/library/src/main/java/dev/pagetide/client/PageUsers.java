@@ -9,12 +9,12 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many scopes of this process use each page of one range: the page is made USED for the first
- * of them and stopped after the last.
+ * How many scopes of this process use each page of one range. The page becomes USED for the first
+ * of them and is stopped after the last.
  *
  * <p>Any number of threads may call any method at once. No thread takes a lock. A thread that
- * enters a page while the page is being stopped waits for that stop, which is a compare-and-set
- * where the file is mapped and a call where it is not.
+ * enters a page while another thread stops it waits for that stop. The stop is a compare-and-set if
+ * the file is mapped, and a call if it is not.
  */
 /*
  * A page's count is the number of scopes that have entered it and not left, or STOPPING.
@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * A scope first counts itself in and then makes the page USED, whether or not other scopes are in.
  * While it is counted, no scope stops the page. The last scope to leave turns 1 into STOPPING,
  * stops the page, and only then lets others in; otherwise its stop could hit a page that another
- * scope has entered and found USED. Whether or not somebody waits for a stop that is a call, its
- * end lets others in. A thread that has set STOPPING waits for no other thread, and a thread that
+ * scope has entered and found USED. If the stop is a call, its end lets others in, even if no
+ * thread waits for it. A thread that has set STOPPING waits for no other thread, and a thread that
  * waits holds only counts, so there is no circle.
  */
 final class PageUsers {
@@ -39,7 +39,7 @@ final class PageUsers {
     this.users = new AtomicIntegerArray(pageCount);
   }
 
-  /** What stops pages that nobody uses any more. */
+  /** Stops pages that no scope uses any more. */
   interface Stop {
     /**
      * Stops pages {@code [startPage, endPage)}, without waiting.
@@ -50,10 +50,10 @@ final class PageUsers {
   }
 
   /**
-   * Counts one more user of each page. The caller makes them USED now. Waits for stops of other
-   * scopes that are under way; if it gives up, no page is counted.
+   * Counts one more user of each page. The caller must make them USED next. Waits for stops of
+   * other scopes that are under way; if it gives up, no page is counted.
    *
-   * @param stop what stops pages that have no other user once this has given up
+   * @param stop stops pages that have no other user if this gives up
    * @throws PagetideException DEADLINE_EXCEEDED after {@code timeoutNanos}; CANCELLED, with the
    *     interrupt flag set, if this thread is interrupted
    */
@@ -76,7 +76,7 @@ final class PageUsers {
     }
   }
 
-  /** Throws, with the pages before {@code page} left, if there is a reason to wait no longer. */
+  /** If there is a reason to stop waiting, leaves the pages before {@code page} and throws. */
   private void checkPatience(
       int startPage, int page, long waitedNanos, long timeoutNanos, Stop stop) {
     boolean interrupted = Thread.currentThread().isInterrupted();
@@ -98,11 +98,11 @@ final class PageUsers {
   }
 
   /**
-   * Counts one user less of each page, and stops those that have none left, by runs. Does not wait
-   * for the stops. If a stop fails at once, the others are done all the same, and the first failure
-   * is thrown in the end.
+   * Counts one user less of each page, and stops the pages that have none left, by runs. Does not
+   * wait for the stops. If a stop fails at once, this does the others nevertheless, and throws the
+   * first failure in the end.
    *
-   * @return null if all stops are done; else what completes when they are
+   * @return null if all stops are done; otherwise a future that completes when they are
    */
   @Nullable CompletableFuture<Void> leave(int startPage, int endPage, Stop stop) {
     RuntimeException failure = null;
@@ -122,7 +122,7 @@ final class PageUsers {
       } catch (RuntimeException e) {
         failure = failure == null ? e : failure;
       }
-      page++; // the one that has other users, or the end
+      page++; // this page has other users, or it is the end
     }
     if (failure != null) {
       throw failure;
@@ -163,12 +163,12 @@ final class PageUsers {
     }
   }
 
-  /** Waits a moment for another thread's stop, longer the more often it was called for it. */
+  /** Waits a moment for another thread's stop; longer with each further call for the same stop. */
   static void await(int waits) {
     if (waits < SPINS) {
       Thread.onSpinWait();
     } else {
-      boolean interrupted = Thread.interrupted(); // else the park would return at once
+      boolean interrupted = Thread.interrupted(); // otherwise the park would return at once
       LockSupport.parkNanos(PARK_NANOS);
       if (interrupted) {
         Thread.currentThread().interrupt();

@@ -9,11 +9,11 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the bytes of one BUFFERS range are to be had: in place if its file is mapped, else from the
- * messages that brought them or by Read. Thread-safe.
+ * Gives access to the bytes of one BUFFERS range: in place if its file is mapped, otherwise from
+ * the messages that carried them, or by Read. Thread-safe.
  *
- * <p>The page table in the file of such a range is zeros (its words live in the server), so nothing
- * here looks at it.
+ * <p>The page table in the file of such a range is zeros, because the server keeps its words
+ * elsewhere. So this class does not read it.
  */
 final class RangeBytes {
 
@@ -37,8 +37,8 @@ final class RangeBytes {
    * Bytes that live until they are closed.
    *
    * @param segment the bytes; an access after the end throws {@link IllegalStateException}
-   * @param lifetime what makes it so; null where nothing does
-   * @param borrowed the mapping that must outlive them; null where they are no part of it
+   * @param lifetime the arena whose end ends them; null if there is none
+   * @param borrowed the mapping that must outlive them; null if they are no part of one
    */
   record View(MemorySegment segment, @Nullable Arena lifetime, @Nullable MappedFile borrowed)
       implements AutoCloseable {
@@ -46,9 +46,9 @@ final class RangeBytes {
     /**
      * Ends the bytes.
      *
-     * @throws WrongThreadException if they belong to another thread: then they live on
-     * @throws IllegalStateException if they are being read at this moment by a call that cannot be
-     *     stopped: then they live on
+     * @throws WrongThreadException if they belong to another thread; then they do not end
+     * @throws IllegalStateException if a call that cannot be stopped is reading them at this
+     *     moment; then they do not end
      */
     @Override
     public void close() {
@@ -79,7 +79,7 @@ final class RangeBytes {
   /**
    * Whether the bytes of a delivered buffer must be {@linkplain #read read} from the server.
    *
-   * @param delivered what came with the message that told of the buffer
+   * @param delivered the bytes in the message that announced the buffer
    */
   boolean mustBeRead(long size, ByteString delivered) {
     return file == null && delivered.size() != size;
@@ -88,8 +88,8 @@ final class RangeBytes {
   /**
    * The bytes of a delivered buffer, read-only, which belong to the calling thread. Never waits.
    *
-   * @param delivered what came with the message that told of the buffer: all of it, if the file is
-   *     not mapped
+   * @param delivered the bytes in the message that announced the buffer: all of the buffer's, if
+   *     the file is not mapped
    * @throws PagetideException if the session has ended
    */
   View received(long offset, long size, ByteString delivered) {
@@ -148,7 +148,7 @@ final class RangeBytes {
   }
 
   /**
-   * Room for what {@link #read} brings.
+   * A buffer for the bytes that {@link #read} fetches.
    *
    * @throws PagetideException RESOURCE_EXHAUSTED if it is more than one array can hold
    */
@@ -174,7 +174,7 @@ final class RangeBytes {
   }
 
   /**
-   * The bytes of a staged buffer, to be written by any thread.
+   * The bytes of a staged buffer, which any thread may write.
    *
    * @throws PagetideException if the session has ended
    */

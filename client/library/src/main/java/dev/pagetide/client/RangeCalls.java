@@ -19,12 +19,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The rpcs on one session, by its token: Java values in, the contract's messages out, reads and
- * writes cut to what one message may carry.
+ * The rpcs on one session, by its token. Translates Java values into the contract's messages, and
+ * splits reads and writes into pieces that one message may carry.
  */
 final class RangeCalls {
 
-  /** A piece above this would pass the channel's limit for one message. */
+  /** A larger piece would exceed the channel's limit for one message. */
   private static final int LARGEST_PIECE_BYTES = 32 << 20;
 
   private final UnaryCalls calls;

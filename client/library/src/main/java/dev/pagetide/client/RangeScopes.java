@@ -56,20 +56,20 @@ final class RangeScopes {
     }
   }
 
-  /** How long a scope may wait yet: a remote one until its deadline. */
+  /** How much longer a scope may wait: a remote scope until its deadline. */
   private long nanosLeft(@Nullable Deadline deadline) {
     return deadline == null ? callTimeoutNanos : deadline.timeRemaining(TimeUnit.NANOSECONDS);
   }
 
-  /** The pages that a scope was told are fresh hold their bytes now. */
+  /** The fresh pages of a scope hold their bytes now. */
   void filled(FreshPages fresh) {
     uses.unfilled().filled(fresh.intervals());
   }
 
   /**
-   * Ends a scope: pages in no other scope become AVAILABLE. Where that is a call, this waits for
-   * its answer, but neither where answers are delivered nor any longer once this thread is
-   * interrupted: the call goes on.
+   * Ends a scope: pages in no other scope become AVAILABLE. If that needs a call, this waits for
+   * its answer. It does not wait on a thread that delivers answers, and stops waiting when this
+   * thread is interrupted; the call goes on.
    *
    * @throws PagetideException as {@link UsedPages#close}
    */
@@ -80,12 +80,12 @@ final class RangeScopes {
     }
   }
 
-  /** Ends a scope whose use failed: the caller is told why the use failed, not what follows. */
+  /** Ends a scope that failed to use its pages. The caller gets that failure, and no later one. */
   private void leaveQuietly(int startPage, int endPage) {
     try {
       var _ = users.leave(startPage, endPage, stop);
     } catch (PagetideException e) {
-      // The pages stay as they are; nobody was told that they can be relied on.
+      // The pages stay as they are. No caller was told that it can rely on them.
     }
   }
 }

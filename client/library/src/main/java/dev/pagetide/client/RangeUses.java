@@ -8,16 +8,16 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The uses of one range that need the server: all pages of a remote range, the absent ones of a
- * shared range.
+ * The calls that use pages of one range and need the server: for all pages of a remote range, and
+ * for the pages without memory of a shared range.
  *
- * <p>Keeps the promise about unknown outcomes: a page that the server may have given new memory,
- * without the caller having learnt of it, is reported as fresh by the next use that succeeds. Any
+ * <p>Keeps the promise about unknown outcomes: if the server may have given a page new memory, and
+ * the caller has not learnt of it, the next call that succeeds reports that page as fresh. Any
  * number of threads may call any method at once.
  */
 final class RangeUses {
 
-  /** Rounds in which a shared range tries to flip what was reclaimed while it asked for others. */
+  /** Rounds in which a shared range retries pages that were reclaimed while it asked for others. */
   private static final int MAX_ROUNDS = 16;
 
   private final RangeCalls calls;
@@ -31,38 +31,36 @@ final class RangeUses {
     this.shared = shared;
   }
 
-  /** Whether a use may answer that nothing is fresh without looking at what is doubtful. */
+  /** Whether there are no uncertain pages, so that a call need not check for them. */
   boolean nothingIsDoubtful() {
     return uncertain.isEmpty();
   }
 
-  /** What scopes were told is fresh, and have not filled. */
+  /** The pages that scopes have reported as fresh and have not filled. */
   UnfilledPages unfilled() {
     return unfilled;
   }
 
-  /** For whom pages are used. */
+  /** The kinds of callers that use pages. */
   enum Caller {
     /**
-     * A caller of the plain pair: is told once what is fresh, and what was made USED is stopped
-     * again if the use fails.
+     * A caller of the plain methods. It gets the fresh pages once. If the call fails, the pages
+     * that it had made USED are stopped again.
      */
     PLAIN,
 
-    /**
-     * A scope: what is fresh is {@link #unfilled}, and leaving the scope stops what it has used.
-     */
+    /** A scope. Its fresh pages are {@link #unfilled}, and leaving the scope stops its pages. */
     SCOPE,
 
-    /** A cache, which knows by itself what is filled, and whose last lease stops the pages. */
+    /** A cache. It knows itself which tiles are filled, and its last lease stops the pages. */
     CACHE
   }
 
   /**
    * Makes pages USED.
    *
-   * @param flipped pages that the caller has made USED already, for this use
-   * @param deadline of all that the server is asked for
+   * @param flipped pages that the caller has made USED already for this call
+   * @param deadline of all requests to the server together
    */
   CompletableFuture<FreshPages> start(
       List<PageInterval> pages, @Nullable BitSet flipped, Caller caller, Deadline deadline) {
@@ -72,9 +70,9 @@ final class RangeUses {
   }
 
   /**
-   * What a caller waits for. Completing or cancelling it from outside gives the use up first, so
-   * what the use must be remembered for is there before anybody can see that it has ended. Once the
-   * answer is decided, nothing from outside changes it.
+   * The future for which a caller waits. Completing or cancelling it from outside first gives up
+   * the Use. So the pages that must be remembered are there before any thread can see that the Use
+   * has ended. Once the answer is decided, completing from outside does not change it.
    */
   private static final class Result extends CompletableFuture<FreshPages> {
     private final Use use;
@@ -107,16 +105,18 @@ final class RangeUses {
     }
   }
 
-  /** One use, from its first request to its answer. */
+  /** One call that uses pages, from its first request to its answer. */
   private final class Use {
 
     /*
      * RUNNING   asks the server
-     * ANSWERED  what is fresh is decided, and what was doubtful is forgotten
-     * ENDED     failed or given up: what it has taken is given back, what may be fresh is doubtful
+     * ANSWERED  the fresh pages are decided, and the uncertain ones among them are forgotten
+     * ENDED     failed or given up: the pages that it has taken are given back, and those that may
+     *           be fresh are uncertain
      *
-     * ANSWERED and ENDED are left no more. They come before the result is completed, so nobody
-     * learns of an end whose doubts are not remembered, and no answer is lost to a cancellation.
+     * ANSWERED and ENDED are final. The state changes before the result is completed. So no thread
+     * learns of an end whose uncertain pages are not remembered, and no cancellation loses an
+     * answer.
      */
     private enum State {
       RUNNING,
@@ -129,19 +129,19 @@ final class RangeUses {
     private final Deadline deadline;
     private final Result result = new Result(this);
 
-    /** Pages that the server gave memory for this use. */
+    /** Pages that the server gave memory for this Use. */
     @GuardedBy("this")
     private final BitSet fresh = new BitSet();
 
-    /** Pages that are USED because of this use. */
+    /** Pages that are USED because of this Use. */
     @GuardedBy("this")
     private final BitSet taken;
 
-    /** What the server was asked for and has not answered. */
+    /** The pages of a request that the server has not answered yet. */
     @GuardedBy("this")
     private @Nullable List<PageInterval> asked;
 
-    /** A scope's note of {@link #asked}. */
+    /** For a scope, the Ask for {@link #asked}. */
     @GuardedBy("this")
     private UnfilledPages.@Nullable Ask ask;
 
@@ -161,7 +161,7 @@ final class RangeUses {
       this.taken = flipped == null ? new BitSet() : (BitSet) flipped.clone();
     }
 
-    /** {@link #goOn}, whose failure is the use's. */
+    /** Calls {@link #goOn}; if that throws, the Use fails. */
     void next() {
       try {
         goOn();
@@ -170,7 +170,7 @@ final class RangeUses {
       }
     }
 
-    /** Takes what can be taken here, and asks for the rest; ends the use if there is none. */
+    /** Takes the pages that can be taken here, and asks for the rest; answers if there is none. */
     private void goOn() {
       CompletableFuture<List<PageInterval>> sent;
       try {
@@ -189,7 +189,7 @@ final class RangeUses {
           }
         }
       } catch (IllegalStateException closed) {
-        // The mapping has ended under us; the server says what has become of the session.
+        // The mapping has ended meanwhile. The server says why the session has ended.
         sent = calls.use(named, deadline);
       }
       if (sent == null) {
@@ -207,8 +207,8 @@ final class RangeUses {
     }
 
     /**
-     * What to ask the server for; null if nothing is left. No page is flipped while some are
-     * absent: a use that the server refuses has changed no word.
+     * The pages to ask the server for; null if none is left. This changes no word while some pages
+     * have no memory, so that a call that the server refuses has changed no word.
      */
     @GuardedBy("this")
     private @Nullable List<PageInterval> takeHeld() {
@@ -217,8 +217,8 @@ final class RangeUses {
       if (pages == null || absent == null) {
         return rounds == 1 ? named : null;
       }
-      // RACE: a page may be FREE when it is to be flipped, and AVAILABLE again a moment later,
-      // because the server could not free its memory. It is not USED, so it is tried again.
+      // RACE: a page may be FREE when we try it, and AVAILABLE again a moment later, because the
+      // server could not free its memory. It is not USED, so we try it again.
       for (int tries = 0; absent.isEmpty(); tries++) {
         if (pages.take(named, taken)) {
           return null;
@@ -237,7 +237,7 @@ final class RangeUses {
       boolean last;
       synchronized (this) {
         if (state != State.RUNNING) {
-          return; // its end has seen to everything
+          return; // it has ended, and its end has done everything
         }
         List<PageInterval> request = asked;
         asked = null;
@@ -290,7 +290,7 @@ final class RangeUses {
     }
 
     /**
-     * Ends the use: whatever it has taken is given back. Does nothing if it has ended.
+     * Ends the Use and gives back the pages that it has taken. Does nothing if it has ended.
      *
      * @return false if it was answered, so that its result is no failure
      */
@@ -318,7 +318,7 @@ final class RangeUses {
       return true;
     }
 
-    /** Ends a scope's note of what was asked: {@code maybeFresh} of it are, or may be. */
+    /** Ends a scope's Ask: the pages {@code maybeFresh} of it are fresh, or may be. */
     @GuardedBy("this")
     private void settle(List<PageInterval> maybeFresh) {
       UnfilledPages.Ask ended = ask;

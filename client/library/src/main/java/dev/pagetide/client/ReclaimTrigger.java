@@ -2,7 +2,7 @@ package dev.pagetide.client;
 
 /** What made the server reclaim pages. */
 public enum ReclaimTrigger {
-  /** A use found no room below a limit. */
+  /** A request for memory found no room below a limit. */
   BUDGET,
 
   /** The charge rose above {@code --high-watermark}. */
@@ -23,7 +23,7 @@ public enum ReclaimTrigger {
   /** The operator asked for it. */
   REQUEST,
 
-  /** A use waits for memory. */
+  /** A request waits in the allocation queue. */
   WAITER,
 
   /** A session ended. */

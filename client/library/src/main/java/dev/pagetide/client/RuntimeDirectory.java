@@ -14,8 +14,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directory in which a server has its sockets, looked at before anything in it is trusted: who
- * can write there can pretend to be the server.
+ * The directory in which a server has its sockets. The client checks it before it trusts a socket
+ * there, because a user that can write to the directory can pretend to be the server.
  */
 final class RuntimeDirectory {
 
@@ -23,7 +23,7 @@ final class RuntimeDirectory {
 
   private RuntimeDirectory() {}
 
-  /** {@code $XDG_RUNTIME_DIR/pagetide}, or {@code /tmp/pagetide-<uid>} where that is not set. */
+  /** {@code $XDG_RUNTIME_DIR/pagetide}, or {@code /tmp/pagetide-<uid>} if that is not set. */
   static Path defaultPath(@Nullable String xdgRuntimeDir) {
     if (xdgRuntimeDir != null && xdgRuntimeDir.startsWith("/")) {
       return Path.of(xdgRuntimeDir, "pagetide");
@@ -35,7 +35,7 @@ final class RuntimeDirectory {
    * The gRPC socket in {@code directory}, an absolute path.
    *
    * @param ownerMustBeUs whether another user's directory is refused; root's never is
-   * @throws PagetideException if the directory is missing or not to be trusted
+   * @throws PagetideException if the directory is missing or cannot be trusted
    */
   static Path grpcSocket(Path directory, boolean ownerMustBeUs) {
     Path absolute = directory.toAbsolutePath().normalize();

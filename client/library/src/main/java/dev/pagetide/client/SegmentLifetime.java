@@ -12,9 +12,9 @@ final class SegmentLifetime {
   private SegmentLifetime() {}
 
   /**
-   * Closes {@code arena}. Where a channel is reading or writing its bytes at this moment, which no
-   * close can stop, it is closed as soon as that has ended. Never waits. Calling it again, from any
-   * thread, does nothing.
+   * Closes {@code arena}. If a channel is reading or writing its bytes at this moment, which cannot
+   * be stopped, the arena is closed as soon as that has ended. Never waits. Calling it again, from
+   * any thread, does nothing.
    */
   static void end(Arena arena) {
     if (!tryEnd(arena)) {

@@ -7,26 +7,26 @@ import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one endpoint has to send and has not sent: commands in their order, and buffers to be freed.
+ * The unsent commands of one endpoint in their order, and its buffers to be freed.
  *
- * <p>What waits together goes out in one message. Frees go before the next command, or when they
- * are worth a message of their own, or once {@link #flush} was called. Guarded by its stream's
- * lock.
+ * <p>Commands that wait together are sent in one message. Frees are sent before the next command,
+ * or when there are enough for a message of their own, or once {@link #flush} was called. Guarded
+ * by its stream's lock.
  */
 final class SendQueue {
 
-  /** Commands that are sent in one message at most, and their bytes but for the last one's. */
+  /** Most commands in one message, and most bytes of them without the last one's. */
   private static final int MAX_TOGETHER = 32;
 
   private static final int MAX_BYTES_TOGETHER = 64 << 10;
 
-  /** How many frees wait for company at most. */
+  /** Most frees that wait for a command. */
   private static final int MAX_LAZY_FREES = 32;
 
-  /** How many freed bytes wait at most: their space may be what a sender needs. */
+  /** Most freed bytes that wait, because a sender may need their space. */
   private static final long MAX_LAZY_BYTES = 4 << 20;
 
-  /** And of a small range no more than that part. */
+  /** For a small range, most freed bytes that wait are this part of it. */
   private static final int LAZY_PART = 16;
 
   private final long maxLazyBytes;
@@ -36,7 +36,7 @@ final class SendQueue {
   private long freedBytes;
   private boolean flushDue;
 
-  /** Nothing to send, of an endpoint whose range has so many bytes. */
+  /** An empty queue of an endpoint whose range has that many bytes. */
   SendQueue(long rangeBytes) {
     this.maxLazyBytes = Math.min(MAX_LAZY_BYTES, rangeBytes / LAZY_PART);
   }
@@ -60,7 +60,7 @@ final class SendQueue {
     return removed;
   }
 
-  /** Adds a buffer to be freed; whether the frees are to go out now. */
+  /** Adds a buffer to be freed. Returns whether the frees must be sent now. */
   boolean addFree(long offset, long size) {
     frees.add(offset);
     freedBytes += size;
@@ -69,7 +69,7 @@ final class SendQueue {
     return now;
   }
 
-  /** The frees wait for no company any more. */
+  /** From now on the frees need not wait for a command. */
   void flush() {
     flushDue = true;
   }
@@ -98,7 +98,7 @@ final class SendQueue {
     return together.build();
   }
 
-  /** Frees first, as far as they are due or can ride along. */
+  /** Takes the frees first, if they are due or can be sent together with a command. */
   private @Nullable ExchangeRequest pollFirst() {
     boolean rideAlong = !commands.isEmpty();
     if ((flushDue || rideAlong) && !frees.isEmpty()) {

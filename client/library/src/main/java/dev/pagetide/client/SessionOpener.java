@@ -18,8 +18,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way from a request to a session that can be worked with: its stream, its ticket, its file if
- * it can be had, and whatever its owner makes of them. One client's sessions; thread-safe.
+ * Opens the sessions of one client. For each it opens the stream, gets the ticket, fetches the file
+ * if possible, and lets the owner make its object of them. Thread-safe.
  */
 final class SessionOpener implements AutoCloseable {
 
@@ -36,11 +36,11 @@ final class SessionOpener implements AutoCloseable {
   }
 
   /**
-   * Opens a session and makes something of it.
+   * Opens a session and makes an object of it.
    *
-   * @param make what is made, once the session is granted; its failure ends the session
-   * @return fails with {@link PagetideException}; completing or cancelling it from outside gives
-   *     the session up
+   * @param make makes the object when the session is granted; its failure ends the session
+   * @return fails with {@link PagetideException}; completing or cancelling it from outside ends the
+   *     session
    */
   <T> CompletableFuture<T> open(
       OpenOptions open, RangeMode mode, Function<OpenedSession, CompletableFuture<T>> make) {
@@ -98,7 +98,7 @@ final class SessionOpener implements AutoCloseable {
         });
   }
 
-  /** The server cuts sizes; a caller that did not say that less will do is told of it instead. */
+  /** Fails if the server granted less and the caller did not say that it takes less. */
   private static void checkGranted(OpenOptions open, SessionTicket ticket) {
     long granted = (long) ticket.pageSize() * ticket.pageCount();
     if (open.takesLess() || granted >= open.sizeBytes()) {
@@ -122,19 +122,19 @@ final class SessionOpener implements AutoCloseable {
             + ", or take what there is (OpenOptions.atMost, withSizeAtMost)");
   }
 
-  /** Ends every session, and from then on each that is opened. */
+  /** Ends every session, and every session that is opened from then on. */
   void endSessions() {
     closed = true;
     sessions.forEach(SessionStream::close);
   }
 
-  /** Unmaps what is mapped yet. After {@link #endSessions}. */
+  /** Unmaps what is still mapped. Call this after {@link #endSessions}. */
   @Override
   public void close() {
     files.close();
   }
 
-  /** One session on its way, with one time limit for all of it. */
+  /** One opening of a session, with one time limit for all of it. */
   private static final class Opening<T> {
     private final SessionStream stream;
     private final Duration timeout;
@@ -149,7 +149,7 @@ final class SessionOpener implements AutoCloseable {
       this.deadline = Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    /** Limits the time, and sees to it that nothing stays of a session that is not handed out. */
+    /** Limits the time, and ensures that a session ends if its caller does not get it. */
     void start() {
       CompletableFuture<Void> timer = new CompletableFuture<>();
       var _ =
@@ -188,12 +188,12 @@ final class SessionOpener implements AutoCloseable {
                 ? result.completeExceptionally(Blocking.cause(requireNonNull(failure)))
                 : result.complete(made);
         if (!taken) {
-          giveUp(); // the caller has given up meanwhile; what was made ends with its session
+          giveUp(); // the caller has cancelled meanwhile; the object ends with its session
         }
       });
     }
 
-    /** Unmaps the file, too: a session that the server has ended keeps it for its owner. */
+    /** Ends the session and unmaps the file, because the end of a session alone keeps it mapped. */
     private void giveUp() {
       stream.close();
       SharedPages mapped = pages;

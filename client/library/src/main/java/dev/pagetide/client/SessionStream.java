@@ -15,10 +15,10 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The OpenRange stream of one session: the session lives exactly as long as it does.
+ * The OpenRange stream of one session. The session lives exactly as long as the stream.
  *
- * <p>It has no deadline and belongs to no {@link Context}: either would end the session. Any thread
- * may call any method; the callbacks of one stream come one after the other.
+ * <p>The stream has no deadline and belongs to no {@link Context}, because either could end the
+ * session. Any thread may call any method. The callbacks of one stream come one after the other.
  */
 final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
 
@@ -43,7 +43,7 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
       stream.call.start(stream, new Metadata());
       stream.call.sendMessage(request);
       stream.call.halfClose();
-      stream.call.request(2); // `opened`, and whatever comes next
+      stream.call.request(2); // `opened`, and the message after it
       return stream;
     } finally {
       Context.ROOT.detach(caller);
@@ -55,7 +55,7 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
     return opened;
   }
 
-  /** Completes if the server says that it is about to stop; else never. */
+  /** Completes if the server says that it is about to stop; otherwise never. */
   CompletableFuture<DrainNotice> draining() {
     return draining;
   }
@@ -71,7 +71,7 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
     call.cancel("closed by the client", null);
   }
 
-  /** Why calls on this session are of no use any more; null while it lives. */
+  /** Why every further call on this session must fail; null while the session lives. */
   @Nullable PagetideException failure() {
     PagetideException ending = failure;
     if (ending == null && closed) {
@@ -89,7 +89,7 @@ final class SessionStream extends ClientCall.Listener<OpenRangeResponse> {
         Blocking.deliver(() -> draining.complete(new DrainNotice(Duration.ofMillis(wait))));
       }
       case EVENT_NOT_SET -> {
-        // A notice of a newer server; one that does not know it loses nothing.
+        // An event of a newer server. A client that does not know it may ignore it.
       }
     }
     call.request(1);

@@ -23,10 +23,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The mapped files of one client's ranges: how they are fetched, and how what was counted there is
- * told to the server every second. Thread-safe.
+ * The mapped files of one client's ranges. It fetches them, and writes the client's counts into
+ * them every second for the server. Thread-safe.
  *
- * <p>One thread does both; there is none before the first file is fetched.
+ * <p>One thread does both. It starts when the first file is fetched.
  */
 final class SharedFiles implements AutoCloseable {
 
@@ -45,10 +45,10 @@ final class SharedFiles implements AutoCloseable {
   private boolean closed;
 
   /**
-   * No file yet.
+   * Without a file yet.
    *
-   * @param grpcSocket the Unix socket of the server, in a directory that was looked at; null if it
-   *     is spoken to by TCP
+   * @param grpcSocket the Unix socket of the server, in a directory that was checked; null for a
+   *     connection over TCP
    */
   SharedFiles(@Nullable Path grpcSocket, ClientOptions options) {
     this.grpcSocket = grpcSocket;
@@ -58,9 +58,9 @@ final class SharedFiles implements AutoCloseable {
   /**
    * Fetches and maps the file of a session that was just opened.
    *
-   * @param keepFile whether pieces of it are to be mapped anew
-   * @param deadline of the whole opening; where the range can be had without its file, half of what
-   *     is left of it is kept for the rest
+   * @param keepFile whether to keep the file open, so that pieces of it can be mapped again
+   * @param deadline of the whole opening; if the range may also be remote, half of the time that is
+   *     left is kept for the rest
    * @return fails with {@link PagetideException}, whose message says why there is no file
    */
   CompletableFuture<SharedPages> fetch(
@@ -78,7 +78,8 @@ final class SharedFiles implements AutoCloseable {
     if (loops == null) {
       return none("the client is closed");
     }
-    // By its name only: the directory is the one we looked at, wherever the server sees it.
+    // Take only its name. The directory is the one that we have checked, even if the server sees it
+    // under another path.
     Path name = Path.of(opened.getFile().getHandoffSocket()).getFileName();
     if (name == null) {
       return none("the server named no socket to fetch the file from");
@@ -98,8 +99,8 @@ final class SharedFiles implements AutoCloseable {
   }
 
   /**
-   * Makes attempts until one succeeds or fails for good, the session ends, or {@code result} was
-   * completed by somebody else.
+   * Tries until an attempt succeeds or a retry cannot help, until the session ends, or until other
+   * code has completed {@code result}.
    */
   private static void fetchInto(
       CompletableFuture<FileDescriptor> result,
@@ -150,7 +151,7 @@ final class SharedFiles implements AutoCloseable {
               }
             });
     if (isClosed()) {
-      pages.close(); // close() may have been before us
+      pages.close(); // close() may have run before
     }
     return pages;
   }
@@ -196,9 +197,9 @@ final class SharedFiles implements AutoCloseable {
   }
 
   /**
-   * Fetches no more, and unmaps what is mapped yet: the files of ranges that the server has ended
-   * and their owner has not closed. Waits a moment for the thread to end, but not where answers are
-   * delivered: that may be this very thread.
+   * Fetches no more files, and unmaps those that are still mapped: the files of ranges that the
+   * server has ended and that their owner has not closed. Waits a moment for the thread to end. It
+   * does not wait on a thread that delivers answers, because that may be the same thread.
    */
   @Override
   public void close() {
@@ -221,7 +222,7 @@ final class SharedFiles implements AutoCloseable {
     try {
       var _ = ended.await(CLOSE_WAIT_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the thread ends by itself
+      Thread.currentThread().interrupt(); // the other thread ends by itself
     }
   }
 }

@@ -18,25 +18,25 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A range's file, mapped: what can be done to its pages without asking the server.
+ * The mapped file of a range: the operations on its pages that need no request to the server.
  *
- * <p>Each {@code try} method does the whole of what it is asked, or nothing and answers false: then
- * the server is to be asked, who does it or says what is wrong. So there is one place that refuses,
- * with one set of messages, whether or not the file is mapped.
+ * <p>Each {@code try} method either does all of its work, or does nothing and returns false. Then
+ * the caller asks the server, which does the work or says what is wrong. So only the server
+ * refuses, with one set of messages, whether or not the file is mapped.
  *
- * <p>Any number of threads may call any method at once, {@link #close} included: an access that
- * comes after the mapping's end throws {@link IllegalStateException}, which the {@code try} methods
- * answer with false.
+ * <p>Any number of threads may call any method at once, including {@link #close}. An access after
+ * the mapping's end throws {@link IllegalStateException}; the {@code try} methods return false
+ * then.
  *
  * <p>The warm path ({@link #tryUse(int, int)} and {@link #tryStop(int, int)} of resident pages)
- * takes no lock, allocates nothing and makes no system call but the clock's.
+ * takes no lock, allocates nothing, and makes no system call except reading the clock.
  */
 final class SharedPages implements AutoCloseable {
 
-  /** A request of more intervals is refused by the server, so it is the server's to answer. */
+  /** The server refuses a request with more intervals, so we leave it to the server. */
   static final int MAX_INTERVALS = ContractLimits.MAX_SPANS;
 
-  /** Most pages that {@link #tryUse} takes: those of 256 frames of its recursion. */
+  /** Most pages that {@link #tryUse} takes: its recursion then has at most 256 frames. */
   static final int MAX_WARM_PAGES = 256 * PageEdges.MAX_PAGES;
 
   private static final BitSet NONE = new BitSet();
@@ -52,10 +52,12 @@ final class SharedPages implements AutoCloseable {
   private final LongAdder asked = new LongAdder();
   private final LongAdder failed = new LongAdder();
 
-  /** The counts of the thread that came last: most often that of the next. */
+  /**
+   * The counts of the thread that was here last; most often the next call is that thread's, too.
+   */
   private ThreadCounts.Cell lastCounts = counts.own();
 
-  /** The pages of a file, which this closes. */
+  /** The pages of a file; {@link #close} closes the file. */
   SharedPages(MappedFile file) {
     SharedFileLayout layout = file.layout();
     this.file = file;
@@ -71,8 +73,8 @@ final class SharedPages implements AutoCloseable {
   /**
    * Makes at most {@link #MAX_WARM_PAGES} pages USED if all are resident.
    *
-   * @return null if they are USED, with the bytes they had; else the pages that this call has made
-   *     USED before it met one that must be asked for, most often none
+   * @return null if they are USED and have kept their bytes; otherwise the pages that this call has
+   *     made USED before it found one for which the server must be asked, most often none
    */
   @Nullable BitSet tryUse(int startPage, int endPage) {
     if (!isSpan(startPage, endPage)) {
@@ -98,7 +100,7 @@ final class SharedPages implements AutoCloseable {
     return PageWord.state(word) == PageWord.USED ? null : tryUsePages(page, page + 1);
   }
 
-  /** All words are looked at before one is flipped: a use that must be asked for changes none. */
+  /** Reads all words before it changes one, so that it changes none if the server must be asked. */
   private @Nullable BitSet tryUsePages(int startPage, int endPage) {
     if (endPage - startPage > MAX_WARM_PAGES || !table.allHeldAcquire(startPage, endPage)) {
       return NONE;
@@ -107,8 +109,8 @@ final class SharedPages implements AutoCloseable {
   }
 
   /**
-   * Takes 64 pages, then the rest by recursion: what was taken is remembered on the stack, and
-   * written down only if it is needed.
+   * Takes 64 pages, then the rest by recursion. The stack remembers which pages were taken, and a
+   * set of them is made only if it is needed.
    */
   private @Nullable BitSet takeFrom(int startPage, int endPage) {
     int end = Math.min(endPage, startPage + PageEdges.MAX_PAGES);
@@ -116,7 +118,7 @@ final class SharedPages implements AutoCloseable {
     int count = Long.bitCount(taken);
     ownCounts().addReused(count);
     BitSet rest = null;
-    // RACE: a page may have been reclaimed between look and flip.
+    // RACE: the server may have reclaimed a page after we read its word and before we changed it.
     if (count != end - startPage && !PageEdges.areUsed(table, startPage, end, taken)) {
       rest = new BitSet();
     } else if (end < endPage) {
@@ -131,8 +133,8 @@ final class SharedPages implements AutoCloseable {
   }
 
   /**
-   * The pages that only the server can make USED; null if the intervals are such that it is to
-   * judge them.
+   * The pages that only the server can make USED; null if the server must check the intervals
+   * themselves.
    */
   @Nullable BitSet absent(List<PageInterval> pages) {
     if (!areSpans(pages)) {
@@ -153,8 +155,8 @@ final class SharedPages implements AutoCloseable {
   /**
    * Makes AVAILABLE pages USED.
    *
-   * @param taken where those are added that this call has made USED
-   * @return whether all are USED now
+   * @param taken the set to which this adds the pages that it has made USED
+   * @return whether all pages are USED now
    */
   boolean take(List<PageInterval> pages, BitSet taken) {
     boolean all = true;
@@ -171,12 +173,12 @@ final class SharedPages implements AutoCloseable {
     return all;
   }
 
-  /** Makes USED pages AVAILABLE, FREE ones stay FREE. Whether that was done. */
+  /** Makes USED pages AVAILABLE; FREE pages stay FREE. Returns whether it did so. */
   boolean tryStop(int startPage, int endPage) {
     if (!isSpan(startPage, endPage)) {
       return false;
     }
-    // ORDER: the clock is read before the first compare-and-set, so a stop that returned before
+    // ORDER: we read the clock before the first compare-and-set, so a stop that returned before
     // another was called has the smaller stamp.
     long available = PageWord.available(System.nanoTime());
     try {
@@ -187,7 +189,7 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** As {@link #tryStop(int, int)}, all with one stamp. */
+  /** As {@link #tryStop(int, int)}; all pages get the same stamp. */
   boolean tryStop(List<PageInterval> pages) {
     if (!areSpans(pages)) {
       return false;
@@ -205,7 +207,7 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** Makes those AVAILABLE that a use had made USED before it failed. */
+  /** Makes those pages AVAILABLE that a call had made USED before it failed. */
   void giveBack(BitSet taken) {
     long available = PageWord.available(System.nanoTime());
     try {
@@ -220,7 +222,7 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** Copies out of USED pages into all that remains of {@code into}, whose position stays. */
+  /** Copies out of USED pages into the remaining bytes of {@code into}. Its position stays. */
   boolean tryRead(long offset, ByteBuffer into) {
     if (!isUsed(offset, into.remaining())) {
       return false;
@@ -233,7 +235,7 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** Copies all that remains of {@code from}, whose position stays, into USED pages. */
+  /** Copies the remaining bytes of {@code from} into USED pages. Its position stays. */
   boolean tryWrite(long offset, ByteBuffer from) {
     if (!isUsed(offset, from.remaining())) {
       return false;
@@ -272,15 +274,15 @@ final class SharedPages implements AutoCloseable {
     }
   }
 
-  /** The bytes of pages, where they lie. */
+  /** The bytes of pages, in place. */
   MemorySegment bytes(int startPage, int endPage) {
     long start = (long) startPage * layout.pageSize();
     return data.asSlice(start, (long) (endPage - startPage) * layout.pageSize());
   }
 
   /**
-   * The bytes of pages in a mapping of their own, which ends with {@code lifetime}. Only where the
-   * file was kept.
+   * The bytes of pages in a mapping of their own, which ends with {@code lifetime}. Only if the
+   * file was kept open.
    */
   MemorySegment mapAnew(int startPage, int endPage, Arena lifetime) {
     return file.mapAnew(
@@ -295,24 +297,24 @@ final class SharedPages implements AutoCloseable {
     return file.keepsFile();
   }
 
-  /** Counts pages that the server was asked for, and made USED. */
+  /** Counts pages that the server has made USED on request. */
   void countAsked(int pages) {
     asked.add(pages);
   }
 
-  /** Counts a use that failed. */
+  /** Counts a failed call to use pages. */
   void countFailed() {
     failed.increment();
   }
 
-  /** Tells the server what was counted. From one thread at a time. */
+  /** Writes the counts for the server. From one thread at a time. */
   synchronized void publishCounts() {
     long reused = counts.reused();
     try {
       header.writeClientCounts(
           new ClientCounts(reused + asked.sum(), counts.stopped(), reused, failed.sum()));
     } catch (IllegalStateException closed) {
-      // Nobody is there to be told.
+      // The range has ended, and its counts are not needed any more.
     }
   }
 
@@ -327,7 +329,7 @@ final class SharedPages implements AutoCloseable {
     file.close();
   }
 
-  /** Whether it was not closed yet, or is accessed still. */
+  /** Whether it was not closed yet, or is still accessed. */
   boolean isMapped() {
     return file.isMapped();
   }
@@ -350,8 +352,8 @@ final class SharedPages implements AutoCloseable {
 
   /** The calling thread's counts. */
   private ThreadCounts.Cell ownCounts() {
-    // RACE: threads overwrite each other's choice here, and read it plainly: a cell bears its owner
-    // in a final field, so whoever finds another's looks up its own.
+    // RACE: threads overwrite each other's choice here, and read it plainly. A cell has its owner
+    // in a final field, so a thread that finds the cell of another looks up its own.
     ThreadCounts.Cell last = lastCounts;
     if (last.isOwn()) {
       return last;

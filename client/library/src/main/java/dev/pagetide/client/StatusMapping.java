@@ -19,7 +19,7 @@ final class StatusMapping {
 
   private static final String DOMAIN = "pagetide";
 
-  /** How a two-way transaction ends that its receiver may have begun to serve. */
+  /** The reasons with which a two-way transaction ends after its receiver may have begun it. */
   private static final Set<ErrorReason> ENDED_AFTER_DELIVERY =
       EnumSet.of(
           ErrorReason.TARGET_DIED,
@@ -28,7 +28,7 @@ final class StatusMapping {
 
   private StatusMapping() {}
 
-  /** What the failure {@code t} of the rpc named {@code rpc} says to the caller. */
+  /** The exception for the failure {@code t} of the rpc named {@code rpc}. */
   static PagetideException exception(String rpc, Throwable t) {
     if (t instanceof PagetideException already) {
       return already;
@@ -37,7 +37,7 @@ final class StatusMapping {
     return exception(rpc, Status.fromThrowable(t), trailers == null ? new Metadata() : trailers);
   }
 
-  /** What the end of the rpc named {@code rpc} with {@code status} says to the caller. */
+  /** The exception for the end of the rpc named {@code rpc} with {@code status}. */
   static PagetideException exception(String rpc, Status status, Metadata trailers) {
     StatusRuntimeException cause = status.asRuntimeException(trailers);
     ErrorReason reason = null;
@@ -71,10 +71,10 @@ final class StatusMapping {
   }
 
   /**
-   * What an Exchange's {@code failed} says to whoever gave the command.
+   * The exception for an Exchange's {@code failed}.
    *
-   * @param mayHaveBeenDelivered whether the command was one that somebody else may have acted upon
-   *     before it failed: a two-way transaction
+   * @param mayHaveBeenDelivered whether another process may have acted on the command before it
+   *     failed: true for a two-way transaction
    */
   static PagetideException exception(Failed failed, boolean mayHaveBeenDelivered) {
     StatusCode code = WireEnums.code(Status.fromCodeValue(failed.getCode()).getCode());
@@ -105,8 +105,9 @@ final class StatusMapping {
   }
 
   /**
-   * Only the server's own reason proves that it refused. INTERNAL_BUG proves nothing: the fault may
-   * have come after the work. UNIMPLEMENTED is the one refusal that comes from below the service.
+   * Only the server's own reason proves that it refused. INTERNAL_BUG proves nothing, because the
+   * fault may have happened after the work. UNIMPLEMENTED is the only refusal without a reason,
+   * because it comes from below the service.
    */
   private static boolean outcomeUnknown(Status.Code code, @Nullable ErrorReason reason) {
     if (reason == null) {
@@ -115,7 +116,7 @@ final class StatusMapping {
     return reason == ErrorReason.INTERNAL_BUG;
   }
 
-  /** What the system said: "Connection refused" is deep inside. */
+  /** The innermost message: what the system said, such as "Connection refused". */
   private static String innermost(@Nullable Throwable failure) {
     String said = "";
     for (Throwable t = failure; t != null; t = t.getCause()) {

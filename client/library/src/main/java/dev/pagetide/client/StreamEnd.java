@@ -4,10 +4,10 @@ import io.grpc.Metadata;
 import io.grpc.Status;
 
 /**
- * What the end of a stream that a session lives by means.
+ * The end of a session's stream.
  *
- * @param end what {@code ended()} tells
- * @param failure what every later call fails with
+ * @param end the value of {@code ended()}
+ * @param failure the failure of every later call
  */
 record StreamEnd(SessionEnd end, PagetideException failure) {
 
@@ -26,7 +26,7 @@ record StreamEnd(SessionEnd end, PagetideException failure) {
   }
 
   /**
-   * Somebody else ended the stream of {@code rpc} with {@code status}.
+   * The server or the connection ended the stream of {@code rpc} with {@code status}.
    *
    * @param announced whether the server had said before that it is about to stop
    */

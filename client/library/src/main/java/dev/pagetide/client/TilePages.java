@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/** A mapped range, cut into tiles of equal size: use, stop and the bytes of each. */
+/** A mapped range, cut into tiles of equal size. Uses and stops each tile, and gives its bytes. */
 final class TilePages {
 
   private final PageRange range;
@@ -34,8 +34,8 @@ final class TilePages {
   }
 
   /**
-   * Makes a tile's pages USED if all hold memory: the bytes they had, if the tile counts as filled.
-   * If it answers false some may be USED all the same, until {@link #stop}.
+   * Makes a tile's pages USED if all of them hold memory. They then have their bytes, if the tile
+   * counts as filled. If this returns false, some may be USED nevertheless, until {@link #stop}.
    */
   boolean tryUse(int tile) {
     if (range.failure() != null) {
@@ -51,11 +51,11 @@ final class TilePages {
   }
 
   /**
-   * Makes a tile's pages USED, by asking the server if need be.
+   * Makes a tile's pages USED, and asks the server if that is needed.
    *
    * @return whether some of them may have lost their bytes
-   * @throws PagetideException as {@link PageRange#useRange(List)}; then some may be USED all the
-   *     same, until {@link #stop}
+   * @throws PagetideException as {@link PageRange#useRange(List)}; then some may be USED
+   *     nevertheless, until {@link #stop}
    */
   boolean use(int tile) {
     int start = tile * tilePages;
@@ -69,22 +69,22 @@ final class TilePages {
   /** Makes a tile's pages AVAILABLE. */
   void stop(int tile) {
     int start = tile * tilePages;
-    // The range is mapped, so the server is asked only if the mapping has ended: then it refuses.
+    // The range is mapped, so this asks the server only if the mapping has ended. Then it refuses.
     var _ = range.stopUnlessEnded(start, start + tilePages);
   }
 
-  /** A tile's bytes, where they lie. */
+  /** A tile's bytes, in place. */
   MemorySegment bytes(int tile) {
     int start = tile * tilePages;
     return shared.bytes(start, start + tilePages);
   }
 
-  /** Whether a segment that is given out is to fail once its lease has ended. */
+  /** Whether a segment must fail once its lease has ended. */
   boolean confinesSegments() {
     return shared.keepsFile();
   }
 
-  /** A tile's bytes in a mapping of their own, where {@link #confinesSegments}. */
+  /** A tile's bytes in a mapping of their own, if {@link #confinesSegments}. */
   MemorySegment mapAnew(int tile, Arena lifetime) {
     int start = tile * tilePages;
     return shared.mapAnew(start, start + tilePages, lifetime);

@@ -17,41 +17,42 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of transactions from the stream to the handler: two-way ones each by itself, one-way ones
- * through one lane, in their order. Thread-safe.
+ * Passes transactions from the stream to the handler: each two-way transaction by itself, one-way
+ * transactions through one lane in their order. Thread-safe.
  *
- * <p>Once the receiver has ended, the handler is not called for transactions that still wait: their
- * bytes are gone, and the server has told their askers that the receiver died.
+ * <p>Once the receiver has ended, the handler is not called for transactions that still wait. Their
+ * bytes are gone, and their askers have got TARGET_DIED from the server.
  */
 final class TransactionQueue implements ExchangeStream.News {
 
   /*
    * A transaction waits in `arrived` until it is given to the executor. From then on it counts in
    * `given` until its handler has returned. At most maxQueued are given at a time, and one more for
-   * each command of ours that is not answered: if all that are given wait for such answers, which
-   * may depend on transactions that have not been given, there is always room for maxQueued more.
+   * each command of ours that is not answered. The reason: all given transactions may wait for such
+   * answers, and these may depend on transactions that are not given yet. So there is always room
+   * for maxQueued more.
    *
-   * What the server is asked for: as many transactions as could be given at once. But its word that
-   * an asker has given up lies behind the transactions that came before, so while somebody waits
-   * for a reply of ours, at least one message is asked for, whatever it brings. What then waits in
-   * `arrived` would wait at the server otherwise, in the same buffers of the same range: it is
-   * bounded by these, and senders are refused for want of space at the same point.
+   * We ask the server for as many transactions as could be given at once. But the message that an
+   * asker has given up comes after the transactions before it. So while an asker waits for a reply
+   * of ours, we ask for at least one message, whatever it is. The transactions that then wait in
+   * `arrived` would otherwise wait at the server, in the same buffers of the same range. So these
+   * buffers bound them, and the server refuses senders at the same point because there is no space.
    *
-   * LOCKS: the stream calls room() under its lock, so nothing here calls the stream under this
-   * monitor; nor the executor, the handler or the listener, which are the application's. Thus
-   * most() reads unanswered() before the monitor is taken. RACE: that number may be out of date. It
+   * LOCKS: the stream calls room() under its lock. So no code here calls the stream under this
+   * monitor; nor the executor, the handler or the listener, which are the application's. Therefore
+   * most() reads unanswered() before it takes the monitor. RACE: that number may be out of date. It
    * does no harm, because it is read again after each command that was submitted and after each
    * transaction that was added to `arrived`.
    *
    * WHERE HANDLERS RUN: an executor may run a handler on the thread that gives it out, and
-   * Runnable::run does, so there a transaction is given out by the thread that brought it and by no
-   * other. It is added to `arrived` and taken out of it in one step of the monitor: a thread that
-   * submits a command meanwhile finds nothing that it could give out.
+   * Runnable::run does. There, only the thread that received a transaction gives it out. It adds
+   * the transaction to `arrived` and takes it out in one step of the monitor, so a thread that
+   * submits a command meanwhile finds no transaction that it could give out.
    *
-   * While a handler runs inside giveOut(), its thread gives nothing else out. If that handler waits
-   * for an answer, the room that its command has made is filled by another thread; and the thread
-   * that runs the lane has other threads give out what there is room for. Where answers are
-   * delivered neither is needed, because no handler waits there.
+   * While a handler runs inside giveOut(), its thread gives out no other transaction. If that
+   * handler waits for an answer, another thread fills the room that its command has made. And the
+   * thread that runs the lane lets other threads give out what there is room for. On a thread that
+   * delivers answers neither is needed, because no handler waits there.
    */
 
   private final TransactionHandler handler;
@@ -59,7 +60,7 @@ final class TransactionQueue implements ExchangeStream.News {
   private final int maxQueued;
   private final ErrorListener errors;
 
-  /** Two-way transactions that somebody waits for. */
+  /** Two-way transactions for whose replies askers wait. */
   @GuardedBy("this")
   private final Map<Long, ReceivedTransaction> waitedFor = new HashMap<>();
 
@@ -67,11 +68,11 @@ final class TransactionQueue implements ExchangeStream.News {
   @GuardedBy("this")
   private final SequencedSet<ReceivedTransaction> arrived = new LinkedHashSet<>();
 
-  /** How many were given, and not returned from. */
+  /** How many were given and have not returned. */
   @GuardedBy("this")
   private int given;
 
-  /** Threads that give transactions to the executor at this moment; it may call the handler. */
+  /** Threads that give transactions to the executor at this moment, which may call the handler. */
   @GuardedBy("this")
   private final Set<Thread> giving = new HashSet<>();
 
@@ -98,7 +99,7 @@ final class TransactionQueue implements ExchangeStream.News {
     this.errors = new ErrorListener(options.errors());
   }
 
-  /** Says whose transactions these are; before the first comes. */
+  /** Sets the endpoint whose transactions these are. Called before the first transaction. */
   void serve(Endpoint receiver) {
     endpoint = receiver;
   }
@@ -111,19 +112,19 @@ final class TransactionQueue implements ExchangeStream.News {
     return ours;
   }
 
-  /** Tells of a failure that nobody waits for. Never throws. */
+  /** Reports a failure for which no caller waits. Never throws. */
   void report(Throwable failure) {
     errors.tell(failure);
   }
 
-  /** Whether {@code failure} only says that the receiver has ended, which it tells by itself. */
+  /** Whether {@code failure} only says that the receiver has ended, which is reported elsewhere. */
   boolean isOfTheEnd(Throwable failure) {
     return failure instanceof PagetideException said
         && said.code() == StatusCode.ABORTED
         && endpoint().hasEnded();
   }
 
-  /** Nobody waits for {@code transaction} any more. */
+  /** The asker of {@code transaction} no longer waits. */
   synchronized void forget(long transaction) {
     waitedFor.remove(transaction);
   }
@@ -168,12 +169,12 @@ final class TransactionQueue implements ExchangeStream.News {
     }
   }
 
-  /** Lets another thread give out, because this one is about to wait. */
+  /** Lets another thread give out transactions, because this one is about to wait. */
   private void giveOutElsewhere() {
     try {
       var _ = Thread.startVirtualThread(this::giveOut);
     } catch (RuntimeException | Error e) {
-      giveOut(); // there is no memory for one: as far as this thread can
+      giveOut(); // there is no memory for a thread, so this one does what it can
     }
   }
 
@@ -189,8 +190,8 @@ final class TransactionQueue implements ExchangeStream.News {
   }
 
   /**
-   * Gives as many transactions to the executor as there is room for. An executor may run the
-   * handler here and now; what there is room for after that, the outer call sees.
+   * Gives as many transactions to the executor as there is room for. The executor may run the
+   * handler on this thread at once. The outer call then checks again for how many there is room.
    */
   private void giveOut() {
     synchronized (this) {
@@ -201,7 +202,7 @@ final class TransactionQueue implements ExchangeStream.News {
     giveOutFrom(null);
   }
 
-  /** Gives out {@code taken}, if there is one, and what there is room for then. */
+  /** Gives out {@code taken}, if there is one, and then as many as there is room for. */
   private void giveOutFrom(@Nullable ReceivedTransaction taken) {
     try {
       ReceivedTransaction next = taken == null ? take() : taken;
@@ -221,7 +222,7 @@ final class TransactionQueue implements ExchangeStream.News {
     return (long) maxQueued + endpoint().stream().unanswered();
   }
 
-  /** The next transaction that is to have a task of its own; null if there is no room. */
+  /** The next transaction that gets a task of its own; null if there is none or no room. */
   private @Nullable ReceivedTransaction take() {
     long most = most();
     synchronized (this) {
@@ -254,7 +255,7 @@ final class TransactionQueue implements ExchangeStream.News {
     }
   }
 
-  /** Has the executor do {@code work}, once, or calls {@code rejected} if it does not. */
+  /** Lets the executor do {@code work}, once, or calls {@code rejected} if it does not. */
   private void execute(Runnable work, Consumer<Throwable> rejected) {
     AtomicBoolean begun = new AtomicBoolean();
     try {
@@ -267,12 +268,12 @@ final class TransactionQueue implements ExchangeStream.News {
       if (begun.compareAndSet(false, true)) {
         rejected.accept(e);
       } else {
-        report(e); // it has thrown although it did what it was asked
+        report(e); // the executor has thrown although it has run the work
       }
     }
   }
 
-  /** Nothing of the lane can be handled; the next one-way transaction tries again. */
+  /** No transaction of the lane can be handled now. The next one-way transaction tries again. */
   private void rejectLane(Throwable why) {
     List<ReceivedTransaction> all;
     synchronized (this) {
@@ -291,7 +292,7 @@ final class TransactionQueue implements ExchangeStream.News {
         transaction.threw(why);
       }
     } catch (Throwable e) {
-      report(e); // the others are rejected all the same
+      report(e); // the others are rejected nevertheless
     } finally {
       returned();
     }
@@ -316,7 +317,7 @@ final class TransactionQueue implements ExchangeStream.News {
       }
       interrupted = handle(next);
     }
-    // An executor that is being shut down interrupts, too: it refuses what remains of the lane.
+    // An executor that is shutting down also interrupts. It then refuses the rest of the lane.
     execute(this::runLane, this::rejectLane);
     Thread.currentThread().interrupt();
   }
@@ -324,9 +325,9 @@ final class TransactionQueue implements ExchangeStream.News {
   /**
    * Calls the handler.
    *
-   * @return whether it has left this thread interrupted, which it is no more: the caller tells the
-   *     thread's owner once nothing else of ours is to be done there. False where events come,
-   *     because that thread's owner is not the handler's
+   * @return whether the handler has left this thread interrupted. This method has cleared the
+   *     interrupt; the caller sets it again when this class has no other work on the thread. False
+   *     on a thread that delivers answers, because the handler's executor does not own that thread
    */
   private boolean handle(ReceivedTransaction transaction) {
     boolean interrupted = false;
@@ -375,7 +376,7 @@ final class TransactionQueue implements ExchangeStream.News {
     return interrupted;
   }
 
-  /** A transaction that was given is done with. */
+  /** A transaction that was given is finished. */
   private void returned() {
     synchronized (this) {
       given--;
@@ -384,7 +385,10 @@ final class TransactionQueue implements ExchangeStream.News {
     endpoint().stream().topUp();
   }
 
-  /** As {@link #returned}; this thread goes on with the lane, which a handler would hold up. */
+  /**
+   * As {@link #returned}, but another thread gives out transactions. This thread goes on with the
+   * lane, and a handler that ran here would delay it.
+   */
   private void returnedOnTheLane() {
     boolean waiting;
     synchronized (this) {

@@ -5,7 +5,7 @@ public enum Transport {
   /** The Unix socket: the kernel vouches for uid and pid. */
   UNIX,
 
-  /** TCP: nobody vouches for anything. */
+  /** TCP: nothing vouches for the caller. */
   TCP,
 
   /** Something that a newer server knows and this client does not. */

@@ -27,7 +27,7 @@ final class UnaryCalls {
     this.options = options;
   }
 
-  /** How its client behaves. */
+  /** The options of its client. */
   ClientOptions options() {
     return options;
   }
@@ -44,7 +44,7 @@ final class UnaryCalls {
     ClientCall<Q, A> call = channel.newCall(method, CallOptions.DEFAULT.withDeadline(deadline));
     ClientCalls.asyncUnaryCall(
         call, request, new Answer<>(String.valueOf(method.getBareMethodName()), convert, future));
-    // A no-op once the call has ended; else the caller gave up, and the server should know.
+    // Does nothing once the call has ended. Otherwise the caller gave up: notify the server.
     var _ =
         future.whenComplete((answer, failure) -> {
           if (failure != null) {
@@ -54,7 +54,7 @@ final class UnaryCalls {
     return future;
   }
 
-  /** The observer that hands one answer to one future. */
+  /** The observer that completes one future with one answer. */
   private static final class Answer<A, R> implements StreamObserver<A> {
 
     private final String rpc;
@@ -97,7 +97,7 @@ final class UnaryCalls {
       Blocking.deliver(() -> future.complete(converted));
     }
 
-    /** The server has done the call, and nobody knows what it says of it. */
+    /** The server has done the call, but this client cannot understand the answer. */
     private PagetideException notUnderstood(Throwable cause) {
       return cause instanceof PagetideException said
           ? said.withUnknownOutcome()

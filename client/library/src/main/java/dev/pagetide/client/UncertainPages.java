@@ -6,11 +6,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pages whose use ended without an answer: the server may have given them new memory, and
- * nobody was told.
+ * The pages of UseRange calls that ended without an answer. The server may have given them new
+ * memory, and this client did not learn of it.
  *
- * <p>A page stays here until a use that names it succeeds; stopping it changes nothing, since its
- * old bytes may be gone all the same. Any number of threads may call any method at once.
+ * <p>A page stays here until a call that uses it succeeds. Stopping the page changes nothing,
+ * because its old bytes may be gone nevertheless. Any number of threads may call any method at
+ * once.
  */
 final class UncertainPages {
 
@@ -19,20 +20,20 @@ final class UncertainPages {
   @GuardedBy("this")
   private final BitSet pages = new BitSet();
 
-  /** Written with the lock held; read by anybody. */
+  /** Written with the lock held; any thread reads it without. */
   private volatile boolean empty = true;
 
   UncertainPages(int pageCount) {
     this.pageCount = pageCount;
   }
 
-  /** Remembers the pages of a use whose outcome is unknown. */
+  /** Remembers the pages of a call whose outcome is unknown. */
   synchronized void add(List<PageInterval> used) {
     mark(pages, used);
     empty = pages.isEmpty();
   }
 
-  /** Remembers pages that were fresh in a use whose caller never learnt of it. */
+  /** Remembers pages that were fresh in a call whose caller never learnt of it. */
   synchronized void add(BitSet fresh) {
     pages.or(fresh);
     empty = pages.isEmpty();

@@ -8,57 +8,57 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The pages of one range that scopes were told are fresh, and that no scope has called {@linkplain
- * UsedPages#filled filled} since.
+ * The pages of one range that scopes have reported as fresh, and that no scope has called
+ * {@linkplain UsedPages#filled filled} since.
  *
  * <p>Any number of threads may call any method at once. While there is no such page, and no scope
- * waits for the server, {@link #isEmpty} is all that a scope costs here: one volatile read.
+ * waits for the server, a scope only calls {@link #isEmpty} here, which is one volatile read.
  */
 /*
  * Why no scope can miss that a page is fresh. Take scope A, whose request makes the server give
  * page p new memory, and scope B of the same page, which the server tells nothing, because p holds
  * memory by then.
  *
- * A registers an Ask for p before it sends its request, and B looks here after it has found that p
- * holds memory: it has read p's word with acquire, or has got its own answer. The server gives p
- * memory after it has got A's request. So the Ask is there before B can find p with memory, and
- * what is left to show is that p stays here until B has looked.
+ * A registers an Ask for p before it sends its request. B reads this class after it has found that
+ * p holds memory: it has read p's word with acquire, or has got its own answer. The server gives p
+ * memory after it has got A's request. So the Ask is there before B can find p with memory. It
+ * remains to show that p stays here until B has read this class.
  *
- * The Ask ends with A's answer, in one step under the lock: the pages that the answer calls fresh
- * become unfilled as the Ask goes. An answer that does not come makes all its pages unfilled,
- * because the server may have given them memory. So p is under an Ask or unfilled from before it
- * gets its memory until a scope that was told calls it filled. Pages that become fresh because an
- * earlier use of them was never answered (UncertainPages) are added here before they are forgotten
- * there.
+ * The Ask ends with A's answer, in one step under the lock: the pages that the answer names as
+ * fresh become unfilled as the Ask is removed. If no answer comes, all pages of the Ask become
+ * unfilled, because the server may have given them memory. So p is under an Ask or unfilled from
+ * before it gets its memory until a scope that has reported it calls it filled. Pages that become
+ * fresh because an earlier request for them was never answered (UncertainPages) are added here
+ * before they are forgotten there.
  *
- * What B makes of an Ask that has not ended: where the file is mapped, A asked for p because its
- * word was FREE a moment ago, so p is fresh, and B is told so at once. (After many rounds in which
- * words were FREE and then were not, A asks for all its pages: a warm one then passes for fresh,
- * and is filled once more.) Where it is not mapped, A asks for all its pages, and most are warm; so
- * B waits for A's answer. It waits for the Asks that were there when it came and for no later one,
- * because a later Ask cannot have given p the memory that B has found; and no longer than its own
- * time, after which it takes the page as fresh.
+ * What B does about an Ask that has not ended. If the file is mapped, A asked for p because p's
+ * word was FREE a moment ago. So p is fresh, and B reports it as fresh at once. (After many rounds
+ * in which words were FREE and then were not, A asks for all its pages. Then a warm page counts as
+ * fresh, and is filled once more.) If the file is not mapped, A asks for all its pages, and most of
+ * them are warm, so B waits for A's answer. B waits only for the Asks that were there when it came,
+ * because a later Ask cannot have given p the memory that B has found. And B waits no longer than
+ * its own time; after that it counts the page as fresh.
  *
- * A thread can call p filled only in an open scope. So p has been USED since it was told, its
- * memory is the same, and what this forgets is no later freshness.
+ * A thread can call p filled only in an open scope. So p has been USED since the scope reported it,
+ * and its memory is the same. So what this class forgets is not a later freshness.
  *
- * LOCKS: a leaf. Nobody calls out, or waits, with the lock held.
+ * LOCKS: a leaf. No thread calls other code, or waits, while it holds the lock.
  */
 final class UnfilledPages {
 
   @GuardedBy("this")
   private final BitSet unfilled = new BitSet();
 
-  /** The requests of scopes that were not answered yet. */
+  /** The requests of scopes that are not answered yet. */
   @GuardedBy("this")
   private final List<Ask> asks = new ArrayList<>();
 
-  /** Written with the lock held; read by anybody. */
+  /** Written with the lock held; any thread reads it without. */
   private volatile boolean empty = true;
 
   /**
-   * One request of a scope, from before it is sent until its answer is known, or it is known that
-   * none will come.
+   * One request of a scope, from before it is sent until its answer has come, or until it is
+   * certain that no answer will come.
    */
   static final class Ask {
     private final BitSet pages;
@@ -70,8 +70,8 @@ final class UnfilledPages {
   }
 
   /**
-   * Whether nothing is unfilled and no scope asks: then only the server's answer can name a page
-   * fresh.
+   * Whether no page is unfilled and no scope waits for the server. Then only the server's answer
+   * can name a fresh page.
    */
   boolean isEmpty() {
     return empty;
@@ -98,7 +98,7 @@ final class UnfilledPages {
     ask.settled.countDown();
   }
 
-  /** Pages that a scope is about to be told are fresh, for another reason than an answer. */
+  /** Adds pages that a scope is about to report as fresh for another reason than an answer. */
   synchronized void add(BitSet fresh) {
     unfilled.or(fresh);
     empty = unfilled.isEmpty() && asks.isEmpty();
@@ -111,10 +111,10 @@ final class UnfilledPages {
   }
 
   /**
-   * What a scope over {@code [startPage, endPage)}, which holds its pages already, is told: {@code
-   * fresh}, and what others have not filled.
+   * The fresh pages of a scope over {@code [startPage, endPage)}, whose pages are USED already:
+   * {@code fresh}, and the pages that other scopes have not filled.
    *
-   * @param waitNanos how long to wait for the answers that others wait for; then, and if this
+   * @param waitNanos how long to wait for the answers to other scopes; after that, or if this
    *     thread is interrupted, their pages count as fresh
    */
   FreshPages report(int startPage, int endPage, FreshPages fresh, long waitNanos) {

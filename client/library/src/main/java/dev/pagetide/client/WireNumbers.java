@@ -3,8 +3,8 @@ package dev.pagetide.client;
 import java.time.Duration;
 
 /**
- * The one place where the contract's unsigned numbers become Java's signed ones: what does not fit
- * is an error, never a negative number.
+ * Converts the contract's unsigned numbers into Java's signed ones; no other class does. A number
+ * that does not fit is an error, never a negative number.
  */
 final class WireNumbers {
 

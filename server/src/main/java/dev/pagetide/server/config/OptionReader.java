@@ -117,7 +117,10 @@ public final class OptionReader {
     return problems.isEmpty() ? new Accepted(options) : new Refused(List.copyOf(problems));
   }
 
-  /* A limit is read before those below it. OptionValues says as which value a refused one counts. */
+  /*
+   * A limit is read before those below it. OptionValues says which value then stands for a refused
+   * one.
+   */
   private ServerOptions readOptions() {
     Path directory = directory();
     int socketMode =

@@ -58,7 +58,7 @@ public record ServerOptions(
    * @param rangeBytes most bytes of pages that one session is granted
    * @param reserveBytes what is kept free below the control group's limit, and of the machine's
    *     available memory
-   * @param allocationWait how long a use waits for memory at most
+   * @param allocationWait the longest time that a request waits for memory
    */
   public record Memory(
       long budgetBytes,

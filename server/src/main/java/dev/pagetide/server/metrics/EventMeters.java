@@ -111,7 +111,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           outcome,
           Timer.builder("pagetide.wait")
               .description(
-                  "Time that a UseRange or OpenRange waited for memory of the whole server, by"
+                  "Time that a request waited for memory of the whole server, by"
                       + " outcome; counted once, however often it waited.")
               .tag("outcome", tag(outcome))
               .serviceLevelObjectives(BUCKETS)

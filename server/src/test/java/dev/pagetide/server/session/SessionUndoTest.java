@@ -149,7 +149,7 @@ final class SessionUndoTest {
     } else {
       assertThat(failed)
           .contains(
-              "HostEdge.roomPages",
+              "HostHeadroom.roomPages",
               "PageFileMaker.make",
               "PageFile.header",
               "PageFile.table",

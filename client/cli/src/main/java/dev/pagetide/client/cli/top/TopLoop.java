@@ -98,7 +98,7 @@ final class TopLoop {
     while (event != null) {
       switch (event) {
         case Pressed pressed -> press(pressed.key());
-        case Resized _ -> {} // drawn anew
+        case Resized _ -> {} // the screen is drawn again
         case Asked asked -> {
           asking = false;
           TopSnapshot snapshot = asked.snapshot();

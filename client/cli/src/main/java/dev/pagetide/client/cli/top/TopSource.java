@@ -5,7 +5,7 @@ import dev.pagetide.client.PagetideClient;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Where answers come from: a client of the server, made anew while there is none. Thread-safe. */
+/** The client that asks the server; made again while there is no connection. Thread-safe. */
 final class TopSource implements AutoCloseable {
   private final Supplier<PagetideClient> connect;
 
