@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.Refusal;
+import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.v1.CountRequest;
 import io.grpc.ManagedChannel;

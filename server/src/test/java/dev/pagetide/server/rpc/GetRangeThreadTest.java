@@ -2,7 +2,7 @@ package dev.pagetide.server.rpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.RawSession;
+import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;

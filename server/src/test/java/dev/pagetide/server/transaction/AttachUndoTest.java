@@ -3,8 +3,8 @@ package dev.pagetide.server.transaction;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.server.FailingSteps;
-import dev.pagetide.server.FailingSteps.Failure;
+import dev.pagetide.server.kit.FailingSteps;
+import dev.pagetide.server.kit.FailingSteps.Failure;
 import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFailure;

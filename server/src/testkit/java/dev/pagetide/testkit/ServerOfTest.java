@@ -1,0 +1,65 @@
+package dev.pagetide.testkit;
+
+import java.lang.reflect.AnnotatedElement;
+import java.lang.reflect.InvocationTargetException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolutionException;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/** Gives a test the server that its {@link WithServer} asks for. */
+final class ServerOfTest implements ParameterResolver {
+  private static final Namespace NAMESPACE = Namespace.create(ServerOfTest.class);
+
+  @Override
+  public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
+    return ServerProcess.class.isAssignableFrom(parameter.getParameter().getType());
+  }
+
+  @Override
+  public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
+    Class<?> type = parameter.getParameter().getType();
+    // A store looks into its parents first: a test finds the server of its class, if there is one.
+    return context
+        .getStore(NAMESPACE)
+        .computeIfAbsent(type, _ -> new Running(start(type, options(context))), Running.class)
+        .server();
+  }
+
+  private static String[] options(ExtensionContext context) {
+    List<String> options = new ArrayList<>(options(context.getTestClass()));
+    options.addAll(options(context.getTestMethod()));
+    return options.toArray(String[]::new);
+  }
+
+  private static List<String> options(Optional<? extends AnnotatedElement> element) {
+    return element
+        .map(found -> found.getAnnotation(WithServer.class))
+        .map(with -> Arrays.asList(with.value()))
+        .orElse(List.of());
+  }
+
+  private static ServerProcess start(Class<?> type, String[] options) {
+    try {
+      Object started = type.getMethod("start", String[].class).invoke(null, (Object) options);
+      return (ServerProcess) started;
+    } catch (InvocationTargetException e) {
+      throw new ParameterResolutionException("the server does not start", e.getCause());
+    } catch (ReflectiveOperationException e) {
+      throw new ParameterResolutionException(type + " has no public start(String...)", e);
+    }
+  }
+
+  /** Closed by JUnit at the end of the test, or of the class, that it was started for. */
+  private record Running(ServerProcess server) implements AutoCloseable {
+    @Override
+    public void close() throws Exception {
+      server.closeAfterTest();
+    }
+  }
+}
