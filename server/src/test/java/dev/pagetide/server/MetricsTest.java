@@ -8,6 +8,7 @@ import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.CountRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -27,7 +28,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -35,18 +35,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What Prometheus sees, at rest after a load: promises 2, 22 and 31. */
+@WithServer("--max-range-bytes=64KiB")
 final class MetricsTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start("--max-range-bytes=64KiB");
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   @Tag(Requires.TAG)

@@ -2,10 +2,12 @@ package dev.pagetide.testkit;
 
 import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.InvocationTargetException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -32,9 +34,18 @@ final class ServerOfTest implements ParameterResolver {
   }
 
   private static String[] options(ExtensionContext context) {
-    List<String> options = new ArrayList<>(options(context.getTestClass()));
-    options.addAll(options(context.getTestMethod()));
-    return options.toArray(String[]::new);
+    List<String> own = options(context.getTestMethod());
+    Set<String> names = own.stream().map(ServerOfTest::name).collect(Collectors.toSet());
+    return Stream.concat(
+            options(context.getTestClass()).stream()
+                .filter(option -> !names.contains(name(option))),
+            own.stream())
+        .toArray(String[]::new);
+  }
+
+  /** What stands before the equals sign of an option. */
+  private static String name(String option) {
+    return option.split("=", 2)[0];
   }
 
   private static List<String> options(Optional<? extends AnnotatedElement> element) {

@@ -18,6 +18,6 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @Retention(RetentionPolicy.RUNTIME)
 @ExtendWith(ServerOfTest.class)
 public @interface WithServer {
-  /** The options it is started with; a method's follow those of its class, and so win. */
+  /** {@code --name=value} each; a method's replace those of its class that have the same name. */
   String[] value() default {};
 }

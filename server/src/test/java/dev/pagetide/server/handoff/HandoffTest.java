@@ -14,6 +14,7 @@ import dev.pagetide.shm.SharedFileHeader;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.Opened;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -22,25 +23,20 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** How a session's process gets its file. */
+@WithServer
 final class HandoffTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start();
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.server.kit.WritingClient;
 import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.CountResponse;
 import io.grpc.CallOptions;
@@ -15,14 +16,12 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status.Code;
 import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ClientCalls;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -30,6 +29,10 @@ import org.junit.jupiter.api.Test;
  * What adds up in a real scrape at rest, and what does not grow: promises 2, 22 and 31, told to
  * Prometheus.
  */
+@WithServer({"--max-sessions=700",
+            "--high-watermark=800KiB",
+            "--low-watermark=600KiB",
+            "--max-resident-bytes=64MiB"})
 final class MeterIdentitiesTest {
   private static final int BATCH = 100;
 
@@ -37,18 +40,8 @@ final class MeterIdentitiesTest {
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws IOException {
-    server =
-        TestServer.start(
-            "--max-sessions=700",
-            "--high-watermark=800KiB",
-            "--low-watermark=600KiB",
-            "--max-resident-bytes=64MiB");
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   private static double value(Map<String, Double> metrics, String series) {

@@ -8,6 +8,7 @@ import com.google.protobuf.ByteString;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.GetRangeRequest;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.ReadRequest;
@@ -18,13 +19,13 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Requests of a session that are refused, and change nothing: promises 6, 7, 15, 16 and 32. */
+@WithServer
 final class BadRequestsTest {
   private static final int PAGES = 8;
   private static final int MAX_DATA = 1024 * 1024;
@@ -39,14 +40,9 @@ final class BadRequestsTest {
   private RawSession session;
 
   @BeforeAll
-  static void startServer() throws Exception {
-    server = TestServer.start();
+  static void startServer(TestServer started) {
+    server = started;
     channel = server.connect();
-  }
-
-  @AfterAll
-  static void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
   }
 
   @BeforeEach

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ShrinkerServiceGrpc;
 import io.grpc.ManagedChannel;
@@ -19,11 +20,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** The services that tools expect of any gRPC server. */
+@WithServer
 final class HealthAndReflectionTest {
   @SuppressWarnings("NullAway.Init")
   private static TestServer server;
@@ -32,14 +33,9 @@ final class HealthAndReflectionTest {
   private static ManagedChannel channel;
 
   @BeforeAll
-  static void startServer() throws Exception {
-    server = TestServer.start();
+  static void startServer(TestServer started) {
+    server = started;
     channel = server.connect();
-  }
-
-  @AfterAll
-  static void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
   }
 
   @Test

@@ -8,6 +8,7 @@ import dev.pagetide.server.kit.RawHttp2;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.ReadRequest;
@@ -33,11 +34,11 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Clients that do what no library does: promise 32. */
+@WithServer
 final class HostileClientTest {
   private static final int MAX_DATA = 1024 * 1024;
   private static final int RANGE_PAGES = 1024;
@@ -52,13 +53,8 @@ final class HostileClientTest {
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start();
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   @Test

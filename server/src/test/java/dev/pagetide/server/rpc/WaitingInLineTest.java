@@ -7,17 +7,14 @@ import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
 import dev.pagetide.v1.WaitMode;
 import io.grpc.Status.Code;
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -27,34 +24,23 @@ import org.junit.jupiter.api.Test;
  *
  * <p>The budget is 36 pages. A range's header and page table are 2 pages.
  */
+@WithServer({
+  "--max-range-bytes=96KiB",
+  "--max-resident-bytes=144KiB",
+  "--max-resident-bytes-per-uid=144KiB",
+  "--low-watermark=0",
+  "--high-watermark=144KiB",
+  "--protect-recent=0ms",
+  "--allocation-wait=60s"
+})
 final class WaitingInLineTest {
   private static final long LONG_SECONDS = 30;
 
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws IOException {
-    server = start("60s");
-  }
-
-  private static TestServer start(String allocationWait, String... more) throws IOException {
-    List<String> options =
-        new ArrayList<>(
-            List.of(
-                "--max-range-bytes=96KiB",
-                "--max-resident-bytes=144KiB",
-                "--max-resident-bytes-per-uid=144KiB",
-                "--low-watermark=0",
-                "--high-watermark=144KiB",
-                "--protect-recent=0ms",
-                "--allocation-wait=" + allocationWait));
-    options.addAll(List.of(more));
-    return TestServer.start(options.toArray(String[]::new));
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   private RawSession open(int used) {
@@ -117,10 +103,9 @@ final class WaitingInLineTest {
     assertThat(holder.map()).isEqualTo("UUUUUUUUUUUUUUUU........");
   }
 
+  @WithServer("--allocation-wait=100ms")
   @Test
   void openRange_timeIsUp_isRefused() throws Exception {
-    server.close();
-    server = start("100ms");
     RawSession holder = open(16);
     RawSession other = open(16);
 
@@ -174,10 +159,9 @@ final class WaitingInLineTest {
     assertThat(server.ranges()).hasSize(2);
   }
 
+  @WithServer("--drain-wait=600s")
   @Test
   void drain_openingWaits_isToldAtOnceThatTheServerStops() throws Exception {
-    server.close();
-    server = start("60s", "--drain-wait=600s");
     RawSession holder = open(16);
     RawSession other = open(16);
     RawSession opening = startOpening(WaitMode.WAIT_MODE_UNSPECIFIED);

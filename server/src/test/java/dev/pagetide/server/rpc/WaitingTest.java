@@ -6,13 +6,13 @@ import com.google.common.util.concurrent.ListenableFuture;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.UseRangeRequest;
 import dev.pagetide.v1.UseRangeResponse;
 import dev.pagetide.v1.WaitMode;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -20,7 +20,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -30,32 +29,23 @@ import org.junit.jupiter.api.Test;
  *
  * <p>The budget is 36 pages. A range's header and page table are 2 pages: two ranges of 16 fill it.
  */
+@WithServer({
+  "--max-range-bytes=96KiB",
+  "--max-resident-bytes=144KiB",
+  "--max-resident-bytes-per-uid=144KiB",
+  "--low-watermark=0",
+  "--high-watermark=144KiB",
+  "--protect-recent=0ms",
+  "--allocation-wait=60s"
+})
 final class WaitingTest {
   private static final long LONG_SECONDS = 30;
 
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws IOException {
-    server = start("--allocation-wait=60s", "--protect-recent=0ms");
-  }
-
-  private static TestServer start(String... more) throws IOException {
-    List<String> options =
-        new ArrayList<>(
-            List.of(
-                "--max-range-bytes=96KiB",
-                "--max-resident-bytes=144KiB",
-                "--max-resident-bytes-per-uid=144KiB",
-                "--low-watermark=0",
-                "--high-watermark=144KiB"));
-    options.addAll(List.of(more));
-    return TestServer.start(options.toArray(String[]::new));
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   /** Opens a range of 24 pages, and uses so many of them. */
@@ -186,10 +176,9 @@ final class WaitingTest {
     assertThat(holder.map()).isEqualTo("UUUUUUUUUUUUUUUUUUUUUUUU");
   }
 
+  @WithServer("--max-resident-bytes-per-session=40KiB")
   @Test
   void useRange_sessionsOwnLimit_isRefusedWithoutAWait() throws Exception {
-    server.close();
-    server = start("--allocation-wait=60s", "--max-resident-bytes-per-session=40KiB");
     RawSession session = open(8);
 
     Refusal refusal = refusal(session.useLater(8, 9));
@@ -205,10 +194,9 @@ final class WaitingTest {
     assertThat(session.map()).isEqualTo(".UUUUUUUU...............");
   }
 
+  @WithServer("--max-resident-bytes-per-session=40KiB")
   @Test
   void useRange_moreThanAnyLimit_isRefusedWithoutAWaitAndWithoutAdviceToRetry() throws Exception {
-    server.close();
-    server = start("--allocation-wait=60s", "--max-resident-bytes-per-session=40KiB");
     RawSession session = open(0);
 
     Refusal refusal = refusal(session.useLater(0, 11));
@@ -267,17 +255,14 @@ final class WaitingTest {
     assertThat(server.metric("pagetide_resident_bytes")).isEqualTo(36 * RawSession.PAGE);
   }
 
+  @WithServer({
+    "--max-range-bytes=1MiB",
+    "--max-resident-bytes=1040KiB",
+    "--max-resident-bytes-per-uid=1040KiB",
+    "--high-watermark=1040KiB"
+  })
   @Test
   void useRange_manyWait_holdNoThreadThatOthersNeed() throws Exception {
-    server.close();
-    server =
-        TestServer.start(
-            "--max-range-bytes=1MiB",
-            "--max-resident-bytes=1040KiB",
-            "--max-resident-bytes-per-uid=1040KiB",
-            "--low-watermark=0",
-            "--high-watermark=1040KiB",
-            "--allocation-wait=60s");
     RawSession holder = RawSession.open(server.connect(), 256);
     int _ = holder.use(0, 200).size();
     RawSession other = RawSession.open(server.connect(), 256);

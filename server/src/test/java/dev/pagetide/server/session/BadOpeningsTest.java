@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.PageRangeServiceGrpc;
 import dev.pagetide.v1.RangeMode;
@@ -12,12 +13,12 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Openings that are refused, and what is granted instead: promises 1, 8 and 32. */
+@WithServer
 final class BadOpeningsTest {
   @SuppressWarnings("NullAway.Init")
   private static TestServer server;
@@ -26,14 +27,9 @@ final class BadOpeningsTest {
   private static ManagedChannel channel;
 
   @BeforeAll
-  static void startServer() throws Exception {
-    server = TestServer.start();
+  static void startServer(TestServer started) {
+    server = started;
     channel = server.connect();
-  }
-
-  @AfterAll
-  static void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
   }
 
   @AfterEach

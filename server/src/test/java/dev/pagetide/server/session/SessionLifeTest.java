@@ -8,6 +8,7 @@ import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.server.kit.WritingClient;
 import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.WithServer;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
@@ -22,24 +23,19 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The stream is the session, whatever ends it: promises 1, 25, 27 and 31. */
+@WithServer
 final class SessionLifeTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start();
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   @Test

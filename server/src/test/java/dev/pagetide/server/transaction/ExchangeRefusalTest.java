@@ -9,6 +9,7 @@ import dev.pagetide.server.kit.RawEndpoint;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.Allocate;
 import dev.pagetide.v1.Attach;
 import dev.pagetide.v1.ErrorReason;
@@ -17,9 +18,7 @@ import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.Transaction;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
-import java.io.IOException;
 import java.util.Collections;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,6 +27,7 @@ import org.junit.jupiter.api.Test;
 /**
  * Every refusal of an Exchange and its commands; after each the stream goes on, if it had begun.
  */
+@WithServer({"--max-buffers=40", "--max-transactions=3", "--max-data-bytes=4KiB"})
 final class ExchangeRefusalTest {
   private static final int PAGES = 16;
   private static TestServer server;
@@ -36,14 +36,8 @@ final class ExchangeRefusalTest {
   private RawEndpoint bob;
 
   @BeforeAll
-  static void startServer() throws IOException {
-    server = TestServer.start("--max-buffers=40", "--max-transactions=3", "--max-data-bytes=4KiB");
-  }
-
-  @AfterAll
-  static void stopServer() throws Exception {
-    var _ = server.stopWithoutStackTrace();
-    server.close();
+  static void startServer(TestServer started) {
+    server = started;
   }
 
   @BeforeEach

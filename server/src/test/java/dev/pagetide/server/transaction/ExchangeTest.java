@@ -9,22 +9,22 @@ import dev.pagetide.server.kit.RawEndpoint;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.Refusal;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.Replied;
 import dev.pagetide.v1.Transaction;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What parties hand each other over the wire, and in which order. */
+@WithServer
 final class ExchangeTest {
   private static TestServer server;
   private ManagedChannel channel;
@@ -32,14 +32,8 @@ final class ExchangeTest {
   private RawEndpoint bob;
 
   @BeforeAll
-  static void startServer() throws IOException {
-    server = TestServer.start();
-  }
-
-  @AfterAll
-  static void stopServer() throws Exception {
-    var _ = server.stopWithoutStackTrace();
-    server.close();
+  static void startServer(TestServer started) {
+    server = started;
   }
 
   @BeforeEach

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.PageSpan;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -15,11 +16,11 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Who is shown the tide map, and what its visitors cannot do. */
+@WithServer
 final class TideMapHttpTest {
   private static final int MAX_WATCHERS = 8;
 
@@ -30,14 +31,9 @@ final class TideMapHttpTest {
   private URI here;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start();
+  void startServer(TestServer started) {
+    server = started;
     here = URI.create(server.httpUrl());
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
   }
 
   private String keyPath() {
