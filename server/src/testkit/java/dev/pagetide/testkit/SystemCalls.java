@@ -1,4 +1,4 @@
-package dev.pagetide.client.hostile;
+package dev.pagetide.testkit;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
@@ -15,36 +15,43 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 
 /**
  * The system calls that a client in C could make, with nothing between it and the kernel. Each
  * answers what the kernel does: a number, or minus its errno.
  */
 @SuppressWarnings("restricted")
-final class SystemCalls {
-  static final int F_SETFL = 4;
-  static final int F_ADD_SEALS = 1033;
-  static final int F_GET_SEALS = 1034;
-  static final int F_SEAL_SHRINK = 0x2;
-  static final int F_SEAL_WRITE = 0x8;
-  static final int F_SEAL_FUTURE_WRITE = 0x10;
-  static final int O_RDWR = 2;
-  static final int O_APPEND = 0x400;
-  static final int FALLOC_KEEP_SIZE = 0x1;
-  static final int FALLOC_PUNCH_HOLE = 0x2;
-  static final int MADV_COLLAPSE = 25;
-  static final int SIGCONT = 18;
-  static final int SIGSTOP = 19;
-  static final int EPERM = 1;
-  static final int EINTR = 4;
-  static final int EACCES = 13;
-  static final int EINVAL = 22;
+public final class SystemCalls {
+  public static final int F_SETFL = 4;
+  public static final int F_ADD_SEALS = 1033;
+  public static final int F_GET_SEALS = 1034;
+  public static final int F_SEAL_SHRINK = 0x2;
+  public static final int F_SEAL_WRITE = 0x8;
+  public static final int F_SEAL_FUTURE_WRITE = 0x10;
+  public static final int O_RDWR = 2;
+  public static final int O_APPEND = 0x400;
+  public static final int FALLOC_KEEP_SIZE = 0x1;
+  public static final int FALLOC_PUNCH_HOLE = 0x2;
+  public static final int MADV_COLLAPSE = 25;
+  public static final int SIGCONT = 18;
+  public static final int SIGSTOP = 19;
+  public static final int EPERM = 1;
+  public static final int EINTR = 4;
+  public static final int EACCES = 13;
+  public static final int EINVAL = 22;
+  public static final int EPIPE = 32;
+  public static final int ECONNRESET = 104;
 
   private static final int O_PATH_CLOEXEC = 0x28_0000;
   private static final int AF_UNIX = 1;
   private static final int SOCK_STREAM_CLOEXEC = 0x80001;
   private static final int SOL_SOCKET = 1;
+  private static final int SO_RCVTIMEO = 20;
+  private static final int SO_SNDTIMEO = 21;
   private static final int SCM_RIGHTS = 1;
+  private static final int SHUT_WR = 1;
+  private static final int SHUT_RDWR = 2;
   private static final int MSG_NOSIGNAL = 0x4000;
   private static final int MSG_CMSG_CLOEXEC = 0x4000_0000;
   private static final int PROT_READ_WRITE = 3;
@@ -75,6 +82,8 @@ final class SystemCalls {
   private static final MethodHandle LISTEN = bind("listen", JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle ACCEPT = bind("accept", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
   private static final MethodHandle SHUTDOWN = bind("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle SETSOCKOPT =
+      bind("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle SEND =
       bind("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle RECV =
@@ -111,9 +120,23 @@ final class SystemCalls {
   private SystemCalls() {}
 
   /** A socket connected to {@code path}. */
-  static int connect(Path path) {
+  public static int connect(Path path) {
+    return connect(path, 0);
+  }
+
+  /** As {@link #connect(Path)}; each call on it gives up after so many seconds, or never if 0. */
+  public static int connect(Path path, long seconds) {
     int socket = socket();
     try (Arena arena = Arena.ofConfined()) {
+      MemorySegment timeout = arena.allocate(2 * JAVA_LONG.byteSize(), Long.BYTES);
+      timeout.set(JAVA_LONG, 0, seconds);
+      for (int option : new int[] {SO_RCVTIMEO, SO_SNDTIMEO}) {
+        check(
+            call(() ->
+                (int)
+                    SETSOCKOPT.invokeExact(
+                        CAPTURED.get(), socket, SOL_SOCKET, option, timeout, 16)));
+      }
       MemorySegment address = address(arena, path);
       int result =
           (int)
@@ -128,7 +151,7 @@ final class SystemCalls {
   }
 
   /** A socket that listens on {@code path}. */
-  static int listen(Path path) {
+  public static int listen(Path path) {
     int socket = socket();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment address = address(arena, path);
@@ -152,7 +175,7 @@ final class SystemCalls {
     return address;
   }
 
-  static int accept(int listener) {
+  public static int accept(int listener) {
     return (int)
         call(() ->
             (int)
@@ -160,15 +183,23 @@ final class SystemCalls {
                     CAPTURED.get(), listener, MemorySegment.NULL, MemorySegment.NULL));
   }
 
-  /** Ends both directions: whoever waits in {@link #accept} or for bytes is woken. */
-  static void shutdown(int socket) {
-    long _ = call(() -> (int) SHUTDOWN.invokeExact(CAPTURED.get(), socket, 2));
+  /** Ends both directions, and so wakes each thread in {@link #accept} or waiting for bytes. */
+  public static void shutdown(int socket) {
+    long _ = call(() -> (int) SHUTDOWN.invokeExact(CAPTURED.get(), socket, SHUT_RDWR));
   }
 
-  static int send(int socket, String text) {
+  /** Says that nothing more will be sent. */
+  public static void shutdownOutput(int socket) {
+    check(call(() -> (int) SHUTDOWN.invokeExact(CAPTURED.get(), socket, SHUT_WR)));
+  }
+
+  public static int send(int socket, String text) {
+    return send(socket, text.getBytes(StandardCharsets.ISO_8859_1));
+  }
+
+  public static int send(int socket, byte[] data) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes =
-          arena.allocateFrom(JAVA_BYTE, text.getBytes(StandardCharsets.ISO_8859_1));
+      MemorySegment bytes = arena.allocateFrom(JAVA_BYTE, data);
       return (int)
           call(() ->
               (long)
@@ -177,49 +208,84 @@ final class SystemCalls {
   }
 
   /** Reads up to so many bytes; the empty text is the end. */
-  static String receive(int socket, int most) {
+  public static String receive(int socket, int most) {
+    byte[] bytes = new byte[most];
+    int read = receive(socket, bytes);
+    return read <= 0 ? "" : new String(bytes, 0, read, StandardCharsets.ISO_8859_1);
+  }
+
+  /** Reads into an array, without room for control data. */
+  public static int receive(int socket, byte[] target) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(most);
-      long read =
-          call(() -> (long) RECV.invokeExact(CAPTURED.get(), socket, bytes, (long) most, 0));
-      return read <= 0
-          ? ""
-          : new String(bytes.asSlice(0, read).toArray(JAVA_BYTE), StandardCharsets.ISO_8859_1);
+      MemorySegment bytes = arena.allocate(target.length);
+      int read =
+          (int)
+              call(() ->
+                  (long)
+                      RECV.invokeExact(CAPTURED.get(), socket, bytes, (long) target.length, 0));
+      if (read > 0) {
+        MemorySegment.copy(bytes, JAVA_BYTE, 0, target, 0, read);
+      }
+      return read;
     }
   }
 
   /** Receives one message of one byte; its descriptor, or -1 if it brings none. */
-  static int receiveDescriptor(int socket) {
+  public static int receiveDescriptor(int socket) {
+    Received received = receiveMessage(socket, 1);
+    return received.read() == 1 ? received.descriptor().orElse(-1) : -1;
+  }
+
+  /**
+   * One message.
+   *
+   * @param read the number of its bytes, or minus the errno
+   * @param descriptor what it brings with them, if anything
+   */
+  public record Received(int read, OptionalInt descriptor) {}
+
+  /** Receives one message, of which at most so many bytes are read. */
+  public static Received receiveMessage(int socket, int most) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment control = arena.allocate(CMSG_SPACE, Long.BYTES);
-      MemorySegment message = message(arena, control);
-      long read =
-          call(() -> (long) RECVMSG.invokeExact(CAPTURED.get(), socket, message, MSG_CMSG_CLOEXEC));
+      MemorySegment message = message(arena, arena.allocate(most), control);
+      int read =
+          (int)
+              call(() ->
+                  (long) RECVMSG.invokeExact(CAPTURED.get(), socket, message, MSG_CMSG_CLOEXEC));
       boolean hasOne =
-          read == 1
+          read >= 0
               && message.get(JAVA_LONG, 40) >= CMSG_LEN
               && control.get(JAVA_INT, 12) == SCM_RIGHTS;
-      return hasOne ? control.get(JAVA_INT, 16) : -1;
+      return new Received(
+          read, hasOne ? OptionalInt.of(control.get(JAVA_INT, 16)) : OptionalInt.empty());
     }
   }
 
-  static int sendDescriptor(int socket, int descriptor) {
+  public static int sendDescriptor(int socket, int descriptor) {
+    return sendDescriptor(socket, "\0", descriptor);
+  }
+
+  /** Sends bytes and, with the same message, a descriptor. */
+  public static int sendDescriptor(int socket, String text, int descriptor) {
     try (Arena arena = Arena.ofConfined()) {
+      MemorySegment data =
+          arena.allocateFrom(JAVA_BYTE, text.getBytes(StandardCharsets.ISO_8859_1));
       MemorySegment control = arena.allocate(CMSG_SPACE, Long.BYTES);
       control.set(JAVA_LONG, 0, CMSG_LEN);
       control.set(JAVA_INT, 8, SOL_SOCKET);
       control.set(JAVA_INT, 12, SCM_RIGHTS);
       control.set(JAVA_INT, 16, descriptor);
-      MemorySegment message = message(arena, control);
+      MemorySegment message = message(arena, data, control);
       return (int)
           call(() -> (long) SENDMSG.invokeExact(CAPTURED.get(), socket, message, MSG_NOSIGNAL));
     }
   }
 
-  private static MemorySegment message(Arena arena, MemorySegment control) {
+  private static MemorySegment message(Arena arena, MemorySegment data, MemorySegment control) {
     MemorySegment vector = arena.allocate(16, Long.BYTES);
-    vector.set(ADDRESS, 0, arena.allocate(1));
-    vector.set(JAVA_LONG, 8, 1);
+    vector.set(ADDRESS, 0, data);
+    vector.set(JAVA_LONG, 8, data.byteSize());
     MemorySegment message = arena.allocate(MSGHDR_BYTES, Long.BYTES);
     message.set(ADDRESS, 16, vector);
     message.set(JAVA_LONG, 24, 1);
@@ -228,24 +294,29 @@ final class SystemCalls {
     return message;
   }
 
-  static void close(int descriptor) {
-    long _ = call(() -> (int) CLOSE.invokeExact(CAPTURED.get(), descriptor));
+  public static void close(int descriptor) {
+    int _ = tryClose(descriptor);
   }
 
-  static int ftruncate(int descriptor, long length) {
+  /** As {@link #close}, and answers what the kernel does. */
+  public static int tryClose(int descriptor) {
+    return (int) call(() -> (int) CLOSE.invokeExact(CAPTURED.get(), descriptor));
+  }
+
+  public static int ftruncate(int descriptor, long length) {
     return (int) call(() -> (int) FTRUNCATE.invokeExact(CAPTURED.get(), descriptor, length));
   }
 
-  static int fallocate(int descriptor, int mode, long offset, long length) {
+  public static int fallocate(int descriptor, int mode, long offset, long length) {
     return (int)
         call(() -> (int) FALLOCATE.invokeExact(CAPTURED.get(), descriptor, mode, offset, length));
   }
 
-  static int fcntl(int descriptor, int command, int argument) {
+  public static int fcntl(int descriptor, int command, int argument) {
     return (int) call(() -> (int) FCNTL.invokeExact(CAPTURED.get(), descriptor, command, argument));
   }
 
-  static int pwrite(int descriptor, byte[] bytes, long offset) {
+  public static int pwrite(int descriptor, byte[] bytes, long offset) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocateFrom(JAVA_BYTE, bytes);
       return (int)
@@ -255,7 +326,7 @@ final class SystemCalls {
   }
 
   /** Opens a file for looking at it alone: nothing of it can be read or written. */
-  static int openPath(Path path) {
+  public static int openPath(Path path) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment name = arena.allocateFrom(path.toString());
       return (int) call(() -> (int) OPEN.invokeExact(CAPTURED.get(), name, O_PATH_CLOEXEC));
@@ -263,22 +334,22 @@ final class SystemCalls {
   }
 
   /** Sends a signal to a process. */
-  static int kill(long pid, int signal) {
+  public static int kill(long pid, int signal) {
     int process = Math.toIntExact(pid);
     return (int) call(() -> (int) KILL.invokeExact(CAPTURED.get(), process, signal));
   }
 
   /** What tells one file from another, however often it is open. */
-  static long inode(int descriptor) {
+  public static long inode(int descriptor) {
     return stat(descriptor, ST_INO_AT);
   }
 
-  static long sizeBytes(int descriptor) {
+  public static long sizeBytes(int descriptor) {
     return stat(descriptor, ST_SIZE_AT);
   }
 
   /** The memory that the kernel says the file holds. */
-  static long residentBytes(int descriptor) {
+  public static long residentBytes(int descriptor) {
     return stat(descriptor, ST_BLOCKS_AT) * 512;
   }
 
@@ -291,7 +362,7 @@ final class SystemCalls {
   }
 
   /** Maps a file shared, readable and writable, for as long as this process lives. */
-  static MemorySegment map(int descriptor, long length) {
+  public static MemorySegment map(int descriptor, long length) {
     long address =
         check(
             call(() ->
@@ -307,13 +378,13 @@ final class SystemCalls {
     return MemorySegment.ofAddress(address).reinterpret(length);
   }
 
-  static int madvise(MemorySegment mapping, int advice) {
+  public static int madvise(MemorySegment mapping, int advice) {
     return (int)
         call(() -> (int) MADVISE.invokeExact(CAPTURED.get(), mapping, mapping.byteSize(), advice));
   }
 
   /** What a call answered that must succeed. */
-  static long check(long result) {
+  public static long check(long result) {
     if (result < 0) {
       throw new AssertionError("errno " + -result);
     }
