@@ -60,13 +60,14 @@ final class ServerOfTest implements ParameterResolver {
       Object started = type.getMethod("start", String[].class).invoke(null, (Object) options);
       return (ServerProcess) started;
     } catch (InvocationTargetException e) {
-      throw new ParameterResolutionException("the server does not start", e.getCause());
+      throw new ParameterResolutionException("the server does not start", e);
     } catch (ReflectiveOperationException e) {
       throw new ParameterResolutionException(type + " has no public start(String...)", e);
     }
   }
 
   /** Closed by JUnit at the end of the test, or of the class, that it was started for. */
+  @SuppressWarnings("try") // JUnit closes it, and takes what it throws
   private record Running(ServerProcess server) implements AutoCloseable {
     @Override
     public void close() throws Exception {

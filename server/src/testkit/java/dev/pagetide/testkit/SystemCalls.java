@@ -221,8 +221,7 @@ public final class SystemCalls {
       int read =
           (int)
               call(() ->
-                  (long)
-                      RECV.invokeExact(CAPTURED.get(), socket, bytes, (long) target.length, 0));
+                  (long) RECV.invokeExact(CAPTURED.get(), socket, bytes, (long) target.length, 0));
       if (read > 0) {
         MemorySegment.copy(bytes, JAVA_BYTE, 0, target, 0, read);
       }

@@ -67,7 +67,9 @@ public final class TestServer extends ServerProcess {
   /** A new connection. */
   public ManagedChannel connect() {
     ManagedChannel channel =
-        Grpc.newChannelBuilder(target(), InsecureChannelCredentials.create()).disableRetry().build();
+        Grpc.newChannelBuilder(target(), InsecureChannelCredentials.create())
+            .disableRetry()
+            .build();
     channels.add(channel);
     return channel;
   }

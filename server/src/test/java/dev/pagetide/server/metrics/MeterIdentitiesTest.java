@@ -29,10 +29,12 @@ import org.junit.jupiter.api.Test;
  * What adds up in a real scrape at rest, and what does not grow: promises 2, 22 and 31, told to
  * Prometheus.
  */
-@WithServer({"--max-sessions=700",
-            "--high-watermark=800KiB",
-            "--low-watermark=600KiB",
-            "--max-resident-bytes=64MiB"})
+@WithServer({
+  "--max-sessions=700",
+  "--high-watermark=800KiB",
+  "--low-watermark=600KiB",
+  "--max-resident-bytes=64MiB"
+})
 final class MeterIdentitiesTest {
   private static final int BATCH = 100;
 

@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.FileDuplicate;
+import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.shm.SharedFileLayout;
 import java.lang.foreign.Arena;
@@ -8,14 +9,14 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 
 /** A file with a header, a page table, and pages that say they have memory and have none. */
-final class TableOnlyFile implements PageFile {
+public class TableOnlyFile implements PageFile {
   private final SharedFileLayout layout;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment mapping;
 
-  private TableOnlyFile(SharedFileLayout layout) {
+  protected TableOnlyFile(SharedFileLayout layout) {
     this.layout = layout;
-    this.mapping = arena.allocate(layout.dataOffset(), Long.BYTES);
+    this.mapping = arena.allocate(layout.dataOffset(), Memfd.systemPageSize());
   }
 
   static TableOnlyFile make(String name, SharedFileLayout layout) {
@@ -23,7 +24,7 @@ final class TableOnlyFile implements PageFile {
   }
 
   @Override
-  public SharedFileLayout layout() {
+  public final SharedFileLayout layout() {
     return layout;
   }
 
