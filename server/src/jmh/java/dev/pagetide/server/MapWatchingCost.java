@@ -1,5 +1,9 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.server.web.MapVisitor;
+import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.v1.PageSpan;
 import java.io.IOException;
 import java.net.URI;
@@ -27,8 +31,7 @@ final class MapWatchingCost {
   private MapWatchingCost() {}
 
   public static void main(String[] args) throws Exception {
-    ServerProcess.Launch fast =
-        new ServerProcess.Launch(List.of(), List.of("-XX:TieredStopAtLevel=4"));
+    JavaProcess.Launch fast = new JavaProcess.Launch(List.of(), List.of("-XX:TieredStopAtLevel=4"));
     try (TestServer server =
         TestServer.start(fast, "--max-resident-bytes=4GiB", "--max-resident-bytes-per-uid=4GiB")) {
       List<RawSession> sessions = new ArrayList<>();

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.server.ServerProcess.Launch;
 import dev.pagetide.server.host.StartupException;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.Refusal;
+import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.JavaProcess.Launch;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.testkit.Tmpfs;
 import io.grpc.Status.Code;
@@ -29,7 +33,7 @@ final class HostTroubleTest {
 
   private static String errorsOfAStartThatEndsWith2(Launch launch, String... options)
       throws Exception {
-    try (ServerProcess server = ServerProcess.start(launch, PagetideServer.class, options)) {
+    try (JavaProcess server = JavaProcess.start(launch, PagetideServer.class, options)) {
       assertThat(server.readLine()).isNull();
       assertThat(server.awaitExit()).isEqualTo(2);
       return server.errors();

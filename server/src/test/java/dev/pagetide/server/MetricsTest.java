@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.Refusal;
+import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.WithServer;
 import dev.pagetide.v1.CountRequest;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -25,7 +29,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -34,18 +37,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What Prometheus sees, at rest after a load. */
 @Promise({2, 22, 31})
+@WithServer("--max-range-bytes=64KiB")
 final class MetricsTest {
   @SuppressWarnings("NullAway.Init")
   private TestServer server;
 
   @BeforeEach
-  void startServer() throws Exception {
-    server = TestServer.start("--max-range-bytes=64KiB");
-  }
-
-  @AfterEach
-  void noStackTraceWasLogged() throws Exception {
-    server.closeWithoutStackTrace();
+  void startServer(TestServer started) {
+    server = started;
   }
 
   @Tag(Requires.TAG)

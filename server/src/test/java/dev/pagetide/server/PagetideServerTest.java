@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.config.ServerOption;
+import dev.pagetide.testkit.JavaProcess;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -74,7 +75,7 @@ final class PagetideServerTest {
 
   @Test
   void main_badOption_endsWith2() throws Exception {
-    try (ServerProcess server = ServerProcess.start(PagetideServer.class, "--drain-wait=5")) {
+    try (JavaProcess server = JavaProcess.start(PagetideServer.class, "--drain-wait=5")) {
       assertThat(server.readLine()).isNull();
       assertThat(server.awaitExit()).isEqualTo(2);
       assertThat(server.errors())
@@ -85,8 +86,8 @@ final class PagetideServerTest {
 
   @Test
   void main_unfitDirectory_endsWith1AndOneLine() throws Exception {
-    try (ServerProcess server =
-        ServerProcess.start(PagetideServer.class, "--dir=/nonexistent/d", "--http=off")) {
+    try (JavaProcess server =
+        JavaProcess.start(PagetideServer.class, "--dir=/nonexistent/d", "--http=off")) {
       assertThat(server.readLine()).isNull();
       assertThat(server.awaitExit()).isEqualTo(1);
       assertThat(server.errors())
@@ -100,8 +101,8 @@ final class PagetideServerTest {
   void main_terminated_drainsAndEndsWith0() throws Exception {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     Path directory = parent.resolve("d");
-    try (ServerProcess server =
-        ServerProcess.start(PagetideServer.class, "--dir=" + directory, "--http=off")) {
+    try (JavaProcess server =
+        JavaProcess.start(PagetideServer.class, "--dir=" + directory, "--http=off")) {
       assertThat(server.readLine())
           .isEqualTo(
               "ready grpc=unix:%s/grpc.sock http=off pid=%d".formatted(directory, server.pid()));
@@ -121,8 +122,8 @@ final class PagetideServerTest {
   void main_listenOnPortZero_readyLineTellsThePortThatIsOpen() throws Exception {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     Path directory = parent.resolve("d");
-    try (ServerProcess server =
-        ServerProcess.start(
+    try (JavaProcess server =
+        JavaProcess.start(
             PagetideServer.class, "--dir=" + directory, "--http=off", "--listen=127.0.0.1:0")) {
       String ready = String.valueOf(server.readLine());
       assertThat(ready)
@@ -143,9 +144,9 @@ final class PagetideServerTest {
     Path parent = Files.createTempDirectory(Path.of("/tmp"), "pagetide-test");
     Path directory = parent.resolve("d");
     String[] arguments = {"--dir=" + directory, "--http=off"};
-    try (ServerProcess first = ServerProcess.start(PagetideServer.class, arguments)) {
+    try (JavaProcess first = JavaProcess.start(PagetideServer.class, arguments)) {
       assertThat(first.readLine()).startsWith("ready ");
-      try (ServerProcess second = ServerProcess.start(PagetideServer.class, arguments)) {
+      try (JavaProcess second = JavaProcess.start(PagetideServer.class, arguments)) {
         assertThat(second.readLine()).isNull();
         assertThat(second.awaitExit()).isEqualTo(1);
         assertThat(second.errors())

@@ -9,7 +9,10 @@ import dev.pagetide.server.config.OptionReading;
 import dev.pagetide.server.config.ServerOptions;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.host.StartupException;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.server.os.Memfd;
+import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.testkit.Requires;
 import java.nio.file.Path;
 import java.util.List;
@@ -73,8 +76,8 @@ final class PressureServerTest {
 
   @Test
   void main_badMemoryOptions_namesAllAndEndsWith2() throws Exception {
-    try (ServerProcess server =
-        ServerProcess.start(
+    try (JavaProcess server =
+        JavaProcess.start(
             PagetideServer.class,
             "--low-watermark=12MiB",
             "--high-watermark=12MiB",

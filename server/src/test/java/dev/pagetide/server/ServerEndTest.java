@@ -3,6 +3,9 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.Refusal;
+import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.Promise;
 import dev.pagetide.v1.ReadRequest;
 import io.grpc.ManagedChannel;

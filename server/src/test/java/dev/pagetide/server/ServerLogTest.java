@@ -3,6 +3,10 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.host.HostLimits;
+import dev.pagetide.server.kit.RawSession;
+import dev.pagetide.server.kit.Refusal;
+import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.testkit.Requires;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -42,14 +46,13 @@ final class ServerLogTest {
   }
 
   /** Starts a JVM that ignores no signal, even if these tests run under nohup. */
-  private static ServerProcess.Launch withDefaultSignals()
-      throws IOException, InterruptedException {
+  private static JavaProcess.Launch withDefaultSignals() throws IOException, InterruptedException {
     List<String> prefix = List.of("env", "--default-signal=HUP,INT");
     List<String> trial = new ArrayList<>(prefix);
     trial.add("true");
     boolean known = new ProcessBuilder(trial).redirectErrorStream(true).start().waitFor() == 0;
     Requires.that(known, "env --default-signal: the server must ignore no signal (coreutils 8.31)");
-    return new ServerProcess.Launch(prefix, List.of());
+    return new JavaProcess.Launch(prefix, List.of());
   }
 
   @Tag(Requires.TAG)
@@ -77,10 +80,10 @@ final class ServerLogTest {
   }
 
   /** A JVM whose standard error is a full pipe that nobody reads, but does not close either. */
-  private static ServerProcess.Launch withFullErrors(Path pipe) {
+  private static JavaProcess.Launch withFullErrors(Path pipe) {
     String script =
         "mkfifo \"$0\" && exec 3<>\"$0\" && head -c 65536 /dev/zero >&3 && exec \"$@\" 2>&3";
-    return new ServerProcess.Launch(List.of("sh", "-c", script, pipe.toString()), List.of());
+    return new JavaProcess.Launch(List.of("sh", "-c", script, pipe.toString()), List.of());
   }
 
   @Test
@@ -105,11 +108,11 @@ final class ServerLogTest {
   /** The hook that ends a running server must not make a failed start a good one. */
   @Test
   void main_jvmHasNoSignals_endsWith1(@TempDir Path folder) throws Exception {
-    ServerProcess.Launch without =
-        new ServerProcess.Launch(
+    JavaProcess.Launch without =
+        new JavaProcess.Launch(
             List.of(), List.of("--limit-modules", "java.se,jdk.httpserver,jdk.management"));
-    try (ServerProcess server =
-        ServerProcess.start(
+    try (JavaProcess server =
+        JavaProcess.start(
             without, PagetideServer.class, "--dir=" + folder.resolve("d"), "--http=off")) {
       assertThat(server.awaitExit()).isEqualTo(1);
       assertThat(server.errors()).contains("pagetide-server: this JVM does not tell of signals");
@@ -119,7 +122,7 @@ final class ServerLogTest {
   @Test
   void main_hungUpUnderNohup_goesOn() throws Exception {
     try (TestServer server =
-        TestServer.start(new ServerProcess.Launch(List.of("nohup"), List.of()))) {
+        TestServer.start(new JavaProcess.Launch(List.of("nohup"), List.of()))) {
       kill("HUP", server.process().pid());
 
       // The kernel has dropped the signal by the time kill has ended.

@@ -2,7 +2,8 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.ServerProcess.Launch;
+import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.JavaProcess.Launch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,8 +29,8 @@ final class ThreadLimitTest {
     // Where the JVM itself does not start, or the server does, tells how much address space the
     // former takes: it differs by platform.
     for (int gib = 14; gib <= 62; gib += 8) {
-      try (ServerProcess server =
-          ServerProcess.start(
+      try (JavaProcess server =
+          JavaProcess.start(
               withAddressSpace(gib),
               PagetideServer.class,
               "--dir=" + folder.resolve("d"),
@@ -67,7 +68,7 @@ final class ThreadLimitTest {
   }
 
   /** Beside the ready line, standard output may have the JVM's own warnings. */
-  private static boolean isReady(ServerProcess server) throws IOException {
+  private static boolean isReady(JavaProcess server) throws IOException {
     @Nullable String line = server.readLine();
     while (line != null && !line.startsWith("ready ")) {
       line = server.readLine();

@@ -9,27 +9,29 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** A real file in front of which a script decides whether the kernel is asked at all. */
-final class FailingPageFile implements PageFile {
+public final class FailingPageFile implements PageFile {
   private static final int ENOSPC = 28;
 
   private final PageFile file;
   private final Script script;
 
-  FailingPageFile(PageFile file, Script script) {
+  public FailingPageFile(PageFile file, Script script) {
     this.file = file;
     this.script = script;
   }
 
   /** The calls that can be made to fail. */
-  enum Call {
+  public enum Call {
     ALLOCATE,
     PUNCH,
     RESIDENT_PAGES,
-    DUPLICATE
+    DUPLICATE,
+    /** Fails and counts only where it is asked for by name: it changes no state of a page. */
+    WRITE_ZEROS
   }
 
   /** Which call fails, and what is done before each; used by the test and the lock's holder. */
-  static final class Script {
+  public static final class Script {
     private int calls;
     private int firstFailure = Integer.MAX_VALUE;
     private int lastFailure = Integer.MAX_VALUE;
@@ -44,18 +46,18 @@ final class FailingPageFile implements PageFile {
     }
 
     /** From now on every call of this kind fails. */
-    synchronized void failEvery(Call kind) {
+    public synchronized void failEvery(Call kind) {
       failFrom(1, Integer.MAX_VALUE, kind);
     }
 
-    synchronized void failFrom(int first, int last, @Nullable Call kind) {
+    public synchronized void failFrom(int first, int last, @Nullable Call kind) {
       calls = 0;
       firstFailure = first;
       lastFailure = last;
       only = kind;
     }
 
-    synchronized void failNone() {
+    public synchronized void failNone() {
       failFrom(Integer.MAX_VALUE, Integer.MAX_VALUE, null);
     }
 
@@ -88,10 +90,11 @@ final class FailingPageFile implements PageFile {
       synchronized (this) {
         action = next == kind ? beforeNext : before;
         next = next == kind ? null : next;
-        if (only == null || only == kind) {
+        boolean counts = only == null ? kind != Call.WRITE_ZEROS : only == kind;
+        if (counts) {
           calls++;
         }
-        fails = (only == null || only == kind) && calls >= firstFailure && calls <= lastFailure;
+        fails = counts && calls >= firstFailure && calls <= lastFailure;
       }
       action.run();
       if (fails) {
@@ -145,6 +148,7 @@ final class FailingPageFile implements PageFile {
 
   @Override
   public void writeZeros(long offset, long length) throws SystemCallException {
+    script.come(Call.WRITE_ZEROS, "writeZeros(" + offset + ", " + length + ")");
     file.writeZeros(offset, length);
   }
 

@@ -3,7 +3,9 @@ package dev.pagetide.server.buffer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.pagetide.server.page.FailingPageFile;
 import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.page.PageFileMaker;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +23,11 @@ final class ClearingTest {
   private static final long SMALL = 4096;
   private static final long LARGE = Clearing.INLINE_BYTES;
 
-  private final RefusedZeros refused = new RefusedZeros();
-  private final TestBuffers buffers = TestBuffers.ofPages(PAGES, refused);
+  private final FailingPageFile.Script script = new FailingPageFile.Script();
+  private final TestBuffers buffers =
+      TestBuffers.ofPages(
+          PAGES,
+          (name, layout) -> new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script));
 
   /** What the workers are to do; it is done when a test says so. */
   private final ArrayDeque<Runnable> work = new ArrayDeque<>();
@@ -50,6 +55,11 @@ final class ClearingTest {
       pauses.add(unit.toMillis(delay));
       return super.schedule(() -> {}, 0, unit);
     }
+  }
+
+  /** Refuses the next so many writes of zeros. */
+  private void refuse(int writes) {
+    script.failFrom(1, writes, FailingPageFile.Call.WRITE_ZEROS);
   }
 
   @AfterEach
@@ -204,7 +214,7 @@ final class ClearingTest {
 
   @Test
   void clear_refusedByTheKernel_isToldCountedAndTriedAgainAfterGrowingPauses() {
-    refused.left.set(4);
+    refuse(4);
     clearing.clear(freed(1, SMALL), () -> done.add("tried"));
     assertThat(done).containsExactly("tried");
     assertThat(clearing()).isEqualTo(1);
@@ -223,7 +233,7 @@ final class ClearingTest {
     assertThat(timer.pauses).containsExactly(10L, 20L, 40L, 80L);
     assertThat(timer.planned).isEmpty();
     assertThat(buffers.bytesOf(buffers.allocate(SMALL))).containsOnly(0);
-    refused.left.set(1);
+    refuse(1);
     clearing.clear(freed(1, SMALL), () -> {});
     assertThat(timer.pauses).as("a new trouble").endsWith(10L);
     timer.planned.remove().run();
@@ -232,7 +242,7 @@ final class ClearingTest {
 
   @Test
   void clear_refusedManyTimes_hasOneTimerAndAtMostTheLongestPause() {
-    refused.left.set(Integer.MAX_VALUE);
+    refuse(Integer.MAX_VALUE);
     clearing.clear(freed(3, SMALL), () -> {});
     for (int round = 0; round < 15; round++) {
       assertThat(timer.planned).hasSize(1);
@@ -242,7 +252,7 @@ final class ClearingTest {
 
     assertThat(timer.pauses).endsWith(Clearing.LONGEST_PAUSE_MILLIS, Clearing.LONGEST_PAUSE_MILLIS);
     assertThat(told).hasSize(3 * 16);
-    refused.left.set(0);
+    script.failNone();
     timer.planned.remove().run();
     doWork();
     assertThat(clearing()).isZero();
@@ -250,7 +260,7 @@ final class ClearingTest {
 
   @Test
   void tryAgain_rangeHasEnded_doesNothingMore() {
-    refused.left.set(1);
+    refuse(1);
     clearing.clear(freed(1, SMALL), () -> {});
     buffers.allocator.close();
 

@@ -1,12 +1,7 @@
 package dev.pagetide.server.buffer;
 
-import dev.pagetide.server.os.FileDuplicate;
-import dev.pagetide.server.os.Memfd;
-import dev.pagetide.server.os.PageFile;
+import dev.pagetide.server.page.TableOnlyFile;
 import dev.pagetide.shm.SharedFileLayout;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.Objects;
 
@@ -15,34 +10,15 @@ import java.util.Objects;
  * runs by the hundred thousand that look at pages and not at bytes. Each call's arguments are
  * checked.
  */
-final class CountingFile implements PageFile {
-  private final SharedFileLayout layout;
-  private final Arena arena = Arena.ofShared();
-  private final MemorySegment mapping;
+final class CountingFile extends TableOnlyFile {
   private final BitSet resident = new BitSet();
 
   private CountingFile(SharedFileLayout layout) {
-    this.layout = layout;
-    this.mapping = arena.allocate(layout.dataOffset(), Memfd.systemPageSize());
+    super(layout);
   }
 
   static CountingFile make(String name, SharedFileLayout layout) {
     return new CountingFile(layout);
-  }
-
-  @Override
-  public SharedFileLayout layout() {
-    return layout;
-  }
-
-  @Override
-  public MemorySegment header() {
-    return mapping.asSlice(0, layout.tableOffset());
-  }
-
-  @Override
-  public MemorySegment table() {
-    return mapping.asSlice(layout.tableOffset(), (long) layout.pageCount() * Long.BYTES);
   }
 
   @Override
@@ -62,39 +38,14 @@ final class CountingFile implements PageFile {
   }
 
   private void checkPages(int startPage, int endPage) {
-    Objects.checkFromToIndex(startPage, endPage, layout.pageCount());
+    Objects.checkFromToIndex(startPage, endPage, layout().pageCount());
     if (startPage == endPage) {
       throw new AssertionError("no page at " + startPage);
     }
   }
 
   @Override
-  public void read(long offset, ByteBuffer target) {
-    throw new UnsupportedOperationException("there are no bytes");
-  }
-
-  @Override
-  public void write(long offset, ByteBuffer source) {
-    throw new UnsupportedOperationException("there are no bytes");
-  }
-
-  @Override
-  public void writeZeros(long offset, long length) {
-    throw new UnsupportedOperationException("there are no bytes");
-  }
-
-  @Override
   public synchronized long residentPages() {
-    return (long) layout.bookkeepingPages() + resident.cardinality();
-  }
-
-  @Override
-  public FileDuplicate duplicate() {
-    throw new UnsupportedOperationException("there is no descriptor");
-  }
-
-  @Override
-  public void close(boolean punch) {
-    arena.close();
+    return (long) layout().bookkeepingPages() + resident.cardinality();
   }
 }

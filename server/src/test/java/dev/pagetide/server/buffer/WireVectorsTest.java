@@ -2,8 +2,8 @@ package dev.pagetide.server.buffer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.RawEndpoint;
-import dev.pagetide.server.TestServer;
+import dev.pagetide.server.kit.RawEndpoint;
+import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.ScanRequest;
 import dev.pagetide.v1.ShrinkerServiceGrpc.ShrinkerServiceBlockingStub;

@@ -3,10 +3,9 @@ package dev.pagetide.server.directory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.server.LockHolder;
-import dev.pagetide.server.ServerProcess;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.host.StartupException;
+import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -159,7 +158,7 @@ final class ServerDirectoryTest {
       assertRefused(path, servedBy(ProcessHandle.current().pid()));
 
       // A second look at the lock file from inside would have dropped the first one's lock.
-      try (ServerProcess second = ServerProcess.start(LockHolder.class, path.toString())) {
+      try (JavaProcess second = JavaProcess.start(LockHolder.class, path.toString())) {
         assertThat(second.readLine()).isNull();
         assertThat(second.awaitExit()).isEqualTo(1);
         assertThat(second.errors()).contains(servedBy(ProcessHandle.current().pid()));
@@ -170,7 +169,7 @@ final class ServerDirectoryTest {
 
   @Test
   void open_heldByAnotherProcess_namesItsPid() throws Exception {
-    try (ServerProcess holder = ServerProcess.start(LockHolder.class, path.toString())) {
+    try (JavaProcess holder = JavaProcess.start(LockHolder.class, path.toString())) {
       assertThat(holder.readLine()).isEqualTo("held");
 
       assertRefused(path, servedBy(holder.pid()) + "; stop that one, or name another --dir.");
@@ -180,7 +179,7 @@ final class ServerDirectoryTest {
 
   @Test
   void open_holderKilled_replacesItsSocket() throws Exception {
-    try (ServerProcess holder = ServerProcess.start(LockHolder.class, path.toString())) {
+    try (JavaProcess holder = JavaProcess.start(LockHolder.class, path.toString())) {
       assertThat(holder.readLine()).isEqualTo("held");
       holder.kill();
     }

@@ -1,5 +1,6 @@
 package dev.pagetide.client.cli;
 
+import dev.pagetide.testkit.JavaProcess;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -20,14 +21,9 @@ record CommandProcess(int status, String out, String err) {
 
   /** The command that runs it; JVM options go before the classpath. */
   static List<String> command(String... jvmOptions) {
-    List<String> command = new ArrayList<>();
-    command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
-    command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"));
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.addAll(List.of(jvmOptions));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.add("dev.pagetide.client.cli.Pagetide");
-    return command;
+    List<String> options = new ArrayList<>(List.of("-XX:TieredStopAtLevel=1", "-Xmx128m"));
+    options.addAll(List.of(jvmOptions));
+    return JavaProcess.command(options, "dev.pagetide.client.cli.Pagetide");
   }
 
   /** What a shell's {@code script} does, in which {@code "$@"} is the command. */

@@ -1,11 +1,12 @@
 package dev.pagetide.client.hostile;
 
-import static dev.pagetide.client.hostile.SystemCalls.check;
+import static dev.pagetide.testkit.SystemCalls.check;
 
 import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.SystemCalls;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.UseRangeRequest;
 import io.grpc.StatusRuntimeException;

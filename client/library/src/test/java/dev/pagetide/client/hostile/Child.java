@@ -1,10 +1,7 @@
 package dev.pagetide.client.hostile;
 
-import java.io.BufferedReader;
+import dev.pagetide.testkit.JavaProcess;
 import java.io.IOException;
-import java.io.Writer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -14,14 +11,10 @@ import java.util.concurrent.TimeUnit;
 public final class Child implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 60;
 
-  private final Process process;
-  private final BufferedReader answers;
-  private final Writer commands;
+  private final JavaProcess process;
 
-  private Child(Process process) {
+  private Child(JavaProcess process) {
     this.process = process;
-    this.answers = process.inputReader(StandardCharsets.UTF_8);
-    this.commands = process.outputWriter(StandardCharsets.UTF_8);
   }
 
   /** Starts {@code main} with this process's Java and class path. */
@@ -38,19 +31,12 @@ public final class Child implements AutoCloseable {
   public static Child start(
       List<String> prefix, List<String> javaOptions, Class<?> main, String... arguments)
       throws IOException {
+    List<String> options = new ArrayList<>(List.of("-Xmx128m"));
+    options.addAll(javaOptions);
     List<String> command = new ArrayList<>(prefix);
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx128m"));
-    command.addAll(javaOptions);
-    command.addAll(
-        List.of(
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path"),
-            main.getName()));
+    command.addAll(JavaProcess.command(options, main.getName()));
     command.addAll(List.of(arguments));
-    return new Child(
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+    return new Child(JavaProcess.start(command, ProcessBuilder.Redirect.INHERIT));
   }
 
   /** Its process id. */
@@ -60,7 +46,7 @@ public final class Child implements AutoCloseable {
 
   /** The next line it says. */
   public String readLine() throws IOException {
-    String line = answers.readLine();
+    String line = process.readLine();
     if (line == null) {
       throw new IOException("process " + process.pid() + " ended");
     }
@@ -75,8 +61,7 @@ public final class Child implements AutoCloseable {
 
   /** Sends a command; what it answers, if anything, is to be read. */
   public void tell(String command) throws IOException {
-    commands.write(command + "\n");
-    commands.flush();
+    process.writeLine(command);
   }
 
   /** Sends a command; its answer comes while the caller does something else. */
@@ -95,16 +80,12 @@ public final class Child implements AutoCloseable {
 
   /** Sends KILL and waits for the end. */
   public void kill() throws InterruptedException {
-    process.destroyForcibly();
-    if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-      throw new IllegalStateException("process " + process.pid() + " does not end");
-    }
+    process.kill();
   }
 
   /** Kills it if it still runs. */
   @Override
   public void close() {
-    process.destroyForcibly();
-    process.onExit().join();
+    process.close();
   }
 }

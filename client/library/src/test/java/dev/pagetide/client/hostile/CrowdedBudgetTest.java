@@ -1,12 +1,13 @@
 package dev.pagetide.client.hostile;
 
-import static dev.pagetide.client.hostile.SystemCalls.check;
+import static dev.pagetide.testkit.SystemCalls.check;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.client.ServerProcess;
 import dev.pagetide.server.page.Seeds;
 import dev.pagetide.testkit.Promise;
+import dev.pagetide.testkit.SystemCalls;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

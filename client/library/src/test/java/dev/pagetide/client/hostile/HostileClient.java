@@ -1,10 +1,11 @@
 package dev.pagetide.client.hostile;
 
-import static dev.pagetide.client.hostile.SystemCalls.check;
+import static dev.pagetide.testkit.SystemCalls.check;
 
 import com.google.protobuf.ByteString;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.SystemCalls;
 import dev.pagetide.v1.PageRangeServiceGrpc.PageRangeServiceBlockingStub;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.ReadRequest;

@@ -1,9 +1,10 @@
 package dev.pagetide.client.hostile;
 
-import static dev.pagetide.client.hostile.SystemCalls.check;
+import static dev.pagetide.testkit.SystemCalls.check;
 
 import dev.pagetide.shm.HandoffStatus;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.SystemCalls;
 import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
 import dev.pagetide.v1.Opened;

@@ -1,6 +1,7 @@
 package dev.pagetide.client.hostile;
 
 import dev.pagetide.client.hostile.StepwiseClient.Step;
+import dev.pagetide.testkit.SystemCalls;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,8 @@
 package dev.pagetide.client.hostile;
 
-import static dev.pagetide.client.hostile.SystemCalls.check;
+import static dev.pagetide.testkit.SystemCalls.check;
 
+import dev.pagetide.testkit.SystemCalls;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
