@@ -2,6 +2,7 @@ package dev.pagetide.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.kit.TestServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
