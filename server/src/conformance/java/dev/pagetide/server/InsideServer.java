@@ -3,13 +3,13 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.config.OptionNotation;
 import dev.pagetide.server.config.OptionReader;
 import dev.pagetide.server.config.ServerOption;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.os.Memfd;
-import dev.pagetide.server.page.PageBudget;
 import dev.pagetide.server.page.ServerTerms;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.Shrinker;

@@ -124,8 +124,8 @@ public final class PagetideServer {
     LOG.info(
         "started: version={} dir={} budget_bytes={} pressure={} pid={}",
         BuildVersion.text(),
-        options.directory(),
-        options.maxResidentBytes(),
+        options.reach().directory(),
+        options.memory().budgetBytes(),
         options.pressure().name().toLowerCase(Locale.ROOT).replace('_', '-'),
         ProcessHandle.current().pid());
     HttpFront http = server.http();

@@ -1,5 +1,9 @@
 package dev.pagetide.server;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.config.ServerOptions;
 import dev.pagetide.server.directory.MapKeyFile;
 import dev.pagetide.server.directory.ServerDirectory;
@@ -25,14 +29,10 @@ import dev.pagetide.server.metrics.TransactionMeters;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.BackgroundReclaim;
-import dev.pagetide.server.page.HostHeadroom;
 import dev.pagetide.server.page.HugePages;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;
-import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.pressure.PressureConfig;
 import dev.pagetide.server.pressure.PressureLevels;
@@ -98,7 +98,7 @@ final class RunningServer implements AutoCloseable {
   record Core(PageBudget budget, Shrinker shrinker, SessionRegistry sessions) {}
 
   private RunningServer(ServerOptions options) {
-    this.drainWait = options.drainWait();
+    this.drainWait = options.sessions().drainWait();
   }
 
   /**
@@ -127,8 +127,9 @@ final class RunningServer implements AutoCloseable {
 
   private void open(ServerOptions options, PageFileMaker files) throws StartupException {
     SharedMemoryProbe.check();
+    ServerOptions.Reach reach = options.reach();
     ServerDirectory served =
-        ServerDirectory.open(options.directory(), options.socketMode(), options.socketGroup());
+        ServerDirectory.open(reach.directory(), reach.socketMode(), reach.socketGroup());
     directory = served;
     opened.push(served);
 
@@ -141,18 +142,18 @@ final class RunningServer implements AutoCloseable {
     opened.push(logTimer);
     CgroupMemory groups = openGroups();
     PageBudget budget =
-        PageBudget.root("--max-resident-bytes", options.maxResidentBytes() / pageSize);
+        PageBudget.root("--max-resident-bytes", options.memory().budgetBytes() / pageSize);
     FaultMeters faults = new FaultMeters(registry, GrpcEndpoint::faults);
     Shrinker shrinker = startShrinker(options, groups, budget, meters, faults, logTimer);
     long serverInstance = newInstance();
     SessionRegistry sessions =
         new SessionRegistry(
             new SessionConfig(
-                options.maxSessions(),
-                options.maxSessionsPerUid(),
-                options.maxResidentBytesPerUid() / pageSize,
-                options.maxResidentBytesPerSession() / pageSize),
-            new RangeConfig(files, options.maxRangeBytes(), serverInstance),
+                options.sessions().max(),
+                options.sessions().maxPerUid(),
+                options.memory().bytesPerUid() / pageSize,
+                options.memory().bytesPerSession() / pageSize),
+            new RangeConfig(files, options.memory().rangeBytes(), serverInstance),
             budget,
             shrinker,
             InstantSource.system());
@@ -183,7 +184,7 @@ final class RunningServer implements AutoCloseable {
     HandoffServer handoffs =
         new HandoffServer(
             sessions,
-            new HandoffConfig(options.maxHandoffs(), options.handoffWait()),
+            new HandoffConfig(options.handoffs().max(), options.handoffs().maxWait()),
             meters,
             cutOffs);
     opened.push(handoffs);
@@ -192,11 +193,11 @@ final class RunningServer implements AutoCloseable {
           meters.refresh();
           transactions.refresh();
         };
-    InetSocketAddress address = options.http();
+    InetSocketAddress address = reach.http();
     if (address != null) {
       TideMap map =
           new TideMap(
-              MapKeyFile.keyIn(options.directory()),
+              MapKeyFile.keyIn(reach.directory()),
               serverInstance,
               pageSize,
               sessions,
@@ -205,7 +206,7 @@ final class RunningServer implements AutoCloseable {
               levels == null ? null : levels::byName);
       http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
     }
-    tcp = listenTcp(options.listen(), endpoint);
+    tcp = listenTcp(reach.listen(), endpoint);
     // The socket that sessions are told of before the one that opens them.
     bind(served.handoffSocket(), handoffs::listen);
     bind(served.grpcSocket(), endpoint::listenUnix);
@@ -218,10 +219,10 @@ final class RunningServer implements AutoCloseable {
       ServerOptions options, long serverInstance, Path handoffSocket) throws StartupException {
     return new EndpointConfig(
         new RequestConfig(
-            options.maxDataBytes(),
-            options.maxRequestsInFlight(),
-            options.maxRequestBytesInFlight(),
-            options.allocationWait()),
+            options.requests().maxDataBytes(),
+            options.requests().maxInFlight(),
+            options.requests().maxBytesInFlight(),
+            options.memory().allocationWait()),
         options.transactions(),
         HostLimits.ownUid(),
         serverInstance,
@@ -284,16 +285,19 @@ final class RunningServer implements AutoCloseable {
   static ReclaimConfig reclaimConfig(ServerOptions options, HostHeadroom headroom) {
     int pageSize = Memfd.systemPageSize();
     return new ReclaimConfig(
-        options.lowWatermarkBytes() / pageSize,
-        options.highWatermarkBytes() / pageSize,
-        options.protectRecent().toNanos(),
+        options.reclaim().lowWatermarkBytes() / pageSize,
+        options.reclaim().highWatermarkBytes() / pageSize,
+        options.reclaim().protectRecent().toNanos(),
         headroom);
   }
 
   /** The edge that the control groups' limits are. */
   static HostHeadroom headroom(ServerOptions options, CgroupMemory groups) {
     return new CgroupHeadroom(
-        groups, options.memoryReserveBytes(), Memfd.systemPageSize(), options.maxRangeBytes());
+        groups,
+        options.memory().reserveBytes(),
+        Memfd.systemPageSize(),
+        options.memory().rangeBytes());
   }
 
   private void startPressure(
@@ -308,7 +312,7 @@ final class RunningServer implements AutoCloseable {
         new PressureConfig(
             HOST_ROOT,
             groups,
-            options.memoryReserveBytes(),
+            options.memory().reserveBytes(),
             Memfd.systemPageSize(),
             options.pressure() == PressureMode.DRY_RUN);
     try {

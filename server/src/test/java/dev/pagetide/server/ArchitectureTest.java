@@ -8,6 +8,8 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.Reservations;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.util.Map;
@@ -30,20 +32,21 @@ final class ArchitectureTest {
   private static final Map<String, Set<String>> ARROWS =
       Map.ofEntries(
           Map.entry("os", Set.of()),
-          Map.entry("page", Set.of("os")),
-          Map.entry("host", Set.of("page", "os")),
+          Map.entry("budget", Set.of()),
+          Map.entry("page", Set.of("budget", "os")),
+          Map.entry("host", Set.of("budget", "os")),
           Map.entry("buffer", Set.of("page")),
-          Map.entry("session", Set.of("page")),
-          Map.entry("pressure", Set.of("page", "host", "os")),
-          Map.entry("transaction", Set.of("session", "buffer", "page")),
-          Map.entry("rpc", Set.of("transaction", "buffer", "session", "page")),
+          Map.entry("session", Set.of("page", "budget")),
+          Map.entry("pressure", Set.of("page", "budget", "host", "os")),
+          Map.entry("transaction", Set.of("session", "buffer", "page", "budget")),
+          Map.entry("rpc", Set.of("transaction", "buffer", "session", "page", "budget")),
           Map.entry("handoff", Set.of("session", "page", "os")),
-          Map.entry("web", Set.of("session", "page")),
+          Map.entry("web", Set.of("session", "page", "budget")),
           Map.entry("directory", Set.of("web", "host")),
           Map.entry("config", Set.of("directory", "host", "pressure", "transaction")),
           Map.entry(
               "metrics",
-              Set.of("session", "page", "buffer", "transaction", "pressure", "handoff")));
+              Set.of("session", "page", "budget", "buffer", "transaction", "pressure", "handoff")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -105,6 +108,7 @@ final class ArchitectureTest {
         .that()
         .resideInAnyPackage(
             ROOT + ".os..",
+            ROOT + ".budget..",
             ROOT + ".host..",
             ROOT + ".page..",
             ROOT + ".buffer..",
@@ -123,6 +127,26 @@ final class ArchitectureTest {
             "com.google.protobuf..",
             "dev.pagetide.v1..")
         .check(CLASSES);
+  }
+
+  /** Pages that are charged by anybody else would be given back by nobody. */
+  @Test
+  void charges_ofPages_areMadeAndReleasedByPageAndBudgetAlone() {
+    assertThat(callersOf(PageBudget.class, "tryReserve", "tryTakeOver", "release"))
+        .isSubsetOf("page", "budget")
+        .contains("page", "budget");
+    assertThat(callersOf(Reservations.class, "tryReserve", "given", "giveBack", "taken"))
+        .isSubsetOf("page", "budget")
+        .contains("page");
+  }
+
+  private static Set<String> callersOf(Class<?> owner, String... methods) {
+    return CLASSES.stream()
+        .flatMap(type -> type.getAccessesFromSelf().stream())
+        .filter(call -> call.getTargetOwner().isEquivalentTo(owner))
+        .filter(call -> Set.of(methods).contains(call.getName()))
+        .map(call -> room(call.getOriginOwner()))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   @Test

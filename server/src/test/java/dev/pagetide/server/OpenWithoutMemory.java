@@ -1,7 +1,7 @@
 package dev.pagetide.server;
 
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

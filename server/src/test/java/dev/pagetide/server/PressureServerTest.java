@@ -3,13 +3,13 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.config.OptionReading;
 import dev.pagetide.server.config.ServerOptions;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.host.StartupException;
 import dev.pagetide.server.os.Memfd;
-import dev.pagetide.server.page.HostHeadroom;
-import dev.pagetide.server.page.ReclaimConfig;
 import dev.pagetide.testkit.Requires;
 import java.nio.file.Path;
 import java.util.List;

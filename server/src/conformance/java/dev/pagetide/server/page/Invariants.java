@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
 import java.util.List;
 
 /** A server under test whose inside can be looked at, because it runs in the test's process. */

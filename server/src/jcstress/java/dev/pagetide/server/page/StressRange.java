@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
@@ -247,9 +249,9 @@ final class StressRange {
 
   /** Reclaims a page that was chosen by {@code word}, as a scan does: "took" or "left". */
   String reclaim(int page, long word) {
-    ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
-    new RunReclaimer(range, tally).reclaim(new int[] {page}, new long[] {word}, 0, 1);
-    return tally.reclaimed() == 1 ? "took" : "left";
+    Scan scan = new Scan();
+    new RunReclaimer(range, scan).reclaim(new int[] {page}, new long[] {word}, 0, 1);
+    return scan.reclaimed() == 1 ? "took" : "left";
   }
 
   /** At rest: "exact" if file, bits, words and charge agree; else which do not. */

@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.session.SessionConfig;

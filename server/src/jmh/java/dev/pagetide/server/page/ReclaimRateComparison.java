@@ -1,5 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import java.io.IOException;

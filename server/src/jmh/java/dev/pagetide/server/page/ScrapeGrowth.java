@@ -1,6 +1,8 @@
 package dev.pagetide.server.page;
 
 import com.sun.management.ThreadMXBean;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.session.Peer;

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;

@@ -1,9 +1,9 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.RpcMeters;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

@@ -6,23 +6,8 @@ import dev.pagetide.shm.SharedFileLayout;
 
 /**
  * The options that divide memory, checked against each other and against the host's limits.
- *
- * @param residentBytes {@code --max-resident-bytes}
- * @param residentBytesPerUid {@code --max-resident-bytes-per-uid}
- * @param residentBytesPerSession {@code --max-resident-bytes-per-session}
- * @param rangeBytes {@code --max-range-bytes}
- * @param lowWatermarkBytes {@code --low-watermark}
- * @param highWatermarkBytes {@code --high-watermark}
- * @param reserveBytes {@code --memory-reserve}
  */
-record MemoryOptions(
-    long residentBytes,
-    long residentBytesPerUid,
-    long residentBytesPerSession,
-    long rangeBytes,
-    long lowWatermarkBytes,
-    long highWatermarkBytes,
-    long reserveBytes) {
+record MemoryOptions(ServerOptions.Memory memory, ServerOptions.Reclaim reclaim) {
   private static final long DEFAULT_RANGE_BYTES = 4L << 20;
 
   /**
@@ -78,7 +63,15 @@ record MemoryOptions(
             new Bound(0, "nothing at all"),
             budget);
     MemoryOptions options =
-        new MemoryOptions(total, perUid, perSession, rangeBytes(values, host), low, high, reserve);
+        new MemoryOptions(
+            new ServerOptions.Memory(
+                total,
+                perUid,
+                perSession,
+                rangeBytes(values, host),
+                reserve,
+                values.upToAMinute(ServerOption.ALLOCATION_WAIT)),
+            new ServerOptions.Reclaim(low, high, values.upToAMinute(ServerOption.PROTECT_RECENT)));
     options.compare(values, host);
     return options;
   }
@@ -120,16 +113,18 @@ record MemoryOptions(
   }
 
   private void checkWatermarks(OptionValues values) {
-    if (lowWatermarkBytes >= highWatermarkBytes) {
+    long low = reclaim.lowWatermarkBytes();
+    long high = reclaim.highWatermarkBytes();
+    if (low >= high) {
       values.refuse(
           ServerOption.LOW_WATERMARK,
-          lowWatermarkBytes,
+          low,
           "watermarks crossed: %d is not below %d, which is %s; give --low-watermark less than"
               + " --high-watermark, and that at most --max-resident-bytes (%d)",
-          lowWatermarkBytes,
-          highWatermarkBytes,
-          values.shown(ServerOption.HIGH_WATERMARK, highWatermarkBytes),
-          residentBytes);
+          low,
+          high,
+          values.shown(ServerOption.HIGH_WATERMARK, high),
+          memory.budgetBytes());
     }
   }
 
@@ -141,36 +136,38 @@ record MemoryOptions(
     if (values.given(ServerOption.MAX_RANGE_BYTES) == null) {
       return;
     }
-    int pages = Math.toIntExact(rangeBytes / host.pageSize());
+    int pages = Math.toIntExact(memory.rangeBytes() / host.pageSize());
     long wholeBytes = SharedFileLayout.of(host.pageSize(), pages).sizeBytes();
-    if (wholeBytes <= residentBytes) {
+    if (wholeBytes <= memory.budgetBytes()) {
       return;
     }
     values.refuse(
         ServerOption.MAX_RESIDENT_BYTES,
-        residentBytes,
+        memory.budgetBytes(),
         "budget under one range: %d is below %d, what a range of %s takes (header, table, pages);"
             + " give at least %d, or a smaller range",
-        residentBytes,
+        memory.budgetBytes(),
         wholeBytes,
-        values.shown(ServerOption.MAX_RANGE_BYTES, rangeBytes),
+        values.shown(ServerOption.MAX_RANGE_BYTES, memory.rangeBytes()),
         wholeBytes);
   }
 
   /** At a group's limit the kernel refuses nothing but kills, so the limit must be out of reach. */
   private void checkGroup(OptionValues values, HostLimits host) {
     long limit = host.groupLimitBytes();
-    if (limit != Long.MAX_VALUE && residentBytes > limit - reserveBytes - host.maxHeapBytes()) {
+    long budget = memory.budgetBytes();
+    long reserve = memory.reserveBytes();
+    if (limit != Long.MAX_VALUE && budget > limit - reserve - host.maxHeapBytes()) {
       values.refuse(
           ServerOption.MAX_RESIDENT_BYTES,
-          residentBytes,
+          budget,
           "budget %d + maximum heap %d + reserve %d (%s) are above the control group's limit of %d,"
               + " where the kernel kills; lower the budget, the heap (PAGETIDE_JAVA_OPTS=-Xmx...)"
               + " or the reserve, or raise the limit",
-          residentBytes,
+          budget,
           host.maxHeapBytes(),
-          reserveBytes,
-          values.shown(ServerOption.MEMORY_RESERVE, reserveBytes),
+          reserve,
+          values.shown(ServerOption.MEMORY_RESERVE, reserve),
           limit);
     }
   }

@@ -33,8 +33,6 @@ public final class OptionReader {
   /** Some options are bad: one line for each problem, without the command's name. */
   public record Refused(List<String> problems) implements Outcome {}
 
-  private record RequestLimits(long calls, long bytes, long dataBytes) {}
-
   private static final long KIB = 1L << 10;
   private static final long MIB = 1L << 20;
 
@@ -45,10 +43,11 @@ public final class OptionReader {
   static final long MAX_MAX_DATA_BYTES = 3 * MIB;
 
   /**
-   * Room for the parts of a message besides its data. The largest UseRange has 4096 spans of two
-   * numbers of at most five bytes each, and takes 56 KiB.
+   * Room for the parts of a request besides its data. The largest is a UseRange of 4096 spans, each
+   * of two numbers of at most five bytes, which takes 56 KiB. The server receives larger requests,
+   * too, but only to refuse them with a sentence.
    */
-  static final long MESSAGE_OVERHEAD_BYTES = 64 * KIB;
+  static final long REQUEST_OVERHEAD_BYTES = 64 * KIB;
 
   /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
@@ -63,9 +62,6 @@ public final class OptionReader {
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
-
-  /** The longest time for every option that makes callers wait, because callers give up earlier. */
-  private static final Duration MAX_WAIT = Duration.ofMinutes(1);
 
   /**
    * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
@@ -147,43 +143,31 @@ public final class OptionReader {
             ServerOption.MAX_SESSIONS_PER_UID,
             oneUid ? sessions : Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
-    RequestLimits requests = requestLimits();
-    Duration allocationWait = upToAMinute(ServerOption.ALLOCATION_WAIT);
+    ServerOptions.Requests requests = requests();
     return new ServerOptions(
-        directory,
-        socketMode,
-        socketGroup,
-        listen,
-        http,
-        memory.residentBytes(),
-        memory.rangeBytes(),
-        (int) sessions,
-        (int) sessionsPerUid,
-        memory.residentBytesPerUid(),
-        memory.residentBytesPerSession(),
-        memory.lowWatermarkBytes(),
-        memory.highWatermarkBytes(),
-        allocationWait,
-        upToAMinute(ServerOption.PROTECT_RECENT),
-        memory.reserveBytes(),
+        new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
+        memory.memory(),
+        memory.reclaim(),
         values.value(
             ServerOption.PRESSURE,
             PressureMode.ON,
             OptionNotation::pressure,
             /* refused= */ PressureMode.ON),
-        (int) requests.dataBytes(),
-        (int) requests.calls(),
-        requests.bytes(),
-        transactions(allocationWait),
-        (int) handoffs,
-        values.time(
-            ServerOption.HANDOFF_WAIT,
-            new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
-            new Bound(MAX_WAIT.toMillis(), "a minute")),
-        values.time(
-            ServerOption.DRAIN_WAIT,
-            new Bound(0, "no time at all"),
-            new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour")));
+        new ServerOptions.Sessions(
+            (int) sessions,
+            (int) sessionsPerUid,
+            values.time(
+                ServerOption.DRAIN_WAIT,
+                new Bound(0, "no time at all"),
+                new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour"))),
+        requests,
+        transactions(memory.memory().allocationWait()),
+        new ServerOptions.Handoffs(
+            (int) handoffs,
+            values.time(
+                ServerOption.HANDOFF_WAIT,
+                new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
+                OptionValues.MAX_WAIT)));
   }
 
   private TransactionConfig transactions(Duration allocationWait) {
@@ -204,12 +188,7 @@ public final class OptionReader {
             /* refused= */ TransactRule.OWN));
   }
 
-  private Duration upToAMinute(ServerOption option) {
-    return values.time(
-        option, new Bound(0, "no time at all"), new Bound(MAX_WAIT.toMillis(), "a minute"));
-  }
-
-  private RequestLimits requestLimits() {
+  private ServerOptions.Requests requests() {
     long calls =
         values.count(
             ServerOption.MAX_REQUESTS_IN_FLIGHT,
@@ -219,11 +198,11 @@ public final class OptionReader {
         values.bytes(
             ServerOption.MAX_REQUEST_BYTES_IN_FLIGHT,
             64 * MIB,
-            new Bound(MESSAGE_OVERHEAD_BYTES + host.pageSize(), "what one Write of a page takes"),
+            new Bound(REQUEST_OVERHEAD_BYTES + host.pageSize(), "what one Write of a page takes"),
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
         values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
-    return new RequestLimits(calls, bytes, dataBytes);
+    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes);
   }
 
   private Path directory() {
@@ -339,14 +318,14 @@ public final class OptionReader {
   }
 
   private static Bound dataThatFits(long requestBytes) {
-    long byRequests = requestBytes - MESSAGE_OVERHEAD_BYTES;
+    long byRequests = requestBytes - REQUEST_OVERHEAD_BYTES;
     return byRequests < MAX_MAX_DATA_BYTES
         ? new Bound(
             byRequests,
             String.format(
                 Locale.ROOT,
                 "which is --max-request-bytes-in-flight less %d for the rest of a message",
-                MESSAGE_OVERHEAD_BYTES))
+                REQUEST_OVERHEAD_BYTES))
         : new Bound(MAX_MAX_DATA_BYTES, "because gRPC clients refuse messages over 4 MiB");
   }
 }

@@ -23,6 +23,9 @@ final class OptionValues {
   /** A bound of a value, and a clause that says where it comes from. */
   record Bound(long value, String reason) {}
 
+  /** Of everything that somebody waits for: callers give up earlier. */
+  static final Bound MAX_WAIT = new Bound(Duration.ofMinutes(1).toMillis(), "a minute");
+
   private final OptionTexts texts;
   private final List<String> problems;
 
@@ -84,6 +87,11 @@ final class OptionValues {
               bound.value() % 1000 == 0 ? bound.value() / 1000 + "s" : bound.value() + "ms"));
     }
     return wait;
+  }
+
+  /** A time of at most a minute, which may be no time at all. */
+  Duration upToAMinute(ServerOption option) {
+    return time(option, new Bound(0, "no time at all"), MAX_WAIT);
   }
 
   /** A size between two bounds. */

@@ -12,61 +12,98 @@ import org.jspecify.annotations.Nullable;
  * The options with which one server runs. {@link OptionReader}, which alone makes them, has checked
  * all of them, against each other and against the host's limits.
  *
- * @param directory absolute path of the directory of sockets and lock; see {@link ServerDirectory}
- * @param socketMode mode bits of the Unix sockets: 0600, 0660 or 0666 (octal)
- * @param socketGroup group of the Unix sockets, a name or a number; null: the group they are born
- *     with
- * @param listen loopback address of the TCP listener, port 0 for any free one; null: no TCP
- * @param http address of {@code /metrics} and the tide map, port 0 for any free one; null: off
- * @param maxResidentBytes the budget: most bytes of memory that all ranges together may hold
- * @param maxRangeBytes most bytes of pages that one session is granted
- * @param maxSessions most sessions alive at once
- * @param maxSessionsPerUid most sessions alive at once of one uid; at most {@code maxSessions}
- * @param maxResidentBytesPerUid most bytes that one uid's ranges may hold; at most {@code
- *     maxResidentBytes}
- * @param maxResidentBytesPerSession most bytes that one range may hold; at most {@code
- *     maxResidentBytesPerUid}
- * @param lowWatermarkBytes resident memory at which background reclaim ends; less than {@code
- *     highWatermarkBytes}
- * @param highWatermarkBytes resident memory above which background reclaim begins; at most {@code
- *     maxResidentBytes}
- * @param allocationWait the longest time that a request waits for memory
- * @param protectRecent how long ago a page must have been stopped to be taken for what lies above
- *     another session's fair share
- * @param memoryReserveBytes what is kept free below the control group's limit, and of the machine's
- *     available memory
+ * @param reach where clients, browsers and scrapers reach the server
+ * @param memory how much memory ranges may hold, and how long a request waits for it
+ * @param reclaim which memory the server takes back ahead of need
  * @param pressure what is done about the host's pressure
- * @param maxDataBytes most bytes of data in one Read or Write
- * @param maxRequestsInFlight most calls at once that are not yet closed on the wire, session
- *     streams not counted
- * @param maxRequestBytesInFlight most bytes of requests and answers of those calls
+ * @param sessions how many sessions there may be, and how long a stopping server waits for them
+ * @param requests what calls may cost at once
  * @param transactions what transactions may cost, and who may transact to whom
- * @param maxHandoffs most connections to the hand-off socket that are served at once
- * @param handoffWait how long such a connection may last
- * @param drainWait how long a stopping server waits for its sessions to end
+ * @param handoffs what connections to the hand-off socket may cost
  */
 public record ServerOptions(
-    Path directory,
-    int socketMode,
-    @Nullable String socketGroup,
-    @Nullable InetSocketAddress listen,
-    @Nullable InetSocketAddress http,
-    long maxResidentBytes,
-    long maxRangeBytes,
-    int maxSessions,
-    int maxSessionsPerUid,
-    long maxResidentBytesPerUid,
-    long maxResidentBytesPerSession,
-    long lowWatermarkBytes,
-    long highWatermarkBytes,
-    Duration allocationWait,
-    Duration protectRecent,
-    long memoryReserveBytes,
+    Reach reach,
+    Memory memory,
+    Reclaim reclaim,
     PressureMode pressure,
-    int maxDataBytes,
-    int maxRequestsInFlight,
-    long maxRequestBytesInFlight,
+    Sessions sessions,
+    Requests requests,
     TransactionConfig transactions,
-    int maxHandoffs,
-    Duration handoffWait,
-    Duration drainWait) {}
+    Handoffs handoffs) {
+
+  /**
+   * Where the server is reached.
+   *
+   * @param directory absolute path of the directory of sockets and lock; see {@link
+   *     ServerDirectory}
+   * @param socketMode mode bits of the Unix sockets: 0600, 0660 or 0666 (octal)
+   * @param socketGroup group of the Unix sockets, a name or a number; null: the group they are born
+   *     with
+   * @param listen loopback address of the TCP listener, port 0 for any free one; null: no TCP
+   * @param http address of {@code /metrics} and the tide map, port 0 for any free one; null: off
+   */
+  public record Reach(
+      Path directory,
+      int socketMode,
+      @Nullable String socketGroup,
+      @Nullable InetSocketAddress listen,
+      @Nullable InetSocketAddress http) {}
+
+  /**
+   * How much memory ranges may hold.
+   *
+   * @param budgetBytes most bytes of memory that all ranges together may hold
+   * @param bytesPerUid most bytes that one uid's ranges may hold; at most {@code budgetBytes}
+   * @param bytesPerSession most bytes that one range may hold; at most {@code bytesPerUid}
+   * @param rangeBytes most bytes of pages that one session is granted
+   * @param reserveBytes what is kept free below the control group's limit, and of the machine's
+   *     available memory
+   * @param allocationWait how long a use waits for memory at most
+   */
+  public record Memory(
+      long budgetBytes,
+      long bytesPerUid,
+      long bytesPerSession,
+      long rangeBytes,
+      long reserveBytes,
+      Duration allocationWait) {}
+
+  /**
+   * Which memory is taken back ahead of need.
+   *
+   * @param lowWatermarkBytes resident memory at which background reclaim ends; less than {@code
+   *     highWatermarkBytes}
+   * @param highWatermarkBytes resident memory above which background reclaim begins; at most the
+   *     budget
+   * @param protectRecent how long ago a page must have been stopped to be taken for what lies above
+   *     another session's fair share
+   */
+  public record Reclaim(long lowWatermarkBytes, long highWatermarkBytes, Duration protectRecent) {}
+
+  /**
+   * How many sessions there may be.
+   *
+   * @param max most sessions alive at once
+   * @param maxPerUid most sessions alive at once of one uid; at most {@code max}
+   * @param drainWait how long a stopping server waits for its sessions to end
+   */
+  public record Sessions(int max, int maxPerUid, Duration drainWait) {}
+
+  /**
+   * What calls may cost at once.
+   *
+   * @param maxDataBytes most bytes of data in one Read or Write
+   * @param maxInFlight most calls at once that are not yet closed on the wire, session streams not
+   *     counted
+   * @param maxBytesInFlight most bytes of requests and answers of those calls
+   */
+  public record Requests(int maxDataBytes, int maxInFlight, long maxBytesInFlight) {}
+
+  /**
+   * What connections to the hand-off socket may cost.
+   *
+   * @param max most of them that are served at once
+   * @param maxWait how long such a connection may last
+   */
+  public record Handoffs(int max, Duration maxWait) {}
+}

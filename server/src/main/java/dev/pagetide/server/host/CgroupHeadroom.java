@@ -1,6 +1,6 @@
 package dev.pagetide.server.host;
 
-import dev.pagetide.server.page.HostHeadroom;
+import dev.pagetide.server.budget.HostHeadroom;
 import java.io.IOException;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;

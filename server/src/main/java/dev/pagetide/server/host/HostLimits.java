@@ -1,6 +1,6 @@
 package dev.pagetide.server.host;
 
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageClock;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;

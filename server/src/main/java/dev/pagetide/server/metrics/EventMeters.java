@@ -3,16 +3,16 @@ package dev.pagetide.server.metrics;
 import static dev.pagetide.server.metrics.MeterTags.add;
 import static dev.pagetide.server.metrics.MeterTags.tag;
 
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.WaitOutcome;
 import dev.pagetide.server.handoff.HandoffObserver;
 import dev.pagetide.server.handoff.HandoffOutcome;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageObserver;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
-import dev.pagetide.server.page.WaitOutcome;
 import dev.pagetide.server.session.SessionRegistry;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
@@ -63,9 +63,9 @@ public final class EventMeters implements PageObserver, HandoffObserver {
           "uid",
           "--max-resident-bytes-per-session",
           "session",
-          PageFailure.NoMemory.EDGE,
+          MemoryRefusal.EDGE,
           "host",
-          PageFailure.NoMemory.KERNEL,
+          MemoryRefusal.KERNEL,
           "kernel");
 
   private final MeterRegistry registry;
@@ -225,7 +225,7 @@ public final class EventMeters implements PageObserver, HandoffObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(MemoryRefusal refusal) {
     add(refusals.get(refusal.limit()), 1);
   }
 

@@ -2,12 +2,12 @@ package dev.pagetide.server.metrics;
 
 import static dev.pagetide.server.metrics.MeterTags.tag;
 
-import dev.pagetide.server.page.AllocationQueue;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.AllocationQueue;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.PageTotals;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.RefaultAge;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.EndReason;

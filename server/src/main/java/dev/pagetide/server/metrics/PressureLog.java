@@ -1,6 +1,6 @@
 package dev.pagetide.server.metrics;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
 import dev.pagetide.server.pressure.PressureObserver;

@@ -3,7 +3,7 @@ package dev.pagetide.server.metrics;
 import static dev.pagetide.server.metrics.MeterTags.add;
 import static dev.pagetide.server.metrics.MeterTags.tag;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
 import dev.pagetide.server.pressure.PressureLevels;

@@ -1,7 +1,7 @@
 package dev.pagetide.server.metrics;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.pagetide.server.page.PageFailure;
+import dev.pagetide.server.budget.MemoryRefusal;
 import dev.pagetide.server.page.PageObserver;
 import java.util.HashMap;
 import java.util.Map;
@@ -43,7 +43,7 @@ public final class ShortageLog implements PageObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(MemoryRefusal refusal) {
     long now = System.nanoTime();
     boolean begins;
     synchronized (this) {
@@ -58,7 +58,7 @@ public final class ShortageLog implements PageObserver {
       episode.pages += refusal.pages();
     }
     if (begins) {
-      LOG.warn("memory runs short: {}", refusal.getMessage());
+      LOG.warn("memory runs short: {}", refusal.message());
       timer.runLater(() -> look(refusal.limit()), QUIET_NANOS);
     }
   }

@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.shm.ClientCounts;
 import dev.pagetide.shm.SharedFileHeader;
 import java.util.HashMap;

@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.List;

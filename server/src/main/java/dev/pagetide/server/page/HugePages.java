@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.PageClock;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;

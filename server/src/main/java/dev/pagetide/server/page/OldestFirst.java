@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageClock;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -78,8 +79,8 @@ final class OldestFirst {
   int take(long pages, Scan scan) {
     boolean inOrder = false;
     try {
-      while (scan.tally().reclaimed() < pages) {
-        if (!scan.takeFrom(queue, pages - scan.tally().reclaimed(), latestWord)
+      while (scan.reclaimed() < pages) {
+        if (!scan.takeFrom(queue, pages - scan.reclaimed(), latestWord)
             && ((latestWord != ANY_AGE && onlyYoungIsLeft()) || !look(scan))) {
           break;
         }
@@ -100,7 +101,7 @@ final class OldestFirst {
 
   /** Looks for candidates; false if there is no use in going on. */
   private boolean look(Scan scan) {
-    long reclaimed = scan.tally().reclaimed();
+    long reclaimed = scan.reclaimed();
     if (full && reclaimed - reclaimedBefore < most / 2) {
       // A full queue gave little: a client that changes its words all the time, or a file that
       // cannot be punched, stands at the head. Look behind it, but not without end.

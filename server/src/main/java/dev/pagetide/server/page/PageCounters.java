@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.ThreadCounts;
 import java.util.Collections;
 import java.util.EnumMap;

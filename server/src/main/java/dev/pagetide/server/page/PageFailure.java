@@ -1,6 +1,8 @@
 package dev.pagetide.server.page;
 
-import dev.pagetide.server.os.SystemCallException;
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.NoMemoryDetails;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -13,6 +15,21 @@ public abstract sealed class PageFailure extends RuntimeException {
 
   private PageFailure(String message) {
     super(message, null, false, false);
+  }
+
+  /**
+   * What one that has waited for memory in vain is told; if not even that can be made, why not:
+   * once it has left the line, it must be told.
+   */
+  static Throwable of(Answer.Denial denial) {
+    try {
+      return switch (denial) {
+        case Answer.Refused(NoMemoryDetails why) -> new NoMemory(why);
+        case Answer.Ended _ -> new Closed();
+      };
+    } catch (RuntimeException | Error e) {
+      return e;
+    }
   }
 
   /** Pages or bytes beyond the end of the range. */
@@ -86,47 +103,15 @@ public abstract sealed class PageFailure extends RuntimeException {
   public static final class NoMemory extends PageFailure {
     private static final long serialVersionUID = 1L;
 
-    /** The {@link #limit} that is the host's edge. */
-    public static final String EDGE = "--memory-reserve";
-
-    /** The {@link #limit} where the kernel itself refused. */
-    public static final String KERNEL = "kernel";
-
     private final boolean hopeless;
     private final long pages;
     private final String limit;
 
-    NoMemory(NoMemoryDetails details) {
-      super(details.message());
-      this.hopeless = details.hopeless();
-      this.pages = details.pages();
-      this.limit = details.headroom() == null ? details.limit() : EDGE;
-    }
-
-    NoMemory(long pages, SystemCallException kernel) {
-      super(message(pages == 1 ? "1 page" : pages + " pages", kernel));
-      this.hopeless = kernel.isForGood();
-      this.pages = pages;
-      this.limit = KERNEL;
-    }
-
-    /** Of a limit on files it does not speak of memory: there may be plenty. */
-    private static String message(String pages, SystemCallException kernel) {
-      return kernel
-          .limitRemedy()
-          .map(remedy ->
-              String.format(
-                  Locale.ROOT,
-                  "the kernel refused the range's file (%s); %s",
-                  kernel.getMessage(),
-                  remedy))
-          .orElseGet(() ->
-              String.format(
-                  Locale.ROOT,
-                  "no memory for %s: the kernel refused (%s); free memory on the host, or lower"
-                      + " --max-resident-bytes",
-                  pages,
-                  kernel.getMessage()));
+    NoMemory(MemoryRefusal refusal) {
+      super(refusal.message());
+      this.hopeless = refusal.hopeless();
+      this.pages = refusal.pages();
+      this.limit = refusal.limit();
     }
 
     /** How many pages were asked for. */
@@ -134,10 +119,7 @@ public abstract sealed class PageFailure extends RuntimeException {
       return pages;
     }
 
-    /**
-     * The option that sets the limit: {@code --max-resident-bytes}, one of its narrower kind, or
-     * {@link #EDGE}; {@link #KERNEL} where the kernel refused.
-     */
+    /** As {@link MemoryRefusal#limit}. */
     public String limit() {
       return limit;
     }

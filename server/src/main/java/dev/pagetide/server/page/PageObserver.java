@@ -1,12 +1,14 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.BudgetObserver;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.util.List;
 
 /**
  * What hears how long the costly steps took, and what was refused. Called on the thread that took
  * the step, holding no lock of a range; must be quick, thread-safe, and throw nothing.
  */
-public interface PageObserver {
+public interface PageObserver extends BudgetObserver {
   /** Hears nothing. */
   PageObserver NONE = new PageObserver() {};
 
@@ -41,10 +43,4 @@ public interface PageObserver {
 
   /** An allocation waited that long for its range's lock. */
   default void lockWaited(long nanos) {}
-
-  /** A use or an opening that had waited for memory ended: told once, however often it waited. */
-  default void waited(WaitOutcome outcome, long nanos) {}
-
-  /** There was no memory for a use or an opening. */
-  default void refused(PageFailure.NoMemory refusal) {}
 }

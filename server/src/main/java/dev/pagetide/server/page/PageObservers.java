@@ -1,5 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.WaitOutcome;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -50,7 +53,7 @@ record PageObservers(List<PageObserver> told) implements PageObserver {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
+  public void refused(MemoryRefusal refusal) {
     tell(observer -> observer.refused(refusal));
   }
 }

@@ -42,7 +42,7 @@ public final class PageSnapshot {
         words = new long[pageCount];
       }
       // ORDER: the clock is read before any word: see PageStates.look.
-      takenNanos = range.shrinker().clock().nanos();
+      takenNanos = range.context().clock().nanos();
       hasAges = ages;
       PageTable table = range.table();
       ResidentPages pages = range.pages();

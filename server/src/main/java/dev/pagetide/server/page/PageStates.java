@@ -90,7 +90,7 @@ final class PageStates {
     try {
       // ORDER: the clock is read before any word, so what is noted is never later than what is
       // seen.
-      return look(range.table(), range.pages(), range.ages(), range.shrinker().clock().nanos());
+      return look(range.table(), range.pages(), range.ages(), range.context().clock().nanos());
     } finally {
       range.entries().leave();
     }

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;

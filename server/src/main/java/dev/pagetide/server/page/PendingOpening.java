@@ -1,5 +1,9 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.OpeningCharge;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.QueuePlace;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -34,6 +38,22 @@ public final class PendingOpening<S> implements Runnable {
     S open(OpeningCharge charge);
   }
 
+  /** There is no memory now; nothing has changed. Bears no stack trace: it is no accident. */
+  static final class MustWait extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final long pages;
+
+    MustWait(long pages) {
+      super("an opening has to wait for " + pages + " pages", null, false, false);
+      this.pages = pages;
+    }
+
+    long pages() {
+      return pages;
+    }
+  }
+
   /**
    * An opening that has not begun; its time to wait begins now.
    *
@@ -46,8 +66,13 @@ public final class PendingOpening<S> implements Runnable {
     this.shrinker = shrinker;
     this.attempt = attempt;
     this.workers = workers;
-    this.held = shrinker.budgetOfOpening();
-    this.place = new QueuePlace(shrinker, new QueuedRequest.Asker(held, null, owner), maxWaitNanos);
+    this.held = budgetOfOpening(shrinker.context().budget());
+    this.place = new QueuePlace(shrinker.allocationQueue(), held, () -> false, owner, maxWaitNanos);
+  }
+
+  /** What holds the pages that one opening has waited for, until its range's budget does. */
+  private static PageBudget budgetOfOpening(PageBudget server) {
+    return server.child("--max-resident-bytes", server.limitPages());
   }
 
   /** What was opened, or why nothing was. Not to be cancelled: see {@link #giveUp}. */
@@ -75,6 +100,10 @@ public final class PendingOpening<S> implements Runnable {
     fail(new CancellationException("the opening was given up"));
   }
 
+  private void denied(Answer.Denial denial) {
+    fail(PageFailure.of(denial));
+  }
+
   private void fail(Throwable why) {
     place.over();
     result.completeExceptionally(why);
@@ -89,7 +118,7 @@ public final class PendingOpening<S> implements Runnable {
       } finally {
         charge.giveBackRest(shrinker.reservations());
       }
-    } catch (OpeningCharge.MustWait e) {
+    } catch (MustWait e) {
       waitFor(e.pages());
       return;
     } catch (RuntimeException | Error e) {
@@ -103,7 +132,7 @@ public final class PendingOpening<S> implements Runnable {
   private void waitFor(long pages) {
     boolean told;
     try {
-      told = place.waitFor(pages, () -> resume(pages), this::fail);
+      told = place.waitFor(pages, () -> resume(pages), this::denied, this::fail);
     } catch (RuntimeException | Error e) {
       fail(e);
       return;

@@ -1,5 +1,7 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.QueuePlace;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -36,7 +38,13 @@ public final class PendingUse implements Runnable {
     this.range = range;
     this.spans = spans;
     this.workers = workers;
-    this.place = new QueuePlace(range.shrinker(), QueuedRequest.Asker.of(range), maxWaitNanos);
+    this.place =
+        new QueuePlace(
+            range.shrinker().allocationQueue(),
+            range.budget(),
+            range::isClosed,
+            range,
+            maxWaitNanos);
     var _ =
         result.whenComplete((_, _) -> {
           if (result.isCancelled() && place.leave()) {
@@ -74,6 +82,10 @@ public final class PendingUse implements Runnable {
     fail(new CancellationException("the use was given up"));
   }
 
+  private void denied(Answer.Denial denial) {
+    fail(PageFailure.of(denial));
+  }
+
   private void fail(Throwable why) {
     place.over();
     result.completeExceptionally(why);
@@ -103,7 +115,7 @@ public final class PendingUse implements Runnable {
   }
 
   private void waitFor(long pages) {
-    if (!place.waitFor(pages, () -> resume(pages), this::fail)) {
+    if (!place.waitFor(pages, () -> resume(pages), this::denied, this::fail)) {
       endGivenUp();
     }
   }

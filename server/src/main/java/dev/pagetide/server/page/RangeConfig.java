@@ -1,5 +1,10 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.NoMemoryDetails;
+import dev.pagetide.server.budget.OpeningCharge;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.Reservations;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;
@@ -43,19 +48,23 @@ public record RangeConfig(
    * Makes a range's file, and charges its bookkeeping pages.
    *
    * @throws PageFailure.NoMemory if a limit or the kernel refused; then nothing is charged
-   * @throws OpeningCharge.MustWait if the opening has to wait; then nothing is charged
+   * @throws PendingOpening.MustWait if the opening has to wait; then nothing is charged
    */
-  PageFile makeFile(
-      long id, SharedFileLayout layout, PageBudget budget, Reservations reservations) {
+  PageFile makeFile(long id, SharedFileLayout layout, PageBudget budget, Shrinker shrinker) {
     int pages = layout.bookkeepingPages();
-    charge.reserve(reservations, budget, pages);
+    Reservations reservations = shrinker.reservations();
+    switch (charge.reserve(reservations, budget, pages)) {
+      case Answer.Granted _ -> {}
+      case Answer.Wait _ -> throw new PendingOpening.MustWait(pages);
+      case Answer.Refused(NoMemoryDetails why) -> throw new PageFailure.NoMemory(why);
+    }
     boolean made = false;
     try {
       PageFile file = files.make("pagetide-range-" + id, layout);
       made = true;
       return file;
     } catch (SystemCallException e) {
-      throw reservations.kernelRefused(pages, e);
+      throw shrinker.context().kernelRefused(pages, e);
     } finally {
       if (made) {
         reservations.given(pages);

@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.SharedFileHeader;
@@ -33,8 +34,8 @@ record RangeMemory(
       SharedFileLayout layout,
       RangeConfig config,
       PageBudget budget,
-      Reservations reservations) {
-    PageFile file = config.makeFile(id, layout, budget, reservations);
+      Shrinker shrinker) {
+    PageFile file = config.makeFile(id, layout, budget, shrinker);
     Arena ownWords = null;
     boolean taken = false;
     try {

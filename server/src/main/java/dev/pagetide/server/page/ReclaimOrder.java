@@ -1,5 +1,11 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.FairShare;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimRequest;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -53,10 +59,10 @@ final class ReclaimOrder {
   /** Candidates of ranges above their fair share. */
   private final EvictionQueue excessQueue;
 
-  ReclaimOrder(PageBudget budget, PageClock clock, PageObserver observer, ReclaimConfig config) {
-    this.budget = budget;
-    this.clock = clock;
-    this.observer = observer;
+  ReclaimOrder(PageContext context, ReclaimConfig config) {
+    this.budget = context.budget();
+    this.clock = context.clock();
+    this.observer = context.observer();
     this.config = config;
     this.queue = new EvictionQueue(clock, observer);
     this.excessQueue = new EvictionQueue(clock, observer);
@@ -94,7 +100,7 @@ final class ReclaimOrder {
       return takeOldestOfPart(request.pages(), part, youngest, scan) > 0;
     }
     FairShare share = FairShare.of(budget, scanned.size());
-    List<ShrinkablePageRange> above = request.fair() ? share.above(scanned) : List.of();
+    List<ShrinkablePageRange> above = request.fair() ? above(share, scanned) : List.of();
     boolean sparesRecent = request.fair() && !request.withinShare() && config.protectNanos() > 0;
     return (above.isEmpty() && !sparesRecent)
         ? takeOldestOrAll(request, live, scanned, start, scan)
@@ -143,7 +149,7 @@ final class ReclaimOrder {
       Scan scan) {
     long excess = 0;
     for (ShrinkablePageRange range : above) {
-      excess += share.excess(range);
+      excess += excess(share, range);
     }
     long pages = request.pages();
     long residentAbove = residentPages(above);
@@ -155,7 +161,7 @@ final class ReclaimOrder {
     int looks =
         takeOldest(
             Math.min(pages, excess),
-            () -> share.above(live.apply(budget)),
+            () -> above(share, live.apply(budget)),
             excessQueue,
             mostQueued(pages, residentAbove),
             OldestFirst.ANY_AGE,
@@ -207,6 +213,23 @@ final class ReclaimOrder {
       Scan scan) {
     OldestFirst oldest = new OldestFirst(from, candidates, most, latestWord, clock, observer);
     return oldest.take(pages, scan);
+  }
+
+  /** How many pages a range holds beyond its share. */
+  static long excess(FairShare share, ShrinkablePageRange range) {
+    return Math.max(0, range.budget().chargedPages() - share.pages());
+  }
+
+  /** Those of some ranges that hold more than their share. */
+  private static List<ShrinkablePageRange> above(
+      FairShare share, List<ShrinkablePageRange> ranges) {
+    List<ShrinkablePageRange> above = new ArrayList<>();
+    for (ShrinkablePageRange range : ranges) {
+      if (excess(share, range) > 0) {
+        above.add(range);
+      }
+    }
+    return above;
   }
 
   /** Those of some ranges that are charged to a budget or below it. */

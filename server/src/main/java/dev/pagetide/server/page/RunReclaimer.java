@@ -1,6 +1,7 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
@@ -31,7 +32,7 @@ final class RunReclaimer {
   private final ResidentPages pages;
   private final PageTable table;
   private final PageClock clock;
-  private final ScanTally tally;
+  private final Scan scan;
 
   /** Runs of neighbours punched under this hold of the lock. */
   private int runs;
@@ -39,12 +40,12 @@ final class RunReclaimer {
   /** Pages punched under this hold of the lock. */
   private int punched;
 
-  RunReclaimer(ShrinkablePageRange range, ScanTally tally) {
+  RunReclaimer(ShrinkablePageRange range, Scan scan) {
     this.range = range;
     this.pages = range.pages();
     this.table = range.table();
-    this.clock = range.shrinker().clock();
-    this.tally = tally;
+    this.clock = range.context().clock();
+    this.scan = scan;
   }
 
   /**
@@ -57,7 +58,7 @@ final class RunReclaimer {
    */
   int reclaim(int[] chosen, long[] words, int from, int to) {
     if (!range.entries().tryEnter()) {
-      tally.skipped(SkipReason.CLOSING, to - from);
+      scan.skipped(SkipReason.CLOSING, to - from);
       return 0;
     }
     try {
@@ -65,7 +66,7 @@ final class RunReclaimer {
       while (at < to) {
         int end = Math.min(to, at + ResidentPages.MAX_PAGES_PER_HOLD);
         if (!tryReclaimUnderOneHold(chosen, words, at, end)) {
-          tally.skipped(SkipReason.LOCKED, to - at);
+          scan.skipped(SkipReason.LOCKED, to - at);
           break;
         }
         at = end;
@@ -95,9 +96,9 @@ final class RunReclaimer {
       account(); // also for the runs before one at which something was thrown
     }
     if (punched > 0) {
-      range.shrinker().observer().punched(punched, nanos);
+      range.context().observer().punched(punched, nanos);
       for (int run = from; run < from + runs; run++) {
-        range.shrinker().observer().punchedRun(chosen[run]);
+        range.context().observer().punchedRun(chosen[run]);
       }
     }
     return true;
@@ -121,7 +122,7 @@ final class RunReclaimer {
       } finally {
         range.gate().open();
       }
-      tally.skipped(SkipReason.CHANGED, to - from - taken);
+      scan.skipped(SkipReason.CHANGED, to - from - taken);
       long start = clock.nanos();
       punchRuns(chosen, words, from, from + taken, free);
       return clock.nanos() - start;
@@ -132,8 +133,8 @@ final class RunReclaimer {
 
   private void account() {
     range.budget().release(punched);
-    range.shrinker().counters().reclaimed(tally.trigger(), punched);
-    tally.reclaimed(punched);
+    range.context().counters().reclaimed(scan.trigger(), punched);
+    scan.reclaimed(punched);
   }
 
   /**
@@ -174,7 +175,7 @@ final class RunReclaimer {
           punched += length;
         } else {
           giveBack(chosen, words, done, end, free);
-          tally.skipped(SkipReason.PUNCH_FAILED, length);
+          scan.skipped(SkipReason.PUNCH_FAILED, length);
         }
         done = end;
       }

@@ -1,8 +1,11 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.FairShare;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.PageWord;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -17,7 +20,11 @@ final class Scan {
   /** Candidates taken from a queue at a time. */
   private static final int BATCH = 1024;
 
-  private ScanTally tally = new ScanTally(ReclaimTrigger.REQUEST);
+  private ReclaimTrigger trigger = ReclaimTrigger.REQUEST;
+  private long reclaimed;
+
+  /** Pages passed over, by the reason. */
+  private final Map<SkipReason, Long> passedOver = new EnumMap<>(SkipReason.class);
 
   /** If not null, no range is taken below this share. */
   private @Nullable FairShare share;
@@ -40,8 +47,10 @@ final class Scan {
   private final long[] words = new long[BATCH];
 
   /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
-  void begin(ReclaimTrigger trigger) {
-    tally = new ScanTally(trigger);
+  void begin(ReclaimTrigger why) {
+    trigger = why;
+    reclaimed = 0;
+    passedOver.clear();
     onlyBeyond(null);
     batch.forget();
     busy.clear();
@@ -49,9 +58,32 @@ final class Scan {
     skipped.clear();
   }
 
+  /** Why the scan runs. */
+  ReclaimTrigger trigger() {
+    return trigger;
+  }
+
+  /** Counts pages that became FREE. */
+  void reclaimed(long pages) {
+    reclaimed += pages;
+  }
+
+  /** Counts pages passed over. */
+  void skipped(SkipReason reason, long pages) {
+    if (pages > 0) {
+      passedOver.merge(reason, pages, Long::sum);
+    }
+  }
+
+  /** How many pages became FREE so far. */
+  long reclaimed() {
+    return reclaimed;
+  }
+
   /** What was done so far. */
-  ScanTally tally() {
-    return tally;
+  ScanResult result() {
+    long scanned = reclaimed + passedOver.values().stream().mapToLong(Long::longValue).sum();
+    return new ScanResult(scanned, reclaimed, passedOver);
   }
 
   /** Ranges that turned out to be busy; this scan leaves them alone from then on. */
@@ -104,7 +136,7 @@ final class Scan {
       }
       ShrinkablePageRange range = batch.ranges().get(index);
       if (range == null) {
-        tally.skipped(SkipReason.CLOSING, to - from);
+        skipped(SkipReason.CLOSING, to - from);
       } else {
         takeGroup(range, batchWords, batchPlaces, from, to);
       }
@@ -117,13 +149,15 @@ final class Scan {
       ShrinkablePageRange range, long[] groupWords, long[] groupPlaces, int from, int to) {
     int count = to - from;
     if (busy.contains(range)) {
-      tally.skipped(SkipReason.LOCKED, count);
+      skipped(SkipReason.LOCKED, count);
       return;
     }
-    if (share != null && share.excess(range) < count) {
+    if (share != null && ReclaimOrder.excess(share, range) < count) {
       // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
       sorter.sortByAge(groupWords, groupPlaces, from, to);
-      count = keepOldest(range, groupWords, groupPlaces, from, to, (int) share.excess(range));
+      count =
+          keepOldest(
+              range, groupWords, groupPlaces, from, to, (int) ReclaimOrder.excess(share, range));
       sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
       leftShares = true;
     }
@@ -132,11 +166,11 @@ final class Scan {
       chosen[i] = CandidateBuffer.page(groupPlaces[from + count - 1 - i]);
       words[i] = groupWords[from + count - 1 - i];
     }
-    long before = tally.reclaimed();
-    if (new RunReclaimer(range, tally).reclaim(chosen, words, 0, count) < count) {
+    long before = reclaimed;
+    if (new RunReclaimer(range, this).reclaim(chosen, words, 0, count) < count) {
       busy.add(range);
     }
-    if (tally.reclaimed() - before < count) {
+    if (reclaimed - before < count) {
       stubborn.add(range);
     }
   }
@@ -221,14 +255,14 @@ final class Scan {
   }
 
   private long takeAllOf(ShrinkablePageRange range, long most, long cut) {
-    RunReclaimer reclaimer = new RunReclaimer(range, tally);
+    RunReclaimer reclaimer = new RunReclaimer(range, this);
     long later = 0;
     int page = 0;
-    while (page < range.pageCount() && tally.reclaimed() < most) {
+    while (page < range.pageCount() && reclaimed < most) {
       if (range.pages().count() == 0 || !range.entries().tryEnter()) {
         break;
       }
-      int room = (int) Math.min(ResidentPages.MAX_PAGES_PER_HOLD, most - tally.reclaimed());
+      int room = (int) Math.min(ResidentPages.MAX_PAGES_PER_HOLD, most - reclaimed);
       int count = 0;
       try {
         while (page < range.pageCount() && count < room) {

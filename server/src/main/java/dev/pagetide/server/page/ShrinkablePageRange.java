@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
@@ -63,6 +64,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final RangeMemory memory;
   private final PageTable table;
   private final Shrinker shrinker;
+  private final PageContext context;
   private final PageCounters counters;
   private final ResidentPages pages;
   private final ByteCopies copies;
@@ -80,14 +82,15 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.memory = memory;
     this.table = memory.table();
     this.shrinker = shrinker;
+    this.context = shrinker.context();
     PageFile file = memory.file();
-    this.counters = shrinker.counters();
+    this.counters = context.counters();
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, counters, shrinker.hugePages());
+    this.pages = new ResidentPages(file, counters, context.hugePages());
     this.copies = new ByteCopies(file, table, pages, entries);
-    this.ages = new UsedAges(pageCount, shrinker.clock().nanos());
+    this.ages = new UsedAges(pageCount, context.clock().nanos());
   }
 
   /**
@@ -108,8 +111,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
       PageBudget budget,
       Shrinker shrinker) {
     SharedFileLayout layout = config.grant(sizeBytes);
-    RangeMemory memory =
-        RangeMemory.take(id, mode, layout, config, budget, shrinker.reservations());
+    RangeMemory memory = RangeMemory.take(id, mode, layout, config, budget, shrinker);
     ShrinkablePageRange range = null;
     boolean added = false;
     try {
@@ -269,7 +271,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     checkSpan(startPage, endPage);
     // ORDER: the clock is read before the first compare-and-set, so a stop that returned before
     // another was called has the smaller stamp. The eviction queue's exactness rests on it.
-    long available = PageWord.available(shrinker.clock().nanos());
+    long available = PageWord.available(context.clock().nanos());
     ThreadCounts.Cell counts = ownCounts();
     try {
       counts.addStopped(PageFlips.toAvailable(table, pages, startPage, endPage, available));
@@ -281,7 +283,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /** As {@link #stopUsingRange(int, int)}, for a set of pages. */
   public void stopUsingRange(PageSpans spans) {
     entries.checkOpen();
-    long available = PageWord.available(shrinker.clock().nanos());
+    long available = PageWord.available(context.clock().nanos());
     int stopped = 0;
     try {
       for (int span = 0; span < spans.size(); span++) {
@@ -474,6 +476,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   PageBudget budget() {
     return memory.budget();
+  }
+
+  PageContext context() {
+    return context;
   }
 
   Shrinker shrinker() {

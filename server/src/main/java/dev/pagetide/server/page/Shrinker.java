@@ -1,15 +1,16 @@
 package dev.pagetide.server.page;
 
-import java.util.ArrayList;
-import java.util.Comparator;
+import dev.pagetide.server.budget.AllocationQueue;
+import dev.pagetide.server.budget.BudgetContext;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimRequest;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.Reservations;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What takes AVAILABLE pages back, those first that became AVAILABLE first, over all ranges of a
@@ -19,32 +20,11 @@ import org.jspecify.annotations.Nullable;
  * scan holds no lock of its own while it works, waits for no range, and never takes a USED page.
  */
 public final class Shrinker {
-  /**
-   * How many ranges a scan audits that found its candidates queued: some microseconds beside its
-   * punches, and all ranges are seen in turn while one sweep's queue lasts.
-   */
-  private static final int AUDITED_WITHOUT_SWEEP = 4;
-
-  /** How many holders a refusal tells of. */
-  private static final int NAMED_HOLDERS = 3;
-
-  private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
-  private final PageBudget budget;
-  private final PageClock clock;
-  private final PageObserver observer;
-  private final PageCounters counters = new PageCounters();
-  private final ClientReports clientReports;
+  private final PageContext context;
   private final ReclaimConfig config;
-  private final HugePages hugePages;
-  private final ReclaimOrder order;
-  private final Reservations reservations;
+  private final LiveRanges ranges;
+  private final ClientReports clientReports;
   private final AllocationQueue allocationQueue;
-
-  /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
-  private final AtomicInteger nextAudit = new AtomicInteger();
-
-  /** The scan that ended last, to be begun again; whoever finds none makes a new one. */
-  private final AtomicReference<@Nullable Scan> spareScan = new AtomicReference<>();
 
   /**
    * A shrinker without ranges.
@@ -67,34 +47,24 @@ public final class Shrinker {
       PageObserver observer,
       ReclaimConfig config,
       HugePages hugePages) {
-    this.hugePages = hugePages;
-    this.budget = budget;
-    this.clock = clock;
-    this.observer = observer;
+    int pageSize = PageFileMaker.MEMFD.pageSize();
+    this.context =
+        new PageContext(budget, clock, observer, new PageCounters(), hugePages, pageSize);
     this.config = config;
     this.clientReports = new ClientReports(clock);
-    this.order = new ReclaimOrder(budget, clock, observer, config);
-    this.reservations = new Reservations(this, budget, config);
-    this.allocationQueue = new AllocationQueue(this, reservations);
-  }
-
-  /** Whether strays are clients' doing or the kernel's. */
-  HugePages hugePages() {
-    return hugePages;
+    this.ranges = new LiveRanges(context, config);
+    this.allocationQueue =
+        AllocationQueue.over(new BudgetContext(budget, config, clock, observer, pageSize), ranges);
   }
 
   /** How many pages are AVAILABLE in all ranges: what a scan could reclaim. */
   public long count() {
-    return count(budget);
+    return count(context.budget());
   }
 
   /** How many pages are AVAILABLE in the ranges charged to {@code scope} or below it. */
   public long count(PageBudget scope) {
-    long available = 0;
-    for (ShrinkablePageRange range : rangesWithin(scope)) {
-      available += range.counts().available();
-    }
-    return available;
+    return LiveRanges.available(ranges.within(scope));
   }
 
   /**
@@ -103,7 +73,7 @@ public final class Shrinker {
    * use up the scan.
    */
   public ScanResult scan(long pages) {
-    return scan(pages, budget);
+    return scan(pages, context.budget());
   }
 
   /** As {@link #scan(long)}, only in the ranges charged to {@code scope} or below it. */
@@ -113,7 +83,7 @@ public final class Shrinker {
 
   /** As {@link #scan(long)}, for a reason that is counted. */
   public ScanResult scan(long pages, ReclaimTrigger trigger) {
-    return scan(pages, budget, trigger);
+    return scan(pages, context.budget(), trigger);
   }
 
   private ScanResult scan(long pages, PageBudget scope, ReclaimTrigger trigger) {
@@ -127,7 +97,7 @@ public final class Shrinker {
    * others below their share.)
    */
   public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
-    return scan(ReclaimRequest.fair(pages, budget, trigger));
+    return scan(ReclaimRequest.fair(pages, context.budget(), trigger));
   }
 
   /**
@@ -136,42 +106,17 @@ public final class Shrinker {
    * {@code --protect-recent} is spared, too.
    */
   public ScanResult scanAhead(long pages, PageBudget scope) {
-    return scope == budget
+    return scope == context.budget()
         ? scanFairly(pages, ReclaimTrigger.WATERMARK)
         : scan(pages, scope, ReclaimTrigger.WATERMARK);
   }
 
-  ScanResult scan(ReclaimRequest request) {
-    if (request.pages() <= 0) {
-      return ScanResult.NOTHING;
-    }
-    // ORDER: the clock, then the ranges: what is stamped by then lies in a range that is listed.
-    long start = clock.passedNanos();
-    List<ShrinkablePageRange> scanned = rangesWithin(request.scope());
-    Scan lent = spareScan.getAndSet(null);
-    Scan scan = lent == null ? new Scan() : lent;
-    scan.begin(request.trigger());
-    boolean swept = order.take(request, this::rangesWithin, scanned, start, scan);
-    ScanResult result = scan.tally().result();
-    scan.begin(request.trigger()); // lets go of what it knew of ranges
-    spareScan.set(scan);
-    audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
-    observer.scanned(request.trigger(), result, clock.nanos() - start);
+  private ScanResult scan(ReclaimRequest request) {
+    ScanResult result = ranges.scan(request);
     if (result.reclaimed() > 0) {
       allocationQueue.memoryCameBack();
     }
     return result;
-  }
-
-  /**
-   * Audits {@code most} ranges, or all if they are fewer, beginning with those whose turn it is.
-   */
-  private void audit(List<ShrinkablePageRange> audited, int most) {
-    int count = Math.min(most, audited.size());
-    int first = count == audited.size() ? 0 : nextAudit.getAndAdd(count);
-    for (int i = 0; i < count; i++) {
-      StrayAudit.run(audited.get(Math.floorMod(first + i, audited.size())));
-    }
   }
 
   /**
@@ -184,9 +129,7 @@ public final class Shrinker {
   }
 
   void add(ShrinkablePageRange range) {
-    if (ranges.putIfAbsent(range.id(), range) != null) {
-      throw new IllegalStateException("range id " + range.id() + " was used before");
-    }
+    ranges.add(range);
     clientReports.add(range);
   }
 
@@ -195,57 +138,32 @@ public final class Shrinker {
     try {
       clientReports.end(range);
     } finally {
-      ranges.remove(range.id(), range);
       try {
-        order.remove(range);
-        if (ranges.isEmpty()) {
-          order.clear();
-        }
+        ranges.remove(range);
       } finally {
-        allocationQueue.end(range);
+        allocationQueue.endEnded();
       }
     }
   }
 
   /** A range has ended, and given back all it held. */
   void ended(int residentPages) {
-    counters.closed(residentPages);
+    context.counters().closed(residentPages);
     try {
-      observer.closed(residentPages);
+      context.observer().closed(residentPages);
     } finally {
       allocationQueue.memoryCameBack();
     }
   }
 
-  List<ShrinkablePageRange> rangesWithin(PageBudget scope) {
-    return scope == budget
-        ? new ArrayList<>(ranges.values())
-        : ReclaimOrder.within(scope, ranges.values());
-  }
-
-  /** Who holds what is charged to a budget. */
-  NoMemoryDetails.Holders largestHolders(PageBudget scope) {
-    List<ShrinkablePageRange> within = rangesWithin(scope);
-    List<Long> largest =
-        within.stream()
-            .map(range -> range.budget().chargedPages())
-            .sorted(Comparator.reverseOrder())
-            .limit(NAMED_HOLDERS)
-            .toList();
-    return new NoMemoryDetails.Holders(within.size(), largest);
-  }
-
   /** Bytes in a page. */
   public int pageSize() {
-    for (ShrinkablePageRange range : ranges.values()) {
-      return range.pageSize();
-    }
-    return PageFileMaker.MEMFD.pageSize();
+    return context.pageSize();
   }
 
   /** How all pages stand, and the fullest uid. Walks all page tables: some ms a million pages. */
   public PageTotals totals() {
-    return PageTotals.of(ranges.values());
+    return PageTotals.of(ranges.all());
   }
 
   /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
@@ -256,7 +174,7 @@ public final class Shrinker {
   /** Pages of all ranges up to the highest of each that ever held memory. */
   public long highWatermarkPages() {
     long pages = 0;
-    for (ShrinkablePageRange range : ranges.values()) {
+    for (ShrinkablePageRange range : ranges.all()) {
       pages += range.highWatermark();
     }
     return pages;
@@ -265,7 +183,7 @@ public final class Shrinker {
   /** Pages that the headers and tables of all ranges take. */
   public long bookkeepingPages() {
     long pages = 0;
-    for (ShrinkablePageRange range : ranges.values()) {
+    for (ShrinkablePageRange range : ranges.all()) {
       pages += range.file().layout().bookkeepingPages();
     }
     return pages;
@@ -273,7 +191,7 @@ public final class Shrinker {
 
   /** What every range's pages did so far. */
   public PageCounters counters() {
-    return counters;
+    return context.counters();
   }
 
   /** What clients say they did themselves, as far as it can be believed. */
@@ -286,16 +204,17 @@ public final class Shrinker {
    * above its high watermark: which of the two.
    */
   public void whenAboveHighWatermark(Consumer<PageBudget> told) {
-    reservations.whenAboveHigh(told);
+    reservations().whenAboveHigh(told);
   }
 
   /** The server's budget and those of uids whose charge is above their high watermark. */
   public Set<PageBudget> aboveHighWatermark() {
     Set<PageBudget> above = new LinkedHashSet<>();
-    if (budget.chargedPages() > config.highWatermarkPages(budget)) {
-      above.add(budget);
+    PageBudget server = context.budget();
+    if (server.chargedPages() > config.highWatermarkPages(server)) {
+      above.add(server);
     }
-    for (ShrinkablePageRange range : ranges.values()) {
+    for (ShrinkablePageRange range : ranges.all()) {
       PageBudget uid = range.budget().shared();
       if (uid.isLimitOfItsOwn() && uid.chargedPages() > config.highWatermarkPages(uid)) {
         above.add(uid);
@@ -306,7 +225,7 @@ public final class Shrinker {
 
   /** What is charged to the whole server, in pages. */
   public long chargedPages() {
-    return budget.chargedPages();
+    return context.budget().chargedPages();
   }
 
   /** When memory is taken ahead of need. */
@@ -321,24 +240,16 @@ public final class Shrinker {
 
   /** The way to memory: nothing is given that was not reserved. */
   Reservations reservations() {
-    return reservations;
+    return allocationQueue.reservations();
   }
 
-  /** What holds the pages that one opening has waited for, until its range's budget does. */
-  PageBudget budgetOfOpening() {
-    return budget.child("--max-resident-bytes", budget.limitPages());
+  /** What its ranges have in common. */
+  PageContext context() {
+    return context;
   }
 
-  /** What each range may hold now before it pays first. */
-  FairShare fairShare() {
-    return FairShare.of(budget, ranges.size());
-  }
-
+  /** What stamps are read from. */
   public PageClock clock() {
-    return clock;
-  }
-
-  PageObserver observer() {
-    return observer;
+    return context.clock();
   }
 }

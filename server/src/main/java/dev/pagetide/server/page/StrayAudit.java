@@ -34,7 +34,7 @@ final class StrayAudit {
     }
     try {
       if (range.pages().excess() > 0) {
-        range.shrinker().hugePages().refreshNow(); // because it decides whose they are
+        range.context().hugePages().refreshNow(); // because it decides whose they are
         punchAllRound(range);
       }
     } catch (SystemCallException e) {

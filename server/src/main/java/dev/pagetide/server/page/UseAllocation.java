@@ -1,6 +1,11 @@
 package dev.pagetide.server.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.pagetide.server.budget.Answer;
+import dev.pagetide.server.budget.NoMemoryDetails;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.Reservations;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
@@ -40,7 +45,7 @@ final class UseAllocation {
   private final PageTable table;
   private final UsedAges ages;
   private final PageBudget budget;
-  private final Shrinker shrinker;
+  private final PageContext context;
   private final PageCounters counters;
   private final PageClock clock;
   private final PageSpans spans;
@@ -76,10 +81,10 @@ final class UseAllocation {
     this.table = range.table();
     this.ages = range.ages();
     this.budget = range.budget();
-    this.shrinker = range.shrinker();
-    this.counters = shrinker.counters();
-    this.clock = shrinker.clock();
-    this.reservations = shrinker.reservations();
+    this.context = range.context();
+    this.counters = context.counters();
+    this.clock = context.clock();
+    this.reservations = range.shrinker().reservations();
     this.spans = spans;
   }
 
@@ -107,7 +112,7 @@ final class UseAllocation {
    */
   @Nullable PageSpans run() {
     try {
-      shrinker.hugePages().refresh(); // here, where no lock is held
+      context.hugePages().refresh(); // here, where no lock is held
       range.entries().enter();
       try {
         return runInside();
@@ -148,7 +153,7 @@ final class UseAllocation {
       }
       throw new PageFailure.TableCorrupt();
     } catch (SystemCallException e) {
-      throw reservations.kernelRefused(spans.pageCount(), e);
+      throw context.kernelRefused(spans.pageCount(), e);
     } finally {
       if (!done) {
         takeBack();
@@ -179,18 +184,18 @@ final class UseAllocation {
     if (more <= 0) {
       return Reserved.DONE;
     }
-    try {
-      if (!reservations.tryReserve(budget, more, mayWait)) {
-        return countAbsent() < absent ? Reserved.COUNT_AGAIN : Reserved.WAIT;
-      }
-    } catch (PageFailure.NoMemory e) {
-      if (countAbsent() < absent) {
-        return Reserved.COUNT_AGAIN;
-      }
-      throw e;
+    Answer answer = reservations.tryReserve(budget, more, mayWait);
+    if (answer instanceof Answer.Granted) {
+      reserved += more;
+      return Reserved.DONE;
     }
-    reserved += more;
-    return Reserved.DONE;
+    if (countAbsent() < absent) {
+      return Reserved.COUNT_AGAIN;
+    }
+    if (answer instanceof Answer.Refused(NoMemoryDetails why)) {
+      throw new PageFailure.NoMemory(why);
+    }
+    return Reserved.WAIT;
   }
 
   private int countAbsent() {
@@ -220,7 +225,7 @@ final class UseAllocation {
         boolean sawThemBefore = sawStrays;
         page = allocateUnderOneHold(page, spans.endPage(span));
         if (sawStrays && !sawThemBefore) {
-          shrinker.hugePages().refreshNow(); // because it decides whose they are
+          context.hugePages().refreshNow(); // because it decides whose they are
         }
       }
     }
@@ -267,8 +272,8 @@ final class UseAllocation {
       reservations.given(gave); // also where the kernel refused a later run
     }
     if (gave > 0) {
-      shrinker.observer().lockWaited(waited);
-      shrinker.observer().allocated(gave, nanos);
+      context.observer().lockWaited(waited);
+      context.observer().allocated(gave, nanos);
     }
     return page;
   }
@@ -354,8 +359,7 @@ final class UseAllocation {
     } finally {
       pages.lock.unlock();
     }
-    budget.release(released);
-    shrinker.allocationQueue().memoryCameBack();
+    reservations.taken(budget, released);
     allocated -= released;
   }
 

@@ -1,8 +1,8 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.host.CgroupMemory;
 import dev.pagetide.server.host.GroupMemory;
-import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Set;

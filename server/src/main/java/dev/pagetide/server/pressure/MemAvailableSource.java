@@ -1,8 +1,8 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.host.KernelText;
 import dev.pagetide.server.os.KernelFile;
-import dev.pagetide.server.page.ReclaimTrigger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

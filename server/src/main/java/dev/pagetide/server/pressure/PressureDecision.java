@@ -1,6 +1,6 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 
 /**
  * What one reading of a source asks for.

@@ -1,6 +1,6 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 
 /** The sources that tell how short of memory a Linux host is. */
 public enum PressureKind {

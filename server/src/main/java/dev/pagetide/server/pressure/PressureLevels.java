@@ -1,6 +1,6 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;

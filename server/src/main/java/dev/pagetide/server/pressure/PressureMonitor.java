@@ -1,8 +1,8 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.KernelEvents;
 import dev.pagetide.server.os.SystemCallException;
-import dev.pagetide.server.page.PageClock;
 import java.util.BitSet;
 import java.util.Collections;
 import java.util.EnumSet;

@@ -1,6 +1,6 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import org.jspecify.annotations.Nullable;
 
 /**

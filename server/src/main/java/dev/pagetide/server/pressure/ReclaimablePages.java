@@ -1,6 +1,6 @@
 package dev.pagetide.server.pressure;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
 
 /** The pages that can be taken back when the host is short of memory. Thread-safe. */

@@ -9,6 +9,7 @@ import dev.pagetide.server.transaction.Payload;
 import dev.pagetide.server.transaction.TransactRequest;
 import dev.pagetide.server.transaction.Transaction;
 import dev.pagetide.server.transaction.TransactionFailure;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.Accepted;
 import dev.pagetide.v1.Allocated;
 import dev.pagetide.v1.Attached;
@@ -27,12 +28,6 @@ import java.util.Locale;
 
 /** Translates between the messages of an Exchange and the types of the packages below. */
 final class ExchangeMessages {
-  /** Most buffers in one FreeBuffers. A constant of the contract. */
-  private static final int MAX_FREES = 4096;
-
-  /** Most bytes of a receiver's refusal. A constant of the contract. */
-  private static final int MAX_REFUSAL_BYTES = 1024;
-
   private static final int FLAGS =
       TransactionFlag.TRANSACTION_FLAG_ONE_WAY_VALUE
           | TransactionFlag.TRANSACTION_FLAG_CLEAR_ON_FREE_VALUE;
@@ -96,7 +91,7 @@ final class ExchangeMessages {
 
   static String refusal(Reply reply) {
     int bytes = reply.getRefusalBytes().size();
-    if (bytes > MAX_REFUSAL_BYTES) {
+    if (bytes > ContractLimits.MAX_REFUSAL_BYTES) {
       throw StatusMapper.status(
           Code.RESOURCE_EXHAUSTED,
           ErrorReason.ERROR_REASON_TOO_MUCH_DATA,
@@ -104,13 +99,13 @@ final class ExchangeMessages {
               Locale.ROOT,
               "refusal is %d bytes, more than %d; say it in fewer",
               bytes,
-              MAX_REFUSAL_BYTES));
+              ContractLimits.MAX_REFUSAL_BYTES));
     }
     return reply.getRefusal();
   }
 
   static List<Long> offsets(FreeBuffers free) {
-    if (free.getOffsetsCount() > MAX_FREES) {
+    if (free.getOffsetsCount() > ContractLimits.MAX_FREED_BUFFERS) {
       throw StatusMapper.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
@@ -118,7 +113,7 @@ final class ExchangeMessages {
               Locale.ROOT,
               "%d offsets in one FreeBuffers; send at most %d",
               free.getOffsetsCount(),
-              MAX_FREES));
+              ContractLimits.MAX_FREED_BUFFERS));
     }
     return free.getOffsetsList();
   }

@@ -13,6 +13,7 @@ import dev.pagetide.server.transaction.Event;
 import dev.pagetide.server.transaction.EventSink;
 import dev.pagetide.server.transaction.Payload;
 import dev.pagetide.server.transaction.TransactionFailure;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.Attach;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeRequest;
@@ -41,12 +42,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   /** Bytes of payload that those may hold, besides the last one's. */
   private static final int MAX_WAITING_BYTES = 64 * 1024;
 
-  /** Further commands in one message. A constant of the contract. */
-  private static final int MAX_ALSO = 256;
-
-  /** Most events in one message, and most bytes of their data without the last one's. */
-  private static final int MAX_EVENTS = 32;
-
+  /** Most bytes of the events' data in one message, without the last event's. */
   private static final int MAX_EVENTS_BYTES = 64 * 1024;
 
   /** Events that may wait for an endpoint before we stop taking its commands. */
@@ -99,7 +95,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       return;
     }
     take(request);
-    if (request.getAlsoCount() > MAX_ALSO) {
+    if (request.getAlsoCount() > ContractLimits.MAX_FURTHER_COMMANDS) {
       refuse(request.getId(), tooManyCommands(request.getAlsoCount()));
     } else {
       request.getAlsoList().forEach(this::take);
@@ -136,7 +132,10 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
         Code.INVALID_ARGUMENT,
         ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
         String.format(
-            Locale.ROOT, "%d further commands in one message; send at most %d", count, MAX_ALSO));
+            Locale.ROOT,
+            "%d further commands in one message; send at most %d",
+            count,
+            ContractLimits.MAX_FURTHER_COMMANDS));
   }
 
   /** Asks for the next message, if there is room again. */
@@ -281,7 +280,8 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       return batchBytes >= MAX_EVENTS_BYTES;
     }
     all.addAlso(added);
-    return batchBytes >= MAX_EVENTS_BYTES || all.getAlsoCount() + 1 >= MAX_EVENTS;
+    return batchBytes >= MAX_EVENTS_BYTES
+        || all.getAlsoCount() >= ContractLimits.MAX_FURTHER_EVENTS;
   }
 
   @Override

@@ -1,7 +1,7 @@
 package dev.pagetide.server.rpc;
 
 import com.google.rpc.Code;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;

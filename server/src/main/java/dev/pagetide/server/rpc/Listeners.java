@@ -94,7 +94,7 @@ final class Listeners implements AutoCloseable {
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
-            .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.MESSAGE_OVERHEAD_BYTES)
+            .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {

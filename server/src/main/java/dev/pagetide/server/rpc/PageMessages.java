@@ -5,6 +5,7 @@ import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import dev.pagetide.server.page.StateRuns;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.PageSpan;
@@ -26,7 +27,7 @@ final class PageMessages {
    * @throws dev.pagetide.server.page.PageFailure.PastEnd if the range does not have all of them
    */
   static PageSpans spans(ShrinkablePageRange range, List<PageSpan> spans) {
-    if (spans.size() > RequestConfig.MAX_SPANS) {
+    if (spans.size() > ContractLimits.MAX_SPANS) {
       throw StatusMapper.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
@@ -34,7 +35,7 @@ final class PageMessages {
               Locale.ROOT,
               "%d spans in one request; send at most %d",
               spans.size(),
-              RequestConfig.MAX_SPANS));
+              ContractLimits.MAX_SPANS));
     }
     PageSpans.Builder pages = range.spans();
     for (PageSpan span : spans) {

@@ -3,7 +3,7 @@ package dev.pagetide.server.rpc;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import com.google.rpc.Code;
-import dev.pagetide.server.page.AllocationQueue;
+import dev.pagetide.server.budget.AllocationQueue;
 import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.PendingUse;
 import dev.pagetide.server.page.RangeMode;
@@ -12,6 +12,7 @@ import dev.pagetide.server.page.StateRuns;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.v1.ErrorReason;
@@ -61,7 +62,7 @@ final class PageRangeRpc extends PageRangeServiceGrpc.PageRangeServiceImplBase {
   private static final int SMALL_RANGE_PAGES = 2048;
 
   /** The most runs in one answer. */
-  private static final int MAX_RUNS = RequestConfig.MAX_RUNS;
+  private static final int MAX_RUNS = ContractLimits.MAX_RUNS;
 
   /** About the bytes that one run takes in an answer. */
   private static final int RUN_BYTES = 16;

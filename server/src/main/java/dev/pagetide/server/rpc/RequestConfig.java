@@ -16,20 +16,10 @@ public record RequestConfig(
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,
     Duration allocationWait) {
-  /** Most spans in one request. A constant of the contract. */
-  static final int MAX_SPANS = 4096;
-
   /**
-   * Most runs in the answer to one GetRange: about a MiB. A constant of the contract. It limits the
-   * heap of an answer to that of a large Read's, however large the range is and however often its
-   * pages alternate.
+   * Room for what the server receives of a message besides its data. It is more than twice the size
+   * of the largest UseRange, which is 56 KiB, so that a request with one span too many reaches our
+   * code, which refuses it with a sentence. Otherwise gRPC would refuse it.
    */
-  static final int MAX_RUNS = 65_536;
-
-  /**
-   * Room for the parts of a message besides its data. It is more than twice the size of MAX_SPANS
-   * spans, so that a request with one span too many reaches our code, which refuses it with a
-   * sentence.
-   */
-  static final int MESSAGE_OVERHEAD_BYTES = 256 * 1024;
+  static final int RECEIVED_OVERHEAD_BYTES = 256 * 1024;
 }

@@ -77,7 +77,7 @@ final class SerialQueue {
   private void runFrom(Step first) {
     Step step = first;
     while (step != null) {
-      Turn turn = new Turn(step);
+      Turn turn = new Turn(step.bytes());
       try {
         step.command().run(turn);
       } catch (RuntimeException | Error e) {
@@ -87,11 +87,11 @@ final class SerialQueue {
       if (!turn.hasReturned()) {
         return;
       }
-      step = after(step);
+      step = after(step.bytes());
     }
   }
 
-  private @Nullable Step after(Step done) {
+  private @Nullable Step after(long bytes) {
     Step next;
     synchronized (this) {
       next = waiting.poll();
@@ -101,18 +101,23 @@ final class SerialQueue {
         waitingBytes -= next.bytes();
       }
     }
-    onOver.accept(done.bytes());
+    onOver.accept(bytes);
     return next;
   }
 
-  /** One command's turn. It is over when its call has returned and it has run `next` once. */
+  /**
+   * One command's turn. It is over when its call has returned and it has said so, once.
+   *
+   * <p>It does not keep the command, because an endpoint keeps the turn of its last command, and
+   * that command's payload would stay with it.
+   */
   private final class Turn implements Runnable {
-    private final Step step;
+    private final long bytes;
     private boolean said;
     private boolean returned;
 
-    Turn(Step step) {
-      this.step = step;
+    Turn(long bytes) {
+      this.bytes = bytes;
     }
 
     @Override
@@ -124,7 +129,7 @@ final class SerialQueue {
           return;
         }
       }
-      Step next = after(step);
+      Step next = after(bytes);
       if (next != null) {
         runFrom(next);
       }

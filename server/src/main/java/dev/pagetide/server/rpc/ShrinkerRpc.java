@@ -2,17 +2,18 @@ package dev.pagetide.server.rpc;
 
 import com.google.protobuf.Timestamp;
 import com.google.rpc.Code;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.page.PageCounters;
 import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.RangeLook;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.ScanResult;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.page.SkipReason;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import dev.pagetide.server.session.SessionRegistry;
+import dev.pagetide.shm.ContractLimits;
 import dev.pagetide.v1.CountRequest;
 import dev.pagetide.v1.CountResponse;
 import dev.pagetide.v1.ErrorReason;
@@ -34,8 +35,6 @@ import java.util.function.Supplier;
 
 /** ShrinkerService for the operator: root and the server's own user, on the Unix socket. */
 final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
-  private static final int DEFAULT_LISTED = 100;
-  private static final int MAX_LISTED = 1000;
   private static final int ROOT_UID = 0;
 
   private final SessionRegistry sessions;
@@ -133,8 +132,11 @@ final class ShrinkerRpc extends ShrinkerServiceGrpc.ShrinkerServiceImplBase {
     long after = lastRangeId(request.getPageToken());
     int most =
         request.getPageSize() == 0
-            ? DEFAULT_LISTED
-            : (int) Math.min(MAX_LISTED, Integer.toUnsignedLong(request.getPageSize()));
+            ? ContractLimits.DEFAULT_LISTED_RANGES
+            : (int)
+                Math.min(
+                    ContractLimits.MAX_LISTED_RANGES,
+                    Integer.toUnsignedLong(request.getPageSize()));
     ListRangesResponse.Builder response = ListRangesResponse.newBuilder();
     Iterator<Session> listed = sessions.sessionsAfter(after).iterator();
     long last = after;

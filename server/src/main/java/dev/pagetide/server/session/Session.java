@@ -1,7 +1,7 @@
 package dev.pagetide.server.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.ShrinkablePageRange;
 import java.time.Instant;
 import java.util.ArrayList;

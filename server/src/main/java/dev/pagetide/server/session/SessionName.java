@@ -1,13 +1,12 @@
 package dev.pagetide.server.session;
 
 import dev.pagetide.server.page.RangeMode;
+import dev.pagetide.shm.ContractLimits;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
 /** The rule for a session's name: operators can read it, and it disturbs no terminal and no log. */
 final class SessionName {
-  static final int MAX_BYTES = 128;
-
   private SessionName() {}
 
   /**
@@ -22,13 +21,13 @@ final class SessionName {
           "a session with mode RANGE_MODE_BUFFERS needs a name: others know it by that; give one");
     }
     int bytes = name.getBytes(StandardCharsets.UTF_8).length;
-    if (bytes > MAX_BYTES) {
+    if (bytes > ContractLimits.MAX_NAME_BYTES) {
       throw new SessionFailure.NameInvalid(
           String.format(
               Locale.ROOT,
               "name is %d bytes of UTF-8, more than %d; choose a shorter one",
               bytes,
-              MAX_BYTES));
+              ContractLimits.MAX_NAME_BYTES));
     }
     int at = 0;
     while (at < name.length()) {

@@ -1,8 +1,8 @@
 package dev.pagetide.server.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.pagetide.server.page.OpeningCharge;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.OpeningCharge;
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.RangeConfig;
 import dev.pagetide.server.page.RangeMode;
 import dev.pagetide.server.page.ShrinkablePageRange;

@@ -34,7 +34,7 @@ final class BufferFill {
   /** Where the bytes come from: the endpoint's own range, whose buffer is pinned meanwhile. */
   record Source(Payload payload, ShrinkablePageRange range) {}
 
-  /** Who is told how it ended. */
+  /** The command that is told how its fill ended. */
   interface Done {
     /** The buffer holds the bytes, and is still being built. */
     void filled(Buffer buffer);
@@ -50,7 +50,7 @@ final class BufferFill {
   }
 
   /**
-   * fill that has not begun.
+   * A fill that has not begun.
    *
    * @param into where the buffer is to be
    * @param source null: the buffer is left as it is
@@ -73,7 +73,7 @@ final class BufferFill {
     Buffer buffer;
     try {
       buffer = into.buffers().reserve(request);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       endpoints.observer().allocationFailed(e);
       done.noRoom(e);
       return;

@@ -1,8 +1,6 @@
 package dev.pagetide.server.transaction;
 
 import dev.pagetide.server.buffer.Buffer;
-import dev.pagetide.server.buffer.BufferRequest;
-import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;
 import java.util.List;
@@ -36,7 +34,7 @@ public final class Endpoint {
     this.sessionEndpoint = sessionEndpoint;
     this.peer = peer;
     this.sink = sink;
-    this.mailbox = new Mailbox(sink, endpoints.soon());
+    this.mailbox = new Mailbox(sink, endpoints.soon(), this::end);
     this.address = new EndpointRegistry.Address(session().peer().uid(), session().name());
   }
 
@@ -48,6 +46,10 @@ public final class Endpoint {
   /** The process at the other end of its stream, as the kernel tells of it. */
   Peer peer() {
     return peer;
+  }
+
+  EndpointRegistry endpoints() {
+    return endpoints;
   }
 
   SessionEndpoint sessionEndpoint() {
@@ -79,46 +81,7 @@ public final class Endpoint {
    * @param next run when the next command may begin
    */
   public void allocate(long command, long size, boolean clearOnFree, Runnable next) {
-    try {
-      requireAnswerable(command);
-      requireBuffers("Allocate");
-    } catch (RuntimeException e) {
-      fail(command, e, next);
-      return;
-    }
-    BufferRequest request = new BufferRequest(size, false, clearOnFree, session().rangeId());
-    BufferFill.Done done =
-        new BufferFill.Done() {
-          @Override
-          public void filled(Buffer buffer) {
-            try {
-              sessionEndpoint.buffers().deliver(buffer);
-            } catch (PageFailure.Closed e) {
-              fail(command, e, next);
-              return;
-            }
-            answer(new Event.Allocated(command, buffer.offset()));
-            next.run();
-          }
-
-          @Override
-          public void noRoom(Throwable why) {
-            fail(command, reason(why), next);
-          }
-
-          @Override
-          public void noPayload(Throwable why) {
-            fail(command, why, next);
-          }
-
-          @Override
-          public void broken(Throwable why) {
-            fail(command, why, next);
-          }
-        };
-    BufferFill fill = new BufferFill(endpoints, sessionEndpoint, request, null, done);
-    // What was freed before may be the space it needs.
-    sessionEndpoint.afterClearing(() -> begin(fill, endpoints.config().allocationWaitNanos()));
+    AllocateCommand.begin(this, size, clearOnFree, new Completion(this, command, next));
   }
 
   /**
@@ -128,67 +91,22 @@ public final class Endpoint {
    *     mailbox, or has failed
    */
   public void transact(long command, TransactRequest outgoing, Payload payload, Runnable next) {
-    Transaction transaction;
-    Buffer pinned;
-    try {
-      transaction = begin(command, outgoing);
-    } catch (RuntimeException e) {
-      endpoints.refused(outgoing, e);
-      fail(command, e, next);
-      return;
-    }
-    try {
-      pinned = pin(payload);
-    } catch (RuntimeException e) {
-      transaction.letGoOfPayload();
-      transaction.end(TransactionOutcome.FAILED, e);
-      next.run();
-      return;
-    }
-    Endpoint target = transaction.target();
-    BufferRequest request =
-        new BufferRequest(
-            outgoing.size(), outgoing.oneWay(), outgoing.clearOnFree(), session().rangeId());
-    BufferFill.Done done =
-        new BufferFill.Done() {
-          @Override
-          public void filled(Buffer buffer) {
-            unpin(pinned);
-            transaction.letGoOfPayload();
-            arrive(command, transaction, buffer);
-            next.run();
-          }
+    TransactCommand.begin(this, outgoing, payload, new Completion(this, command, next));
+  }
 
-          @Override
-          public void noRoom(Throwable why) {
-            unpin(pinned);
-            transaction.letGoOfPayload();
-            boolean died = why instanceof PageFailure.Closed && !session().range().isClosed();
-            transaction.end(
-                died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
-                died ? new TransactionFailure.TargetDied(outgoing.target()) : reason(why));
-            next.run();
-          }
-
-          @Override
-          public void noPayload(Throwable why) {
-            noRoom(why);
-          }
-
-          @Override
-          public void broken(Throwable why) {
-            transaction.end(TransactionOutcome.FAILED, why);
-            next.run();
-          }
-        };
-    BufferFill fill =
-        new BufferFill(endpoints, target.sessionEndpoint, request, source(payload), done);
-    transaction.fills(fill);
-    begin(fill, endpoints.allocationWaitNanos(outgoing));
+  /**
+   * Replies to a two-way transaction that was delivered to this endpoint.
+   *
+   * @param refusal not empty: why it cannot be served; then there is no payload
+   * @param next run when the next command may begin
+   */
+  public void reply(
+      long command, long transactionId, Payload payload, String refusal, Runnable next) {
+    ReplyCommand.begin(this, transactionId, payload, refusal, new Completion(this, command, next));
   }
 
   /** One fill at a time: the next command begins when it has ended. */
-  private void begin(BufferFill fill, long waitNanos) {
+  void begin(BufferFill fill, long waitNanos) {
     current = fill;
     if (ended != null) {
       fill.giveUp();
@@ -196,7 +114,13 @@ public final class Endpoint {
     fill.start(waitNanos);
   }
 
-  private Transaction begin(long command, TransactRequest outgoing) {
+  /**
+   * Begins a transaction, which both endpoints count as open from then on, until it ends. If that
+   * fails, neither does.
+   *
+   * @throws TransactionFailure if it is not permitted, or has no receiver, or is one too many
+   */
+  Transaction beginTransaction(long command, TransactRequest outgoing) {
     Endpoint target = endpoints.target(peer, outgoing);
     long id = endpoints.nextTransaction();
     Transaction transaction = new Transaction(endpoints, id, command, this, target, outgoing);
@@ -232,138 +156,6 @@ public final class Endpoint {
     }
   }
 
-  /**
-   * Puts a transaction whose buffer is filled into its receiver's mailbox. From there on nobody
-   * tells the sender of a one-way how it ended, so it is answered here.
-   */
-  private void arrive(long command, Transaction transaction, Buffer filled) {
-    Endpoint target = transaction.target();
-    boolean spam = filled.oneWaySpam();
-    boolean oneWay = transaction.request().oneWay();
-    if (!transaction.tryArrive(filled)) {
-      target.sessionEndpoint.discard(filled); // it has ended, and its end told us
-    } else if (target.mailbox.post(new Event.Delivered(transaction))) {
-      if (transaction.isOver()) {
-        target.mailbox.remove(transaction); // RACE: it ended before it lay there to be taken out
-      }
-      if (oneWay) {
-        if (spam) {
-          endpoints.observer().spam();
-        }
-        accept(command, spam);
-      }
-    } else {
-      Throwable died = new TransactionFailure.TargetDied(transaction.request().target());
-      transaction.end(TransactionOutcome.TARGET_DIED, died);
-      if (oneWay) {
-        answer(new Event.Failed(command, died));
-      }
-    }
-  }
-
-  /**
-   * Replies to a two-way transaction that was delivered to this endpoint.
-   *
-   * @param refusal not empty: why it cannot be served; then there is no payload
-   * @param next run when the next command may begin
-   */
-  public void reply(
-      long command, long transactionId, Payload payload, String refusal, Runnable next) {
-    Transaction transaction = open.incoming(transactionId);
-    if (transaction == null || !transaction.tryBeginReply()) {
-      fail(command, new TransactionFailure.Over(transactionId), next);
-      return;
-    }
-    if (!refusal.isEmpty()) {
-      boolean first =
-          transaction.end(
-              TransactionOutcome.REFUSED, new TransactionFailure.RefusedByReceiver(refusal));
-      acceptIf(first, command, transactionId);
-      next.run();
-      return;
-    }
-    Buffer pinned;
-    try {
-      pinned = pin(payload);
-    } catch (RuntimeException e) {
-      transaction.giveUpReply();
-      fail(command, e, next);
-      return;
-    }
-    fillReply(command, transaction, payload, pinned, next);
-  }
-
-  private void fillReply(
-      long command,
-      Transaction transaction,
-      Payload payload,
-      @Nullable Buffer pinned,
-      Runnable next) {
-    Endpoint asker = transaction.asker();
-    BufferRequest request =
-        new BufferRequest(
-            payload.length(), false, transaction.request().clearOnFree(), session().rangeId());
-    BufferFill.Done done =
-        new BufferFill.Done() {
-          @Override
-          public void filled(Buffer buffer) {
-            unpin(pinned);
-            acceptIf(asker.receiveReply(transaction, buffer), command, transaction.id());
-            next.run();
-          }
-
-          @Override
-          public void noRoom(Throwable why) {
-            unpin(pinned);
-            boolean died = why instanceof PageFailure.Closed;
-            boolean waited =
-                transaction.end(
-                    died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
-            // If it had ended before, that is why the fill was given up.
-            boolean over = died || !waited;
-            fail(command, over ? new TransactionFailure.Over(transaction.id()) : why, next);
-          }
-
-          @Override
-          public void noPayload(Throwable why) {
-            if (why instanceof PageFailure.Closed) {
-              noRoom(why);
-              return;
-            }
-            unpin(pinned);
-            transaction.giveUpReply();
-            fail(command, why, next);
-          }
-
-          @Override
-          public void broken(Throwable why) {
-            transaction.end(TransactionOutcome.FAILED, why);
-            fail(command, why, next);
-          }
-        };
-    BufferFill fill =
-        new BufferFill(endpoints, asker.sessionEndpoint, request, source(payload), done);
-    transaction.fills(fill);
-    begin(fill, endpoints.config().allocationWaitNanos());
-  }
-
-  /** Takes a reply whose buffer is filled; false if nobody waits for it any more. */
-  private boolean receiveReply(Transaction transaction, Buffer filled) {
-    if (!transaction.end(TransactionOutcome.REPLIED, null)) {
-      sessionEndpoint.discard(filled);
-      return false;
-    }
-    try {
-      sessionEndpoint.buffers().deliver(filled);
-    } catch (PageFailure.Closed e) {
-      return false; // the asker's session ends
-    }
-    if (!mailbox.post(new Event.Replied(transaction.command(), filled.offset(), filled.size()))) {
-      sessionEndpoint.freeUntold(filled);
-    }
-    return true;
-  }
-
   /** Frees buffers of the endpoint's own range: all that can be freed. */
   public void free(long command, List<Long> offsets) {
     sessionEndpoint.free(
@@ -372,7 +164,7 @@ public final class Endpoint {
 
   /** Gives up a two-way transaction; none that waits for its reply is no error. */
   public void cancel(long command, long askedBy) {
-    Transaction transaction = open.askedBy(askedBy);
+    Transaction transaction = asked(askedBy);
     if (transaction != null) {
       transaction.end(TransactionOutcome.CANCELLED, new TransactionFailure.Cancelled());
     }
@@ -384,73 +176,60 @@ public final class Endpoint {
     answer(new Event.Failed(command, why));
   }
 
-  private void fail(long command, Throwable why, Runnable next) {
-    answer(new Event.Failed(command, why));
-    next.run();
-  }
-
   private void accept(long command, boolean oneWaySpam) {
     if (command != 0) {
       answer(new Event.Accepted(command, oneWaySpam));
     }
   }
 
-  private void acceptIf(boolean done, long command, long transactionId) {
-    if (done) {
-      accept(command, false);
-    } else {
-      answer(new Event.Failed(command, new TransactionFailure.Over(transactionId)));
-    }
-  }
-
-  /** Why fill failed: one that was given up because this endpoint ends, for that reason. */
-  private Throwable reason(Throwable why) {
+  /** Why a fill failed. If it was given up because this endpoint ends, the reason is that end's. */
+  Throwable reason(Throwable why) {
     Throwable end = ended;
     return why instanceof CancellationException && end != null ? end : why;
   }
 
   /** Tells the endpoint something; one that has ended is told nothing. */
   void answer(Event event) {
-    var _ = mailbox.post(event);
+    var _ = post(event);
   }
 
-  private static void requireAnswerable(long command) {
+  /** As {@link #answer}; false if the endpoint has ended. */
+  boolean post(Event event) {
+    return mailbox.post(event);
+  }
+
+  /** The transaction that this endpoint waits for by that command; null: it waits for none. */
+  @Nullable Transaction asked(long command) {
+    return open.askedBy(command);
+  }
+
+  /** The transaction of that number that is for this endpoint; null: there is none. */
+  @Nullable Transaction incoming(long id) {
+    return open.incoming(id);
+  }
+
+  void requireAnswerable(long command) {
     if (command == 0) {
       throw new TransactionFailure.Invalid(
           "id=0: Attach, Allocate and two-way Transact are answered, so they need another id");
     }
   }
 
-  private void requireBuffers(String what) {
+  void requireBuffers(String what) {
     if (!sessionEndpoint.hasBuffers()) {
       throw new TransactionFailure.WrongMode(what);
     }
   }
 
-  /** Keeps a payload's buffer where it is until it is copied; null: it lies in none. */
-  private @Nullable Buffer pin(Payload payload) {
-    if (payload instanceof Payload.Slice slice
-        && slice.length() != 0
-        && sessionEndpoint.hasBuffers()) {
-      return sessionEndpoint.buffers().pin(slice.offset(), slice.length());
-    }
-    return null;
-  }
-
-  private void unpin(@Nullable Buffer pinned) {
-    if (pinned != null) {
-      sessionEndpoint.buffers().unpin(pinned);
-    }
-  }
-
-  private BufferFill.Source source(Payload payload) {
-    return new BufferFill.Source(payload, sessionEndpoint.range());
-  }
-
   /** Takes a transaction that has ended out of the mailbox, and its buffer back. */
   void takeBack(Transaction transaction, Buffer buffer) {
-    mailbox.remove(transaction);
+    remove(transaction);
     sessionEndpoint.discard(buffer);
+  }
+
+  /** Takes a transaction that has ended out of the mailbox. */
+  void remove(Transaction transaction) {
+    mailbox.remove(transaction);
   }
 
   void forgetAsked(Transaction transaction) {

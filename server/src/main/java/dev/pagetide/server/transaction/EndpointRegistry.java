@@ -1,7 +1,7 @@
 package dev.pagetide.server.transaction;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.buffer.BufferTotals;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.session.Peer;
 import dev.pagetide.server.session.Session;

@@ -101,6 +101,21 @@ final class SessionEndpoint {
     endpoint.compareAndSet(leaving, null);
   }
 
+  /** Keeps a payload's buffer where it is until it is copied; null: it lies in none. */
+  @Nullable Buffer pin(Payload payload) {
+    if (payload instanceof Payload.Slice slice && slice.length() != 0 && hasBuffers()) {
+      return buffers().pin(slice.offset(), slice.length());
+    }
+    return null;
+  }
+
+  /** Undoes a {@link #pin}. */
+  void unpin(@Nullable Buffer pinned) {
+    if (pinned != null) {
+      buffers().unpin(pinned);
+    }
+  }
+
   /** Gives back a buffer that nobody was told of, clearing it first if that was asked for. */
   void discard(Buffer buffer) {
     Buffer toClear = buffers().abandon(buffer);

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * nothing here calls a mailbox under this one.
  */
 public final class Transaction {
-  private enum State {
+  /** Where it is on its way; what each one means stands above. */
+  enum State {
     COMING,
     WAITING,
     DELIVERED,
@@ -130,6 +131,10 @@ public final class Transaction {
 
   Endpoint target() {
     return target;
+  }
+
+  TransactionObserver observer() {
+    return endpoints.observer();
   }
 
   TransactionKind kind() {
@@ -238,8 +243,13 @@ public final class Transaction {
   }
 
   /** Whether it has ended. */
-  synchronized boolean isOver() {
-    return state == State.OVER;
+  boolean isOver() {
+    return state() == State.OVER;
+  }
+
+  /** Where it is on its way, at some moment of this call. */
+  synchronized State state() {
+    return state;
   }
 
   /**

@@ -2,8 +2,8 @@ package dev.pagetide.server.web;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.gson.stream.JsonWriter;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageCounts;
 import dev.pagetide.server.page.PageSnapshot;
 import dev.pagetide.server.page.Shrinker;

@@ -1,9 +1,9 @@
 package dev.pagetide.server.web;
 
 import com.google.gson.stream.JsonWriter;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.page.PageCounters;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;

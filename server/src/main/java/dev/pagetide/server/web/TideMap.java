@@ -4,7 +4,7 @@ import com.google.gson.stream.JsonWriter;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
-import dev.pagetide.server.page.PageBudget;
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.SessionRegistry;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package dev.pagetide.server.web;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageClock;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 final class MemoryOptionsTest {
   @Test
   void read_budgetUnderTheSmallestRange_isRefused() {
-    assertThat(accepted("--max-resident-bytes=12288").maxResidentBytesPerUid()).isEqualTo(12288);
+    assertThat(accepted("--max-resident-bytes=12288").memory().bytesPerUid()).isEqualTo(12288);
     assertThat(refused("--max-resident-bytes=12287"))
         .containsExactly(
             "--max-resident-bytes=12287: 12287 is below 12288, what a range of one page takes"
@@ -77,23 +77,23 @@ final class MemoryOptionsTest {
     ServerOptions options =
         accepted("--max-range-bytes=1MiB", "--max-resident-bytes-per-session=1MiB");
 
-    assertThat(options.maxRangeBytes()).isEqualTo(1 << 20);
-    assertThat(options.maxResidentBytesPerSession()).isEqualTo(1 << 20);
+    assertThat(options.memory().rangeBytes()).isEqualTo(1 << 20);
+    assertThat(options.memory().bytesPerSession()).isEqualTo(1 << 20);
   }
 
   @Test
   void read_budgetUnderTheDefaultRange_isAccepted() {
     ServerOptions options = accepted("--max-resident-bytes=1MiB");
 
-    assertThat(options.maxRangeBytes()).isEqualTo(4 << 20);
+    assertThat(options.memory().rangeBytes()).isEqualTo(4 << 20);
   }
 
   @Test
   void read_watermarksNotGiven_followTheBudget() {
     ServerOptions options = accepted("--max-resident-bytes=16MiB");
 
-    assertThat(options.lowWatermarkBytes()).isEqualTo(14 << 20);
-    assertThat(options.highWatermarkBytes()).isEqualTo(15 << 20);
+    assertThat(options.reclaim().lowWatermarkBytes()).isEqualTo(14 << 20);
+    assertThat(options.reclaim().highWatermarkBytes()).isEqualTo(15 << 20);
   }
 
   @Test
@@ -113,8 +113,8 @@ final class MemoryOptionsTest {
   void read_highWatermarkAlone_takesTheLowOneWithIt() {
     ServerOptions options = accepted("--high-watermark=1GiB"); // of a budget of 2 GiB
 
-    assertThat(options.lowWatermarkBytes()).isEqualTo((1L << 30) - (128 << 20));
-    assertThat(accepted("--high-watermark=1MiB").lowWatermarkBytes()).isZero();
+    assertThat(options.reclaim().lowWatermarkBytes()).isEqualTo((1L << 30) - (128 << 20));
+    assertThat(accepted("--high-watermark=1MiB").reclaim().lowWatermarkBytes()).isZero();
   }
 
   @Test
@@ -133,7 +133,7 @@ final class MemoryOptionsTest {
 
   @Test
   void read_reserveOverTheMemory_isRefused() {
-    assertThat(accepted("--memory-reserve=0").memoryReserveBytes()).isZero();
+    assertThat(accepted("--memory-reserve=0").memory().reserveBytes()).isZero();
     assertThat(refused("--memory-reserve=9GiB"))
         .containsExactly(
             "--memory-reserve=9GiB: 9663676416 is above 8589934592, the memory this process may"
@@ -162,7 +162,8 @@ final class MemoryOptionsTest {
 
     assertThat(
             accepted(group, Map.of(), "--max-resident-bytes=384MiB", "--memory-reserve=128MiB")
-                .maxResidentBytes())
+                .memory()
+                .budgetBytes())
         .isEqualTo(384 << 20);
     assertThat(
             refused(group, Map.of(), "--max-resident-bytes=384MiB", "--memory-reserve=134217729"))
@@ -187,7 +188,7 @@ final class MemoryOptionsTest {
   void read_budgetNotGivenInASmallGroup_isWhatHeapAndReserveLeave() {
     HostLimits group = new HostLimits(1000, 4096, GIB, GIB, GIB - GIB / 8, 1 << 20, 65530);
 
-    assertThat(accepted(group, Map.of()).maxResidentBytes()).isEqualTo(GIB / 16);
+    assertThat(accepted(group, Map.of()).memory().budgetBytes()).isEqualTo(GIB / 16);
   }
 
   @Test

@@ -31,30 +31,21 @@ final class OptionReaderTest {
     assertThat(options)
         .isEqualTo(
             new ServerOptions(
-                Path.of("/tmp/pagetide-1000"),
-                0600,
-                null,
-                null,
-                OptionNotation.address("127.0.0.1:9464"),
-                2 * GIB,
-                4 << 20,
-                1024,
-                1024,
-                2 * GIB,
-                2 * GIB,
-                2 * GIB - 2 * GIB / 8,
-                2 * GIB - 2 * GIB / 16,
-                Duration.ofSeconds(1),
-                Duration.ofMillis(500),
-                GIB / 2,
+                new ServerOptions.Reach(
+                    Path.of("/tmp/pagetide-1000"),
+                    0600,
+                    null,
+                    null,
+                    OptionNotation.address("127.0.0.1:9464")),
+                new ServerOptions.Memory(
+                    2 * GIB, 2 * GIB, 2 * GIB, 4 << 20, GIB / 2, Duration.ofSeconds(1)),
+                new ServerOptions.Reclaim(
+                    2 * GIB - 2 * GIB / 8, 2 * GIB - 2 * GIB / 16, Duration.ofMillis(500)),
                 PressureMode.ON,
-                1 << 20,
-                1024,
-                64 << 20,
+                new ServerOptions.Sessions(1024, 1024, Duration.ofSeconds(5)),
+                new ServerOptions.Requests(1 << 20, 1024, 64 << 20),
                 new TransactionConfig(4096, 1024, 1_000_000_000, TransactRule.OWN),
-                64,
-                Duration.ofSeconds(5),
-                Duration.ofSeconds(5)));
+                new ServerOptions.Handoffs(64, Duration.ofSeconds(5))));
   }
 
   @Test
@@ -91,26 +82,13 @@ final class OptionReaderTest {
     assertThat(options)
         .isEqualTo(
             new ServerOptions(
-                Path.of("/run/p"),
-                0660,
-                "0",
-                OptionNotation.address("[::1]:0"),
-                null,
-                GIB,
-                64 << 10,
-                10,
-                10,
-                GIB / 2,
-                1 << 20,
-                0,
-                GIB,
-                Duration.ZERO,
-                Duration.ofMinutes(1),
-                1024,
+                new ServerOptions.Reach(
+                    Path.of("/run/p"), 0660, "0", OptionNotation.address("[::1]:0"), null),
+                new ServerOptions.Memory(GIB, GIB / 2, 1 << 20, 64 << 10, 1024, Duration.ZERO),
+                new ServerOptions.Reclaim(0, GIB, Duration.ofMinutes(1)),
                 PressureMode.DRY_RUN,
-                3 << 20,
-                1,
-                4 << 20,
+                new ServerOptions.Sessions(10, 10, Duration.ZERO),
+                new ServerOptions.Requests(3 << 20, 1, 4 << 20),
                 new TransactionConfig(
                     7,
                     8,
@@ -119,31 +97,29 @@ final class OptionReaderTest {
                         Set.of(
                             new TransactRule.Pair(1000, 0),
                             new TransactRule.Pair(TransactRule.ANY, 1001)))),
-                1,
-                Duration.ofMillis(100),
-                Duration.ZERO));
+                new ServerOptions.Handoffs(1, Duration.ofMillis(100))));
   }
 
   @Test
   void read_runtimeDirectory_holdsTheDefaultDirectory() {
-    assertThat(accepted(Map.of("XDG_RUNTIME_DIR", "/run/user/7")).directory())
+    assertThat(accepted(Map.of("XDG_RUNTIME_DIR", "/run/user/7")).reach().directory())
         .isEqualTo(Path.of("/run/user/7/pagetide"));
-    assertThat(accepted(Map.of("XDG_RUNTIME_DIR", "relative")).directory())
+    assertThat(accepted(Map.of("XDG_RUNTIME_DIR", "relative")).reach().directory())
         .isEqualTo(Path.of("/tmp/pagetide-1000"));
   }
 
   @Test
   void read_relativeDirectory_isMadeAbsolute() {
-    assertThat(accepted("--dir=p").directory()).isEqualTo(Path.of("p").toAbsolutePath());
+    assertThat(accepted("--dir=p").reach().directory()).isEqualTo(Path.of("p").toAbsolutePath());
   }
 
   @Test
   void read_limitsOfUidAndSession_areTheWholeWhereNoOtherUidCanConnect() {
     ServerOptions options = accepted("--max-resident-bytes=100MiB", "--max-sessions=9");
 
-    assertThat(options.maxResidentBytesPerUid()).isEqualTo(100 << 20);
-    assertThat(options.maxResidentBytesPerSession()).isEqualTo(100 << 20);
-    assertThat(options.maxSessionsPerUid()).isEqualTo(9);
+    assertThat(options.memory().bytesPerUid()).isEqualTo(100 << 20);
+    assertThat(options.memory().bytesPerSession()).isEqualTo(100 << 20);
+    assertThat(options.sessions().maxPerUid()).isEqualTo(9);
   }
 
   @ParameterizedTest
@@ -151,11 +127,11 @@ final class OptionReaderTest {
   void read_limitsOfUidAndSession_areHalfWhereOthersCanConnect(String others) {
     ServerOptions options = accepted("--max-resident-bytes=100MiB", "--max-sessions=9", others);
 
-    assertThat(options.maxResidentBytesPerUid()).isEqualTo(50 << 20);
-    assertThat(options.maxResidentBytesPerSession()).isEqualTo(50 << 20);
-    assertThat(options.maxSessionsPerUid()).isEqualTo(4);
-    assertThat(accepted("--max-sessions=1", others).maxSessionsPerUid()).isEqualTo(1);
-    assertThat(accepted("--max-resident-bytes-per-uid=1MiB").maxResidentBytesPerSession())
+    assertThat(options.memory().bytesPerUid()).isEqualTo(50 << 20);
+    assertThat(options.memory().bytesPerSession()).isEqualTo(50 << 20);
+    assertThat(options.sessions().maxPerUid()).isEqualTo(4);
+    assertThat(accepted("--max-sessions=1", others).sessions().maxPerUid()).isEqualTo(1);
+    assertThat(accepted("--max-resident-bytes-per-uid=1MiB").memory().bytesPerSession())
         .isEqualTo(1 << 20);
   }
 
@@ -177,9 +153,9 @@ final class OptionReaderTest {
 
     ServerOptions options = accepted(environment, "--max-sessions=1");
 
-    assertThat(options.maxSessions()).isEqualTo(1);
-    assertThat(options.maxDataBytes()).isEqualTo(2000);
-    assertThat(options.drainWait()).isEqualTo(Duration.ofSeconds(3));
+    assertThat(options.sessions().max()).isEqualTo(1);
+    assertThat(options.requests().maxDataBytes()).isEqualTo(2000);
+    assertThat(options.sessions().drainWait()).isEqualTo(Duration.ofSeconds(3));
   }
 
   @Test
@@ -265,7 +241,7 @@ final class OptionReaderTest {
   void read_directoryOf94Bytes_isTheLongest() {
     String longest = "/" + "d".repeat(93);
 
-    assertThat(accepted("--dir=" + longest).directory()).isEqualTo(Path.of(longest));
+    assertThat(accepted("--dir=" + longest).reach().directory()).isEqualTo(Path.of(longest));
     assertThat(refused("--dir=" + longest + "d"))
         .containsExactly(
             "--dir="
@@ -305,14 +281,14 @@ final class OptionReaderTest {
 
   @Test
   void read_httpBeyondLoopback_isAccepted() {
-    assertThat(accepted("--http=0.0.0.0:9000").http())
+    assertThat(accepted("--http=0.0.0.0:9000").reach().http())
         .isEqualTo(OptionNotation.address("0.0.0.0:9000"));
   }
 
   @Test
   void read_listenAndHttpAtOneAddress_isRefused() {
     assertThat(refused("--listen=127.0.0.1:9464")).singleElement().asString().contains("--http");
-    assertThat(accepted("--listen=127.0.0.1:0", "--http=127.0.0.1:0").listen()).isNotNull();
+    assertThat(accepted("--listen=127.0.0.1:0", "--http=127.0.0.1:0").reach().listen()).isNotNull();
   }
 
   @Test

@@ -3,11 +3,11 @@ package dev.pagetide.server.handoff;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.RawHandoff;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

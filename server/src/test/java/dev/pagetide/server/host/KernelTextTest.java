@@ -3,7 +3,7 @@ package dev.pagetide.server.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.StallTotals;
 import dev.pagetide.server.pressure.StallTrigger;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
 import java.io.IOException;

@@ -2,7 +2,7 @@ package dev.pagetide.server.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.pressure.PressureKind;
 import dev.pagetide.server.pressure.PressureLevel;
 import dev.pagetide.server.pressure.PressureLevels;

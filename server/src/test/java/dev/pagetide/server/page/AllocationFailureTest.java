@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.testkit.Promise;

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.testkit.Promise;

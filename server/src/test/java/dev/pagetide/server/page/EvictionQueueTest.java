@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.testkit.Promise;
 import java.lang.ref.WeakReference;
 import java.util.List;
@@ -114,7 +115,7 @@ final class EvictionQueueTest {
     }
     scan.putBackSkipped(queue);
 
-    assertThat(scan.tally().reclaimed()).isZero();
+    assertThat(scan.reclaimed()).isZero();
     assertThat(pages(take(PAGES))).isEqualTo(inOrder());
   }
 

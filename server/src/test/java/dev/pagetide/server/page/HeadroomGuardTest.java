@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.QueueByHand;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -92,7 +98,7 @@ final class HeadroomGuardTest {
             "no memory for 9 pages: the host has room for 40 pages, --memory-reserve=0 MiB;"
                 + " resident 32 of 1099511627776 pages, available 0; stop using pages, or raise the"
                 + " control group's limit");
-    assertThat(refusal.limit()).isEqualTo(PageFailure.NoMemory.EDGE);
+    assertThat(refusal.limit()).isEqualTo(MemoryRefusal.EDGE);
     assertThat(refusal.hopeless()).isFalse();
     assertThat(range.counts().used()).isEqualTo(30);
     assertThat(ranges.budget.chargedPages()).isEqualTo(32);
@@ -134,10 +140,10 @@ final class HeadroomGuardTest {
     CompletableFuture<PageSpans> result = use.result();
 
     use.run();
-    ranges.shrinker.allocationQueue().serve();
+    new QueueByHand(ranges.shrinker.allocationQueue()).serve();
     assertThat(result).isNotDone();
     first.stopUsingRange(0, 6);
-    ranges.shrinker.allocationQueue().serve();
+    new QueueByHand(ranges.shrinker.allocationQueue()).serve();
 
     assertThat(result).isCompletedWithValueMatching(fresh -> fresh.pageCount() == 8);
     assertThat(host.roomPages()).isEqualTo(0);
@@ -153,13 +159,13 @@ final class HeadroomGuardTest {
     use.run();
     assertThat(result).isNotDone();
 
-    ranges.shrinker.allocationQueue().serve();
+    new QueueByHand(ranges.shrinker.allocationQueue()).serve();
 
     assertThat(result.exceptionNow())
         .hasMessageStartingWith("no memory for 8 pages after ")
         .hasMessageContaining("the host has room for 40 pages, --memory-reserve=0 MiB")
         .asInstanceOf(type(PageFailure.NoMemory.class))
-        .returns(PageFailure.NoMemory.EDGE, PageFailure.NoMemory::limit);
+        .returns(MemoryRefusal.EDGE, PageFailure.NoMemory::limit);
   }
 
   @Test

@@ -2,6 +2,9 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.shm.PageWord;
 import java.util.ArrayList;
 import java.util.List;

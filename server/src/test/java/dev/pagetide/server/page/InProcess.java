@@ -1,5 +1,6 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.shm.PageState;
 import java.nio.ByteBuffer;
 import java.util.BitSet;

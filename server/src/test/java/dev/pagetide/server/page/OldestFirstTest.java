@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.Set;
@@ -102,8 +103,8 @@ final class OldestFirstTest {
             time::incrementAndGet,
             PageObserver.NONE)
         .take(PAGES, scan);
-    assertThat(scan.tally().reclaimed()).isZero();
-    return scan.tally().result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
+    assertThat(scan.reclaimed()).isZero();
+    return scan.result().skipped().getOrDefault(SkipReason.LOCKED, 0L);
   }
 
   private EvictionQueue.Batch take(int most) {

@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
 import org.junit.jupiter.api.Test;
 
 /** The fullest of the budgets that the ranges of a uid share. A range's header and table: 2. */

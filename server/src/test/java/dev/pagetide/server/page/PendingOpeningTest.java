@@ -3,6 +3,8 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.WaitOutcome;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
@@ -143,7 +145,7 @@ final class PendingOpeningTest {
             "uid 1",
             _ -> {
               if (attempts.incrementAndGet() == 1) {
-                throw new OpeningCharge.MustWait(NEEDED);
+                throw new PendingOpening.MustWait(NEEDED);
               }
               throw new InternalError("no memory for the session");
             },
@@ -176,7 +178,7 @@ final class PendingOpeningTest {
                     scene.whenTimeIsRead = () -> {};
                     throw failure;
                   };
-              throw new OpeningCharge.MustWait(NEEDED);
+              throw new PendingOpening.MustWait(NEEDED);
             },
             WaitingScene.WAIT_NANOS,
             Runnable::run);

@@ -2,6 +2,8 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

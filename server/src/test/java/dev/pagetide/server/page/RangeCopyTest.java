@@ -2,6 +2,9 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;

@@ -2,6 +2,8 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.testkit.Promise;

@@ -3,6 +3,8 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.testkit.Promise;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,5 +1,8 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.shm.PageState;
 import java.util.ArrayList;
 import java.util.List;

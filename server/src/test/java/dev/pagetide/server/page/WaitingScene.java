@@ -1,5 +1,11 @@
 package dev.pagetide.server.page;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.MemoryRefusal;
+import dev.pagetide.server.budget.QueueByHand;
+import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.budget.ReclaimTrigger;
+import dev.pagetide.server.budget.WaitOutcome;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -27,7 +33,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   final ShrinkablePageRange big;
   final ShrinkablePageRange small;
   final ShrinkablePageRange other;
-  final AllocationQueue queue;
+  final QueueByHand queue;
   final List<WaitOutcome> waits = new ArrayList<>();
   final List<PageFailure.NoMemory> refusals = new ArrayList<>();
   int scansForWaiters;
@@ -62,7 +68,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
     this.big = ranges.openSession(HOG_PAGES);
     this.small = ranges.openSession(HOG_PAGES);
     this.other = ranges.openSession(HOG_PAGES);
-    this.queue = ranges.shrinker.allocationQueue();
+    this.queue = new QueueByHand(ranges.shrinker.allocationQueue());
     hog.useRange(0, HOG_PAGES);
   }
 
@@ -77,8 +83,8 @@ final class WaitingScene implements PageObserver, AutoCloseable {
   }
 
   @Override
-  public void refused(PageFailure.NoMemory refusal) {
-    refusals.add(refusal);
+  public void refused(MemoryRefusal refusal) {
+    refusals.add(new PageFailure.NoMemory(refusal));
     whenRefused.run();
   }
 
@@ -110,7 +116,7 @@ final class WaitingScene implements PageObserver, AutoCloseable {
 
   /** Nothing comes back for so long that what has gathered is let go. */
   void stall() {
-    time.addAndGet(Turns.STALL_NANOS);
+    time.addAndGet(QueueByHand.STALL_NANOS);
     queue.serve();
   }
 

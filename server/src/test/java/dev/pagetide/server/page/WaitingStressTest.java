@@ -2,6 +2,9 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.HostHeadroom;
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimConfig;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;

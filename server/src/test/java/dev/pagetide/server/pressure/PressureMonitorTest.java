@@ -4,9 +4,9 @@ import static dev.pagetide.server.pressure.RecordedHost.MIB;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import dev.pagetide.server.host.CgroupMemory;
-import dev.pagetide.server.page.PageClock;
-import dev.pagetide.server.page.ReclaimTrigger;
 import dev.pagetide.testkit.Requires;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package dev.pagetide.server.pressure;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.EnumMap;

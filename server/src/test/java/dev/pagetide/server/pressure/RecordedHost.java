@@ -1,7 +1,7 @@
 package dev.pagetide.server.pressure;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.host.CgroupMemory;
-import dev.pagetide.server.page.PageClock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -5,7 +5,7 @@ import static dev.pagetide.server.pressure.StallTrigger.SOME_100;
 import static dev.pagetide.server.pressure.StallTrigger.SOME_70;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.page.ReclaimTrigger;
+import dev.pagetide.server.budget.ReclaimTrigger;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

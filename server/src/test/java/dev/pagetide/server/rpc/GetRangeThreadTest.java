@@ -3,8 +3,8 @@ package dev.pagetide.server.rpc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.RawSession;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagetide.server.FailingSteps;
 import dev.pagetide.server.FailingSteps.Failure;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
@@ -147,7 +147,8 @@ final class AttachUndoTest {
               next.end(new PageFailure.Closed());
             });
 
-    assertThat(failed).contains("Outlet.isReady", "Executor.execute", "Outlet.add", "Outlet.flush");
+    assertThat(failed)
+        .contains("EventSink.isReady", "Executor.execute", "EventSink.add", "EventSink.flush");
     assertThat(endpoints.seatCount()).as("the seats of both sessions").isEqualTo(2);
   }
 
@@ -200,7 +201,7 @@ final class AttachUndoTest {
               endSessions();
             });
 
-    assertThat(failed).contains("Executor.execute", "TransactionObserver.ended", "Outlet.end");
+    assertThat(failed).contains("Executor.execute", "TransactionObserver.ended", "EventSink.end");
   }
 
   @ParameterizedTest
@@ -222,7 +223,7 @@ final class AttachUndoTest {
               endSessions(); // or their names would not be free for the next
             });
 
-    assertThat(failed).contains("TransactionObserver.ended", "Outlet.end");
+    assertThat(failed).contains("TransactionObserver.ended", "EventSink.end");
   }
 
   @ParameterizedTest
@@ -240,7 +241,7 @@ final class AttachUndoTest {
               endSessions();
             });
 
-    assertThat(failed).contains("TransactionObserver.ended", "Outlet.end");
+    assertThat(failed).contains("TransactionObserver.ended", "EventSink.end");
   }
 
   @Test

@@ -2,9 +2,9 @@ package dev.pagetide.server.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.buffer.Clearing;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

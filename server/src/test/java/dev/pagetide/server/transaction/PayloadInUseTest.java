@@ -2,10 +2,10 @@ package dev.pagetide.server.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.buffer.BufferFailure;
 import dev.pagetide.server.buffer.Clearing;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;

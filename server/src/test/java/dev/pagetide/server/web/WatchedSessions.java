@@ -2,8 +2,8 @@ package dev.pagetide.server.web;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.pagetide.server.page.PageBudget;
-import dev.pagetide.server.page.PageClock;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

@@ -1,0 +1,49 @@
+package dev.pagetide.server.budget;
+
+import java.util.concurrent.TimeUnit;
+
+/**
+ * How long the line rests between two scans for those who wait. Confined to one thread.
+ *
+ * <p>A scan that finds nothing has walked through all page tables. So the pause doubles after each
+ * scan that gained nothing, until scans take a twentieth of the time; where the tables are small it
+ * stays at its least.
+ */
+final class ScanPause {
+  /** How soon a page is found that a client stopped without a word to the server, at the least. */
+  static final long MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+  /** Half of the time that a use waits by default. */
+  static final long MAX_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
+  private static final long PAUSE_FOR_EACH_NANO = 20;
+
+  /** The same where there is reason to scan again: a fifth of the time. */
+  private static final long LEAST_FOR_EACH_NANO = 4;
+
+  private long nanos = MIN_NANOS;
+  private long least = MIN_NANOS;
+
+  /**
+   * The pause after a scan.
+   *
+   * @param gained whether the scan brought any page
+   * @param costNanos how long the scan took
+   */
+  long after(boolean gained, long costNanos) {
+    long cost = Math.clamp(costNanos, 0, MAX_NANOS);
+    least = Math.clamp(LEAST_FOR_EACH_NANO * cost, MIN_NANOS, MAX_NANOS);
+    if (gained) {
+      nanos = MIN_NANOS;
+    } else {
+      long most = Math.clamp(PAUSE_FOR_EACH_NANO * cost, MIN_NANOS, MAX_NANOS);
+      nanos = Math.min(2 * nanos, most);
+    }
+    return nanos;
+  }
+
+  /** What is kept of the pause where something may have changed. */
+  long least() {
+    return least;
+  }
+}

@@ -1,0 +1,147 @@
+package dev.pagetide.server.transaction;
+
+import dev.pagetide.server.buffer.Buffer;
+import dev.pagetide.server.buffer.BufferRequest;
+import dev.pagetide.server.page.PageFailure;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Transacts to another endpoint. It ends when the transaction lies in its receiver's mailbox, or
+ * has failed.
+ */
+/*
+ * What it acquires, and how each is released whatever fails:
+ * - The transaction, which both endpoints count as open. Either Endpoint.beginTransaction fails, and
+ *   has undone that; or it returns a transaction, and from then on only Transaction.end takes it
+ *   out of both. Each method below that reports a failure calls end; a second call does nothing.
+ * - The payload's pin. It is taken after the transaction; if that fails, the transaction ends.
+ *   release lets it go before the asker is answered, because an asker that is answered may free the
+ *   payload at once. broken releases nothing: it is called only where filled threw, whose first
+ *   step is release.
+ * - The receiver's buffer. BufferFill gives it back unless it called filled; then arrive passes it
+ *   to the transaction, or discards it because the transaction has ended.
+ * - The turn. completion passes it on, as the last step of each of those.
+ *
+ * The payload itself is not kept, because the endpoint keeps its last command.
+ */
+final class TransactCommand implements BufferFill.Done {
+  private final Transaction transaction;
+  private final @Nullable Buffer pinned;
+  private final Completion completion;
+
+  private TransactCommand(Transaction transaction, @Nullable Buffer pinned, Completion completion) {
+    this.transaction = transaction;
+    this.pinned = pinned;
+    this.completion = completion;
+  }
+
+  static void begin(
+      Endpoint asker, TransactRequest outgoing, Payload payload, Completion completion) {
+    EndpointRegistry endpoints = asker.endpoints();
+    SessionEndpoint own = asker.sessionEndpoint();
+    Transaction transaction;
+    try {
+      transaction = asker.beginTransaction(completion.command(), outgoing);
+    } catch (RuntimeException e) {
+      endpoints.refused(outgoing, e);
+      completion.failed(e);
+      return;
+    }
+    Buffer pinned = null;
+    BufferFill fill;
+    try {
+      pinned = own.pin(payload);
+      fill =
+          new BufferFill(
+              endpoints,
+              transaction.target().sessionEndpoint(),
+              bufferFor(outgoing, own),
+              new BufferFill.Source(payload, own.range()),
+              new TransactCommand(transaction, pinned, completion));
+    } catch (RuntimeException | Error e) {
+      own.unpin(pinned);
+      transaction.letGoOfPayload();
+      transaction.end(TransactionOutcome.FAILED, e);
+      completion.unanswered();
+      return;
+    }
+    transaction.fills(fill);
+    asker.begin(fill, endpoints.allocationWaitNanos(outgoing));
+  }
+
+  private static BufferRequest bufferFor(TransactRequest outgoing, SessionEndpoint sender) {
+    return new BufferRequest(
+        outgoing.size(), outgoing.oneWay(), outgoing.clearOnFree(), sender.session().rangeId());
+  }
+
+  @Override
+  public void filled(Buffer buffer) {
+    release();
+    arrive(buffer);
+  }
+
+  @Override
+  public void noRoom(Throwable why) {
+    release();
+    Endpoint asker = transaction.asker();
+    boolean died = why instanceof PageFailure.Closed && !asker.session().range().isClosed();
+    transaction.end(
+        died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
+        died ? targetDied() : asker.reason(why));
+    completion.unanswered();
+  }
+
+  @Override
+  public void noPayload(Throwable why) {
+    noRoom(why);
+  }
+
+  @Override
+  public void broken(Throwable why) {
+    transaction.end(TransactionOutcome.FAILED, why);
+    completion.unanswered();
+  }
+
+  private void release() {
+    transaction.asker().sessionEndpoint().unpin(pinned);
+    transaction.letGoOfPayload();
+  }
+
+  /**
+   * Puts the transaction, whose buffer is filled, into its receiver's mailbox. From there on nobody
+   * tells the sender of a one-way how it ended, so it is answered here.
+   */
+  private void arrive(Buffer filled) {
+    Endpoint target = transaction.target();
+    boolean spam = filled.oneWaySpam();
+    boolean oneWay = transaction.request().oneWay();
+    if (!transaction.tryArrive(filled)) {
+      target.sessionEndpoint().discard(filled); // it has ended, and its end told us
+      completion.unanswered();
+    } else if (target.post(new Event.Delivered(transaction))) {
+      if (transaction.isOver()) {
+        target.remove(transaction); // RACE: it ended before it lay there to be taken out
+      }
+      if (oneWay) {
+        if (spam) {
+          transaction.observer().spam();
+        }
+        completion.accepted(spam);
+      } else {
+        completion.unanswered();
+      }
+    } else {
+      Throwable died = targetDied();
+      transaction.end(TransactionOutcome.TARGET_DIED, died);
+      if (oneWay) {
+        completion.failed(died);
+      } else {
+        completion.unanswered();
+      }
+    }
+  }
+
+  private TransactionFailure targetDied() {
+    return new TransactionFailure.TargetDied(transaction.request().target());
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.budget;
+
+import org.jspecify.annotations.NullMarked;
