@@ -13,8 +13,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Uses and stops of one process against the scans of another: one takes pages by compare-and-set, without a word to
- * the server, while the other scans without pause.
+ * Uses and stops of one process against the scans of another: one takes pages by compare-and-set,
+ * without a word to the server, while the other scans without pause.
  *
  * <p>Would show a write lost to a late punch, an old byte after a reclaim, or a page that is USED
  * and punched.

@@ -26,9 +26,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a process can do to the file it was handed. In every test an
- * honest client uses, stops and uses again beside it while the shrinker scans; afterwards nothing
- * of the hostile one is left.
+ * What a process can do to the file it was handed. In every test an honest client uses, stops and
+ * uses again beside it while the shrinker scans; afterwards nothing of the hostile one is left.
  */
 @Promise({18, 25, 31, 32})
 final class HostileFileTest {
