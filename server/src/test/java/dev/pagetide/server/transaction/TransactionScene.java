@@ -2,11 +2,11 @@ package dev.pagetide.server.transaction;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.budget.PageBudget;
-import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.buffer.Buffer;
 import dev.pagetide.server.buffer.BufferRequest;
 import dev.pagetide.server.buffer.BufferTotals;
+import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;
