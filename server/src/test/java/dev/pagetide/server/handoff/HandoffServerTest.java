@@ -2,9 +2,9 @@ package dev.pagetide.server.handoff;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.kit.RawHandoff;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.kit.RawHandoff;
 import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;

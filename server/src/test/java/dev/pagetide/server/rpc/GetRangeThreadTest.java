@@ -2,9 +2,9 @@ package dev.pagetide.server.rpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
 import dev.pagetide.server.page.RangeConfig;

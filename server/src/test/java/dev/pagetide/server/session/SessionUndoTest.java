@@ -2,12 +2,12 @@ package dev.pagetide.server.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pagetide.server.kit.FailingSteps.Failure;
-import dev.pagetide.server.kit.FailingSteps;
 import dev.pagetide.server.budget.HostHeadroom;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.budget.ReclaimConfig;
+import dev.pagetide.server.kit.FailingSteps;
+import dev.pagetide.server.kit.FailingSteps.Failure;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;

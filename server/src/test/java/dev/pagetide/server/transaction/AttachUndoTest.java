@@ -3,10 +3,10 @@ package dev.pagetide.server.transaction;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagetide.server.kit.FailingSteps.Failure;
-import dev.pagetide.server.kit.FailingSteps;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.server.kit.FailingSteps;
+import dev.pagetide.server.kit.FailingSteps.Failure;
 import dev.pagetide.server.page.PageFailure;
 import dev.pagetide.server.page.PageFileMaker;
 import dev.pagetide.server.page.PageObserver;
