@@ -35,6 +35,8 @@ import java.lang.foreign.Arena;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -62,6 +64,10 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
   boolean takesCommands = true;
 
   private final LinkedBlockingQueue<ExchangeRequest> commands = new LinkedBlockingQueue<>();
+
+  /** Frees that came before a Reply that was asked for. For the test's thread. */
+  private final Deque<ExchangeRequest> overtaken = new ArrayDeque<>();
+
   private final Server server;
   private final String name = InProcessServerBuilder.generateName();
   private volatile @Nullable ServerCallStreamObserver<ExchangeResponse> events;
@@ -151,15 +157,27 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
     events().request(1_000_000);
   }
 
-  /** The next command, which must be of that kind. */
+  /**
+   * The next command, which must be of that kind. Frees may overtake commands, so those that come
+   * before a Reply are kept for the next call that asks for frees.
+   */
   ExchangeRequest next(CommandCase kind) {
     ExchangeRequest command = next();
+    while (kind == CommandCase.REPLY && command.hasFreeBuffers()) {
+      overtaken.add(command);
+      command = received();
+    }
     assertThat(command.getCommandCase()).isEqualTo(kind);
     return command;
   }
 
   /** The next command. */
   ExchangeRequest next() {
+    ExchangeRequest free = overtaken.poll();
+    return free == null ? received() : free;
+  }
+
+  private ExchangeRequest received() {
     ExchangeRequest command;
     try {
       command = commands.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
@@ -173,7 +191,7 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
 
   /** How many commands came that nobody has taken. */
   int waiting() {
-    return commands.size();
+    return commands.size() + overtaken.size();
   }
 
   /** Whether the client has asked for another event. */
