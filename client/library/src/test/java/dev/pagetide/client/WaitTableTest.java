@@ -227,7 +227,7 @@ final class WaitTableTest {
         },
         false);
 
-    assertThat(interrupts.get()).isGreaterThan(cases.calls().size() - 2); // some wait twice
+    assertThat(interrupts.get()).isGreaterThanOrEqualTo(cases.calls().size() - 2); // connectTcp
   }
 
   private void interruptEach(Consumer<CompletableFuture<?>> listener, boolean cancels)
