@@ -71,7 +71,7 @@ public final class AllocationQueue {
   void join(QueuedRequest queued) {
     waiting.add(queued);
     if (queued.hasEnded()) {
-      // RACE: the asker has ended before or after it called endEnded(); one of us finds it.
+      // RACE: the asker may end before or after this look; either we or endOf() sees it.
       endOne(queued);
     }
     waiting.signal();
@@ -86,10 +86,10 @@ public final class AllocationQueue {
     return cancelled;
   }
 
-  /** An asker has ended: requests of askers that have are told so. */
-  public void endEnded() {
-    for (QueuedRequest queued : waiting.all()) {
-      if (queued.hasEnded()) {
+  /** An owner of requests has ended: all its requests that wait now are told so. */
+  public void endOf(Object owner) {
+    for (QueuedRequest queued : waiting.each()) {
+      if (queued.owner().equals(owner)) {
         endOne(queued);
       }
     }

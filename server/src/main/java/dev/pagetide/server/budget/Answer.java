@@ -17,7 +17,7 @@ public sealed interface Answer {
   /** See {@link #WAIT}. */
   record Wait() implements Answer {}
 
-  /** Nothing is reserved, and a limit stands in the way for which nobody waits. */
+  /** Nothing is reserved, and the request does not wait: why not. */
   record Refused(NoMemoryDetails why) implements Answer, Denial {}
 
   /** Why one that has waited is given nothing. */

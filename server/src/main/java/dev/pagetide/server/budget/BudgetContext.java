@@ -5,6 +5,7 @@ package dev.pagetide.server.budget;
  *
  * @param server the whole server's budget: the root
  * @param config when memory is taken ahead of need, and what is spared
+ * @param clock what waits and refusals are timed by
  * @param observer hears of refusals and of waits that ended
  * @param pageSize bytes in a page, for messages
  */

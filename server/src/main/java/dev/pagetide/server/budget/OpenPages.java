@@ -42,7 +42,7 @@ final class OpenPages {
     passesOver.addAndGet(pages);
   }
 
-  /** They were not free. RACE: of another turn by now, perhaps; gather() limits what is open. */
+  /** They were not free. RACE: another turn may have begun since; {@link #limitTo} corrects it. */
   void passedNot(long pages) {
     open.updateAndGet(left -> Math.min(NO_TURN, left + pages));
     passesOver.addAndGet(pages); // after they are open again: see openAndUnderWay()

@@ -203,10 +203,16 @@ final class Turns {
   }
 
   private void grant(QueuedRequest queued) {
-    if (waiting.leave(queued, WaitOutcome.GRANTED)) {
+    boolean leaves = false;
+    try {
+      leaves = waiting.leave(queued, WaitOutcome.GRANTED);
+    } finally {
+      if (!leaves) {
+        reservations.giveBack(queued.leaf(), queued.pages());
+      }
+    }
+    if (leaves) {
       queued.granted();
-    } else {
-      reservations.giveBack(queued.leaf(), queued.pages());
     }
   }
 
@@ -321,7 +327,7 @@ final class Turns {
     }
   }
 
-  /** Tells a queued why it gets nothing, or why that could not be said: once it has left, it is. */
+  /** Tells a request why it gets nothing; if making the reason fails, tells it of that failure. */
   private void refuse(QueuedRequest queued, Supplier<NoMemoryDetails> reason) {
     if (!waiting.leave(queued, WaitOutcome.REFUSED)) {
       return;

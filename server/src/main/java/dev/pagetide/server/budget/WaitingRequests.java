@@ -48,13 +48,21 @@ final class WaitingRequests {
     return requests.isEmpty();
   }
 
-  /** All that wait now, by arrival. */
+  /** Those that wait, by arrival, as they come and go. */
+  Iterable<QueuedRequest> each() {
+    return requests.values();
+  }
+
+  /** A copy of those that wait now, by arrival. */
   Collection<QueuedRequest> all() {
     return new ArrayList<>(requests.values());
   }
 
-  /** Whether somebody waits who goes before a newcomer that wants pages. */
+  /** Whether some request waits that goes before a newcomer that wants pages. */
   boolean goFirst(FairShare share, PageBudget leaf, long pages) {
+    if (requests.isEmpty()) {
+      return false;
+    }
     if (!share.covers(leaf, pages)) {
       return true;
     }
