@@ -1,16 +1,16 @@
 package dev.pagetide.server.budget;
 
 /**
- * What takes pages back from ranges that do not use them, and knows how much the ranges hold: the
+ * Reclaims pages from ranges that do not use them, and knows how much the ranges hold. It is the
  * budget's view of the shrinker. Thread-safe.
  */
 public interface Reclaimer {
-  /** Reclaims what a request asks for, as far as it goes; returns how many pages became FREE. */
+  /** Reclaims what a request asks for, as far as it goes. Returns how many pages became FREE. */
   long reclaim(ReclaimRequest request);
 
   /** What the ranges hold that are charged to {@code limit} or below it. Walks their tables. */
   NoMemoryDetails.Holders holders(PageBudget limit);
 
-  /** How many ranges there are. */
+  /** The number of ranges. */
   int rangeCount();
 }
