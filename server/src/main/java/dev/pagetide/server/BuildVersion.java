@@ -1,12 +1,12 @@
 package dev.pagetide.server;
 
-/** The one place that knows which version of the server this is. */
+/** The only class that knows which version of the server this is. */
 final class BuildVersion {
   private static final String UNPACKAGED = "(not packaged)";
 
   private BuildVersion() {}
 
-  /** The version in the jar's manifest, or a word in parentheses where there is no jar. */
+  /** The version in the jar's manifest; a word in parentheses if there is no jar. */
   static String text() {
     String version = BuildVersion.class.getPackage().getImplementationVersion();
     return version == null ? UNPACKAGED : version;

@@ -10,20 +10,24 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The question whether Netty's native library can be loaded: Netty unpacks it from the jar into a
- * folder for temporary files at every start.
+ * The check whether Netty's native library can be loaded. At every start, Netty unpacks it from the
+ * jar into a folder for temporary files.
  */
 final class NativeTransport {
-  /** What names that folder, the first that is set; the JVM sets the last. */
+  /**
+   * The properties that name that folder. Netty takes the first that is set; the JVM sets the last.
+   */
   private static final List<String> FOLDERS =
       List.of("io.netty.native.workdir", "io.netty.tmpdir", "java.io.tmpdir");
 
-  /** What the dynamic linker says of a file on a mount with noexec. */
+  /** The dynamic linker's words for a file on a mount with noexec. */
   private static final String NOT_MAPPED = "failed to map segment";
 
   private NativeTransport() {}
 
-  /** What stands in the way, and what to do about it; empty if nothing does. Starts no thread. */
+  /**
+   * Why the library cannot be loaded, and what to do about it; empty if it can. Starts no thread.
+   */
   static Optional<String> problem() {
     Throwable cause = Epoll.isAvailable() ? null : Epoll.unavailabilityCause();
     return Optional.ofNullable(cause).map(NativeTransport::problem);
@@ -38,7 +42,7 @@ final class NativeTransport {
     if (file.isPresent()) {
       return ofTheFolder(file.get());
     }
-    // Such as a C library that lacks a symbol: no folder can help.
+    // For example, a C library lacks a symbol; then no other folder helps.
     return "Netty's native transport, which the server cannot do without, does not work here: "
         + first(all, NativeTransport::isOfTheLinker).orElse(text(cause));
   }
@@ -73,12 +77,15 @@ final class NativeTransport {
     return all.stream().filter(wanted).findFirst().map(NativeTransport::text);
   }
 
-  /** The dynamic linker's sentences begin with the library's path. */
+  /** Whether the message is the dynamic linker's: those begin with the library's path. */
   private static boolean isOfTheLinker(Throwable thrown) {
     return thrown instanceof UnsatisfiedLinkError && text(thrown).contains(".so: ");
   }
 
-  /** Netty looks for a second name in the jar, too, which is never there. */
+  /**
+   * Whether a file could not be written or read. An entry of the jar does not count: Netty also looks
+   * there for a second name, which is never there.
+   */
   private static boolean isOfAFile(Throwable thrown) {
     return thrown instanceof IOException && !text(thrown).startsWith("META-INF/");
   }

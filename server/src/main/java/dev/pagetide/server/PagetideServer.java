@@ -31,7 +31,7 @@ import picocli.CommandLine.ParseResult;
  *
  * <p>Exit codes: 0 after TERM, INT or HUP and draining, or after {@code --help} and {@code
  * --version}; 1 if the server could not start or end; 2 if an option, or the folder for temporary
- * files, is bad. Standard output has the ready line and nothing else; everything else goes to
+ * files, is bad. The process writes only the ready line to standard output, and everything else to
  * standard error.
  */
 public final class PagetideServer {
@@ -53,7 +53,8 @@ public final class PagetideServer {
 
   /** Runs the command and ends the process with its exit code. */
   public static void main(String[] args) {
-    Locale.setDefault(Locale.ROOT); // scripts read our numbers, in whatever locale we are started
+    // scripts read our numbers, whatever locale the server starts in
+    Locale.setDefault(Locale.ROOT);
     SLF4JBridgeHandler.removeHandlersForRootLogger();
     SLF4JBridgeHandler.install();
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
@@ -62,17 +63,18 @@ public final class PagetideServer {
     try {
       exit = new PagetideServer(System.getenv(), out, err).run(args);
     } catch (RuntimeException | Error e) {
-      // Said here, because the threads of a half-started server would keep the process alive.
+      // Logged here rather than thrown, because the threads of a half-started server would keep the
+      // process alive.
       LOG.error("ended by a bug of the server", e);
     }
     LogOutput.end();
     System.exit(exit);
   }
 
-  /** Runs the command; returns its exit code, if it was not told to end by a signal before. */
+  /** Runs the command. Returns its exit code, unless a signal ends the process first. */
   int run(String... args) {
     CommandLine command = new CommandLine(spec());
-    // All of these because the reader is to see everything that is wrong, not the first of it.
+    // Both settings are there so that the operator sees every problem, not only the first one.
     command.setUnmatchedArgumentsAllowed(true);
     command.getCommandSpec().parser().collectErrors(true);
     command.setExpandAtFiles(false);
@@ -99,7 +101,7 @@ public final class PagetideServer {
           ? serve(accepted.options())
           : BAD_OPTIONS;
     } catch (StartupException e) {
-      // Other processes of the user may have taken the last threads since they were tried.
+      // Since the check at the start, other processes of the user may have taken the last threads.
       return fail(ThreadLimit.isReached(e) ? ThreadLimit.SENTENCE : e.getMessage());
     } catch (OutOfMemoryError e) {
       if (!ThreadLimit.isReached(e)) {
@@ -149,13 +151,16 @@ public final class PagetideServer {
     try {
       signals.listen();
     } catch (StartupException e) {
-      Runtime.getRuntime().removeShutdownHook(end); // it would end the process as if all were well
+      Runtime.getRuntime().removeShutdownHook(end); // its exit code would be that of a success
       server.close();
       throw e;
     }
   }
 
-  /** Ends the server and the process with it: a JVM ended by TERM would exit with 143 by itself. */
+  /**
+   * Ends the server and the process. The process ends here, because a JVM that TERM ends would exit
+   * with 143.
+   */
   private static void endAndHalt(RunningServer server, StopSignals signals) {
     int exit = OK;
     try (server) {

@@ -67,7 +67,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One server, from its options to its end: the one place that knows every part and wires them.
+ * One server, from its options to its end. It is the only class that knows every part, and it
+ * connects the parts.
  *
  * <p>Thread-safe. {@link #drain} and {@link #close} may each be called more than once.
  */
@@ -80,7 +81,7 @@ final class RunningServer implements AutoCloseable {
   private final Duration drainWait;
   private final CountDownLatch ended = new CountDownLatch(1);
 
-  /** What has to be closed, the last one opened first. */
+  /** The parts that have to be closed, the last one opened first. */
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
   private @Nullable ServerDirectory directory;
@@ -88,13 +89,15 @@ final class RunningServer implements AutoCloseable {
   private @Nullable GrpcEndpoint grpc;
   private @Nullable HttpFront http;
 
-  /** Where it listens on TCP, with the port that the system chose where none was asked for. */
+  /**
+   * The TCP address on which it listens; the port is the system's choice if the options name none.
+   */
   private @Nullable InetSocketAddress tcp;
 
-  /** Whether sessions can be opened: what {@code /ready} tells. */
+  /** Whether sessions can be opened; {@code /ready} reports this. */
   private volatile boolean serving;
 
-  /** What all sessions of a server have in common. */
+  /** The parts that all sessions of a server share. */
   record Core(PageBudget budget, Shrinker shrinker, SessionRegistry sessions) {}
 
   private RunningServer(ServerOptions options) {
@@ -102,15 +105,15 @@ final class RunningServer implements AutoCloseable {
   }
 
   /**
-   * Starts everything; when it returns, clients can connect.
+   * Starts all parts. When it returns, clients can connect.
    *
-   * @throws StartupException if something stands in the way; nothing is left running then
+   * @throws StartupException if a part cannot start; then no part is left running
    */
   static RunningServer start(ServerOptions options) throws StartupException {
     return start(options, PageFileMaker.MEMFD);
   }
 
-  /** As {@link #start(ServerOptions)}, with files that a test can make fail. */
+  /** As {@link #start(ServerOptions)}, but a test can give files that fail. */
   static RunningServer start(ServerOptions options, PageFileMaker files) throws StartupException {
     RunningServer server = new RunningServer(options);
     boolean started = false;
@@ -207,7 +210,8 @@ final class RunningServer implements AutoCloseable {
       http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
     }
     tcp = listenTcp(reach.listen(), endpoint);
-    // The socket that sessions are told of before the one that opens them.
+    // The hand-off socket comes first, because sessions are told of it, and the other one opens
+    // sessions.
     bind(served.handoffSocket(), handoffs::listen);
     bind(served.grpcSocket(), endpoint::listenUnix);
     served.admitClients();
@@ -281,7 +285,7 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  /** When memory is taken back ahead of need, and what the control group leaves. */
+  /** When memory is reclaimed ahead of need, and how much the control group leaves. */
   static ReclaimConfig reclaimConfig(ServerOptions options, HostHeadroom headroom) {
     int pageSize = Memfd.systemPageSize();
     return new ReclaimConfig(
@@ -291,7 +295,7 @@ final class RunningServer implements AutoCloseable {
         headroom);
   }
 
-  /** The edge that the control groups' limits are. */
+  /** The headroom below the control groups' limits. */
   static HostHeadroom headroom(ServerOptions options, CgroupMemory groups) {
     return new CgroupHeadroom(
         groups,
@@ -399,7 +403,7 @@ final class RunningServer implements AutoCloseable {
     return instance;
   }
 
-  /** The parts that hold and take the memory, for a test to look at. */
+  /** The parts that hold and reclaim the memory, for tests. */
   Core core() {
     Core parts = core;
     if (parts == null) {
@@ -417,20 +421,21 @@ final class RunningServer implements AutoCloseable {
     return "unix:" + served.grpcSocket();
   }
 
-  /** Where clients connect by TCP; null if they cannot. */
+  /** The TCP address to which clients connect; null if they cannot. */
   @Nullable InetSocketAddress tcp() {
     return tcp;
   }
 
-  /** What serves {@code /metrics} and the tide map; null if nothing does. */
+  /** The server of {@code /metrics} and the tide map; null if there is none. */
   @Nullable HttpFront http() {
     return http;
   }
 
   /**
-   * Tells the sessions, waits for them as long as the options say, and ends those left.
+   * Tells the sessions that the server stops, waits for them as long as the options say, and ends
+   * those that are left.
    *
-   * @param why what made it stop, for the log
+   * @param why the reason for the stop, for the log
    */
   void drain(String why) {
     serving = false;
@@ -468,7 +473,10 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  /** Closes every part, the last one opened first; a part that fails does not keep the others. */
+  /**
+   * Closes every part, the last one opened first. A part that fails does not keep the others from
+   * being closed.
+   */
   @Override
   public synchronized void close() {
     while (!opened.isEmpty()) {

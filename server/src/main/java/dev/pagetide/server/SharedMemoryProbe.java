@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.function.Supplier;
 
 /**
- * The question whether this kernel lends shared memory as Pagetide counts it: a file of its own, by
+ * The check whether this kernel gives shared memory as Pagetide counts it: to a file of its own, by
  * single pages.
  */
 final class SharedMemoryProbe {
@@ -22,7 +22,7 @@ final class SharedMemoryProbe {
   /**
    * Gives one page of a trial file memory, and takes it back.
    *
-   * @throws StartupException if the kernel has no such files, or gives more than was asked for
+   * @throws StartupException if the kernel has no such files, or gives more memory than requested
    */
   static void check() throws StartupException {
     SharedFileLayout layout = SharedFileLayout.of(Memfd.systemPageSize(), PAGES);
@@ -68,17 +68,17 @@ final class SharedMemoryProbe {
   }
 
   /**
-   * Judges what the trial file held, in pages.
+   * Judges the pages that the trial file held.
    *
-   * @param bookkeeping what it needs without data
-   * @param before what it held without data
-   * @param with what it held with one page of data
-   * @param after what it held once that page was taken
-   * @param setting what to change where that is too much
+   * @param bookkeeping the pages it needs without data
+   * @param before the pages it held without data
+   * @param with the pages it held with one page of data
+   * @param after the pages it held after that page was taken
+   * @param setting the setting to change if those are too many
    */
   static void check(int bookkeeping, long before, long with, long after, Supplier<Path> setting)
       throws StartupException {
-    // A huge page covers header and table, too: then nothing is gained by the page of data.
+    // A huge page covers header and table, too. Then the page of data adds nothing.
     if (before != bookkeeping || with != bookkeeping + 1 || after != bookkeeping) {
       throw new StartupException(
           String.format(

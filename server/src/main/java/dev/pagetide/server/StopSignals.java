@@ -9,29 +9,30 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The signals that end the server: TERM, INT and HUP. The first that comes begins the JVM's
- * shutdown, whose hooks do the work and find its name here.
+ * The signals that end the server: TERM, INT and HUP. The first one begins the JVM's shutdown. The
+ * shutdown's hooks do the work, and read the signal's name here.
  *
- * <p>A signal that was ignored when the process began stays ignored: HUP under {@code nohup}, INT
- * of what a shell script starts in the background. Under {@code -Xrs} the JVM leaves all three to
- * the kernel.
+ * <p>A signal that was ignored when the process began stays ignored: HUP under {@code nohup}, and
+ * INT for a process that a shell script starts in the background. Under {@code -Xrs} the JVM leaves
+ * all three to the kernel.
  */
 /*
- * By reflection because javac warns of sun.misc.Signal wherever it is named, and nothing can
- * silence that warning. The package is exported by jdk.unsupported, for exactly this use.
+ * This uses reflection, because javac warns of sun.misc.Signal wherever it is named, and no
+ * annotation can silence that warning. jdk.unsupported exports the package for exactly this
+ * purpose.
  */
 final class StopSignals {
   private static final List<String> NAMES = List.of("TERM", "INT", "HUP");
 
   private final AtomicReference<@Nullable String> first = new AtomicReference<>();
 
-  /** The name of the first signal that came, as {@code kill -l} has it; null if none has. */
+  /** The name of the first signal that came, as {@code kill -l} lists it; null if none came. */
   @Nullable String first() {
     return first.get();
   }
 
   /**
-   * Ends the JVM at each of the signals from now on.
+   * From now on, ends the JVM at each of the signals.
    *
    * @throws StartupException if this JVM has no signals
    */
@@ -73,11 +74,11 @@ final class StopSignals {
       if (!(e.getCause() instanceof IllegalArgumentException)) {
         throw e;
       }
-      // Started with -Xrs: the operator wants the kernel's own way for this signal.
+      // The JVM was started with -Xrs: the operator wants the kernel's own handling of this signal.
     }
   }
 
-  /** On a thread of the JVM's; never returns, also if the JVM is ending already. */
+  /** Runs on a thread of the JVM. Never returns, not even if the JVM is ending already. */
   private void end(String name) {
     first.compareAndSet(null, name);
     System.exit(0);

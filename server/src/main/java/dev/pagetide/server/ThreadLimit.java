@@ -6,14 +6,14 @@ import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
-/** The question whether the kernel lets this process start the threads that a server needs. */
+/** The check whether the kernel lets this process start the threads that a server needs. */
 final class ThreadLimit {
   /**
    * An idle server has a dozen threads besides the JVM's; event loops and workers come with work.
    */
   private static final int THREADS = 32;
 
-  /** What the operator is told where it does not. */
+  /** The message to the operator if it does not. */
   static final String SENTENCE =
       String.format(
           Locale.ROOT,
@@ -22,16 +22,17 @@ final class ThreadLimit {
               + " control group, or free memory for the threads' stacks",
           THREADS);
 
-  /** How the JVM's error begins; it has no type of its own. */
+  /** How the message of the JVM's error begins. The error has no type of its own. */
   private static final String MESSAGE = "unable to create native thread";
 
   private ThreadLimit() {}
 
   /**
-   * Starts as many threads as a server needs, and ends them again: before other parts start, each
-   * of which would log lines of its own about it.
+   * Starts as many threads as a server needs, and ends them again. This runs before other parts
+   * start, because each of those would log lines of its own about the failure.
    *
-   * @throws OutOfMemoryError if that is more than the kernel allows; {@link #isReached} tells
+   * @throws OutOfMemoryError if that is more than the kernel allows; {@link #isReached} recognises
+   *     it
    */
   static void check() {
     CountDownLatch end = new CountDownLatch(1);
@@ -52,7 +53,7 @@ final class ThreadLimit {
     try {
       latch.await();
     } catch (InterruptedException e) {
-      // Then it ends sooner.
+      // then the thread ends sooner
     }
   }
 
@@ -60,11 +61,11 @@ final class ThreadLimit {
     try {
       thread.join();
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // it ends by itself
+      Thread.currentThread().interrupt(); // the thread ends by itself
     }
   }
 
-  /** Whether a failure, or one of its causes, is a thread that could not be started. */
+  /** Whether a failure, or one of its causes, says that a thread could not be started. */
   static boolean isReached(@Nullable Throwable failure) {
     Throwable thrown = failure;
     for (int depth = 0; thrown != null && depth < 100; depth++) {

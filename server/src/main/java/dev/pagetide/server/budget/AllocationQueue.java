@@ -4,19 +4,19 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Those who wait for memory of the whole server. Memory gathers for the first of them; what it
- * cannot use passes to others.
+ * The queue of requests that wait for memory of the whole server. Memory gathers for the first
+ * request; memory that the first cannot use passes to others.
  *
- * <p>Waiting holds no thread. One thread serves the line ({@link #serveWhile}); a client's stop is
- * a compare-and-set that nobody hears, so while somebody waits the server scans every {@link
- * ScanPause}.
+ * <p>A waiting request holds no thread. One thread serves the queue ({@link #serveWhile}). A client
+ * stops pages by a compare-and-set that the server does not notice; so while a request waits, the
+ * server scans again after every {@link ScanPause}.
  *
  * <p>Thread-safe.
  */
 /*
- * A queued leaves the line by one compare-and-set of its own, so exactly one of granted, refused,
- * cancelled and ended happens to it; memory that was reserved for one who has left meanwhile is
- * given back. In what order they are served, and what passes them, is told in Turns.
+ * A request leaves the queue by one compare-and-set of its own. So exactly one of granted, refused,
+ * cancelled and ended happens to it. If memory was reserved for a request that has left meanwhile,
+ * it is given back. Turns says in what order requests are served, and which may pass others.
  */
 public final class AllocationQueue {
   private final BudgetContext context;
@@ -40,10 +40,9 @@ public final class AllocationQueue {
   }
 
   /**
-   * A line in which nobody stands yet, with the reservations that those who do not stand in it go
-   * through.
+   * An empty queue, with the reservations for requests that are not in it.
    *
-   * @param reclaimer who makes room
+   * @param reclaimer makes room
    */
   public static AllocationQueue over(BudgetContext context, Reclaimer reclaimer) {
     WaitingRequests waiting = new WaitingRequests(context.clock());
@@ -53,7 +52,9 @@ public final class AllocationQueue {
     return new AllocationQueue(context, reservations, waiting, turns);
   }
 
-  /** The way to memory: nothing is given that was not reserved. */
+  /**
+   * The reservations, which come before all memory: the server gives no page that was not reserved.
+   */
   public Reservations reservations() {
     return reservations;
   }
@@ -62,31 +63,39 @@ public final class AllocationQueue {
     return context;
   }
 
-  /** A place in the line's order, kept by a request that has to wait more than once. */
+  /** A place in the queue's order. A request that has to wait more than once keeps it. */
   long arrive() {
     return waiting.arrive();
   }
 
-  /** Stands in line; the queued hears how it ends, once, on another thread or on this one. */
+  /**
+   * Puts a request into the queue. The request is notified once how its wait ends, on another
+   * thread or on this one.
+   */
   void join(QueuedRequest queued) {
     waiting.add(queued);
     if (queued.hasEnded()) {
-      // RACE: the asker may end before or after this look; either we or endOf() sees it.
+      // RACE: the asker may have ended just before, and its endOf() may have run before this
+      // request was in the queue. Either that call or this one finds the request.
       endOne(queued);
     }
     waiting.signal();
   }
 
-  /** Leaves the line, if it stands in it still. */
+  /** Takes a request out of the queue; false if it is not in it any more. */
   boolean cancel(QueuedRequest queued) {
     boolean cancelled = leave(queued, WaitOutcome.CANCELLED);
     if (cancelled) {
-      waiting.signal(); // it may have stood in others' way
+      waiting.signal(); // the request may have kept others from being served
     }
     return cancelled;
   }
 
-  /** An owner of requests has ended: all its requests that wait now are told so. */
+  /**
+   * Ends the wait of all requests of one owner. To be called after the owner has ended.
+   *
+   * @param owner as it was given to {@link QueuePlace}
+   */
   public void endOf(Object owner) {
     for (QueuedRequest queued : waiting.each()) {
       if (queued.owner().equals(owner)) {
@@ -101,23 +110,27 @@ public final class AllocationQueue {
     }
   }
 
-  /** Takes a queued out of the line; true if its wait ended by that, and it is to be told. */
+  /**
+   * Takes a request out of the queue. Returns true if that ended its wait; then the caller notifies
+   * it.
+   */
   boolean leave(QueuedRequest queued, WaitOutcome outcome) {
     return waiting.leave(queued, outcome);
   }
 
-  /** How many wait. */
+  /** The number of requests that wait. */
   public int size() {
     return waiting.size();
   }
 
-  /** Memory came back without a scan for the line: it is served right away. */
+  /** Serves the queue right away, because memory came back without a scan for the queue. */
   public void memoryCameBack() {
     waiting.memoryCameBack();
   }
 
   /**
-   * A client said that it stopped pages: the pause between two scans ends. Makes no system call.
+   * Ends the pause between two scans, because a client said that it stopped pages. Makes no system
+   * call.
    */
   public void pagesStopped() {
     if (!waiting.isEmpty() && !stopsHeard) {
@@ -125,7 +138,10 @@ public final class AllocationQueue {
     }
   }
 
-  /** Serves the line on the calling thread until {@code open} says no and it is {@link #wake}d. */
+  /**
+   * Serves the queue on the calling thread until {@code open} returns false. The thread then has to
+   * be woken by {@link #wake}.
+   */
   public void serveWhile(BooleanSupplier open) {
     waiting.servedHere();
     try {
@@ -143,27 +159,30 @@ public final class AllocationQueue {
     }
   }
 
-  /** Makes {@link #serveWhile} look again. */
+  /** Makes {@link #serveWhile} check again. */
   public void wake() {
     waiting.signal();
   }
 
-  /** Serves the line with what is there, and scans if the pause is over or ended. */
+  /** Serves the queue with the memory that is free, and scans if the pause is over or was ended. */
   void serveIfDue() {
     long sinceScan = context.clock().nanos() - lastScanNanos;
     boolean heard = stopsHeard && sinceScan >= pause.least();
     serve(heard || sinceScan >= pauseNanos);
   }
 
-  /** One round with a scan for the first in line. */
+  /** Runs one round with a scan for the first request in the queue. */
   void serve() {
     serve(true);
   }
 
-  /** One round: refuses those whose time is up, and gives the others memory as far as it goes. */
+  /**
+   * Runs one round: refuses requests whose time is up, and gives the others memory as far as it
+   * goes.
+   */
   private void serve(boolean mayScan) {
     if (mayScan) {
-      stopsHeard = false; // before the scan: what is stopped during it is looked for again
+      stopsHeard = false; // before the scan, so that pages stopped during it lead to another scan
     }
     long start = context.clock().nanos();
     boolean gained = turns.round(waiting.all(), start, mayScan);

@@ -1,8 +1,8 @@
 package dev.pagetide.server.budget;
 
-/** What the budget answers to one that asks for pages. */
+/** The budget's answer to a request for pages. */
 public sealed interface Answer {
-  /** The pages are reserved; they are the asker's to give or give back. */
+  /** The pages are reserved. The asker gives them memory or gives them back. */
   Answer GRANTED = new Granted();
 
   /** Nothing is reserved. Waiting may help. */
@@ -17,10 +17,10 @@ public sealed interface Answer {
   /** See {@link #WAIT}. */
   record Wait() implements Answer {}
 
-  /** Nothing is reserved, and the request does not wait: why not. */
+  /** Nothing is reserved, and the request does not wait, or no longer: why not. */
   record Refused(NoMemoryDetails why) implements Answer, Denial {}
 
-  /** Why one that has waited is given nothing. */
+  /** Why a request that has waited gets nothing. */
   sealed interface Denial {}
 
   /** See {@link #ENDED}. */

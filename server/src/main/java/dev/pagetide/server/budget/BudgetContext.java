@@ -1,12 +1,12 @@
 package dev.pagetide.server.budget;
 
 /**
- * What all parts of one server's budget need to know.
+ * What all parts of one server's budget share.
  *
  * @param server the whole server's budget: the root
- * @param config when memory is taken ahead of need, and what is spared
- * @param clock what waits and refusals are timed by
- * @param observer hears of refusals and of waits that ended
+ * @param config when memory is reclaimed ahead of need, and which pages are spared
+ * @param clock times the waits
+ * @param observer is notified of refusals, and of waits that ended
  * @param pageSize bytes in a page, for messages
  */
 public record BudgetContext(

@@ -5,24 +5,27 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps reservations away from the host's edge: what is reserved and not yet given counts as in
- * use.
+ * Keeps reservations within the host's headroom: pages that are reserved and not yet given memory
+ * count as in use.
  *
- * <p>Thread-safe, without locks. The host is asked at most once a millisecond while it has room.
+ * <p>Thread-safe, without locks. It reads the host's figures at most once a millisecond while there
+ * is room.
  */
 /*
  * A reservation is added to `pending`, then to `reservedEver`, and only then compared with a
- * reading, fresh or up to a millisecond old. A reading takes reservedEver, then pending, then the
- * host's figures. So a page that was reserved before the reading is in it as pending or, if it was
- * given memory meanwhile, in the host's use; and one reserved since is in the rise of reservedEver.
- * It may count twice, never not at all; and of two that overshoot together the later one sees both.
+ * reading. The reading may be fresh or up to a millisecond old. A reading takes reservedEver, then
+ * pending, then the host's figures. So a page that was reserved before the reading is in it: as
+ * pending or, if it was given memory meanwhile, in the host's use. A page that was reserved after
+ * the reading is in the rise of reservedEver. A page may count twice, but is never missed. And if
+ * two reservations overshoot together, the later one sees both.
  *
- * What was taken back since the reading is not in it, and must not be: a page is punched before its
- * charge falls, so the host's figures may show already what the charge does not, and to add the
- * fall of the charge to them would count that page twice. A caller that finds too little room takes
- * a new reading.
+ * A charge that was taken back since the reading is not in it, and must not be. The reason: a page
+ * is punched before its charge falls. So the host's figures may already show memory as free whose
+ * charge has not fallen yet. If the fall of the charge were added to those figures, that page would
+ * count twice. A caller that finds too little room takes a new reading.
  *
- * RACE: others in the same control group may use more in that millisecond. The reserve is for them.
+ * RACE: other processes in the same control group may use more in that millisecond. The reserve is
+ * there for them.
  */
 final class HeadroomGuard {
   private static final long GOOD_FOR_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -30,15 +33,15 @@ final class HeadroomGuard {
   private final HostHeadroom headroom;
   private final PageClock clock;
 
-  /** Pages reserved that have not been given memory yet. */
+  /** Pages that are reserved and have not been given memory yet. */
   private final AtomicLong pending = new AtomicLong();
 
-  /** Pages reserved since the start, those given back included: it only rises. */
+  /** Pages reserved since the start, including those given back. It only rises. */
   private final AtomicLong reservedEver = new AtomicLong();
 
   private volatile @Nullable Reading last;
 
-  /** The room there was, all reservations of that moment taken off. */
+  /** The room at one moment, after all reservations of that moment were subtracted. */
   private record Reading(long roomPages, long reservedEver, long atNanos) {}
 
   HeadroomGuard(HostHeadroom headroom, PageClock clock) {
@@ -46,23 +49,29 @@ final class HeadroomGuard {
     this.clock = clock;
   }
 
-  /** Pages were charged, and have no memory yet. */
+  /** Counts pages that were charged and have no memory yet. */
   void reserving(long pages) {
-    pending.addAndGet(pages); // before the other: see above
+    pending.addAndGet(pages); // before reservedEver: see above
     reservedEver.addAndGet(pages);
   }
 
-  /** Pages that were charged have memory now, which the host's own figures show; or never will. */
+  /**
+   * Counts pages that are not pending any more: they have memory now, which the host's own figures
+   * show, or they will never have any.
+   */
   void settled(long pages) {
     pending.addAndGet(-pages);
   }
 
-  /** How many pages can be reserved still; by a fresh reading. */
+  /** The number of pages that can still be reserved, by a fresh reading. */
   long roomPages() {
     return headroom.equals(HostHeadroom.NONE) ? Long.MAX_VALUE : read().roomPages;
   }
 
-  /** How many pages too many are reserved, the caller's own included; 0 if the host has room. */
+  /**
+   * By how many pages the reservations exceed the room, those of the caller included; 0 if they do
+   * not.
+   */
   long overshoot() {
     if (headroom.equals(HostHeadroom.NONE)) {
       return 0;

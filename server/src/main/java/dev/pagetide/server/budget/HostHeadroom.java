@@ -1,13 +1,14 @@
 package dev.pagetide.server.budget;
 
 /**
- * How much memory the host leaves before it would kill rather than refuse: at a control group's
- * limit {@code fallocate} does not fail, the OOM killer runs.
+ * How much memory the host has left before it would kill processes rather than refuse memory. At a
+ * control group's limit {@code fallocate} does not fail; instead the OOM killer runs.
  *
- * <p>Implementations are thread-safe and quick: they are asked before memory is given.
+ * <p>Implementations are thread-safe and quick, because the server calls them before it gives
+ * memory.
  */
 public interface HostHeadroom {
-  /** A host without an edge that could be known. */
+  /** A host whose limit is not known. */
   HostHeadroom NONE =
       new HostHeadroom() {
         @Override
@@ -22,11 +23,12 @@ public interface HostHeadroom {
       };
 
   /**
-   * Pages that may still be given memory now, what is in use subtracted and the reserve kept;
-   * negative if the reserve is eaten into already, {@link Long#MAX_VALUE} if nothing limits.
+   * Pages that may still be given memory now, after the memory in use and the reserve are
+   * subtracted. Negative if the reserve is in use already; {@link Long#MAX_VALUE} if there is no
+   * limit.
    */
   long roomPages();
 
-  /** Use, limit and reserve in a few words, for a refusal. */
+  /** The memory in use, the limit and the reserve in a few words, for a refusal. */
   String describe();
 }

@@ -7,20 +7,20 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why there was no memory, as numbers, and how they are told.
+ * Why there was no memory, as numbers, and the message that states them.
  *
  * @param pages how many were asked for
- * @param option what sets the limit
- * @param residentPages what is charged to it
+ * @param option the option that sets the limit
+ * @param residentPages the pages that are charged to the limit
  * @param limitPages the limit
  * @param holders the ranges below the limit
  * @param pageSize bytes in a page
  * @param hopeless whether the limit could never give as much
- * @param waitedNanos how long was waited
- * @param waitingFirst how many requests wait that go before one that may not wait
- * @param fairSharePages the share that the asker would exceed, for which others' recent pages are
- *     spared; -1 if that is not why
- * @param headroom the host's use and limit, if the host is why
+ * @param waitedNanos how long the request waited
+ * @param waitingFirst the number of waiting requests that go before one that may not wait
+ * @param fairSharePages the share that the asker would exceed, and because of which others' recent
+ *     pages are spared; -1 if that is not the reason
+ * @param headroom the host's use and limit, if the host is the reason
  */
 public record NoMemoryDetails(
     long pages,
@@ -37,11 +37,11 @@ public record NoMemoryDetails(
     implements MemoryRefusal {
 
   /**
-   * The ranges that hold what is charged: never by name.
+   * The ranges that hold the charged pages, without their names.
    *
-   * @param availablePages the pages of theirs that could be reclaimed
-   * @param ranges how many there are
-   * @param largest what the largest of them hold, in pages, the largest first
+   * @param availablePages how many of their pages could be reclaimed
+   * @param ranges how many ranges there are
+   * @param largest how many pages each of the largest ranges holds, the largest first
    */
   public record Holders(long availablePages, int ranges, List<Long> largest) {}
 

@@ -3,25 +3,28 @@ package dev.pagetide.server.budget;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How many of the free pages those may take who do not have the turn: newcomers, and those in line
- * behind the first. Thread-safe; see {@link Turns} for the rule.
+ * The number of free pages that requests without the turn may take: newcomers, and requests in the
+ * queue behind the first. Thread-safe; see {@link Turns} for the rule.
  */
 final class OpenPages {
-  /** What is open while nobody has the turn: more than there is. */
+  /** The open pages while no request has the turn: more than there are. */
   private static final long NO_TURN = Long.MAX_VALUE / 2;
 
-  /** Of what is free, how much was so when the turn began. Others take theirs from it at once. */
+  /**
+   * How many of the free pages were already free when the turn began. Others take theirs from this
+   * number at once.
+   */
   private final AtomicLong open = new AtomicLong(NO_TURN);
 
-  /** Pages for which {@link #tryPass} was called since the start: it only rises. */
+  /** Pages for which {@link #tryPass} was called since the start. It only rises. */
   private final AtomicLong passesBegun = new AtomicLong();
 
-  /** Of these, how many were charged, or are not going to be: it only rises. */
+  /** How many of these were charged, or will not be charged. It only rises. */
   private final AtomicLong passesOver = new AtomicLong();
 
   /**
-   * Takes pages from what is open, whether or not they are free still; then {@link #passed} or
-   * {@link #passedNot} is to be called.
+   * Takes pages from those that are open, whether or not they are still free. Afterwards {@link
+   * #passed} or {@link #passedNot} must be called.
    */
   boolean tryPass(long pages) {
     passesBegun.addAndGet(pages); // before it takes them: see openAndUnderWay()
@@ -37,40 +40,47 @@ final class OpenPages {
     }
   }
 
-  /** They are charged. */
+  /** The pages that were taken are charged. */
   void passed(long pages) {
     passesOver.addAndGet(pages);
   }
 
-  /** They were not free. RACE: another turn may have begun since; {@link #limitTo} corrects it. */
+  /**
+   * The pages that were taken were not free. RACE: they may go to the open pages of another turn;
+   * {@link #limitTo} corrects that.
+   */
   void passedNot(long pages) {
     open.updateAndGet(left -> Math.min(NO_TURN, left + pages));
     passesOver.addAndGet(pages); // after they are open again: see openAndUnderWay()
   }
 
-  /** A turn begins; so many pages are free, and had not gathered for the one whose turn it is. */
+  /**
+   * A turn begins. {@code freePages} are free and had not gathered for the request that has the
+   * turn.
+   */
   void turnBegins(long freePages) {
     open.set(freePages);
   }
 
-  /** Nobody has the turn. */
+  /** The turn ends, and no other has begun. */
   void turnEnds() {
     open.set(NO_TURN);
   }
 
-  /** No more is open than is free. */
+  /** Lowers the open pages to at most the free ones. */
   void limitTo(long freePages) {
     open.accumulateAndGet(freePages, Math::min);
   }
 
   /**
-   * How many pages are open, or were taken from what is open and may not be charged yet: of what is
-   * free, if that is read after this, no more than this did not come back.
+   * How many pages are open, or were taken from the open ones and may not be charged yet. If the
+   * free pages are read after this, at most this many of them did not come back during the turn.
    *
-   * <p>ORDER: each newcomer begins, takes, is charged (or gives up what it took), and is over. This
-   * reads how many are over, then what is open, then how many have begun; the caller reads what is
-   * free then. So of one whose taking is seen here, the caller sees the charge, or this sees that
-   * it is open again, or counts it as under way.
+   * <p>ORDER: each newcomer takes four steps: it begins; it takes; it is charged, or gives up what
+   * it took; it is over. This method reads how many are over, then what is open, then how many have
+   * begun; after that the caller reads what is free. So if this method sees what a newcomer took,
+   * one of three holds: the caller sees its charge, this method sees that the pages are open again,
+   * or this method counts the newcomer as under way.
    */
   long openAndUnderWay() {
     long over = passesOver.get();

@@ -3,12 +3,12 @@ package dev.pagetide.server.budget;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How the opening of a range pays for its header and page table: with what is free or can be
- * reclaimed right then, or, once it has waited, with what was reserved for it. Confined to one
- * thread at a time.
+ * How the opening of a range pays for its header and page table: with memory that is free or can be
+ * reclaimed at once or, after it has waited, with the pages that were reserved for it. Confined to
+ * one thread at a time.
  */
 public final class OpeningCharge {
-  /** Of an opening that is refused where there is no memory. */
+  /** The charge of an opening that does not wait: it is refused if there is no memory. */
   public static final OpeningCharge NOW = new OpeningCharge(null, 0, false);
 
   private final @Nullable PageBudget held;
@@ -18,8 +18,8 @@ public final class OpeningCharge {
   /**
    * The charge of one attempt.
    *
-   * @param held what {@code reserved} pages are charged to; null if there are none
-   * @param mayWait whether to answer {@link Answer#WAIT} where waiting may help
+   * @param held the budget to which the {@code reserved} pages are charged; null if there are none
+   * @param mayWait whether to answer {@link Answer#WAIT} if waiting may help
    */
   public OpeningCharge(@Nullable PageBudget held, long reserved, boolean mayWait) {
     this.held = held;
@@ -37,11 +37,12 @@ public final class OpeningCharge {
       reserved = 0;
       return Answer.GRANTED;
     }
-    giveBackRest(reservations); // for a limit of the uid's or the session's own
+    // Taking over may have failed at a limit of the uid's or of the session's own.
+    giveBackRest(reservations);
     return reservations.tryReserve(leaf, pages, mayWait);
   }
 
-  /** Gives back what was reserved and is not needed. */
+  /** Gives back the reserved pages that were not needed. */
   public void giveBackRest(Reservations reservations) {
     if (held != null && reserved > 0) {
       reservations.giveBack(held, reserved);

@@ -5,11 +5,12 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A limit on resident pages, and what is charged to it: a node in a tree whose root is the whole
- * server, with a node for each uid below it and one for each session below that.
+ * A limit on resident pages, and the pages that are charged to it. It is a node in a tree: the root
+ * is the whole server, with a node for each uid below it, and one for each session below that.
  *
- * <p>A charge is made to a node and all above it, or to none. No node's charge ever exceeds its
- * limit, at whatever moment it is read. Reserve before memory is given; release after it was taken.
+ * <p>A charge is made to a node and all nodes above it, or to none of them. No node's charge ever
+ * exceeds its limit, at whatever moment it is read. Reserve before memory is given; release after
+ * it was taken away.
  *
  * <p>Thread-safe, without locks.
  */
@@ -29,10 +30,12 @@ public final class PageBudget {
   private final @Nullable PageBudget parent;
   private final boolean shared;
 
-  /** The nearest budget from here up that is narrower than all above it: whose limit is met. */
+  /**
+   * The nearest budget from here up that is narrower than all above it; its limit is reached first.
+   */
   private final PageBudget binding;
 
-  @SuppressWarnings("UnusedVariable") // through CHARGED
+  @SuppressWarnings("UnusedVariable") // accessed through CHARGED
   private volatile long charged;
 
   private PageBudget(String name, long limitPages, @Nullable PageBudget parent, boolean shared) {
@@ -56,7 +59,7 @@ public final class PageBudget {
     return new PageBudget(name, limitPages, null, true);
   }
 
-  /** A narrower limit below this one, of one range. */
+  /** A narrower limit below this one, for one range. */
   public PageBudget child(String name, long limitPages) {
     return new PageBudget(name, limitPages, this, false);
   }
@@ -69,8 +72,8 @@ public final class PageBudget {
   /**
    * Charges {@code pages} to this budget and all above it, if none of them would exceed its limit.
    *
-   * @return {@code null} if charged; else the budget that has no room, and nothing is charged. A
-   *     limit that is no narrower than one above it is never in the way: that one is
+   * @return {@code null} if charged. Otherwise the budget that has no room; then nothing is
+   *     charged. A limit that is no narrower than one above it is never returned; the one above is
    */
   public @Nullable PageBudget tryReserve(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
@@ -83,11 +86,11 @@ public final class PageBudget {
   }
 
   /**
-   * Takes over what is charged to another budget of the same server. The charge of their common
-   * root does not change meanwhile, so nobody else can get the pages.
+   * Takes over the pages that are charged to another budget of the same server. The charge of their
+   * common root does not change meanwhile, so no other request can get the pages.
    *
-   * @return {@code null} if it is charged here; else the budget that has no room, and nothing has
-   *     changed
+   * @return {@code null} if they are charged here. Otherwise the budget that has no room; then
+   *     nothing has changed
    */
   @Nullable PageBudget tryTakeOver(PageBudget from, long pages) {
     for (PageBudget node = this; node.parent != null; node = node.parent) {
@@ -100,14 +103,14 @@ public final class PageBudget {
     return null;
   }
 
-  /** Takes a charge off this budget and those above it that lie below {@code end}. */
+  /** Takes a charge off this budget and off those above it that are below {@code end}. */
   private void dischargeUpTo(PageBudget end, long pages) {
     for (PageBudget node = this; node != end; node = node.parentOf()) {
       node.discharge(pages);
     }
   }
 
-  /** Gives back what was reserved: the memory is gone, or was never given. */
+  /** Gives back pages that were reserved: their memory is gone, or was never given. */
   public void release(long pages) {
     for (PageBudget node = this; node != null; node = node.parent) {
       node.discharge(pages);
@@ -140,7 +143,7 @@ public final class PageBudget {
     }
   }
 
-  /** Whether this budget is {@code scope}, or lies below it. */
+  /** Whether this budget is {@code scope}, or is below it. */
   public boolean isWithin(PageBudget scope) {
     for (PageBudget node = this; node != null; node = node.parent) {
       if (node == scope) {
@@ -160,8 +163,8 @@ public final class PageBudget {
   }
 
   /**
-   * The nearest budget from here up that several ranges share: what one of them stops, another one
-   * may get. The server's own if there is no other.
+   * The nearest budget from here up that several ranges share; another of these ranges can get the
+   * pages that one of them stops. The server's own if there is no other.
    */
   public PageBudget shared() {
     PageBudget node = this;
@@ -171,7 +174,7 @@ public final class PageBudget {
     return node;
   }
 
-  /** Whether this is a limit below the server's, and narrower than all above it. */
+  /** Whether this is a limit below the server's that is narrower than all above it. */
   public boolean isLimitOfItsOwn() {
     return parent != null && binding == this;
   }
@@ -181,7 +184,7 @@ public final class PageBudget {
     return parent == null;
   }
 
-  /** Pages charged now. */
+  /** The pages that are charged now. */
   public long chargedPages() {
     return charged;
   }
@@ -191,7 +194,10 @@ public final class PageBudget {
     return limitPages;
   }
 
-  /** As many pages of this limit as {@code pages} are of the server's: in proportion. */
+  /**
+   * The number of pages that is the same fraction of this limit as {@code pages} is of the
+   * server's.
+   */
   long partOfLimit(long pages) {
     return parent == null ? pages : (long) (pages * ((double) limitPages / root().limitPages));
   }

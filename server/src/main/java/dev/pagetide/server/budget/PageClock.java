@@ -13,16 +13,17 @@ public interface PageClock {
   /** How often {@link #passedNanos} waits for a tick: some microseconds. */
   int MAX_READS = 250;
 
-  /** Nanoseconds since some fixed moment; never less than what any thread read before. */
+  /** Nanoseconds since some fixed moment; never less than any thread has read before. */
   long nanos();
 
   /**
-   * A moment that has passed: every read of the clock that begins after this call returned, by any
-   * thread, gives a later one, and every read that ended before this call began gave none later.
+   * A moment that has passed. Every read of the clock that begins after this call returned, by any
+   * thread, gives a later moment. Every read that ended before this call began gave no later
+   * moment.
    *
-   * <p>It waits for the clock's next tick, some tens of nanoseconds. If the clock does not tick
-   * while it is read {@link #MAX_READS} times, this is what it shows: then others may read the
-   * same.
+   * <p>This waits for the clock's next tick, some tens of nanoseconds. If the clock does not tick
+   * during {@link #MAX_READS} reads, this returns what the clock shows; then other threads may read
+   * the same moment.
    */
   default long passedNanos() {
     long shown = nanos();

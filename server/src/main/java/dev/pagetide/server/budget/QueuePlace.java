@@ -6,10 +6,10 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request's place in the line, which it keeps however often it has to wait.
+ * One request's place in the allocation queue. The request keeps it, however often it has to wait.
  *
- * <p>{@link #leave} and {@link #over} may be called by any thread at any time; the rest is for the
- * thread that serves the request at that moment.
+ * <p>Any thread may call {@link #leave} and {@link #over} at any time. Only the thread that serves
+ * the request at that moment may call the other methods.
  */
 public final class QueuePlace {
   private final AllocationQueue queue;
@@ -21,11 +21,12 @@ public final class QueuePlace {
   private volatile boolean givenUp;
 
   /**
-   * A place that is not taken yet; the time to wait begins now.
+   * A place that is not taken yet. The time to wait begins now.
    *
-   * @param leaf what the pages are to be charged to
+   * @param leaf the budget to which the pages are to be charged
    * @param hasEnded whether the asker has ended, which ends its wait
-   * @param owner who must not hold the line in vain twice in a row; compared by {@code equals}
+   * @param owner identifies the asker whose turn must not be in vain twice in a row; compared by
+   *     {@code equals}
    * @param maxWaitNanos how long to wait at most; 0: not at all
    */
   public QueuePlace(
@@ -46,12 +47,15 @@ public final class QueuePlace {
   }
 
   /**
-   * Stands in line. If that fails, it does not stand there, and nobody is told.
+   * Puts the request into the queue. If this throws, the request is not in the queue, and no
+   * callback is called.
    *
-   * @param granted told that the pages are reserved
-   * @param denied told why not
-   * @param failed told of a bug, or of what the server lacks itself, if that ends the wait
-   * @return false if it was given up on its way there, and nobody is told
+   * @param granted called when the pages are reserved
+   * @param denied called with the reason if they are not
+   * @param failed called with a bug, or with a resource that the server itself lacks, if that ends
+   *     the wait
+   * @return false if the request was given up before it was in the queue; then no callback is
+   *     called
    */
   public boolean waitFor(
       long pages, Runnable granted, Consumer<Answer.Denial> denied, Consumer<Throwable> failed) {
@@ -64,24 +68,31 @@ public final class QueuePlace {
     waiting.set(queued);
     try {
       queue.join(queued);
-      // ORDER: leave() writes givenUp and reads waiting, this writes waiting and reads givenUp.
+      // ORDER: leave() writes givenUp and then reads waiting; this writes waiting and then reads
+      // givenUp.
       return !(givenUp && queue.cancel(queued));
     } catch (RuntimeException | Error e) {
       if (queue.leave(queued, WaitOutcome.REFUSED)) {
         throw e;
       }
-      return true; // RACE: it stood there already, and somebody else has told it how that ended
+      return true; // RACE: it was in the queue already, and another thread has called the callback
     }
   }
 
-  /** Waits no longer, nor again; true if it stood in line, and is told nothing any more. */
+  /**
+   * Stops waiting, and does not wait again. Returns true if the request was in the queue; then no
+   * callback is called any more.
+   */
   public boolean leave() {
     givenUp = true;
     QueuedRequest queued = waiting.get();
     return queued != null && queue.cancel(queued);
   }
 
-  /** The request has ended: if it ever waited, tells how its last wait ended. Called once. */
+  /**
+   * Notes that the request has ended. If it ever waited, reports how its last wait ended. Called
+   * once.
+   */
   public void over() {
     QueuedRequest queued = waiting.get();
     QueuedRequest.End end = queued == null ? null : queued.end();

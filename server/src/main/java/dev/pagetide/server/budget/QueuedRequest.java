@@ -5,7 +5,10 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** One request that waits for memory: for how much, until when, and whom to tell. Thread-safe. */
+/**
+ * One request that waits for memory: how many pages, until when, and which callbacks it has.
+ * Thread-safe.
+ */
 final class QueuedRequest {
   private final long arrival;
   private final Asker asker;
@@ -17,34 +20,37 @@ final class QueuedRequest {
   private final Consumer<Throwable> failed;
   private final AtomicReference<@Nullable End> end = new AtomicReference<>();
 
-  /** Written by the thread that serves the line. */
+  /** Written only by the thread that serves the queue. */
   private volatile long gathered;
 
-  /** Only for the thread that serves the line. */
+  /** Only for the thread that serves the queue. */
   private long lostPages;
 
   /**
-   * Who asks.
+   * The asker of the request.
    *
-   * @param leaf what the pages are to be charged to
+   * @param leaf the budget to which the pages are to be charged
    * @param hasEnded whether the asker has ended, which ends its wait
-   * @param owner who must not hold the line in vain twice in a row; compared by {@code equals}
+   * @param owner identifies the asker whose turn must not be in vain twice in a row; compared by
+   *     {@code equals}
    */
   record Asker(PageBudget leaf, BooleanSupplier hasEnded, Object owner) {}
 
-  /** How a wait ended, and how long after the request had begun to wait. */
+  /** How a wait ended, and how long that was after the request had begun to wait. */
   record End(WaitOutcome outcome, long waitedNanos) {}
 
   /**
-   * Somebody about to stand in line.
+   * A request that is not in the queue yet.
    *
    * @param arrival from {@link AllocationQueue#arrive}
    * @param pages to be charged to the asker's budget
    * @param sinceNanos when the request began to wait
    * @param deadlineNanos when to give up
-   * @param granted told that the pages are reserved; they are the listener's to give or give back
-   * @param denied told why not
-   * @param failed told of a bug, or of what the server lacks itself, if that ends the wait
+   * @param granted called when the pages are reserved; the callee gives them memory or gives them
+   *     back
+   * @param denied called with the reason if they are not
+   * @param failed called with a bug, or with a resource that the server itself lacks, if that ends
+   *     the wait
    */
   QueuedRequest(
       long arrival,
@@ -86,27 +92,27 @@ final class QueuedRequest {
     return pages;
   }
 
-  /** How many of them are reserved, and charged, while it waits. */
+  /** How many of the pages are reserved, and charged, while it waits. */
   long gathered() {
     return gathered;
   }
 
-  /** How many it lacks. */
+  /** How many of the pages it lacks. */
   long missing() {
     return pages - gathered;
   }
 
-  /** Only for the thread that serves the line. */
+  /** Only for the thread that serves the queue. */
   void setGathered(long reserved) {
     gathered = reserved;
   }
 
-  /** Only for the thread that serves the line: another one took its turn. */
+  /** Notes that another request took its turn. Only for the thread that serves the queue. */
   void outranked() {
     lostPages = gathered;
   }
 
-  /** How many pages had gathered when it was outranked; told once. */
+  /** The number of pages that had gathered when another request took its turn. Resets it to 0. */
   long takeLostPages() {
     long lost = lostPages;
     lostPages = 0;
@@ -121,12 +127,12 @@ final class QueuedRequest {
     return deadlineNanos;
   }
 
-  /** Ends the wait; true for the one who did. */
+  /** Ends the wait; true for the one caller that did. */
   boolean tryEnd(WaitOutcome outcome, long nowNanos) {
     return end.compareAndSet(null, new End(outcome, nowNanos - sinceNanos));
   }
 
-  /** How the wait ended; null while it lasts. */
+  /** How the wait ended; null while the request waits. */
   @Nullable End end() {
     return end.get();
   }

@@ -3,15 +3,16 @@ package dev.pagetide.server.budget;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one scan is to take, and from whom.
+ * What one scan is to take, and from which ranges.
  *
- * @param pages at most that many are reclaimed
+ * @param pages the most pages to reclaim
  * @param scope only ranges charged to this budget or below it
- * @param trigger why, for the counts
- * @param fair whether ranges above their fair share pay first; only where the scope is the server
- * @param asker what is charged for the range that the pages are for; null if they are for nobody
- * @param withinShare whether that range stays within its fair share with all it asks for: then
- *     nothing is spared
+ * @param trigger the reason, for the counts
+ * @param fair whether to take from ranges above their fair share first; only if the scope is the
+ *     server
+ * @param asker the budget of the range for which the pages are; null if they are for none
+ * @param withinShare whether that range stays within its fair share with all that it asks for; then
+ *     no page is spared
  */
 public record ReclaimRequest(
     long pages,
@@ -21,12 +22,12 @@ public record ReclaimRequest(
     @Nullable PageBudget asker,
     boolean withinShare) {
 
-  /** Strictly the oldest pages. */
+  /** Requests strictly the oldest pages. */
   public static ReclaimRequest oldest(long pages, PageBudget scope, ReclaimTrigger trigger) {
     return new ReclaimRequest(pages, scope, trigger, false, null, false);
   }
 
-  /** The oldest pages, those above their fair share first. */
+  /** Requests the oldest pages, those of ranges above their fair share first. */
   public static ReclaimRequest fair(long pages, PageBudget server, ReclaimTrigger trigger) {
     return new ReclaimRequest(pages, server, trigger, true, null, false);
   }

@@ -1,8 +1,8 @@
 package dev.pagetide.server.budget;
 
-/** What made the server decide to take pages back, or to look whether it should. */
+/** What made the server decide to reclaim pages, or to check whether it should. */
 public enum ReclaimTrigger {
-  /** A use found no room below a limit, and took what was missing right then. */
+  /** A use found no room below a limit, and reclaimed what was missing at once. */
   BUDGET,
   /** The charge rose above the high watermark. */
   WATERMARK,
@@ -16,7 +16,7 @@ public enum ReclaimTrigger {
   MEMAVAILABLE,
   /** The operator asked for it. */
   REQUEST,
-  /** Somebody waits for memory. */
+  /** A request waits for memory. */
   WAITER,
   /** A session ended; its memory comes back without a scan. */
   CLOSE

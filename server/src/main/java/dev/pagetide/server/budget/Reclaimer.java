@@ -1,13 +1,13 @@
 package dev.pagetide.server.budget;
 
 /**
- * What takes pages back from ranges that do not use them, and knows how much the ranges hold: the
+ * Reclaims pages from ranges that do not use them, and knows how much the ranges hold. It is the
  * budget's view of the shrinker. Thread-safe.
  */
 public interface Reclaimer {
   /**
-   * Reclaims what a request asks for, as far as it goes. Wakes nobody: the caller tells those who
-   * wait that memory came back.
+   * Reclaims what a request asks for, as far as it goes. Wakes no waiting request: the caller tells
+   * the queue that memory came back.
    *
    * @return how many pages became FREE
    */
@@ -16,6 +16,6 @@ public interface Reclaimer {
   /** What the ranges hold that are charged to {@code limit} or below it. Walks their tables. */
   NoMemoryDetails.Holders holders(PageBudget limit);
 
-  /** How many ranges there are. */
+  /** The number of ranges. */
   int rangeCount();
 }

@@ -4,8 +4,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What refusals tell of the ranges below a limit, counted at most once for each limit, because it
- * takes a walk through all page tables. Confined to one thread, and to one moment.
+ * The holdings that refusals report of the ranges below a limit. They are counted at most once for
+ * each limit, because counting walks through all page tables. Confined to one thread, and valid for
+ * one moment.
  */
 final class RefusalCounts {
   private final Reclaimer reclaimer;

@@ -4,21 +4,28 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one way to memory: charges pages to a budget before they are given, and takes back from
- * others what is missing right then.
+ * The only way to get memory: charges pages to a budget before they are given memory, and at once
+ * reclaims from others what is missing.
  *
- * <p>Thread-safe. Called holding no lock.
+ * <p>Thread-safe. A caller must hold no lock.
  */
 /*
- * In order: (1) the charge is tried; (2) what is missing is reclaimed below the limit that is full,
- * as long as that gives anything, but not below the server's while others wait who go first: what
- * can be reclaimed is theirs, and what is free and has not gathered for them is anybody's; (3) a
- * request that may wait does, if the limit is the server's own; else it is refused.
+ * The steps, in order:
+ * (1) The charge is tried.
+ * (2) The missing pages are reclaimed below the limit that is full, as long as that gives anything.
+ * But while requests wait that go before this one, it does not reclaim below the server's limit:
+ * pages that can be reclaimed belong to those requests. Pages that are free and have not gathered
+ * for those requests may go to any request.
+ * (3) If the limit is the server's own, a request that may wait does. Otherwise it is refused.
  *
- * The host's edge (--memory-reserve) counts as the server's own limit: it is everybody's.
+ * The host's headroom (--memory-reserve) counts as a limit of the whole server, because all share
+ * it.
  */
 public final class Reservations {
-  /** How often one reservation reclaims before it gives up to those who are quicker. */
+  /**
+   * How often one reservation reclaims before it gives up because other threads take the pages
+   * first.
+   */
   private static final int MAX_RECLAIMS = 64;
 
   private final BudgetContext context;
@@ -31,10 +38,10 @@ public final class Reservations {
   /** Read here, because initialising {@link Answer} could fail when pages are charged already. */
   private final Answer granted = Answer.GRANTED;
 
-  /** Told which budget's charge is above its high watermark. */
+  /** Called with each budget whose charge is above its high watermark. */
   private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
-  /** Reservations of which none was made yet; {@link AllocationQueue#over} makes them. */
+  /** Reservations before the first one. Only {@link AllocationQueue#over} calls this. */
   Reservations(
       BudgetContext context, Reclaimer reclaimer, WaitingRequests waiting, OpenPages open) {
     this.context = context;
@@ -46,18 +53,18 @@ public final class Reservations {
   }
 
   /**
-   * What stands in the way of a reservation; nothing is reserved then.
+   * Why a reservation was not possible; nothing is reserved then.
    *
-   * @param limit the budget without room; the server's if the host has none
-   * @param missing how many pages too few there are
-   * @param lacksHeadroom whether it is the host that has none
+   * @param limit the budget without room; the server's if the host has no headroom
+   * @param missing by how many pages the room is too small
+   * @param lacksHeadroom whether it is the host that has no room
    */
   record Shortage(PageBudget limit, long missing, boolean lacksHeadroom) {
     static Shortage of(PageBudget limit) {
       return new Shortage(limit, 0, false);
     }
 
-    /** Whether waiting may help: others give back what is the server's. */
+    /** Whether waiting may help: others give back memory that is the server's. */
     boolean isServers() {
       return limit.isRoot();
     }
@@ -67,20 +74,22 @@ public final class Reservations {
     return open;
   }
 
-  /** Tells {@code told} after each reservation that left a charge above its high watermark. */
+  /** Sets what is called after each reservation that left a charge above its high watermark. */
   public void whenAboveHigh(Consumer<PageBudget> told) {
     aboveHigh = told;
   }
 
-  /** What each range may hold now before it pays first. */
+  /**
+   * The number of pages that each range may hold now before reclaim takes from it ahead of others.
+   */
   public FairShare fairShare() {
     return FairShare.of(server, reclaimer.rangeCount());
   }
 
   /**
-   * Reserves, if there is room or can be made.
+   * Reserves pages, if there is room or this can make room.
    *
-   * @param mayWait whether to answer {@link Answer#WAIT} where waiting may help
+   * @param mayWait whether to answer {@link Answer#WAIT} if waiting may help
    */
   public Answer tryReserve(PageBudget leaf, long pages, boolean mayWait) {
     PageBudget tooNarrow = leaf.narrowerThan(pages);
@@ -102,7 +111,10 @@ public final class Reservations {
     return new Answer.Refused(refusal(leaf, pages, shortage, false, 0, waitingFirst, counts));
   }
 
-  /** Charges a newcomer, or one who waits, for what the first in line cannot use. */
+  /**
+   * Charges pages that the first request in the queue cannot use, to a newcomer or to a request
+   * that waits.
+   */
   private @Nullable Shortage pass(PageBudget leaf, long pages) {
     boolean last = false;
     for (int reclaims = 0; ; reclaims++) {
@@ -114,14 +126,14 @@ public final class Reservations {
       if (shortage == null || shortage.limit == server || last || reclaims == MAX_RECLAIMS) {
         return shortage;
       }
-      // One without room below its own limit pays with what lies below that, and is refused else.
-      // It holds nothing of what is open meanwhile: a scan may take long. After a scan that found
-      // nothing it tries once more: others may have freed what the scan found no page for.
+      // A request without room below its own limit gets room from below that limit, or is refused.
+      // Meanwhile it holds none of the open pages, because a scan may take long. After a scan that
+      // found nothing, it tries once more, because other threads may have freed pages meanwhile.
       last = !makesRoom(leaf, pages, shortage, ReclaimTrigger.BUDGET);
     }
   }
 
-  /** Tries to charge pages; {@code passes} of those that were taken from what is open. */
+  /** Tries to charge pages. {@code passes} says whether they were taken from the open ones. */
   private @Nullable Shortage tryChargePassing(PageBudget leaf, long pages, boolean passes) {
     boolean charged = false;
     try {
@@ -137,42 +149,43 @@ public final class Reservations {
     }
   }
 
-  /** Reclaims what is missing; false if nothing came of it. */
+  /** Reclaims the missing pages; false if that brought none. */
   private boolean makesRoom(PageBudget leaf, long pages, Shortage shortage, ReclaimTrigger why) {
     return shortage.missing <= 0 || reclaim(leaf, pages, shortage, why) > 0;
   }
 
   /**
-   * Reserves for one who stands in line behind another, if that one cannot use what it asks for.
+   * Reserves for a request that is in the queue behind another, from the pages that the other
+   * cannot use.
    *
-   * @return what stands in the way; null if the pages are reserved
+   * @return why that is not possible; null if the pages are reserved
    */
   @Nullable Shortage reserveBehind(PageBudget leaf, long pages) {
     return pass(leaf, pages);
   }
 
   /**
-   * Reserves for the first in line.
+   * Reserves for the first request in the queue.
    *
-   * @param mayScan whether to reclaim from others; else it gets what is free
-   * @return what stands in the way; null if the pages are reserved
+   * @param mayScan whether to reclaim from others; if not, it gets only free pages
+   * @return why that is not possible; null if the pages are reserved
    */
   @Nullable Shortage reserveForFirst(PageBudget leaf, long pages, boolean mayScan) {
     return reclaimAndCharge(leaf, pages, ReclaimTrigger.WAITER, mayScan);
   }
 
-  /** The refusal of one who stands in line, where a limit of its own is in the way. */
+  /** The refusal of a request in the queue because of a limit of its own. */
   NoMemoryDetails refusalAtOwnLimit(
       PageBudget leaf, long pages, Shortage shortage, RefusalCounts counts) {
     return refusal(leaf, pages, shortage, false, 0, 0, counts);
   }
 
-  /** Reserves, if there is room; reclaims nothing. */
+  /** Reserves pages if there is room. Reclaims nothing. */
   boolean tryReserveFree(PageBudget leaf, long pages) {
     return tryCharge(leaf, pages) == null;
   }
 
-  /** How many pages could be reserved now, as far as the whole server goes. */
+  /** The number of pages that could be reserved now by the limits of the whole server. */
   long freePages() {
     long free = server.limitPages() - server.chargedPages();
     return Math.max(0, Math.min(free, headroom.roomPages()));
@@ -181,7 +194,7 @@ public final class Reservations {
   /** The refusal of a request that has waited too long. */
   NoMemoryDetails refusalAfter(
       PageBudget leaf, long pages, long waitedNanos, RefusalCounts counts) {
-    // Its own pages are not reserved now: so it is the room that tells, not the overshoot.
+    // The request's pages are not reserved now. So the room tells the reason, not the overshoot.
     long belowLimit = server.limitPages() - server.chargedPages();
     boolean lacksHeadroom = belowLimit >= pages && headroom.roomPages() < pages;
     Shortage shortage = new Shortage(server, 0, lacksHeadroom);
@@ -189,7 +202,7 @@ public final class Reservations {
   }
 
   /**
-   * Charges pages once there is room for them.
+   * Charges pages, after making room for them if necessary.
    *
    * @param fromOthers whether to make room below the server's own limit, too
    */
@@ -201,7 +214,7 @@ public final class Reservations {
         return shortage;
       }
       if (reclaims == MAX_RECLAIMS || !makesRoom(leaf, pages, shortage, trigger)) {
-        return tryCharge(leaf, pages); // others may have freed what we found no page for
+        return tryCharge(leaf, pages); // other threads may have freed pages since our scan
       }
     }
   }
@@ -212,7 +225,8 @@ public final class Reservations {
       return new Shortage(full, pages - (full.limitPages() - full.chargedPages()), false);
     }
     boolean kept = false;
-    headroom.reserving(pages); // not before: what is refused here would look as if it were not free
+    // Not earlier: the pages of a refused charge would look as if they were not free.
+    headroom.reserving(pages);
     try {
       long overshoot = headroom.overshoot();
       if (overshoot > 0) {
@@ -255,18 +269,18 @@ public final class Reservations {
     return reclaimed;
   }
 
-  /** What was reserved has been given memory. */
+  /** Notes that reserved pages have been given memory. */
   public void given(long pages) {
     headroom.settled(pages);
   }
 
-  /** What was reserved is not needed, and has no memory. */
+  /** Gives back reserved pages that are not needed and have no memory. */
   public void giveBack(PageBudget leaf, long pages) {
     uncharge(leaf, pages);
     waiting.memoryCameBack();
   }
 
-  /** What was given memory has none any more. */
+  /** Gives back pages that had memory and have none any more. */
   public void taken(PageBudget leaf, long pages) {
     leaf.release(pages);
     waiting.memoryCameBack();

@@ -3,14 +3,14 @@ package dev.pagetide.server.budget;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How long the line rests between two scans for those who wait. Confined to one thread.
+ * How long the server pauses between two scans for the allocation queue. Confined to one thread.
  *
  * <p>A scan that finds nothing has walked through all page tables. So the pause doubles after each
- * scan that gained nothing, until scans take a twentieth of the time; where the tables are small it
- * stays at its least.
+ * scan that gained nothing, until scans take a twentieth of the time. If the tables are small, the
+ * pause stays at its minimum.
  */
 final class ScanPause {
-  /** How soon a page is found that a client stopped without a word to the server, at the least. */
+  /** The shortest time until a page is found that a client stopped without telling the server. */
   static final long MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /** Half of the time that a use waits by default. */
@@ -18,7 +18,7 @@ final class ScanPause {
 
   private static final long PAUSE_FOR_EACH_NANO = 20;
 
-  /** The same where there is reason to scan again: a fifth of the time. */
+  /** The same if there is a reason to scan again: scans then take a fifth of the time. */
   private static final long LEAST_FOR_EACH_NANO = 4;
 
   private long nanos = MIN_NANOS;
@@ -42,7 +42,7 @@ final class ScanPause {
     return nanos;
   }
 
-  /** What is kept of the pause where something may have changed. */
+  /** The part of the pause that is kept if something may have changed. */
   long least() {
     return least;
   }

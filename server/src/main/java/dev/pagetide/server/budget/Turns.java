@@ -11,43 +11,49 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who of the line is served with what: whose turn it is, and what has gathered for it.
+ * The rule by which waiting requests get memory: which request has the turn, and what has gathered
+ * for it.
  *
- * <p>Confined to the thread that serves the line. What others may take meanwhile is in {@link
- * OpenPages}.
+ * <p>Confined to the thread that serves the queue. {@link OpenPages} has the pages that others may
+ * take meanwhile.
  */
 /*
  * The rule:
- *   1. The order is: those within their fair share with what they ask for, then the others; among
- *      each of these, those who have never held the line in vain, and then by arrival.
- *   2. The first has the turn. The server reclaims for it, and it is granted as soon as all that is
- *      free is enough. What comes back before that is reserved for it at once: it gathers.
- *   3. What was free when the turn began, and was not enough, is what the first cannot use yet: it
- *      is `open`. Those behind, and newcomers, are given what fits in it, and reclaim nothing from
- *      others.
- *   4. A turn ends in vain when its queued leaves without a grant, when nothing came back for
- *      STALL_NANOS, or when it has taken half of the request's own time; but only if something had
- *      gathered, because else it kept nothing from anybody. What had gathered is open then.
- *   5. The owner of a turn that ended in vain does not have the next one, if anybody else waits.
- *      The one that has it instead keeps the turn from those before it in the order, who may be
- *      able to reclaim what it may not. So its turn ends in vain after STALL_NANOS, or half of its
- *      request's time, even if nothing gathered. However it ends, it was the next one.
- *   6. A turn also ends, not in vain, when a queued comes that goes before the first. Then all that
- *      is free is for that one's turn. What is left of what had gathered gathers again at the
- *      beginning of the next turn of the one that was outranked.
+ *   1. Requests that stay within their fair share with all that they ask for go before the others.
+ *      Within each of these two groups, a request whose owner has never had a turn in vain goes
+ *      first. Then come the others, by the time at which their owner's last turn in vain ended,
+ *      the earliest first. Requests that are equal in all this go by arrival.
+ *   2. The first request has the turn. The server reclaims for it. It is granted as soon as all
+ *      free pages are enough for it. Pages that come back before that are reserved for it at once:
+ *      they gather.
+ *   3. Pages that were free when the turn began, and were not enough, are those that the first
+ *      request cannot use yet: they are `open`. The requests behind it, and newcomers, are given
+ *      what fits in the open pages, and reclaim nothing from others.
+ *   4. A turn ends in vain when its request leaves without a grant, when no page came back for
+ *      STALL_NANOS, or when the turn has taken half of the request's own time. But this holds only
+ *      if pages had gathered, because otherwise the turn kept nothing from others. The pages that
+ *      had gathered are open then.
+ *   5. The owner of a turn that ended in vain does not have the next one, if another owner waits.
+ *      The request that has the next turn instead keeps the turn from those before it in the
+ *      order, which may be able to reclaim pages that it may not reclaim. So its turn ends in vain
+ *      after STALL_NANOS, or after half of its request's time, even if nothing gathered. However
+ *      that turn ends, it counts as the next one.
+ *   6. A turn also ends, but not in vain, when a request arrives that goes before the first. Then
+ *      all free pages are for the turn of the new one. When the outranked request gets its next
+ *      turn, as many of the free pages as had gathered for it before gather for it again.
  *
- * Why a large request is served: newcomers take from what is open, and only the first gets what
- * comes back. So what is open only falls during a turn, and what has gathered only rises: the first
- * is served once as many pages came back as it asked for, whatever goes on behind it. Those who go
- * before it cost it what they are given, and what passes to newcomers during their turns. It fails
- * if not enough comes back within its time; then it has had the line once, and waits for others'
- * turns before it has it again.
+ * Why a large request is served: newcomers take from the open pages, and only the first request
+ * gets the pages that come back. So during a turn the open pages only fall, and the gathered pages
+ * only rise. So the first request is served once as many pages came back as it asked for, whatever
+ * happens behind it. Requests that go before it cost it the pages that they are given, and the
+ * pages that pass to newcomers during their turns. It fails if not enough pages come back within
+ * its time. Then it has had one turn, and waits for the turns of others before it has another.
  *
- * Why a small one is served: it fits in what is open; or nothing is open, and then it waits for one
- * turn of each owner before it, or until the first of those turns ends in vain.
+ * Why a small request is served: it fits in the open pages. Or no page is open; then it waits for
+ * one turn of each owner before it, or until the first of those turns ends in vain.
  */
 final class Turns {
-  /** How long what has gathered may lie idle while nothing is added to it. */
+  /** How long the pages that have gathered may lie idle while no page is added. */
   static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final WaitingRequests waiting;
@@ -55,24 +61,26 @@ final class Turns {
   private final Reservations reservations;
   private final Reclaimer reclaimer;
 
-  /** Whose turn it is. */
+  /** The request that has the turn. */
   private @Nullable QueuedRequest first;
 
   private long turnNanos;
   private long gainedNanos;
 
-  /** Whether this turn's queued was scanned for. */
+  /** Whether a scan ran for the request in this turn. */
   private boolean scanned;
 
-  /** Whose turn was the last to end, if in vain. */
+  /** The owner of the last turn that ended, if it ended in vain. */
   private @Nullable Object lastInVain;
 
-  /** When the last turn of an owner ended in vain: a number that rises. Only of those who wait. */
+  /**
+   * When the last turn of an owner ended in vain, as a number that rises. Only owners that wait.
+   */
   private final Map<Object, Long> inVain = new HashMap<>();
 
   private long turnsInVain;
 
-  /** Nobody has the turn yet. */
+  /** No request has the turn yet. */
   Turns(WaitingRequests waiting, OpenPages open, Reservations reservations, Reclaimer reclaimer) {
     this.waiting = waiting;
     this.open = open;
@@ -80,7 +88,7 @@ final class Turns {
     this.reclaimer = reclaimer;
   }
 
-  /** Nobody waits, or nobody is served any more. */
+  /** Ends the turn, because no request waits, or because requests are not served any more. */
   void end() {
     endTurn();
     inVain.clear();
@@ -88,10 +96,10 @@ final class Turns {
   }
 
   /**
-   * Refuses those whose time is up, and gives the others memory as far as it goes.
+   * Refuses requests whose time is up, and gives the others memory as far as it goes.
    *
    * @param requests by arrival
-   * @return whether anybody was granted memory, or memory gathered
+   * @return whether any request was granted memory, or memory gathered
    */
   boolean round(Collection<QueuedRequest> requests, long now, boolean mayScan) {
     RefusalCounts counts = new RefusalCounts(reclaimer);
@@ -127,7 +135,10 @@ final class Turns {
     return order;
   }
 
-  /** Serves the first, and the next, until one has to go on waiting; that one keeps the turn. */
+  /**
+   * Serves the first request, and the next, until one has to go on waiting; that one keeps the
+   * turn.
+   */
   private boolean serveFirst(
       List<QueuedRequest> order, long now, boolean mayScan, RefusalCounts counts) {
     boolean gained = false;
@@ -176,7 +187,7 @@ final class Turns {
     endTurn();
   }
 
-  /** True if it waits no longer. */
+  /** Returns true if the request waits no longer. */
   private boolean tryGrantFirst(QueuedRequest queued, boolean mayScan, RefusalCounts counts) {
     scanned |= mayScan;
     Reservations.Shortage shortage;
@@ -191,11 +202,11 @@ final class Turns {
       return false;
     }
     if (shortage != null) {
-      endTurnOf(queued); // so that it is not refused for what is reserved for it
+      endTurnOf(queued); // so that it is not refused because of pages that are reserved for it
       refuseAtOwnLimit(queued, shortage, counts);
       return true;
     }
-    queued.setGathered(0); // it is the queued's, with the rest
+    queued.setGathered(0); // the request owns these pages now, together with the rest
     endTurnNotInVain();
     inVain.remove(queued.owner());
     grant(queued);
@@ -217,10 +228,12 @@ final class Turns {
   }
 
   /**
-   * Reserves what came back since the turn began; it is not enough, or it would be granted.
+   * Reserves the pages that came back since the turn began. They are not enough, because otherwise
+   * the request would have been granted.
    *
-   * <p>ORDER: what a newcomer has taken from what is open is free until it is charged, and did not
-   * come back. So we ask {@link OpenPages} first, and then what is free.
+   * <p>ORDER: pages that a newcomer has taken from the open ones are free until they are charged,
+   * and they did not come back. So we ask {@link OpenPages} first, and read the free pages after
+   * that.
    */
   private boolean gather(QueuedRequest queued, long now) {
     long openStill = open.openAndUnderWay();
@@ -235,7 +248,10 @@ final class Turns {
     return false;
   }
 
-  /** Whether its turn ends now; {@code wentAhead} of one whose last turn was in vain. */
+  /**
+   * Whether its turn ends now. {@code wentAhead} says that it got the turn before an owner whose
+   * last turn was in vain.
+   */
   private boolean isInVain(QueuedRequest queued, long now, boolean wentAhead) {
     long ownTime = queued.deadlineNanos() - queued.sinceNanos();
     return (queued.gathered() > 0 || wentAhead)
@@ -248,7 +264,7 @@ final class Turns {
     endTurn();
   }
 
-  /** What has gathered is free again. */
+  /** Makes the gathered pages free again. */
   private void endTurn() {
     QueuedRequest ended = first;
     first = null;
@@ -275,13 +291,16 @@ final class Turns {
     }
   }
 
-  /** Ends a turn that was not in vain: the owner of one that was, before it, may have the next. */
+  /**
+   * Ends a turn that was not in vain. The owner of an earlier turn that was in vain may have the
+   * next.
+   */
   private void endTurnNotInVain() {
     lastInVain = null;
     endTurn();
   }
 
-  /** Gives those who do not have the turn what fits in what is open. */
+  /** Gives requests without the turn what fits in the open pages. */
   private boolean passToOthers(List<QueuedRequest> order, RefusalCounts counts) {
     boolean gained = false;
     for (QueuedRequest queued : order) {
@@ -305,7 +324,7 @@ final class Turns {
 
   private void refuseLate(QueuedRequest queued, long now, RefusalCounts counts) {
     if (queued == first) {
-      endTurnOf(queued); // so that it is not refused for what is reserved for it
+      endTurnOf(queued); // so that it is not refused because of pages that are reserved for it
     }
     refuse(
         queued,
@@ -327,7 +346,10 @@ final class Turns {
     }
   }
 
-  /** Tells a request why it gets nothing; if making the reason fails, tells it of that failure. */
+  /**
+   * Tells a request why it gets nothing, or why the reason could not be stated, because a request
+   * that has left the queue must be told something.
+   */
   private void refuse(QueuedRequest queued, Supplier<NoMemoryDetails> reason) {
     if (!waiting.leave(queued, WaitOutcome.REFUSED)) {
       return;

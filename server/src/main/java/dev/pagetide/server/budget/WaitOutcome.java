@@ -4,9 +4,9 @@ package dev.pagetide.server.budget;
 public enum WaitOutcome {
   /** It got the memory. */
   GRANTED,
-  /** The time was up, or a limit of its own stood in the way. */
+  /** The time was up, or a limit of its own did not allow it. */
   REFUSED,
-  /** Nobody wants it any more. */
+  /** The asker gave the request up. */
   CANCELLED,
   /** The session ended. */
   ENDED

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** The requests that stand in line, by their arrival, and the thread that serves them. */
+/** The requests in the queue, by their arrival, and the thread that serves them. */
 final class WaitingRequests {
   private final PageClock clock;
 
@@ -17,25 +17,29 @@ final class WaitingRequests {
   private final AtomicLong arrivals = new AtomicLong();
   private volatile @Nullable Thread server;
 
-  /** Nobody waits yet, and no thread serves. */
+  /** No request waits yet, and no thread serves. */
   WaitingRequests(PageClock clock) {
     this.clock = clock;
   }
 
-  /** A place in the line's order, kept by a request that has to wait more than once. */
+  /** A place in the queue's order. A request that has to wait more than once keeps it. */
   long arrive() {
     return arrivals.getAndIncrement();
   }
 
-  /** Stands in line, at the place of its arrival. */
+  /** Puts a request into the queue, at the place of its arrival. */
   void add(QueuedRequest queued) {
     requests.put(queued.arrival(), queued);
   }
 
-  /** Takes a queued out of the line; true if its wait ended by that, and it is to be told. */
+  /**
+   * Takes a request out of the queue. Returns true if that ended its wait; then the caller notifies
+   * it.
+   */
   boolean leave(QueuedRequest queued, WaitOutcome outcome) {
     boolean ended = queued.tryEnd(outcome, clock.nanos());
-    // RACE: one that was cancelled on its way here ended before it stood in line; out it goes now.
+    // RACE: a request that was cancelled on its way here ended before it was in the queue. This
+    // takes it out now.
     requests.remove(queued.arrival(), queued);
     return ended;
   }
@@ -48,17 +52,17 @@ final class WaitingRequests {
     return requests.isEmpty();
   }
 
-  /** Those that wait, by arrival, as they come and go. */
+  /** The requests that wait, by arrival, while they come and go. */
   Iterable<QueuedRequest> each() {
     return requests.values();
   }
 
-  /** A copy of those that wait now, by arrival. */
+  /** A copy of all requests that wait now, by arrival. */
   Collection<QueuedRequest> all() {
     return new ArrayList<>(requests.values());
   }
 
-  /** Whether some request waits that goes before a newcomer that wants pages. */
+  /** Whether a request waits that goes before a newcomer that wants pages. */
   boolean goFirst(FairShare share, PageBudget leaf, long pages) {
     if (requests.isEmpty()) {
       return false;
@@ -74,12 +78,14 @@ final class WaitingRequests {
     return false;
   }
 
-  /** From now on the calling thread serves the line: it is woken by {@link #signal}. */
+  /**
+   * Makes the calling thread the one that serves the queue: {@link #signal} wakes it from now on.
+   */
   void servedHere() {
     server = Thread.currentThread();
   }
 
-  /** Makes the thread that serves the line look again. */
+  /** Makes the thread that serves the queue check again. */
   void signal() {
     Thread thread = server;
     if (thread != null) {
@@ -87,7 +93,10 @@ final class WaitingRequests {
     }
   }
 
-  /** Memory came back without a scan for the line: it is served right away. */
+  /**
+   * Makes the serving thread serve the queue right away, because memory came back without a scan
+   * for it.
+   */
   void memoryCameBack() {
     if (!requests.isEmpty()) {
       signal();

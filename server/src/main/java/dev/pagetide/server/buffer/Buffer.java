@@ -4,10 +4,10 @@ import dev.pagetide.server.page.PageSpans;
 import dev.pagetide.server.page.ShrinkablePageRange;
 
 /**
- * One live buffer of a {@link BufferAllocator}: some bytes of its range that nobody else has.
+ * One live buffer of a {@link BufferAllocator}: bytes of its range that no other live buffer has.
  *
- * <p>What it is never changes, except that it gains its pages once. Where it is in its life is its
- * allocator's to know. May be read by any thread, also after it is gone.
+ * <p>Its fields never change, with two exceptions: it gains its pages once, and its allocator,
+ * which alone knows it, changes its state. Any thread may read a buffer, even after it is GONE.
  */
 public final class Buffer {
   /** Where a buffer is in its life; its space is free only when it is GONE. */
@@ -18,7 +18,7 @@ public final class Buffer {
     DELIVERED,
     /** It was freed, and its bytes are being zeroed. */
     CLEARING,
-    /** Its space is free, or somebody else's. */
+    /** Its space is free, or another buffer's. */
     GONE
   }
 
@@ -29,11 +29,11 @@ public final class Buffer {
   private final long spaceBytes;
   private final boolean oneWaySpam;
 
-  /** RACE: set once, under the allocator's lock; read by anybody, who may see it late. */
+  /** RACE: set once, under the allocator's lock. Any thread may read it, and may see it late. */
   private volatile boolean hasPages;
 
-  // LOCKS: both are read and written under the lock of the allocator that made this, and nowhere
-  // else; Error Prone cannot tell that it is that lock which its methods hold.
+  // LOCKS: both are read and written only under the lock of the allocator that made this buffer.
+  // Error Prone cannot tell that this is the lock that the allocator's methods hold.
   private State state = State.BUILDING;
   private int pins;
 
@@ -52,12 +52,14 @@ public final class Buffer {
     this.oneWaySpam = oneWaySpam;
   }
 
-  /** Bytes from the start of the range; a multiple of 8, no other live buffer's. */
+  /**
+   * Bytes from the start of the range; a multiple of 8. No other live buffer has the same offset.
+   */
   public long offset() {
     return offset;
   }
 
-  /** Bytes, as asked for. */
+  /** Bytes, as requested. */
   public long size() {
     return request.size();
   }
@@ -77,23 +79,23 @@ public final class Buffer {
     return request.clearOnFree();
   }
 
-  /** Whose one-way buffers it is counted among. */
+  /** The sender among whose one-way buffers it is counted. */
   public long senderId() {
     return request.senderId();
   }
 
-  /** The pages it overlaps, some of them perhaps together with other buffers. */
+  /** The pages that it overlaps. Other buffers may overlap some of them, too. */
   public PageSpans pages() {
     return range.spans().add(startPage(), endPage()).build();
   }
 
-  /** Whether those pages are resident and USED, and stay so while the buffer lives. */
+  /** Whether those pages are resident and USED. Once true, they stay so while the buffer lives. */
   public boolean hasPages() {
     return hasPages;
   }
 
   /**
-   * Whether its sender floods this range with one-way buffers, this one counted: less than a tenth
+   * Whether its sender floods this range with one-way buffers, this one included: less than a tenth
    * of the one-way space was left, and the sender held more than 50 one-way buffers or more than a
    * quarter of the range.
    */

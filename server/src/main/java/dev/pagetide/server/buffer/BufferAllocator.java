@@ -9,47 +9,53 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The transaction buffers in one range: carves them, and makes its pages follow them.
+ * The transaction buffers in one range: carves them, and keeps the states of the range's pages in
+ * step with them.
  *
- * <p>A buffer is BUILDING from {@link #reserve} on: space and pages are its own, somebody fills it,
- * and the client cannot free it. {@link #deliver} makes it DELIVERED: the client has it, frees it
- * by its offset, and names bytes of it in transactions of its own, for which it is pinned while it
- * is copied. A buffer to be cleared is CLEARING between the free and the end of its space.
+ * <p>A buffer is BUILDING from {@link #reserve} on: it has its own space and pages, the server
+ * fills it, and the client cannot free it. {@link #deliver} makes it DELIVERED: the client has it,
+ * frees it by its offset, and names bytes of it in transactions of its own; it is pinned while
+ * those bytes are copied. A buffer to be cleared is CLEARING between the free and the moment when
+ * its space becomes free.
  *
- * <p>A page is USED exactly when a live buffer overlaps it, whatever that buffer's state; pages of
- * a reserved buffer that {@link Buffer#hasPages has none yet} excepted, until it gains them.
+ * <p>A page is USED exactly when a live buffer overlaps it, in whatever state that buffer is. The
+ * exceptions are the pages of a reserved buffer that {@link Buffer#hasPages has no pages yet}, until
+ * it gains them.
  *
  * <p>Every method may be called by any number of threads at once, {@link #close} included. {@link
- * #allocate} may wait for memory; {@link #finishFree} and {@link #free} of a buffer to be cleared
- * copy zeros. The others take some steps down a tree ({@link #delivered} and {@link #close} walk
- * all buffers), wait for nobody who does more, and make no system call but the clock's. Where a
- * method throws, nothing has changed.
+ * #allocate} may wait for memory; {@link #finishFree}, and {@link #free} of a buffer to be cleared,
+ * copy zeros. The other methods take some steps down a tree ({@link #delivered} and {@link #close}
+ * walk all buffers), wait only for threads that do no more than that, and make no system call but
+ * the clock's. If a method throws, nothing has changed.
  *
- * <p>The seed is Binder's allocator ({@code drivers/android/binder_alloc.c} and, in Rust, {@code
- * binder/range_alloc}, Linux 6.18).
+ * <p>The design is that of Binder's allocator ({@code drivers/android/binder_alloc.c} and, in Rust,
+ * {@code binder/range_alloc}, Linux 6.18).
  */
 /*
- * Why a page stays USED under a buffer: `lock` is held from the look at the neighbours until the
- * stop has returned, and a buffer is among the neighbours from before it tries to use its pages
- * until its own are stopped. So a stop never comes after the use of a later buffer: were the lock
- * let go between the two, a buffer could be carved, use the page, and lose it to the late stop.
+ * Why a page stays USED under a buffer: a thread holds `lock` from when it reads the neighbours
+ * until the stop has returned. A buffer is among the neighbours from before it tries to use its
+ * pages until after its own pages are stopped. So a stop never comes after the use of a later
+ * buffer. If the thread let go of the lock between the two, another thread could carve a buffer and
+ * use the page, and the late stop would take the page from it.
  *
- * Buffers whose pages are being waited for: reserve has left them pending, because a page had no
- * memory, and their use runs outside the lock. Let X be pending and share a page p with Y.
- *   Y is freed: X is live, so p is left alone. If X's use ends well, p is USED by it, whether it
- *     was before or not; if not, the use has changed no word, and abandon(X) stops p if nobody else
- *     is in it by then. In between p is USED or not, and overlapped by a live buffer only.
- *   Z is carved into p: it finds p resident and uses it, or it is pending itself. abandon(X) leaves
- *     p to Z, which is live.
- * That is why abandon comes after the use has ended: a use under way could make p USED for nobody.
+ * Buffers that wait for their pages: reserve has left them pending, because a page had no memory,
+ * and their use runs outside the lock. Let X be pending and share a page p with Y.
+ * - Y is freed: X is live, so p is left alone. If X's use succeeds, p is USED by it, whether p was
+ *   USED before or not. If it fails, the use has changed no word, and abandon(X) stops p if no
+ *   other buffer overlaps p by then. In between p may be USED or not, and only a live buffer
+ *   overlaps it.
+ * - Z is carved into p: Z finds p resident and uses it, or Z is pending itself. abandon(X) leaves p
+ *   to Z, which is live.
+ * That is why abandon comes after the use has ended: a use under way could make p USED although no
+ * buffer overlaps it.
  *
- * LOCKS: `lock` is taken before the range's. Under it the range is asked for warm calls only
- * (tryUseRange, stopUsingRange), which take no lock, wait for nobody and allocate nothing; uses
- * that allocate and copies run without it. A CLEARING buffer is live, so its pages stay USED while
- * it is zeroed, and nobody is given its space.
+ * LOCKS: `lock` is taken before the range's. Under it only warm calls to the range are made
+ * (tryUseRange, stopUsingRange); they take no lock, wait for no thread and allocate nothing. Uses
+ * that allocate, and copies, run without it. A CLEARING buffer is live, so its pages stay USED
+ * while it is zeroed, and no other buffer gets its space.
  *
  * RACE: the range may close at any moment. A use under the lock then throws Closed, and its buffer
- * is taken back; a stop that throws it has nothing to stop any more, and the free has been done.
+ * is taken back. A stop that throws Closed has nothing to stop any more, and the free is complete.
  */
 public final class BufferAllocator {
   private final ReentrantLock lock = new ReentrantLock();
@@ -72,9 +78,9 @@ public final class BufferAllocator {
   private boolean closed;
 
   /**
-   * An allocator without buffers. The range's pages are from now on its alone to use and stop.
+   * An allocator without buffers. From now on only this allocator uses and stops the range's pages.
    *
-   * @param maxBuffers how many buffers may live at once, in any state
+   * @param maxBuffers the most buffers that may live at once, in any state
    */
   public BufferAllocator(ShrinkablePageRange range, int maxBuffers) {
     long totalBytes = (long) range.pageCount() * range.pageSize();
@@ -89,9 +95,8 @@ public final class BufferAllocator {
    * Carves a buffer, BUILDING, and uses its pages if all are resident.
    *
    * <p>If they are not, it {@link Buffer#hasPages has no pages}: the caller uses {@link
-   * Buffer#pages} in a way that may wait, and calls {@link #gainedPages} or, once that use has
-   * ended without success, {@link #abandon}. A use whose future was cancelled has not ended for
-   * that.
+   * Buffer#pages} in a way that may wait, and then calls {@link #gainedPages} or, after that use
+   * has ended without success, {@link #abandon}. Cancelling the use's future does not end the use.
    *
    * @throws BufferFailure.TooMany if the range has as many buffers as it may
    * @throws BufferFailure.NoOneWaySpace if a one-way buffer exceeds what is left of its half
@@ -146,7 +151,8 @@ public final class BufferAllocator {
   }
 
   /**
-   * A use of all pages of a reserved buffer has succeeded. Does nothing after {@link #close}.
+   * Marks a reserved buffer as having its pages, after a use of all of them has succeeded. Does
+   * nothing after {@link #close}.
    *
    * @throws IllegalStateException if the buffer is not BUILDING
    */
@@ -163,8 +169,8 @@ public final class BufferAllocator {
   }
 
   /**
-   * A reserved buffer with its pages. Not for threads that serve RPCs: it may allocate, and with
-   * that reclaim.
+   * A reserved buffer with its pages. Event loops must not call this, because it may allocate and
+   * therefore reclaim.
    *
    * @throws BufferFailure as {@link #reserve} does
    * @throws PageFailure.NoMemory if there is no memory for its pages
@@ -209,12 +215,12 @@ public final class BufferAllocator {
   }
 
   /**
-   * Gives back a BUILDING buffer: space, one-way charge and pages; or begins to. Nobody may be
-   * filling it, and no use of its pages may be under way. Never fails; does nothing if the buffer
-   * is gone.
+   * Gives back a BUILDING buffer: space, one-way charge and pages; or begins to. Meanwhile no
+   * thread may be filling it, and no use of its pages may be under way. Never fails; does nothing
+   * if the buffer is gone.
    *
-   * @return null if it is gone; a buffer to be cleared that has pages, and so may hold half of a
-   *     secret, for which the caller calls {@link #finishFree} on a thread that may copy
+   * @return null if it is gone. Otherwise a buffer to be cleared that has pages, and so may hold
+   *     part of a secret; the caller calls {@link #finishFree} for it, on a thread that may copy
    * @throws IllegalStateException if the buffer was delivered
    */
   public @Nullable Buffer abandon(Buffer buffer) {
@@ -231,12 +237,12 @@ public final class BufferAllocator {
   }
 
   /**
-   * The DELIVERED buffer that holds all of some bytes, which cannot be freed until {@link #unpin}
-   * was called as often as this. Where one buffer ends and the next starts, zero bytes lie in both.
+   * Pins the DELIVERED buffer that holds all of some bytes. It cannot be freed until {@link #unpin}
+   * was called as often as this. Zero bytes where one buffer ends and the next starts lie in both.
    *
    * @param offset bytes from the start of the range, unsigned
-   * @param length bytes, unsigned; those beyond the size that was asked for are not the buffer's
-   * @throws BufferFailure.NotABuffer if there is none
+   * @param length bytes, unsigned; bytes beyond the requested size are not the buffer's
+   * @throws BufferFailure.NotABuffer if no buffer holds them
    * @throws PageFailure.Closed if the range has ended
    */
   public Buffer pin(long offset, long length) {
@@ -268,7 +274,7 @@ public final class BufferAllocator {
   }
 
   /**
-   * Takes back one {@link #pin}. Does nothing after {@link #close}.
+   * Undoes one {@link #pin}. Does nothing after {@link #close}.
    *
    * @throws IllegalStateException if the buffer is not pinned
    */
@@ -289,11 +295,11 @@ public final class BufferAllocator {
 
   /**
    * Frees a DELIVERED buffer, or begins to. Of several calls for one buffer one wins; the others
-   * find none.
+   * find no buffer.
    *
    * @param offset where it starts, unsigned
-   * @return null if it is gone; a buffer to be cleared, for which the caller calls {@link
-   *     #finishFree} on a thread that may copy
+   * @return null if it is gone. Otherwise a buffer to be cleared; the caller calls {@link
+   *     #finishFree} for it, on a thread that may copy
    * @throws BufferFailure.NotABuffer if no live buffer starts there, or its free has begun
    * @throws BufferFailure.Busy if it is BUILDING or pinned
    * @throws PageFailure.Closed if the range has ended
@@ -339,7 +345,7 @@ public final class BufferAllocator {
     try {
       range.fillZero(buffer.offset(), buffer.spaceBytes());
     } catch (PageFailure.Closed e) {
-      // The range gives back the memory itself.
+      // When the range ends it gives back the memory itself.
     }
     lock.lock();
     try {
@@ -353,7 +359,7 @@ public final class BufferAllocator {
   }
 
   /**
-   * {@link #beginFree} and, if need be, {@link #finishFree}, on a thread that may copy.
+   * {@link #beginFree} and, if necessary, {@link #finishFree}, on a thread that may copy.
    *
    * @throws BufferFailure as {@link #beginFree} does
    * @throws PageFailure as both do
@@ -365,7 +371,7 @@ public final class BufferAllocator {
     }
   }
 
-  /** How the range's bytes are spent now. */
+  /** The range's bytes by what they are used for now. */
   public BufferTotals totals() {
     lock.lock();
     try {
@@ -392,8 +398,9 @@ public final class BufferAllocator {
   }
 
   /**
-   * Ends all buffers, because their range ends; its pages are left to its own end. Idempotent.
-   * Later calls throw {@link PageFailure.Closed}, or do nothing where they give something back.
+   * Ends all buffers, because their range ends; the range's own end takes care of its pages.
+   * Idempotent. Later calls throw {@link PageFailure.Closed}; those that give something back do
+   * nothing.
    */
   public void close() {
     lock.lock();
@@ -423,7 +430,7 @@ public final class BufferAllocator {
     }
   }
 
-  /** Ends a buffer, unless it has to be cleared before: then it is CLEARING. */
+  /** Ends a buffer, unless it has to be cleared first; then it becomes CLEARING. */
   @GuardedBy("lock")
   private boolean endsAtOnce(Buffer buffer) {
     if (buffer.clearOnFree() && buffer.hasPages()) {
@@ -441,7 +448,7 @@ public final class BufferAllocator {
     forget(buffer);
   }
 
-  /** Makes a buffer's space free, and gives back the charge that it was carved with. */
+  /** Makes a buffer's space free, and gives back its one-way charge. */
   @GuardedBy("lock")
   private void forget(Buffer buffer) {
     space.remove(buffer);
@@ -452,9 +459,9 @@ public final class BufferAllocator {
   }
 
   /**
-   * Throws if what must hold at any moment does not: of buffers and gaps, of the one-way half, and
-   * of pages. Those that only buffers without pages overlap may be in any state. No scan may be
-   * under way: a page that is being punched shows as contradiction.
+   * Throws if an invariant of buffers and gaps, of the one-way half, or of pages is broken. Pages
+   * that only buffers without pages overlap may be in any state. No scan may be under way, because
+   * a page that is being punched would look like a contradiction.
    */
   void checkInvariants() {
     lock.lock();

@@ -3,9 +3,9 @@ package dev.pagetide.server.buffer;
 import dev.pagetide.server.buffer.Buffer.State;
 
 /**
- * How many live buffers are in each state. Not thread-safe: guarded by its allocator's lock.
+ * The number of live buffers in each state. Not thread-safe: guarded by its allocator's lock.
  *
- * <p>All changes of a live buffer's state are made here, so that none is made without its count.
+ * <p>Only this class changes a live buffer's state, so that the counts follow every change.
  */
 final class BufferCounts {
   private final Tally building = new Tally();
@@ -21,19 +21,19 @@ final class BufferCounts {
     }
   }
 
-  /** A buffer comes, in the state it is in. */
+  /** Counts a new buffer, in its state. */
   void add(Buffer buffer) {
     count(buffer, 1);
   }
 
-  /** A counted buffer goes into another state. */
+  /** Changes the state of a counted buffer. */
   void move(Buffer buffer, State next) {
     count(buffer, -1);
     buffer.enter(next);
     count(buffer, 1);
   }
 
-  /** A counted buffer is GONE. */
+  /** Makes a counted buffer GONE, and counts it no more. */
   void remove(Buffer buffer) {
     count(buffer, -1);
     buffer.enter(State.GONE);
@@ -66,7 +66,7 @@ final class BufferCounts {
         oneWay.limitBytes());
   }
 
-  /** Throws if what is counted is not what these live buffers are. */
+  /** Throws if the counts differ from those of these live buffers. */
   void check(Iterable<Buffer> live) {
     BufferCounts right = new BufferCounts();
     live.forEach(right::add);

@@ -3,9 +3,9 @@ package dev.pagetide.server.buffer;
 import java.util.Locale;
 
 /**
- * Why a buffer was not allocated, not found or not freed: a small family, each member with a
- * message that says what happened, the numbers, and what to do. Whoever meets one finds everything
- * as it was. Bears no stack trace: a refusal is an answer, not an accident.
+ * Why a buffer was not allocated, not found or not freed. Each failure has a message that says what
+ * happened, the numbers, and what to do. A method that throws one has changed nothing. A failure
+ * has no stack trace, because a refusal is an answer and not a fault.
  */
 public abstract sealed class BufferFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -33,7 +33,7 @@ public abstract sealed class BufferFailure extends RuntimeException {
       this.hopeless = spaceBytes > totalBytes;
     }
 
-    /** Whether it would not fit into an empty range, so that trying again is no use. */
+    /** Whether it would not fit into an empty range, so that it is useless to try again. */
     public boolean hopeless() {
       return hopeless;
     }
@@ -57,13 +57,13 @@ public abstract sealed class BufferFailure extends RuntimeException {
       this.hopeless = spaceBytes > totals.oneWayLimitBytes();
     }
 
-    /** Whether it exceeds the whole one-way half, so that trying again is no use. */
+    /** Whether it exceeds the whole one-way half, so that it is useless to try again. */
     public boolean hopeless() {
       return hopeless;
     }
   }
 
-  /** What to open for a buffer that does not fit even when all others are freed. */
+  /** What to open instead, because the buffer does not fit even if all others are freed. */
   private static String needed(long bytes) {
     return String.format(
         Locale.ROOT,
@@ -99,7 +99,7 @@ public abstract sealed class BufferFailure extends RuntimeException {
     }
   }
 
-  /** No delivered buffer is there. */
+  /** There is no delivered buffer at that place. */
   public static final class NotABuffer extends BufferFailure {
     private static final long serialVersionUID = 1L;
 

@@ -6,21 +6,23 @@ import dev.pagetide.shm.PageState;
 import java.util.BitSet;
 
 /**
- * The pages of one range as they follow its buffers: USED exactly where a live buffer is. Not
+ * Keeps the pages of one range in step with its buffers: USED exactly where a live buffer is. Not
  * thread-safe: guarded by its allocator's lock.
  */
 /*
  * Which pages the end of a buffer stops, and why no other live buffer loses one: buffers are
- * disjoint, so of all buffers before this one only the last can reach into its first page, and of
- * all behind it only the first into its last page. Its pages are [floor(offset / P), ceil(end /
- * P)); the first is left out if the buffer before ends after that page starts, the last if the
- * buffer behind starts before that page ends. Between the two is nobody else.
+ * disjoint. So of all buffers before this one, only the last can reach into its first page; and of
+ * all buffers behind it, only the first can reach into its last page. Its pages are [floor(offset /
+ * P), ceil(end / P)). The first page is left out if the buffer before ends after that page starts.
+ * The last page is left out if the buffer behind starts before that page ends. No other buffer is
+ * between the two.
  *
- * Binder comes from the inside: [ceil(offset / P), floor(end / P)), and adds the first page and the
- * last where no neighbour is in them. That pair is inverted by one for a buffer within one page,
- * and right again once both were added. Coming from the outside, a page is left out twice where
- * both neighbours are in the only page: the pair is inverted by one, and names no page. A small
- * buffer alone in its page leaves nothing out, and stops it.
+ * Binder starts from the inside: it takes [ceil(offset / P), floor(end / P)), and adds the first
+ * page and the last page if no neighbour is in them. For a buffer within one page, the ends of that
+ * interval are inverted by one, and they are right again once both pages were added. We start from
+ * the outside. If both neighbours are in the only page, it is left out twice: then the ends are
+ * inverted by one, and the interval names no page. A small buffer alone in its page leaves nothing
+ * out, and stops it.
  */
 final class BufferPages {
   private final ShrinkablePageRange range;
@@ -43,8 +45,8 @@ final class BufferPages {
   }
 
   /**
-   * Stops the pages of a buffer that neither neighbour overlaps; a warm call. Nothing happens if
-   * the range has ended.
+   * Stops the pages of a buffer that neither neighbour overlaps; a warm call. Does nothing if the
+   * range has ended.
    *
    * @param endBefore where the live buffer before it ends
    * @param startAfter where the live buffer behind it starts
@@ -61,11 +63,11 @@ final class BufferPages {
     try {
       range.stopUsingRange(start, end);
     } catch (PageFailure.Closed e) {
-      // RACE: the range ended before, and has no pages any more.
+      // RACE: the range has ended meanwhile, and has no pages any more.
     }
   }
 
-  /** Throws if a page's state is not what some buffers, all that live, make of it. */
+  /** Throws if a page's state contradicts these buffers, which must be all live ones. */
   void check(Iterable<Buffer> buffers) {
     BitSet overlapped = new BitSet();
     BitSet held = new BitSet();

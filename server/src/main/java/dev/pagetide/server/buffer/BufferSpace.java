@@ -12,17 +12,17 @@ import org.jspecify.annotations.Nullable;
  * allocator's lock.
  */
 /*
- * The buffers are ordered by offset, and a gap is what lies between two of them or between one and
- * an end of the range: so gaps are as large as they can be by definition, and freeing a buffer
- * makes one gap of the two beside it and of its own space. The gaps are kept a second time, ordered
- * by (size, offset), where the first that is not too small is the best fit, and the lowest of those
- * that are equal. Every operation is a handful of steps down a tree.
+ * The buffers are ordered by offset. A gap is the space between two of them, or between one and an
+ * end of the range. So every gap is as large as it can be by definition, and freeing a buffer makes
+ * one gap of its own space and the two gaps beside it. The gaps are kept a second time, ordered by
+ * (size, offset). There the first one that is not too small is the best fit, and of equal ones it
+ * is the lowest. Every operation is a handful of steps down a tree.
  *
- * Invariant (check): the gaps kept are those that lie between the buffers, and their sum is
+ * Invariant (check): the gaps that are kept are those between the buffers, and their sum is
  * freeBytes.
  */
 final class BufferSpace {
-  /** What offsets and space are multiples of: a word, as Binder aligns buffers to a pointer. */
+  /** Offsets and space are multiples of this: a word, as Binder aligns buffers to a pointer. */
   static final long ALIGNMENT_BYTES = 8;
 
   private final long totalBytes;
@@ -39,13 +39,13 @@ final class BufferSpace {
     }
   }
 
-  /** One gap of all bytes, a multiple of {@link #ALIGNMENT_BYTES}. */
+  /** One gap of all bytes; {@code totalBytes} is a multiple of {@link #ALIGNMENT_BYTES}. */
   BufferSpace(long totalBytes) {
     this.totalBytes = totalBytes;
     addGap(0, totalBytes);
   }
 
-  /** The space a buffer of some size takes; for a size that no range has, too. */
+  /** The space that a buffer of some size takes. Works for sizes larger than any range, too. */
   static long spaceFor(long size) {
     long most = Long.MAX_VALUE - ALIGNMENT_BYTES + 1;
     long rounded = Math.min(size, most) + ALIGNMENT_BYTES - 1;
@@ -101,12 +101,12 @@ final class BufferSpace {
     return after == null ? totalBytes : after;
   }
 
-  /** The buffer that starts exactly there. */
+  /** The buffer that starts exactly at this offset. */
   @Nullable Buffer startingAt(long offset) {
     return buffers.get(offset);
   }
 
-  /** The buffer whose size as asked for holds all of {@code [offset, offset + length)}. */
+  /** The buffer whose requested size holds all of {@code [offset, offset + length)}. */
   @Nullable Buffer holding(long offset, long length) {
     Map.Entry<Long, Buffer> floor = offset < 0 ? null : buffers.floorEntry(offset);
     if (floor == null || length < 0) {
@@ -145,7 +145,7 @@ final class BufferSpace {
     addGap(0, totalBytes);
   }
 
-  /** Throws if what must always hold does not. */
+  /** Throws if an invariant is broken. */
   void check() {
     List<Gap> between = new ArrayList<>();
     long end = 0;

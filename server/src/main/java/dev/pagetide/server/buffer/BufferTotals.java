@@ -1,15 +1,15 @@
 package dev.pagetide.server.buffer;
 
 /**
- * How one range's bytes are spent, at one moment. Bytes are those of the space, not those asked
- * for: building, delivered, clearing and free ones are the range's size.
+ * What one range's bytes are used for, at one moment. Bytes are those of the space, not those
+ * requested; the sum of the building, delivered, clearing and free ones is the range's size.
  *
  * @param buildingBuffers buffers that are being filled, or wait for their pages
  * @param deliveredBuffers buffers that the client has and may free
  * @param clearingBuffers buffers whose bytes are being zeroed before they are gone
- * @param largestGap the largest buffer that would fit, were it not one-way
- * @param oneWayUsedBytes what live one-way buffers are charged
- * @param oneWayLimitBytes the most they may be charged
+ * @param largestGap the largest buffer that would fit if it were not one-way
+ * @param oneWayUsedBytes the bytes that are charged for live one-way buffers
+ * @param oneWayLimitBytes the most bytes that may be charged for them
  */
 public record BufferTotals(
     int buildingBuffers,
@@ -22,11 +22,11 @@ public record BufferTotals(
     long largestGap,
     long oneWayUsedBytes,
     long oneWayLimitBytes) {
-  /** Those of no range: what sums begin with. */
+  /** The totals of no range, with which sums begin. */
   public static final BufferTotals NONE =
       new BufferTotals(0, 0, 0, 0, 0, 0, 0, Long.MAX_VALUE, 0, 0);
 
-  /** The sums; of largest gaps, the smaller one: that of the range that is worst off. */
+  /** The sums; of the two largest gaps the smaller one, because that range has the least left. */
   public BufferTotals plus(BufferTotals other) {
     return new BufferTotals(
         buildingBuffers + other.buildingBuffers,

@@ -14,23 +14,24 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The clearing of one range's freed buffers: at once where that is little, else on a worker, one
- * after the other in the order of their frees.
+ * Clears one range's freed buffers: at once if they are small, otherwise on a worker, one after the
+ * other in the order of their frees.
  *
- * <p>A buffer whose zeros the kernel refuses keeps its space, which nobody is given, and is tried
- * again: after {@link #FIRST_PAUSE_MILLIS}, then after twice as long each time, at most {@link
- * #LONGEST_PAUSE_MILLIS}, until it is cleared or its range ends. Thread-safe.
+ * <p>If the kernel refuses to zero a buffer, the buffer keeps its space, so no other buffer gets
+ * it. The server tries again after {@link #FIRST_PAUSE_MILLIS}, then after a pause that doubles
+ * each time up to {@link #LONGEST_PAUSE_MILLIS}, until the buffer is cleared or its range ends.
+ * Thread-safe.
  */
 /*
- * A range has one worker at most, and gives it up after the buffer with which it has cleared
- * STEP_BYTES, so that others' requests come in between. It has one timer at most, for all buffers
- * that were refused.
+ * A range has one worker at most. It gives up the worker after the buffer with which it has cleared
+ * STEP_BYTES, so that other requests get a turn in between. It has one timer at most, for all
+ * buffers that were refused.
  */
 public final class Clearing {
-  /** Bytes that are copied, or cleared, on an event loop: some 10 us. */
+  /** The most bytes that an event loop copies or clears itself: some 10 us. */
   public static final int INLINE_BYTES = 64 * 1024;
 
-  /** What is cleared before the worker is given to others: about a millisecond's. */
+  /** The bytes to clear before the worker is given up: about a millisecond's work. */
   static final long STEP_BYTES = 8L << 20;
 
   static final long FIRST_PAUSE_MILLIS = 10;
@@ -44,7 +45,7 @@ public final class Clearing {
   @GuardedBy("this")
   private final Deque<Step> steps = new ArrayDeque<>();
 
-  /** Whether a worker is at the steps, or about to be. */
+  /** Whether a worker runs the steps, or is about to. */
   @GuardedBy("this")
   private boolean busy;
 
@@ -57,7 +58,7 @@ public final class Clearing {
   @GuardedBy("this")
   private long pauseMillis = FIRST_PAUSE_MILLIS;
 
-  /** A buffer to clear, or what is to be done once those before it were tried. */
+  /** A buffer to clear, or an action to run after the server has tried to clear those before it. */
   private record Step(@Nullable Buffer buffer, @Nullable Runnable then) {
     long bytes() {
       return buffer == null ? 0 : buffer.spaceBytes();
@@ -67,7 +68,7 @@ public final class Clearing {
   /**
    * Nothing is cleared yet.
    *
-   * @param onRefused told of each time that the kernel refuses
+   * @param onRefused called each time that the kernel refuses
    */
   public Clearing(
       BufferAllocator buffers,
@@ -83,7 +84,7 @@ public final class Clearing {
   /**
    * Clears and frees buffers that are CLEARING, on this thread if they are small.
    *
-   * @param then run once, by any thread, when each of them was tried
+   * @param then run once, by any thread, after this has tried to clear each of them
    */
   public void clear(List<Buffer> freed, Runnable then) {
     long bytes = 0;
@@ -101,7 +102,7 @@ public final class Clearing {
     add(added);
   }
 
-  /** Runs something when the buffers freed before were tried, which may be now. */
+  /** Runs something after this has tried to clear each buffer freed before; perhaps at once. */
   public void afterThose(Runnable then) {
     boolean now;
     synchronized (this) {
@@ -132,7 +133,7 @@ public final class Clearing {
     }
   }
 
-  /** Leaves the steps to a worker; false if there is none to be had. */
+  /** Leaves the steps to a worker; false if no worker is available. */
   private boolean handOver() {
     try {
       workers.execute(this::run);
@@ -142,7 +143,10 @@ public final class Clearing {
     }
   }
 
-  /** Does some steps, and the rest if no worker takes them: late on this thread beats never. */
+  /**
+   * Does some steps. Does the rest, too, if no worker takes it, because late on this thread is
+   * better than never.
+   */
   private void run() {
     boolean goesOn = true;
     while (goesOn) {
@@ -152,7 +156,7 @@ public final class Clearing {
         done = true;
       } finally {
         goesOn = isBusy() && !handOver();
-        if (goesOn && !done) { // something threw: what waits behind it must not wait without end
+        if (goesOn && !done) { // a step threw; the steps behind it must not wait without end
           run();
         }
       }
@@ -184,7 +188,7 @@ public final class Clearing {
     return steps.poll();
   }
 
-  /** Whether steps are left; if not, the next one needs a worker. */
+  /** Whether steps are left; if not, the next step needs a worker. */
   private synchronized boolean isBusy() {
     busy = !steps.isEmpty();
     return busy;
@@ -224,7 +228,7 @@ public final class Clearing {
     add(again);
   }
 
-  /** The next refusal is a new trouble, unless this round had one again. */
+  /** Resets the pause to the first one, unless this round was refused again. */
   private synchronized void calmDown() {
     if (refused.isEmpty()) {
       pauseMillis = FIRST_PAUSE_MILLIS;

@@ -4,28 +4,30 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The half of a range that one-way buffers may take, and who holds how much of it. Not thread-safe:
- * guarded by its allocator's lock.
+ * The half of a range that one-way buffers may take, and how much of it each sender holds. Not
+ * thread-safe: guarded by its allocator's lock.
  *
- * <p>Nobody waits for a one-way call, so nobody notices when its receiver falls behind: without a
- * limit, one-way buffers would leave no room for those that somebody waits for. The half, the 50
- * and the quarter are Binder's ({@code drivers/android/binder_alloc.c}, {@code
- * debug_low_async_space_locked}, which suspects somebody already when a fifth of the half is left).
+ * <p>No sender waits for the end of a one-way call, so no sender notices when the receiver falls
+ * behind. Without a limit, one-way buffers would leave no room for calls whose senders wait. The
+ * half, the 50 and the quarter are Binder's ({@code drivers/android/binder_alloc.c}, {@code
+ * debug_low_async_space_locked}, which suspects a sender already when a fifth of the half is left).
  */
 final class OneWaySpace {
-  /** More one-way buffers than this, of one sender, are suspect. */
+  /** A sender with more one-way buffers than this is suspect. */
   static final int SUSPECT_BUFFERS = 50;
 
-  /** More than this part of the range in one sender's one-way buffers is suspect. */
+  /**
+   * A sender whose one-way buffers hold more than one part in this many of the range is suspect.
+   */
   static final int SUSPECT_SHARE = 4;
 
-  /** Less than this part of the one-way space left is little. */
+  /** Less than one part in this many of the one-way space counts as little left. */
   static final int LITTLE_SHARE = 10;
 
   private final long totalBytes;
   private final long limitBytes;
 
-  /** Who holds one-way buffers; nobody who holds none. */
+  /** The senders that hold one-way buffers, and no others. */
   private final Map<Long, Held> senders = new HashMap<>();
 
   private long usedBytes;
@@ -35,20 +37,20 @@ final class OneWaySpace {
     private long bytes;
   }
 
-  /** Half of so many bytes, rounded down to what a buffer's space is a multiple of. */
+  /** The limit is half of the bytes, rounded down to a multiple of the buffers' alignment. */
   OneWaySpace(long totalBytes) {
     this.totalBytes = totalBytes;
     this.limitBytes = totalBytes / 2 & -BufferSpace.ALIGNMENT_BYTES;
   }
 
-  /** Whether so much space is left. */
+  /** Whether so much one-way space is left. */
   boolean fits(long spaceBytes) {
     return spaceBytes <= limitBytes - usedBytes;
   }
 
   /**
-   * Charges one buffer that fits, and tells whether its sender floods the range, this buffer
-   * counted.
+   * Charges one buffer that fits. Returns whether its sender floods the range, this buffer
+   * included.
    */
   boolean charge(long senderId, long spaceBytes) {
     Held held = senders.computeIfAbsent(senderId, _ -> new Held());
@@ -88,7 +90,7 @@ final class OneWaySpace {
     usedBytes = 0;
   }
 
-  /** Throws if what is kept is not what these live buffers add up to. */
+  /** Throws if the charges differ from those of these live buffers. */
   void check(Iterable<Buffer> buffers) {
     OneWaySpace right = new OneWaySpace(totalBytes);
     for (Buffer buffer : buffers) {

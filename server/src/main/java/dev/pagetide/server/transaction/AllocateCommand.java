@@ -4,7 +4,9 @@ import dev.pagetide.server.buffer.Buffer;
 import dev.pagetide.server.buffer.BufferRequest;
 import dev.pagetide.server.page.PageFailure;
 
-/** Allocates a staged buffer in the endpoint's own range. It holds nothing but that buffer. */
+/**
+ * Allocates a staged buffer in the endpoint's own range. The command holds nothing but that buffer.
+ */
 final class AllocateCommand implements BufferFill.Done {
   private final Endpoint endpoint;
   private final Completion completion;
@@ -28,7 +30,7 @@ final class AllocateCommand implements BufferFill.Done {
         new BufferRequest(size, false, clearOnFree, endpoint.session().rangeId());
     BufferFill fill =
         new BufferFill(endpoints, own, request, null, new AllocateCommand(endpoint, completion));
-    // What was freed before may be the space it needs.
+    // It may need the space of buffers that were freed before.
     own.afterClearing(() -> endpoint.begin(fill, endpoints.config().allocationWaitNanos()));
   }
 

@@ -10,10 +10,11 @@ import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One buffer on its way from nothing to filled: its space, its pages, its bytes.
+ * Allocates one buffer and fills it: space, then pages, then bytes.
  *
- * <p>Ends with one call of {@link Done}, on the calling thread where nothing takes long (pages that
- * are resident, few bytes), else on a worker. Whatever fails, nothing of the buffer is left.
+ * <p>It ends with exactly one call of {@link Done}: on the calling thread if no step takes long
+ * (the pages are resident, and the bytes are few), otherwise on a worker. If a step before {@link
+ * Done#filled} fails, the fill gives back everything that the buffer holds.
  */
 final class BufferFill {
 
@@ -21,20 +22,26 @@ final class BufferFill {
   private final SessionEndpoint into;
   private final BufferRequest request;
 
-  /** Forgotten once it is copied: it may hold a message's bytes, and this is held longer. */
+  /**
+   * Set to null once it is copied, because it may hold a message's bytes and this object lives
+   * longer.
+   */
   private volatile @Nullable Source source;
 
   private final Done done;
 
-  // ORDER: start writes `waiting` and reads `givenUp`, giveUp writes `givenUp` and reads `waiting`;
-  // so one of them sees the other.
+  // ORDER: start writes `waiting` and then reads `givenUp`; giveUp writes `givenUp` and then reads
+  // `waiting`. So at least one of them sees what the other wrote.
   private volatile @Nullable PendingUse waiting;
   private volatile boolean givenUp;
 
-  /** Where the bytes come from: the endpoint's own range, whose buffer is pinned meanwhile. */
+  /**
+   * Where the bytes come from: a payload of this range. If it lies in a buffer, that buffer is
+   * pinned meanwhile.
+   */
   record Source(Payload payload, ShrinkablePageRange range) {}
 
-  /** The command that is told how its fill ended. */
+  /** The command that is notified how its fill ended. */
   interface Done {
     /** The buffer holds the bytes, and is still being built. */
     void filled(Buffer buffer);
@@ -42,7 +49,7 @@ final class BufferFill {
     /** There was no room for the buffer. */
     void noRoom(Throwable why);
 
-    /** The payload could not be had. */
+    /** The payload could not be read. */
     void noPayload(Throwable why);
 
     /** {@link #filled} threw. */
@@ -52,8 +59,8 @@ final class BufferFill {
   /**
    * A fill that has not begun.
    *
-   * @param into where the buffer is to be
-   * @param source null: the buffer is left as it is
+   * @param into the session in whose range the buffer is allocated
+   * @param source null: no bytes are copied into the buffer
    */
   BufferFill(
       EndpointRegistry endpoints,
@@ -68,7 +75,7 @@ final class BufferFill {
     this.done = done;
   }
 
-  /** Begins, on a thread that may be an event loop's. To be called once. */
+  /** Begins. May run on an event loop's thread. Called once. */
   void start(long waitNanos) {
     Buffer buffer;
     try {
@@ -100,13 +107,13 @@ final class BufferFill {
                 done.noRoom(failure);
               } else {
                 into.buffers().gainedPages(buffer);
-                copy(buffer); // a worker's thread: it has just allocated
+                copy(buffer); // this is a worker's thread, because it has just allocated
               }
             });
     onWorker(buffer, use);
   }
 
-  /** Nobody wants the buffer any more: waits no longer for its pages. */
+  /** Stops waiting for the buffer's pages, because the buffer is not needed any more. */
   void giveUp() {
     givenUp = true;
     PendingUse use = waiting;
@@ -138,7 +145,8 @@ final class BufferFill {
     try {
       done.filled(buffer);
     } catch (RuntimeException | Error e) {
-      done.broken(e); // a bug: on a worker nobody else hears of it, and an answer would never come
+      // a bug; on a worker no caller would see it, and the command would get no answer
+      done.broken(e);
     }
   }
 
@@ -151,7 +159,7 @@ final class BufferFill {
     switch (from.payload()) {
       case Payload.Bytes data -> into.range().write(offset, data.bytes());
       case Payload.Slice slice ->
-          // The length that was checked, and that the buffer has, is the length that is copied.
+          // The length that is copied is the one that was checked, and is the buffer's size.
           RangeCopy.copy(from.range(), slice.offset(), into.range(), offset, request.size());
     }
     endpoints.observer().copied(request.size());

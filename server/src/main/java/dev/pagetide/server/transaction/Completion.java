@@ -1,12 +1,12 @@
 package dev.pagetide.server.transaction;
 
 /**
- * How one command ends: its endpoint is answered, where an answer is due, and then the next command
+ * The end of one command: its endpoint gets the answer, if one is due, and then the next command
  * may begin.
  *
- * <p>Each command calls one of the methods as its last step: what it held is released by then. The
- * next command begins even where the answer cannot be given, which then throws; a command that
- * answers again after that must not let yet another one begin, so {@code next} counts once.
+ * <p>A command calls one of the methods as its last step, after it has released what it held. If
+ * answering throws, the next command begins nevertheless. The command may then answer once more,
+ * and that must not start yet another command; so only the first run of {@code next} counts.
  */
 final class Completion {
   private final Endpoint endpoint;
@@ -16,7 +16,7 @@ final class Completion {
   /**
    * The end of a command that has not begun.
    *
-   * @param command its number; 0: nobody is told that it was carried out
+   * @param command its number; 0: its success is not reported
    * @param next lets the next command begin; its second call does nothing
    */
   Completion(Endpoint endpoint, long command, Runnable next) {
@@ -25,12 +25,12 @@ final class Completion {
     this.next = next;
   }
 
-  /** The number of the command. */
+  /** The command's number. */
   long command() {
     return command;
   }
 
-  /** The command has failed. */
+  /** The command failed. */
   void failed(Throwable why) {
     answered(new Event.Failed(command, why));
   }
@@ -44,7 +44,7 @@ final class Completion {
     }
   }
 
-  /** The command has this answer. */
+  /** The command is answered by this event. */
   void answered(Event answer) {
     try {
       endpoint.answer(answer);
@@ -53,7 +53,7 @@ final class Completion {
     }
   }
 
-  /** The end of a transaction answers the command, sooner or later. */
+  /** The command gets no answer here: the end of its transaction answers it later. */
   void unanswered() {
     next.run();
   }

@@ -8,12 +8,12 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A session that is attached: it carries out commands, and is told of events through its {@link
+ * A session that is attached: it carries out commands, and gets events through its {@link
  * EventSink}.
  *
- * <p>Thread-safe, but {@link #allocate}, {@link #transact} and {@link #reply} are begun one after
- * the other: the next once the last one's {@code next} was run. That keeps a sender's one-way
- * transactions in order.
+ * <p>Thread-safe, with one exception: {@link #allocate}, {@link #transact} and {@link #reply} begin
+ * one after the other, each after the {@code next} of the one before was run. That keeps a sender's
+ * one-way transactions in order.
  */
 public final class Endpoint {
   private final EndpointRegistry endpoints;
@@ -26,7 +26,7 @@ public final class Endpoint {
 
   private volatile @Nullable Throwable ended;
 
-  /** What was begun last; it may have ended. */
+  /** The fill that began last; it may have ended. */
   private volatile @Nullable BufferFill current;
 
   Endpoint(EndpointRegistry endpoints, SessionEndpoint sessionEndpoint, Peer peer, EventSink sink) {
@@ -43,7 +43,7 @@ public final class Endpoint {
     return sessionEndpoint.session();
   }
 
-  /** The process at the other end of its stream, as the kernel tells of it. */
+  /** The process at the other end of its stream, as the kernel describes it. */
   Peer peer() {
     return peer;
   }
@@ -56,7 +56,7 @@ public final class Endpoint {
     return sessionEndpoint;
   }
 
-  /** How others know it, if it receives. */
+  /** The address under which others find it, if it receives. */
   EndpointRegistry.Address address() {
     return address;
   }
@@ -70,7 +70,7 @@ public final class Endpoint {
     return mailbox.size();
   }
 
-  /** Sends what waits: the stream can take more. */
+  /** Sends the events that wait, because the stream can take more. */
   public void drain() {
     mailbox.drain();
   }
@@ -85,10 +85,10 @@ public final class Endpoint {
   }
 
   /**
-   * Transacts to another endpoint.
+   * Sends a transaction to another endpoint.
    *
-   * @param next run when the next command may begin: the transaction lies in its receiver's
-   *     mailbox, or has failed
+   * @param next run when the next command may begin: the transaction is in its receiver's mailbox,
+   *     or has failed
    */
   public void transact(long command, TransactRequest outgoing, Payload payload, Runnable next) {
     TransactCommand.begin(this, outgoing, payload, new Completion(this, command, next));
@@ -97,7 +97,8 @@ public final class Endpoint {
   /**
    * Replies to a two-way transaction that was delivered to this endpoint.
    *
-   * @param refusal not empty: why it cannot be served; then there is no payload
+   * @param refusal if not empty, the reason why the receiver cannot serve the transaction; then
+   *     there is no payload
    * @param next run when the next command may begin
    */
   public void reply(
@@ -105,7 +106,9 @@ public final class Endpoint {
     ReplyCommand.begin(this, transactionId, payload, refusal, new Completion(this, command, next));
   }
 
-  /** One fill at a time: the next command begins when it has ended. */
+  /**
+   * Starts a fill. There is one at a time, because the next command begins only after it has ended.
+   */
   void begin(BufferFill fill, long waitNanos) {
     current = fill;
     if (ended != null) {
@@ -115,10 +118,11 @@ public final class Endpoint {
   }
 
   /**
-   * Begins a transaction, which both endpoints count as open from then on, until it ends. If that
-   * fails, neither does.
+   * Begins a transaction. From then on both endpoints count it as open, until it ends. If this
+   * method fails, neither does.
    *
-   * @throws TransactionFailure if it is not permitted, or has no receiver, or is one too many
+   * @throws TransactionFailure if the transaction is not permitted, has no receiver, or is one too
+   *     many
    */
   Transaction beginTransaction(long command, TransactRequest outgoing) {
     Endpoint target = endpoints.target(peer, outgoing);
@@ -146,7 +150,8 @@ public final class Endpoint {
     Endpoint target = transaction.target();
     TransactRequest outgoing = transaction.request();
     target.open.receive(transaction);
-    if (target.ended != null) { // RACE: it ended on our way there, and may not have seen us
+    // RACE: the receiver may have ended before it could see this transaction
+    if (target.ended != null) {
       transaction.end(
           TransactionOutcome.TARGET_DIED, new TransactionFailure.TargetDied(outgoing.target()));
     } else if (ended != null) {
@@ -156,13 +161,15 @@ public final class Endpoint {
     }
   }
 
-  /** Frees buffers of the endpoint's own range: all that can be freed. */
+  /**
+   * Frees buffers of the endpoint's own range. One that cannot be freed does not keep the others.
+   */
   public void free(long command, List<Long> offsets) {
     sessionEndpoint.free(
         offsets, why -> answer(new Event.Failed(command, why)), () -> accept(command, false));
   }
 
-  /** Gives up a two-way transaction; none that waits for its reply is no error. */
+  /** Gives up a two-way transaction. It is no error if none waits for its reply. */
   public void cancel(long command, long askedBy) {
     Transaction transaction = asked(askedBy);
     if (transaction != null) {
@@ -171,7 +178,7 @@ public final class Endpoint {
     accept(command, false);
   }
 
-  /** Tells of a command that never began why it failed. */
+  /** Reports why a command that never began failed. */
   public void refuse(long command, Throwable why) {
     answer(new Event.Failed(command, why));
   }
@@ -182,13 +189,16 @@ public final class Endpoint {
     }
   }
 
-  /** Why a fill failed. If it was given up because this endpoint ends, the reason is that end's. */
+  /**
+   * Why a fill failed. If the fill was given up because this endpoint ends, the reason is that of
+   * the end.
+   */
   Throwable reason(Throwable why) {
     Throwable end = ended;
     return why instanceof CancellationException && end != null ? end : why;
   }
 
-  /** Tells the endpoint something; one that has ended is told nothing. */
+  /** Sends the endpoint an event; does nothing if the endpoint has ended. */
   void answer(Event event) {
     var _ = post(event);
   }
@@ -198,12 +208,16 @@ public final class Endpoint {
     return mailbox.post(event);
   }
 
-  /** The transaction that this endpoint waits for by that command; null: it waits for none. */
+  /**
+   * The transaction that the command began and that this endpoint waits for; null if there is none.
+   */
   @Nullable Transaction asked(long command) {
     return open.askedBy(command);
   }
 
-  /** The transaction of that number that is for this endpoint; null: there is none. */
+  /**
+   * The transaction of that number for which this endpoint is the receiver; null if there is none.
+   */
   @Nullable Transaction incoming(long id) {
     return open.incoming(id);
   }
@@ -221,7 +235,7 @@ public final class Endpoint {
     }
   }
 
-  /** Takes a transaction that has ended out of the mailbox, and its buffer back. */
+  /** Takes a transaction that has ended out of the mailbox, and gives back its buffer. */
   void takeBack(Transaction transaction, Buffer buffer) {
     remove(transaction);
     sessionEndpoint.discard(buffer);
@@ -241,11 +255,11 @@ public final class Endpoint {
   }
 
   /**
-   * Ends the endpoint: whoever waits for it is told, and whoever works for it is. Its delivered and
-   * staged buffers stay. Idempotent. Where a step fails, the others are taken all the same, and
-   * then the failure is thrown.
+   * Ends the endpoint. Notifies the askers of the transactions that it received, and the receivers
+   * of those that it began. Its delivered and staged buffers stay. Idempotent. If a step fails, the
+   * other steps run nevertheless, and then this throws the failure.
    *
-   * @param why what its stream is told
+   * @param why the reason that its stream gets
    */
   public void end(Throwable why) {
     synchronized (this) {

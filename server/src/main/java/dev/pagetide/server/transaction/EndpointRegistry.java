@@ -13,7 +13,10 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** All parties of a server: who may transact to whom, and where that is. Thread-safe. */
+/**
+ * All endpoints of a server: who may transact to whom, and which endpoint a name stands for.
+ * Thread-safe.
+ */
 public final class EndpointRegistry {
   private final TransactionConfig config;
   private final PageClock clock;
@@ -29,15 +32,16 @@ public final class EndpointRegistry {
 
   private final ConcurrentHashMap<Address, Endpoint> receivers = new ConcurrentHashMap<>();
 
-  /** How a receiver is known to others. */
+  /** The name and user under which others find a receiver. */
   record Address(int uid, String name) {}
 
   /**
-   * No endpoint yet.
+   * A registry without endpoints.
    *
    * @param workers threads that may allocate and copy
-   * @param soon where events are sent from, after what the calling thread is at
-   * @param timer what ends two-way transactions whose time is up
+   * @param soon runs the sending of events: on an event loop's thread, after the current batch of
+   *     reads
+   * @param timer ends two-way transactions whose time is up
    */
   public EndpointRegistry(
       TransactionConfig config,
@@ -55,13 +59,14 @@ public final class EndpointRegistry {
   }
 
   /**
-   * Makes a session an endpoint. Its first event is {@link Event.Attached}. If that fails at any
-   * step, the session is no endpoint, and may become one later.
+   * Makes a session an endpoint. Its first event is {@link Event.Attached}. If any step fails, the
+   * session is no endpoint, and may become one later.
    *
    * @param peer the process at the other end of the stream
    * @param receives whether others may transact to it
-   * @throws TransactionFailure if it has an endpoint already, or its range is for no buffers
-   * @throws PageFailure.Closed if it is ending
+   * @throws TransactionFailure if the session has an endpoint already, or its range is not for
+   *     buffers
+   * @throws PageFailure.Closed if the session is ending
    */
   public Endpoint attach(
       long command, Session session, Peer peer, boolean receives, EventSink sink) {
@@ -89,7 +94,8 @@ public final class EndpointRegistry {
   }
 
   /**
-   * Sees to it that a endpoint ends with its session; one of which that is not sure is nobody's.
+   * Makes the session's end end its endpoint, too. If that is not possible, removes what the
+   * registry holds of the session.
    */
   private void watch(SessionEndpoint sessionEndpoint) {
     boolean watched = false;
@@ -117,10 +123,10 @@ public final class EndpointRegistry {
       receivers.put(endpoint.address(), endpoint);
     }
     if (sessionEndpoint
-        .isOver()) { // RACE: the session may have ended before the endpoint had its endpoint
+        .isOver()) { // RACE: the session may have ended before it had its endpoint
       sessionEndpoint.end(new PageFailure.Closed());
     }
-    if (endpoint.hasEnded()) { // RACE: it may have ended before it could be found
+    if (endpoint.hasEnded()) { // RACE: the endpoint may have ended before others could find it
       leave(endpoint);
     }
   }
@@ -133,7 +139,7 @@ public final class EndpointRegistry {
     }
   }
 
-  /** An endpoint leaves: nobody finds it any more. */
+  /** Removes an endpoint that has ended, so that nobody finds it any more. */
   void leave(Endpoint endpoint) {
     receivers.remove(endpoint.address(), endpoint);
   }
@@ -141,8 +147,9 @@ public final class EndpointRegistry {
   /**
    * The receiver of a transaction.
    *
-   * @throws TransactionFailure.NotPermitted whether or not there is one
-   * @throws TransactionFailure.TargetDied if there is none
+   * @throws TransactionFailure.NotPermitted if the rule forbids it, whether or not the receiver
+   *     exists
+   * @throws TransactionFailure.TargetDied if it does not exist
    */
   Endpoint target(Peer sender, TransactRequest request) {
     if (!config.rule().allows(sender.uid(), request.targetUid())) {
@@ -155,7 +162,7 @@ public final class EndpointRegistry {
     return target;
   }
 
-  /** A transaction was refused before it began. */
+  /** Counts a transaction that was refused before it began. */
   void refused(TransactRequest request, Throwable why) {
     observer.ended(
         request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY,
@@ -169,7 +176,10 @@ public final class EndpointRegistry {
     return lastTransaction.incrementAndGet();
   }
 
-  /** How long a transaction's buffer may wait for memory: nine tenths of what is left to it. */
+  /**
+   * How long a transaction's buffer may wait for memory: nine tenths of the time that is left to
+   * the transaction, and at most the configured wait.
+   */
   long allocationWaitNanos(TransactRequest request) {
     if (request.oneWay() || request.timeoutMillis() == 0) {
       return config.allocationWaitNanos();
@@ -204,7 +214,9 @@ public final class EndpointRegistry {
     return observer;
   }
 
-  /** The buffers of all ranges, summed; the largest gap is that of the range that is worst off. */
+  /**
+   * The sums over the buffers of all ranges; the largest gap is that of the range with the least.
+   */
   public BufferTotals totals() {
     BufferTotals sum = BufferTotals.NONE;
     for (SessionEndpoint sessionEndpoint : sessionEndpoints.values()) {
@@ -215,7 +227,7 @@ public final class EndpointRegistry {
     return sum;
   }
 
-  /** How many sessions are attached. */
+  /** The number of sessions that are attached. */
   public int size() {
     return endpoints().size();
   }
@@ -231,12 +243,12 @@ public final class EndpointRegistry {
     return live;
   }
 
-  /** How many sessions have a endpoint: those that were attached once and have not ended. */
+  /** The number of sessions that were attached at least once and have not ended. */
   int seatCount() {
     return sessionEndpoints.size();
   }
 
-  /** Ends every endpoint, each whatever became of the others: the server stops. */
+  /** Ends every endpoint, even if ending others throws, because the server stops. */
   public void endAll() {
     for (Endpoint endpoint : endpoints()) {
       boolean done = false;

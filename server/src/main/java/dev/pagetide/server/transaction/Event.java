@@ -3,20 +3,20 @@ package dev.pagetide.server.transaction;
 import dev.pagetide.server.buffer.Buffer;
 import java.util.List;
 
-/** What an endpoint is told: an answer to one of its commands, or news. */
+/** A message to an endpoint: an answer to one of its commands, or news. */
 public sealed interface Event {
   /** The number of the command that this answers; 0: it answers none. */
   long command();
 
   /**
-   * The session is an endpoint now.
+   * The session has become an endpoint.
    *
-   * @param buffers those that live in its range already
-   * @param oneWayBytes how much of the range one-way buffers may take
+   * @param buffers the delivered buffers that are already in its range
+   * @param oneWayBytes how many bytes of the range one-way buffers may take
    */
   record Attached(long command, List<Buffer> buffers, long oneWayBytes) implements Event {}
 
-  /** A staged buffer is the endpoint's. */
+  /** A staged buffer was allocated for the endpoint. */
   record Allocated(long command, long offset) implements Event {}
 
   /** A command was carried out. */
@@ -25,10 +25,10 @@ public sealed interface Event {
   /** A command was not carried out. */
   record Failed(long command, Throwable why) implements Event {}
 
-  /** The reply to a two-way transaction lies in a buffer of the asker. */
+  /** The reply to a two-way transaction is in a buffer of the asker's range. */
   record Replied(long command, long offset, long size) implements Event {}
 
-  /** Somebody transacts to the endpoint. */
+  /** Another endpoint sends this one a transaction. */
   record Delivered(Transaction transaction) implements Event {
     @Override
     public long command() {
@@ -36,7 +36,7 @@ public sealed interface Event {
     }
   }
 
-  /** Nobody waits for a reply to a delivered transaction any more. */
+  /** A delivered transaction has ended, so that its reply is not needed any more. */
   record Ended(long transaction) implements Event {
     @Override
     public long command() {

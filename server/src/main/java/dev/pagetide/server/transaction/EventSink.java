@@ -1,23 +1,26 @@
 package dev.pagetide.server.transaction;
 
-/** Where an endpoint's events go: its stream. */
+/** The stream that an endpoint's events go to. */
 public interface EventSink {
   /**
-   * Whether more can be sent without piling up; once this said no, the owner calls {@link
-   * Endpoint#drain} when it can. Any thread may ask.
+   * Whether the stream takes more without piling it up. After this returned false, the stream's
+   * owner calls {@link Endpoint#drain} as soon as the stream takes more. Any thread may call this.
    */
   boolean isReady();
 
   /**
    * Takes an event, to be sent with the next {@link #flush}. Called by one thread at a time.
    *
-   * @return whether that is enough for one message, and is to be flushed
+   * @return true if the events so far fill one message, which the caller then flushes
    */
   boolean add(Event event);
 
-  /** Sends what was added. Does not wait. Called by one thread at a time. */
+  /** Sends the events that were added. Does not wait. Called by one thread at a time. */
   void flush();
 
-  /** The endpoint is gone; nothing is sent any more. Any thread may call, once. */
+  /**
+   * Ends the stream, because the endpoint has ended; nothing is sent any more. Any thread may call
+   * this, once.
+   */
   void end(Throwable why);
 }

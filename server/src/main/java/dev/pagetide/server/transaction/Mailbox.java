@@ -9,16 +9,16 @@ import java.util.function.Consumer;
 /**
  * The events of one endpoint that its stream has not taken yet, in their order.
  *
- * <p>They are sent soon, not at once: what comes from one batch of commands goes out in one
+ * <p>They are sent soon, not at once, so that the events of one batch of commands go out in one
  * message.
  *
- * <p>An event that the stream fails to take is lost, and so are those of its message that were
- * added before. Because its endpoint would wait without end for what it was not told, the endpoint
- * ends.
+ * <p>If the stream fails to take an event, that event is lost, and so are the events that were
+ * added to the same message before. The endpoint would wait without end for what those events say;
+ * so the endpoint ends.
  *
- * <p>What can wait here is bounded: transactions by the buffers of the endpoint's range, replies by
- * those too, answers by the commands that are taken from an endpoint whose mailbox is not empty,
- * and ends by the transactions that were delivered.
+ * <p>The number of events that wait here is bounded: transactions and replies by the buffers of the
+ * endpoint's range, answers by the commands that the server takes from an endpoint whose mailbox is
+ * not empty, and ends by the transactions that were delivered.
  *
  * <p>LOCKS: its monitor orders what is sent. A transaction's monitor and the allocator's lock are
  * taken under it, never the other way round.
@@ -28,7 +28,9 @@ final class Mailbox {
   private final Executor soon;
   private final Consumer<Throwable> onBroken;
 
-  /** A transaction is its own key, so that it can be taken out; other events have one of theirs. */
+  /**
+   * A transaction is its own key, so that it can be removed. Any other event has a key of its own.
+   */
   private final Map<Object, Event> waiting = new LinkedHashMap<>();
 
   private boolean scheduled;
@@ -38,11 +40,11 @@ final class Mailbox {
   private boolean broken;
 
   /**
-   * An empty one.
+   * An empty mailbox.
    *
-   * @param soon runs what is to be sent, after what its thread is at
-   * @param onBroken told why the stream failed to take an event, which is lost then, so that no
-   *     event after it may be sent; called without this monitor
+   * @param soon runs the sending: on an event loop's thread, after the current batch of reads
+   * @param onBroken called with the reason if the stream failed to take an event. That event is
+   *     lost, so no event after it may be sent. Called without this monitor
    */
   Mailbox(EventSink sink, Executor soon, Consumer<Throwable> onBroken) {
     this.sink = sink;
@@ -61,7 +63,7 @@ final class Mailbox {
         scheduled = true;
         soon.execute(this::drain);
       } catch (RejectedExecutionException e) {
-        return true; // the server stops: nothing is sent any more
+        return true; // the server is stopping, and sends nothing any more
       } catch (OutOfMemoryError e) {
         scheduled = false; // the next event sends this one, too
         throw e;
@@ -70,7 +72,7 @@ final class Mailbox {
     return true;
   }
 
-  /** Sends what waits, as far as the stream takes it. */
+  /** Sends the events that wait, until the stream takes no more. */
   void drain() {
     try {
       send();
@@ -85,7 +87,7 @@ final class Mailbox {
   private synchronized void send() {
     scheduled = false;
     while (!closed && !broken && !waiting.isEmpty() && sink.isReady()) {
-      broken = true; // unless the stream has taken all that is taken out here
+      broken = true; // cleared below if the stream has taken every event that is taken out here
       boolean enough = false;
       while (!enough && !waiting.isEmpty()) {
         Map.Entry<Object, Event> first = waiting.entrySet().iterator().next();
@@ -104,7 +106,7 @@ final class Mailbox {
     return broken;
   }
 
-  /** Takes a transaction out that has ended. */
+  /** Removes a transaction that has ended. */
   synchronized void remove(Transaction transaction) {
     waiting.remove(transaction);
   }
@@ -114,7 +116,7 @@ final class Mailbox {
     return waiting.size();
   }
 
-  /** Sends nothing any more. */
+  /** Drops the events that wait, and sends nothing from now on. */
   synchronized void close() {
     closed = true;
     waiting.clear();

@@ -5,7 +5,10 @@ import java.util.Locale;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The transactions of one endpoint that are not over: those it asked, and those sent to it. */
+/**
+ * The transactions of one endpoint that are not over: those that it began, and those that it
+ * receives.
+ */
 final class OpenTransactions {
   /** Two-way transactions that the endpoint waits for, by the command that began each. */
   private final ConcurrentHashMap<Long, Transaction> asked = new ConcurrentHashMap<>();
@@ -16,7 +19,8 @@ final class OpenTransactions {
   /**
    * Adds a two-way transaction that the endpoint begins.
    *
-   * @throws TransactionFailure if it waits for as many as it may, or for one of this command
+   * @throws TransactionFailure if the endpoint waits for as many replies as it may, or already
+   *     waits for the reply to this command
    */
   void ask(long command, Transaction transaction, int most) {
     if (asked.size() >= most) {
@@ -31,17 +35,19 @@ final class OpenTransactions {
     }
   }
 
-  /** Adds one that is for the endpoint. */
+  /** Adds one that the endpoint receives. */
   void receive(Transaction transaction) {
     incoming.put(transaction.id(), transaction);
   }
 
-  /** What the endpoint waits for by that command; null: nothing. */
+  /**
+   * The transaction that the command began and that the endpoint waits for; null if there is none.
+   */
   @Nullable Transaction askedBy(long command) {
     return asked.get(command);
   }
 
-  /** The transaction of that number that is for the endpoint; null: there is none. */
+  /** The transaction of that number that the endpoint receives; null if there is none. */
   @Nullable Transaction incoming(long id) {
     return incoming.get(id);
   }
@@ -54,7 +60,7 @@ final class OpenTransactions {
     incoming.remove(transaction.id(), transaction);
   }
 
-  /** Ends all, because their endpoint does; each of them whatever became of the others. */
+  /** Ends all of them, because their endpoint ends; each even if ending others throws. */
   void endAll(String partyName) {
     try {
       endEach(
@@ -77,7 +83,7 @@ final class OpenTransactions {
         done = true;
       } finally {
         if (!done) {
-          endEach(transactions, outcome, toAsker); // those that have ended do nothing now
+          endEach(transactions, outcome, toAsker); // does nothing to those that have ended
         }
       }
     }

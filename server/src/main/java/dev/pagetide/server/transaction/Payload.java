@@ -2,18 +2,18 @@ package dev.pagetide.server.transaction;
 
 import java.nio.ByteBuffer;
 
-/** What a transaction or a reply hands over, before it is in a buffer. */
+/** The bytes that a transaction or a reply sends, before they are in a buffer. */
 public sealed interface Payload {
   /** No bytes. */
   Payload NONE = new Bytes(ByteBuffer.allocate(0).asReadOnlyBuffer());
 
-  /** How many bytes. */
+  /** The number of bytes. */
   long length();
 
   /**
    * Bytes that came in the command.
    *
-   * @param bytes nobody else's; copied once
+   * @param bytes not shared with other code; copied once
    */
   record Bytes(ByteBuffer bytes) implements Payload {
     @Override

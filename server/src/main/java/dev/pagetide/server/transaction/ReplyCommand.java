@@ -93,7 +93,7 @@ final class ReplyCommand implements BufferFill.Done {
     boolean died = why instanceof PageFailure.Closed;
     boolean waited =
         transaction.end(died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
-    // If it had ended before, that is why the fill was given up.
+    // If it had ended before, its end is the reason why the fill was given up.
     boolean over = died || !waited;
     completion.failed(over ? new TransactionFailure.Over(transaction.id()) : why);
   }
@@ -119,7 +119,7 @@ final class ReplyCommand implements BufferFill.Done {
     replier.unpin(pinned);
   }
 
-  /** Gives the asker a reply whose buffer is filled; false if it does not wait any more. */
+  /** Sends the asker a reply whose buffer is filled; false if the asker does not wait any more. */
   private boolean receive(Buffer filled) {
     Endpoint asker = transaction.asker();
     SessionEndpoint into = asker.sessionEndpoint();
@@ -130,7 +130,7 @@ final class ReplyCommand implements BufferFill.Done {
     try {
       into.buffers().deliver(filled);
     } catch (PageFailure.Closed e) {
-      return false; // the asker's session ends
+      return false; // the asker's session is ending
     }
     Event replied = new Event.Replied(transaction.command(), filled.offset(), filled.size());
     if (!asker.post(replied)) {

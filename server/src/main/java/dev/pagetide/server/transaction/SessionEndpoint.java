@@ -15,8 +15,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one session has in the exchange of transactions, from its first Attach to its end: the
- * buffers of its range, and its endpoint while there is one. Thread-safe.
+ * One session's part in transactions, from its first Attach to its end: the buffers of its range,
+ * and its endpoint while it has one. Thread-safe.
  */
 final class SessionEndpoint {
   private final Session session;
@@ -51,12 +51,12 @@ final class SessionEndpoint {
     return session.range();
   }
 
-  /** Whether the range is one for buffers. */
+  /** Whether the range is for buffers. */
   boolean hasBuffers() {
     return buffers != null;
   }
 
-  /** The buffers of the range, which is one for buffers. */
+  /** The range's buffers; only for a range that is for buffers. */
   BufferAllocator buffers() {
     BufferAllocator allocator = buffers;
     if (allocator == null) {
@@ -66,42 +66,45 @@ final class SessionEndpoint {
   }
 
   /**
-   * Sees to it that {@code ended} is run when the session ends; the first caller's is.
+   * Registers {@code ended}, which runs when the session ends. Only the first call registers.
    *
    * <p>LOCKS: the session's monitor is taken under this one, and nothing else.
    *
-   * @return false if the endpoint is over: the session's end has begun, or an earlier call failed
+   * @return false if the session's end has begun, or an earlier call failed
    */
   synchronized boolean watch(Runnable ended) {
     if (!watched && !over) {
-      over = true; // should the next line fail
+      over = true; // stays so if the next line throws
       watched = session.whenEnding(ended);
       over = !watched;
     }
     return !over;
   }
 
-  /** Whether the session has ended. */
+  /** Whether the session has ended, or its end could not be watched. */
   boolean isOver() {
     return over;
   }
 
-  /** Who has the endpoint. */
+  /** The endpoint that the session has now; null if it has none. */
   @Nullable Endpoint endpoint() {
     return endpoint.get();
   }
 
-  /** Takes the endpoint, unless somebody has it. */
+  /** Sets the session's endpoint; false if it has one already. */
   boolean take(Endpoint newcomer) {
     return endpoint.compareAndSet(null, newcomer);
   }
 
-  /** Leaves the endpoint. */
+  /** Removes the endpoint, if it is the session's. */
   void leave(Endpoint leaving) {
     endpoint.compareAndSet(leaving, null);
   }
 
-  /** Keeps a payload's buffer where it is until it is copied; null: it lies in none. */
+  /**
+   * Pins the buffer that holds a payload, so that it stays until the payload is copied; null if the
+   * payload is in no buffer.
+   */
   @Nullable Buffer pin(Payload payload) {
     if (payload instanceof Payload.Slice slice && slice.length() != 0 && hasBuffers()) {
       return buffers().pin(slice.offset(), slice.length());
@@ -116,7 +119,7 @@ final class SessionEndpoint {
     }
   }
 
-  /** Gives back a buffer that nobody was told of, clearing it first if that was asked for. */
+  /** Gives back a buffer that no client was told of; clears it first if that was asked for. */
   void discard(Buffer buffer) {
     Buffer toClear = buffers().abandon(buffer);
     if (toClear != null) {
@@ -125,12 +128,12 @@ final class SessionEndpoint {
   }
 
   /**
-   * Frees buffers at their owner's word, all that can be freed; clears them first where that was
-   * asked for.
+   * Frees buffers because their owner asks for it. One that cannot be freed does not keep the
+   * others. Clears them first if that was asked for.
    *
-   * @param onRefused told why, of each that cannot be freed
-   * @param onFreed run once, by any thread, if there is none of those, when all are free or were
-   *     tried to be cleared
+   * @param onRefused called for each buffer that cannot be freed, with the reason
+   * @param onFreed called once, by any thread, if every buffer could be freed: after each was
+   *     freed, or the server tried to clear it
    */
   void free(List<Long> offsets, Consumer<RuntimeException> onRefused, Runnable onFreed) {
     List<Buffer> toClear = new ArrayList<>();
@@ -152,7 +155,7 @@ final class SessionEndpoint {
     clear(toClear, all ? onFreed : SessionEndpoint::nothing);
   }
 
-  /** Frees a buffer whose owner was never told of it. */
+  /** Frees a delivered buffer that its owner was never told of. */
   void freeUntold(Buffer buffer) {
     try {
       Buffer toClear = buffers().beginFree(buffer.offset());
@@ -160,7 +163,7 @@ final class SessionEndpoint {
         clear(List.of(toClear), SessionEndpoint::nothing);
       }
     } catch (BufferFailure e) {
-      // RACE: a later Exchange of the session has been told of it, and was quicker.
+      // RACE: a later Exchange of the session got to know of it, and has freed it already.
     }
   }
 
@@ -169,13 +172,15 @@ final class SessionEndpoint {
   private void clear(List<Buffer> freed, Runnable then) {
     Clearing own = clearing;
     if (own == null) {
-      then.run(); // a range for no buffers: there are none
+      then.run(); // a range that is not for buffers has none to clear
     } else {
       own.clear(freed, then);
     }
   }
 
-  /** Runs something when the buffers freed before were tried, which may be now. */
+  /**
+   * Runs something after the server has tried to clear each buffer freed before; perhaps at once.
+   */
   void afterClearing(Runnable then) {
     Clearing own = clearing;
     if (own == null) {
@@ -185,7 +190,7 @@ final class SessionEndpoint {
     }
   }
 
-  /** The session ends: so does its endpoint, and the buffers are nobody's. */
+  /** Ends the endpoint and all buffers, because the session ends. */
   void end(Throwable why) {
     synchronized (this) {
       over = true;

@@ -6,8 +6,8 @@ import dev.pagetide.server.page.PageFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Transacts to another endpoint. It ends when the transaction lies in its receiver's mailbox, or
- * has failed.
+ * Sends a transaction to another endpoint. The command ends when the transaction is in its
+ * receiver's mailbox, or has failed.
  */
 /*
  * What it acquires, and how each is released whatever fails:
@@ -108,19 +108,21 @@ final class TransactCommand implements BufferFill.Done {
   }
 
   /**
-   * Puts the transaction, whose buffer is filled, into its receiver's mailbox. From there on nobody
-   * tells the sender of a one-way how it ended, so it is answered here.
+   * Puts the transaction, whose buffer is filled, into its receiver's mailbox. A one-way
+   * transaction is answered here, because its sender gets no word of how it ends later.
    */
   private void arrive(Buffer filled) {
     Endpoint target = transaction.target();
     boolean spam = filled.oneWaySpam();
     boolean oneWay = transaction.request().oneWay();
     if (!transaction.tryArrive(filled)) {
-      target.sessionEndpoint().discard(filled); // it has ended, and its end told us
+      // the transaction has ended, and its end has answered the command
+      target.sessionEndpoint().discard(filled);
       completion.unanswered();
     } else if (target.post(new Event.Delivered(transaction))) {
       if (transaction.isOver()) {
-        target.remove(transaction); // RACE: it ended before it lay there to be taken out
+        // RACE: it ended before it was in the mailbox, so its end could not remove it
+        target.remove(transaction);
       }
       if (oneWay) {
         if (spam) {

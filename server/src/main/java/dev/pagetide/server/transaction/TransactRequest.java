@@ -4,13 +4,13 @@ package dev.pagetide.server.transaction;
  * What an endpoint transacts.
  *
  * @param target the receiver's session name
- * @param targetUid the user whose session that is
+ * @param targetUid the user of the receiver's session
  * @param code the application's own
  * @param flags as the sender gave them
- * @param oneWay whether nobody replies
- * @param clearOnFree whether its buffers are zeros before their space is used again
- * @param size bytes that are handed over
- * @param timeoutMillis how long to wait for the reply; 0: as long as it takes
+ * @param oneWay whether there is no reply
+ * @param clearOnFree whether its buffers are zeroed before their space is used again
+ * @param size the number of bytes that are sent
+ * @param timeoutMillis how long to wait for the reply; 0: without limit
  * @param sinceNanos when the command came, by the server's clock
  */
 public record TransactRequest(

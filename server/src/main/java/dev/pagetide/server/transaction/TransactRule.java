@@ -4,13 +4,13 @@ import dev.pagetide.server.session.Peer;
 import java.util.Set;
 
 /**
- * Which users' processes may transact to which: to their own, and as listed. Callers by TCP, for
- * whom nobody vouches, transact among themselves only.
+ * Which users' processes may transact to which others: to those of the same user, and as listed.
+ * Callers over TCP, for which nothing vouches, transact among themselves only.
  *
  * @param allowed further pairs
  */
 public record TransactRule(Set<Pair> allowed) {
-  /** To their own only. */
+  /** To processes of the same user only. */
   public static final TransactRule OWN = new TransactRule(Set.of());
 
   /** Stands for every user. */

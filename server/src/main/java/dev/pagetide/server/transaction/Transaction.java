@@ -14,21 +14,22 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>COMING: its buffer is being allocated and filled.
- *   <li>WAITING: it lies in its receiver's mailbox.
- *   <li>DELIVERED: its receiver was sent it and is to reply. One-way ones are OVER then.
- *   <li>REPLYING: the reply is on its way into a buffer of the asker's.
- *   <li>OVER: it was replied to, delivered one-way, or has failed.
+ *   <li>WAITING: it is in its receiver's mailbox.
+ *   <li>DELIVERED: it was sent to its receiver, which is to reply. A one-way transaction is OVER
+ *       then.
+ *   <li>REPLYING: the reply is being copied into a buffer of the asker's range.
+ *   <li>OVER: it was replied to, was delivered one-way, or has failed.
  * </ul>
  *
- * <p>Thread-safe. Whoever brings it to OVER tells the others.
+ * <p>Thread-safe. The thread that brings it to OVER notifies the others.
  */
 /*
- * LOCKS: its monitor is held to change the state and for nothing else but BufferAllocator.deliver,
- * which takes the allocator's lock for a moment. A mailbox calls tryDeliver under its own monitor;
- * nothing here calls a mailbox under this one.
+ * LOCKS: its monitor is held to change the state. Under it this class calls only
+ * BufferAllocator.deliver, which holds the allocator's lock for a moment. A mailbox calls
+ * tryDeliver under its own monitor; no code here calls a mailbox under this one.
  */
 public final class Transaction {
-  /** Where it is on its way; what each one means stands above. */
+  /** The transaction's state; the list above says what each one means. */
   enum State {
     COMING,
     WAITING,
@@ -57,11 +58,11 @@ public final class Transaction {
   @GuardedBy("this")
   private @Nullable BufferFill fill;
 
-  /** Whether its command's payload may be in use yet: then the asker is not answered. */
+  /** Whether its command's payload may still be read. Until it is not, the asker gets no answer. */
   @GuardedBy("this")
   private boolean holdsPayload = true;
 
-  /** Why it has failed, where the asker is to be told once the payload is let go. */
+  /** Why it has failed, if the asker is to be told once the payload is not read any more. */
   @GuardedBy("this")
   private @Nullable Throwable untold;
 
@@ -81,7 +82,7 @@ public final class Transaction {
     this.sinceNanos = request.sinceNanos();
   }
 
-  /** Its number; never used twice by one server. */
+  /** Its number. One server never reuses it. */
   public long id() {
     return id;
   }
@@ -91,7 +92,7 @@ public final class Transaction {
     return request.code();
   }
 
-  /** What was asked for besides. */
+  /** The command's other arguments. */
   public TransactRequest request() {
     return request;
   }
@@ -101,12 +102,14 @@ public final class Transaction {
     return asker.session().name();
   }
 
-  /** The sender's process, as the kernel tells of it. */
+  /** The sender's process, as the kernel describes it. */
   public Peer sender() {
     return asker.peer();
   }
 
-  /** Where its bytes lie in the receiver's range. For whom it was delivered to. */
+  /**
+   * Where its bytes are in the receiver's range. Only for the endpoint that it was delivered to.
+   */
   public synchronized long offset() {
     Buffer delivered = buffer;
     if (delivered == null) {
@@ -115,7 +118,7 @@ public final class Transaction {
     return delivered.offset();
   }
 
-  /** How many bytes were handed over. */
+  /** The number of bytes that are sent. */
   public long size() {
     return request.size();
   }
@@ -141,7 +144,7 @@ public final class Transaction {
     return request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
   }
 
-  /** What fills a buffer for it now, and is to be given up when it ends. */
+  /** Sets the fill that works for it now, and that its end gives up. */
   void fills(BufferFill now) {
     boolean tooLate;
     synchronized (this) {
@@ -153,7 +156,7 @@ public final class Transaction {
     }
   }
 
-  /** Ends it when the time is up that was given to it. */
+  /** Starts the timer that ends it when its time is up. */
   void limitTime() {
     long millis = request.timeoutMillis();
     long nanos = TimeUnit.MILLISECONDS.toNanos(millis) - (endpoints.nanos() - sinceNanos);
@@ -166,7 +169,7 @@ public final class Transaction {
     }
   }
 
-  /** What is to be cancelled when it ends. */
+  /** Sets the timer that its end cancels. */
   private void timeOutBy(Future<?> timer) {
     synchronized (this) {
       if (state != State.OVER) {
@@ -178,8 +181,8 @@ public final class Transaction {
   }
 
   /**
-   * Nobody looks at its command's payload any more. Who is answered may free that at once, so an
-   * answer that was due before is given now.
+   * Notes that nothing reads its command's payload any more. An asker may free the payload as soon
+   * as it is answered; so an answer that was due before is sent now.
    */
   void letGoOfPayload() {
     Throwable why;
@@ -193,7 +196,7 @@ public final class Transaction {
     }
   }
 
-  /** COMING to WAITING: its buffer is filled; false if it has ended meanwhile. */
+  /** COMING to WAITING, because its buffer is filled; false if it has ended meanwhile. */
   synchronized boolean tryArrive(Buffer filled) {
     if (state != State.COMING) {
       return false;
@@ -204,7 +207,7 @@ public final class Transaction {
     return true;
   }
 
-  /** WAITING to DELIVERED: it is sent now; false if it has ended meanwhile. */
+  /** WAITING to DELIVERED, because it is sent now; false if it has ended meanwhile. */
   boolean tryDeliver() {
     synchronized (this) {
       if (state != State.WAITING || buffer == null) {
@@ -213,7 +216,7 @@ public final class Transaction {
       try {
         target.sessionEndpoint().buffers().deliver(buffer);
       } catch (PageFailure.Closed e) {
-        return false; // its session ends, and this with it
+        return false; // the receiver's session is ending, and that ends this transaction
       }
       state = request.oneWay() ? State.OVER : State.DELIVERED;
     }
@@ -235,7 +238,7 @@ public final class Transaction {
     return true;
   }
 
-  /** REPLYING to DELIVERED: the reply's payload could not be had. */
+  /** REPLYING to DELIVERED, because the reply's payload could not be read. */
   synchronized void giveUpReply() {
     if (state == State.REPLYING) {
       state = State.DELIVERED;
@@ -247,17 +250,17 @@ public final class Transaction {
     return state() == State.OVER;
   }
 
-  /** Where it is on its way, at some moment of this call. */
+  /** Its state at some moment of this call. */
   synchronized State state() {
     return state;
   }
 
   /**
-   * Ends it, unless it has ended before: frees what its receiver was not sent, tells the receiver
-   * if it may still be at work, and the asker if he waits for an answer.
+   * Ends it, unless it has ended before. Frees its buffer if the receiver was not sent it. Notifies
+   * the receiver if it may still be working on it, and the asker if it is waiting for an answer.
    *
-   * @param toAsker why it failed; null: the asker needs no word, or gets a better one
-   * @return whether it ended now
+   * @param toAsker why it failed; null if the asker needs no answer, or gets a better one
+   * @return whether this call ended it
    */
   boolean end(TransactionOutcome outcome, @Nullable Throwable toAsker) {
     State before;
@@ -282,7 +285,7 @@ public final class Transaction {
         tell = false;
       }
     }
-    // Nobody gets here a second time, so each step is taken whatever became of those before it.
+    // Only one call gets here. So each step runs even if those before it threw.
     try {
       asker.forgetAsked(this);
       target.forgetIncoming(this);

@@ -3,8 +3,8 @@ package dev.pagetide.server.transaction;
 import java.util.Locale;
 
 /**
- * Why a transaction, or a command about one, could not be carried out. Bears no stack trace: a
- * refusal is an answer, not an accident.
+ * Why a transaction, or a command about one, could not be carried out. It has no stack trace,
+ * because a refusal is an answer and not a fault.
  */
 public abstract sealed class TransactionFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -40,7 +40,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** It was replied to, has ended, or never was this endpoint's. */
+  /** The transaction was replied to, has ended, or was never this endpoint's. */
   public static final class Over extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -68,7 +68,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** The asker gave it up. */
+  /** The asker gave the transaction up. */
   public static final class Cancelled extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -86,7 +86,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** An endpoint waits for as many replies as it may. */
+  /** The endpoint waits for as many replies as it may. */
   public static final class TooMany extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -102,7 +102,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** Flags or an id that no command may have. */
+  /** The flags or the id are such as no command may have. */
   public static final class Invalid extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 
@@ -111,7 +111,7 @@ public abstract sealed class TransactionFailure extends RuntimeException {
     }
   }
 
-  /** Not for a range of this mode. */
+  /** The command is not for a range of this mode. */
   public static final class WrongMode extends TransactionFailure {
     private static final long serialVersionUID = 1L;
 

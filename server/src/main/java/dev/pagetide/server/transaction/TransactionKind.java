@@ -1,8 +1,8 @@
 package dev.pagetide.server.transaction;
 
-/** Whether somebody waits for a reply. */
+/** Whether the asker waits for a reply. */
 public enum TransactionKind {
-  /** Nobody replies. */
+  /** There is no reply. */
   ONE_WAY,
   /** The asker waits for a reply. */
   TWO_WAY

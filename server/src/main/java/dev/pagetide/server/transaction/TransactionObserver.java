@@ -2,15 +2,17 @@ package dev.pagetide.server.transaction;
 
 import dev.pagetide.server.page.PageFailure;
 
-/** Told of what happens to transactions, as it happens; for meters. Called by any thread. */
+/**
+ * Is notified of each event of transactions when it happens; for meters. Any thread may call it.
+ */
 public interface TransactionObserver {
-  /** Nobody who wants to know. */
+  /** Ignores every call. */
   TransactionObserver NONE = new TransactionObserver() {};
 
-  /** A transaction was sent to its receiver, so long after its command came. */
+  /** A transaction was sent to its receiver, {@code nanos} after its command came. */
   default void delivered(TransactionKind kind, long nanos) {}
 
-  /** A transaction has ended, so long after its command came. */
+  /** A transaction has ended, {@code nanos} after its command came. */
   default void ended(TransactionKind kind, TransactionOutcome outcome, long nanos) {}
 
   /** So many bytes were copied into a buffer. */
@@ -19,9 +21,9 @@ public interface TransactionObserver {
   /** No buffer could be allocated. */
   default void allocationFailed(Throwable why) {}
 
-  /** A one-way sender was told that it fills its receiver's space. */
+  /** The answer to a one-way sender said that it fills its receiver's space. */
   default void spam() {}
 
-  /** The kernel refused to clear a freed buffer; it is tried again. */
+  /** The kernel refused to clear a freed buffer. The server will try again. */
   default void clearingRefused(PageFailure why) {}
 }

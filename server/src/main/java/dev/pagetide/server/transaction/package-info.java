@@ -1,6 +1,6 @@
 /**
- * Transactions: who sends what to whom, and what the receiver and the sender are told. Start
- * reading at {@link dev.pagetide.server.transaction.Endpoint}.
+ * Transactions: which endpoint sends what to which, and what the receiver and the sender are told.
+ * Start reading at {@link dev.pagetide.server.transaction.Endpoint}.
  *
  * <p>Knows no gRPC, no Micrometer and no logging.
  */
