@@ -201,8 +201,7 @@ final class PromisesTest {
   @Test
   void tests_comments_citeNoPromiseByNumber() throws IOException {
     Pattern comment =
-        Pattern.compile(
-            "(?im)\\bpromises?\\s+(\\*\\s+)?\\d|//\\s*\\d{1,2}(,\\s*\\d{1,2})*\\s*$");
+        Pattern.compile("(?im)\\bpromises?\\s+(\\*\\s+)?\\d|//\\s*\\d{1,2}(,\\s*\\d{1,2})*\\s*$");
 
     for (Source source : testSources()) {
       assertThat(comment.matcher(source.text()).find())
