@@ -1,6 +1,6 @@
 /**
- * The server's command, its options and directory, and the wiring of everything below: {@link
- * dev.pagetide.server.PagetideServer} is where a process starts.
+ * The server's command, and the wiring of everything below: {@link PagetideServer} is where a
+ * process starts, {@link RunningServer} is what it makes.
  */
 @NullMarked
 package dev.pagetide.server;

@@ -200,7 +200,8 @@ final class PromisesTest {
 
   @Test
   void tests_comments_citeNoPromiseByNumber() throws IOException {
-    Pattern comment = Pattern.compile("(?i)\\bpromises?\\s+(\\*\\s+)?\\d");
+    Pattern comment =
+        Pattern.compile("(?im)\\bpromises?\\s+(\\*\\s+)?\\d|//\\s*\\d{1,2}(,\\s*\\d{1,2})*\\s*$");
 
     for (Source source : testSources()) {
       assertThat(comment.matcher(source.text()).find())

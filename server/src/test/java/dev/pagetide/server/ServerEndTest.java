@@ -19,7 +19,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** The end of a server, told and untold. */
-@Promise(31)
+@Promise(41)
 final class ServerEndTest {
   private static final ByteString DATA = ByteString.copyFromUtf8("still here");
 

@@ -12,7 +12,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** The budget: charges add up, and never exceed a limit anywhere. */
-@Promise({2, 30})
+@Promise(30)
 final class PageBudgetTest {
   private final PageBudget root = PageBudget.root("--max-resident-bytes", 100);
   private final PageBudget uid = root.child("--max-resident-bytes-per-uid", 60);

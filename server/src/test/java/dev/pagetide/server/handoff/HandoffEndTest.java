@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The end of a server, told and untold, while it hands over a file. */
-@Promise(31)
+@Promise(41)
 final class HandoffEndTest {
   private static final ByteString DATA = ByteString.copyFromUtf8("still here");
 

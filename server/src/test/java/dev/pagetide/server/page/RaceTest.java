@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 @Promise(29)
 final class RaceTest {
   @Test
-  void useRange_racingStop_endsUsedOrAvailableAndCountersAgree() throws InterruptedException { // 29
+  void useRange_racingStop_endsUsedOrAvailableAndCountersAgree() throws InterruptedException {
     try (TestRanges ranges = TestRanges.unlimited()) {
       ShrinkablePageRange range = ranges.open(8);
       range.useRange(0, 8);
@@ -43,7 +43,6 @@ final class RaceTest {
    * stopped before it looked again, goes behind the lock and may be refused there.
    */
   @Test
-  @Promise(29)
   void tryUseRange_racingStopOfPagesThatStayResident_alwaysUsesThem() throws InterruptedException {
     try (TestRanges ranges = TestRanges.unlimited()) {
       ShrinkablePageRange range = ranges.open(48);

@@ -54,7 +54,7 @@ final class StrayAuditTest {
   }
 
   @Test
-  void scan_pageTouchedWrittenOrFallocated_takesAndCountsIt() { // 2
+  void scan_pageTouchedWrittenOrFallocated_takesAndCountsIt() {
     for (Trespass trespass : Trespass.values()) {
       try (TestRanges ranges = TestRanges.unlimited();
           ClientView client = new ClientView(ranges.open(8))) {
@@ -75,7 +75,8 @@ final class StrayAuditTest {
   }
 
   @Test
-  void scan_straysBesidePagesTheServerGave_takesTheStraysAlone() { // 2, 13
+  @Promise(13)
+  void scan_straysBesidePagesTheServerGave_takesTheStraysAlone() {
     try (TestRanges ranges = TestRanges.unlimited();
         ClientView client = new ClientView(ranges.open(140))) {
       ShrinkablePageRange range = ranges.ranges.getFirst();
@@ -120,7 +121,7 @@ final class StrayAuditTest {
   }
 
   @Test
-  void useRange_anyTrespassBefore_readsZeros() { // 10
+  void useRange_anyTrespassBefore_readsZeros() {
     for (Trespass trespass : Trespass.values()) {
       try (TestRanges ranges = TestRanges.unlimited();
           ClientView client = new ClientView(ranges.open(8))) {
@@ -142,7 +143,7 @@ final class StrayAuditTest {
   }
 
   @Test
-  void useRange_strayHiddenByAPageTheClientPunched_readsZeros() { // 10
+  void useRange_strayHiddenByAPageTheClientPunched_readsZeros() {
     try (TestRanges ranges = TestRanges.unlimited();
         ClientView client = new ClientView(ranges.open(8))) {
       ShrinkablePageRange range = ranges.ranges.getFirst();

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
  * Limits: each refusal names the limit and its value, says whether to try again, and changes
  * nothing. A range's header and page table are 2 pages.
  */
-@Promise({7, 30, 32})
+@Promise({30, 32})
 final class LimitsTest {
   @Test
   void openRange_maxSessionsReached_isRefusedUntilOneEnds() throws Exception {
