@@ -49,7 +49,7 @@ public record CommandIo(
             && environment.getOrDefault("NO_COLOR", "").isEmpty()
             && !environment.getOrDefault("TERM", "dumb").equals("dumb");
     return new CommandIo(
-        // System.in calls available(), which fails on files of /proc
+        // System.in makes calls that fail on files of /proc
         new FileInputStream(FileDescriptor.in),
         StandardOutput.ofProcess(),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),

@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of a file or of standard input, read into memory; never more than the caller wants, and
- * one.
+ * The bytes of a file or of standard input, read into memory; at most one byte more than the caller
+ * wants.
  */
 final class InputBytes {
 

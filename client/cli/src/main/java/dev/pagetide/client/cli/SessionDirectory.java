@@ -41,7 +41,7 @@ final class SessionDirectory {
   }
 
   /**
-   * The name of the session's file. Each server has a different one; the usual server's is fixed.
+   * The name of the session's file. It differs for each server but the usual one.
    */
   static String fileName(@Nullable String otherServer) {
     return otherServer == null

@@ -194,8 +194,8 @@ final class SessionFile implements AutoCloseable {
   }
 
   /**
-   * As many of the file's bytes as it had when this began. So this never waits, as it could for a
-   * pipe.
+   * The file's bytes: as many as it had when this began, at most {@link #MOST_BYTES}. So this never
+   * waits, as it could for a pipe.
    */
   private static String text(FileChannel channel) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(channel.size(), MOST_BYTES));
