@@ -75,7 +75,7 @@ public final class AllocationQueue {
   void join(QueuedRequest queued) {
     waiting.add(queued);
     if (queued.hasEnded()) {
-      // RACE: the asker may have ended just before, and its endEnded() may have run before this
+      // RACE: the asker may have ended just before, and its endOf() may have run before this
       // request was in the queue. Either that call or this one finds the request.
       endOne(queued);
     }
@@ -92,11 +92,13 @@ public final class AllocationQueue {
   }
 
   /**
-   * Ends the wait of all requests whose askers have ended. To be called after an asker has ended.
+   * Ends the wait of all requests of one owner. To be called after the owner has ended.
+   *
+   * @param owner as it was given to {@link QueuePlace}
    */
-  public void endEnded() {
-    for (QueuedRequest queued : waiting.all()) {
-      if (queued.hasEnded()) {
+  public void endOf(Object owner) {
+    for (QueuedRequest queued : waiting.each()) {
+      if (queued.owner().equals(owner)) {
         endOne(queued);
       }
     }

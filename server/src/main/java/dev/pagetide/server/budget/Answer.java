@@ -17,7 +17,7 @@ public sealed interface Answer {
   /** See {@link #WAIT}. */
   record Wait() implements Answer {}
 
-  /** Nothing is reserved, because of a limit for which requests do not wait. */
+  /** Nothing is reserved, and the request does not wait, or no longer: why not. */
   record Refused(NoMemoryDetails why) implements Answer, Denial {}
 
   /** Why a request that has waited gets nothing. */

@@ -47,7 +47,7 @@ final class OpenPages {
 
   /**
    * The pages that were taken were not free. RACE: they may go to the open pages of another turn;
-   * gather() limits those.
+   * {@link #limitTo} corrects that.
    */
   void passedNot(long pages) {
     open.updateAndGet(left -> Math.min(NO_TURN, left + pages));

@@ -5,7 +5,12 @@ package dev.pagetide.server.budget;
  * budget's view of the shrinker. Thread-safe.
  */
 public interface Reclaimer {
-  /** Reclaims what a request asks for, as far as it goes. Returns how many pages became FREE. */
+  /**
+   * Reclaims what a request asks for, as far as it goes. Wakes no waiting request: the caller tells
+   * the queue that memory came back.
+   *
+   * @return how many pages became FREE
+   */
   long reclaim(ReclaimRequest request);
 
   /** What the ranges hold that are charged to {@code limit} or below it. Walks their tables. */

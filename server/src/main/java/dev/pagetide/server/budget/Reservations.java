@@ -35,6 +35,9 @@ public final class Reservations {
   private final OpenPages open;
   private final HeadroomGuard headroom;
 
+  /** Read here, because initialising {@link Answer} could fail when pages are charged already. */
+  private final Answer granted = Answer.GRANTED;
+
   /** Called with each budget whose charge is above its high watermark. */
   private volatile Consumer<PageBudget> aboveHigh = _ -> {};
 
@@ -94,11 +97,11 @@ public final class Reservations {
       return new Answer.Refused(
           refusal(leaf, pages, Shortage.of(tooNarrow), true, 0, 0, new RefusalCounts(reclaimer)));
     }
-    boolean behind = !waiting.isEmpty() && waiting.goFirst(fairShare(), leaf, pages);
+    boolean behind = waiting.goFirst(fairShare(), leaf, pages);
     Shortage shortage =
         behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
     if (shortage == null) {
-      return Answer.GRANTED;
+      return granted;
     }
     if (mayWait && shortage.limit == server) {
       return Answer.WAIT;

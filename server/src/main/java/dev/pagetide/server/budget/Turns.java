@@ -214,10 +214,16 @@ final class Turns {
   }
 
   private void grant(QueuedRequest queued) {
-    if (waiting.leave(queued, WaitOutcome.GRANTED)) {
+    boolean leaves = false;
+    try {
+      leaves = waiting.leave(queued, WaitOutcome.GRANTED);
+    } finally {
+      if (!leaves) {
+        reservations.giveBack(queued.leaf(), queued.pages());
+      }
+    }
+    if (leaves) {
       queued.granted();
-    } else {
-      reservations.giveBack(queued.leaf(), queued.pages());
     }
   }
 

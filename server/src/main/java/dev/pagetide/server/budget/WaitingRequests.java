@@ -52,13 +52,21 @@ final class WaitingRequests {
     return requests.isEmpty();
   }
 
-  /** All requests that wait now, by arrival. */
+  /** The requests that wait, by arrival, while they come and go. */
+  Iterable<QueuedRequest> each() {
+    return requests.values();
+  }
+
+  /** A copy of all requests that wait now, by arrival. */
   Collection<QueuedRequest> all() {
     return new ArrayList<>(requests.values());
   }
 
   /** Whether a request waits that goes before a newcomer that wants pages. */
   boolean goFirst(FairShare share, PageBudget leaf, long pages) {
+    if (requests.isEmpty()) {
+      return false;
+    }
     if (!share.covers(leaf, pages)) {
       return true;
     }

@@ -58,8 +58,8 @@ public final class ShortageLog implements PageObserver {
       episode.pages += refusal.pages();
     }
     if (begins) {
-      LOG.warn("memory runs short: {}", refusal.message());
       timer.runLater(() -> look(refusal.limit()), QUIET_NANOS);
+      LOG.warn("memory runs short: {}", refusal.message());
     }
   }
 

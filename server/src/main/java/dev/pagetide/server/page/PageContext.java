@@ -5,10 +5,11 @@ import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.os.SystemCallException;
 
 /**
- * What all ranges of one server have in common, and the scans over them.
+ * What the ranges and the scans of one server share.
  *
  * @param budget the whole server's budget: the root
  * @param clock stamps are read from it
+ * @param observer hears of what happens to pages
  * @param counters what every range's pages did so far
  * @param hugePages whether strays are clients' doing or the kernel's
  * @param pageSize bytes in a page

@@ -18,15 +18,12 @@ public abstract sealed class PageFailure extends RuntimeException {
   }
 
   /**
-   * What one that has waited for memory in vain is told; if not even that can be made, why not:
-   * once it has left the line, it must be told.
+   * The exception for a request that has waited in vain. If making it fails, the failure of that:
+   * the request has left the queue, so it must be told something.
    */
   static Throwable of(Answer.Denial denial) {
     try {
-      return switch (denial) {
-        case Answer.Refused(NoMemoryDetails why) -> new NoMemory(why);
-        case Answer.Ended _ -> new Closed();
-      };
+      return denial instanceof Answer.Refused refused ? new NoMemory(refused.why()) : new Closed();
     } catch (RuntimeException | Error e) {
       return e;
     }

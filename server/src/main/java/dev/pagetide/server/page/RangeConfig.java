@@ -1,7 +1,6 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.budget.Answer;
-import dev.pagetide.server.budget.NoMemoryDetails;
 import dev.pagetide.server.budget.OpeningCharge;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.Reservations;
@@ -53,10 +52,13 @@ public record RangeConfig(
   PageFile makeFile(long id, SharedFileLayout layout, PageBudget budget, Shrinker shrinker) {
     int pages = layout.bookkeepingPages();
     Reservations reservations = shrinker.reservations();
-    switch (charge.reserve(reservations, budget, pages)) {
-      case Answer.Granted _ -> {}
-      case Answer.Wait _ -> throw new PendingOpening.MustWait(pages);
-      case Answer.Refused(NoMemoryDetails why) -> throw new PageFailure.NoMemory(why);
+    // No switch over patterns: the first run of one may fail to link, when pages are charged.
+    Answer answer = charge.reserve(reservations, budget, pages);
+    if (answer instanceof Answer.Refused refused) {
+      throw new PageFailure.NoMemory(refused.why());
+    }
+    if (!(answer instanceof Answer.Granted)) {
+      throw new PendingOpening.MustWait(pages);
     }
     boolean made = false;
     try {

@@ -141,7 +141,7 @@ public final class Shrinker {
       try {
         ranges.remove(range);
       } finally {
-        allocationQueue.endEnded();
+        allocationQueue.endOf(range);
       }
     }
   }
