@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * its space becomes free.
  *
  * <p>A page is USED exactly when a live buffer overlaps it, in whatever state that buffer is. The
- * exceptions are the pages of a reserved buffer that {@link Buffer#hasPages has no pages yet}, until
- * it gains them.
+ * exceptions are the pages of a reserved buffer that {@link Buffer#hasPages has no pages yet},
+ * until it gains them.
  *
  * <p>Every method may be called by any number of threads at once, {@link #close} included. {@link
  * #allocate} may wait for memory; {@link #finishFree}, and {@link #free} of a buffer to be cleared,
