@@ -8,17 +8,17 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * One use that, if necessary, waits for memory without holding a thread: {@link
+ * One request to use pages that, if necessary, waits for memory without holding a thread: {@link
  * ShrinkablePageRange#useRange} as a future.
  *
- * <p>Cancelling the future takes the use out of the allocation queue; the pages that were reserved
- * for it are given back. A use that is cancelled before it began does nothing.
+ * <p>Cancelling the future takes the request out of the allocation queue; the pages that were
+ * reserved for it are given back. A request that is cancelled before it began does nothing.
  */
 /*
- * A use waits outside the range (no entry, no lock), so a range that closes need not wait for it.
- * When its turn comes, the pages are reserved in its name, and it begins again from the first step.
- * If pages of it were reclaimed meanwhile, it may need more than was reserved. Then it goes into
- * the queue again, at the place of its arrival, and holds nothing.
+ * A request waits outside the range (no entry, no lock), so a range that closes need not wait for
+ * it. When its turn comes, the pages are reserved in its name, and it begins again from the first
+ * step. If pages of it were reclaimed meanwhile, it may need more than was reserved. Then it goes
+ * into the queue again, at the place of its arrival, and holds nothing.
  */
 public final class PendingUse implements Runnable {
   private final ShrinkablePageRange range;
@@ -28,7 +28,7 @@ public final class PendingUse implements Runnable {
   private final CompletableFuture<PageSpans> result = new CompletableFuture<>();
 
   /**
-   * A use that has not begun. Its time to wait begins now.
+   * A request that has not begun. Its time to wait begins now.
    *
    * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
    * @param workers threads that may allocate
@@ -68,9 +68,9 @@ public final class PendingUse implements Runnable {
   }
 
   /**
-   * Stops waiting. Unlike a cancelled use, this one still reports how it ends. If it is waiting, it
-   * ends with a {@link CancellationException} and has changed nothing. Otherwise it ends as if it
-   * had not been given up.
+   * Stops waiting. Unlike a cancelled request, this one still reports how it ends. If it is
+   * waiting, it ends with a {@link CancellationException} and has changed nothing. Otherwise it
+   * ends as if it had not been given up.
    */
   public void giveUp() {
     if (place.leave()) {

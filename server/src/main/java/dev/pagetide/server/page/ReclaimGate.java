@@ -4,13 +4,13 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Keeps the shrinker out of a range for a few dozen nanoseconds, in which a use of several resident
- * pages first reads all their words and then flips all of them.
+ * Keeps the shrinker out of a range for a few dozen nanoseconds, in which a call that uses several
+ * resident pages first reads all their words and then flips all of them.
  *
- * <p>Without the gate such a use could flip some pages, then find that another page was reclaimed
+ * <p>Without the gate such a call could flip some pages, then find that another page was reclaimed
  * in that moment, then get no memory for it, and so fail with words changed. It could not give the
- * flipped pages back, because a second user may rely on them by now. A use of one page needs no
- * gate, because there is only the compare-and-set between its read and its flip.
+ * flipped pages back, because a second user may rely on them by now. A call that uses one page
+ * needs no gate, because there is only the compare-and-set between its read and its flip.
  */
 /*
  * ORDER: this is Dekker's handshake; all four accesses are sequentially consistent:
@@ -24,7 +24,7 @@ import java.lang.invoke.VarHandle;
  */
 final class ReclaimGate {
   /**
-   * Some microseconds: many times what a use of a whole range takes, unless its thread was
+   * Some microseconds: many times what a call that uses a whole range takes, unless its thread was
    * preempted.
    */
   private static final int SPINS = 2_000;

@@ -25,9 +25,9 @@ import java.util.function.Supplier;
  * - First, what ranges hold above their fair share, oldest first, down to the share.
  * - Second, the pages of any range that were stopped longer ago than --protect-recent, oldest
  *   first, because idle memory belongs to all.
- * - Third, for a use that stays within its share, the oldest pages of all, because the share is its
- *   right. For a use that does not, only its own pages. Otherwise a range that has all its pages
- *   USED, and so has nothing to give up, would get pages that the others keep warm.
+ * - Third, for a request that stays within its share, the oldest pages of all, because the share is
+ *   its right. For a request that does not, only its own pages. Otherwise a range that has all its
+ *   pages USED, and so has nothing to give up, would get pages that the others keep warm.
  *
  * Ahead of need the third step is left out, because the range that asks most would get the pages
  * that were freed.
