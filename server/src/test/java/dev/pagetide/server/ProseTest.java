@@ -98,8 +98,7 @@ final class ProseTest {
   @Test
   void sources_ofTheServersRootPackage_stayClean() throws IOException {
     Path root = TOP.resolve("server/src/main/java/dev/pagetide/server");
-    List<Path> files =
-        texts(root).stream().filter(file -> root.equals(file.getParent())).toList();
+    List<Path> files = texts(root).stream().filter(file -> root.equals(file.getParent())).toList();
 
     assertThat(files).isNotEmpty();
     assertThat(findings(files)).isEmpty();

@@ -140,8 +140,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    result.completeExceptionally(
-        tryAgain("the hand-off of the file broke: " + cause.getMessage()));
+    result.completeExceptionally(tryAgain("the hand-off of the file broke: " + cause.getMessage()));
   }
 
   private static PagetideException tryAgain(String message) {

@@ -40,9 +40,7 @@ final class SessionDirectory {
     return Path.of("/tmp/pagetide-" + uid);
   }
 
-  /**
-   * The name of the session's file. It differs for each server but the usual one.
-   */
+  /** The name of the session's file. It differs for each server but the usual one. */
   static String fileName(@Nullable String otherServer) {
     return otherServer == null
         ? "pagetide.session"
