@@ -61,7 +61,7 @@ final class LiveRanges implements Reclaimer {
     }
   }
 
-  /** All ranges, as a view that shows ranges which begin and end meanwhile or not. */
+  /** All ranges. A view; weakly consistent. */
   Collection<ShrinkablePageRange> all() {
     return ranges.values();
   }

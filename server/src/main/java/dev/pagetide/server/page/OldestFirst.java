@@ -137,8 +137,8 @@ final class OldestFirst {
   }
 
   /**
-   * Whether no page is old enough. None of those that are queued is; this says if that shows the
-   * same for all others.
+   * Whether no page at all is old enough. No queued page was; this returns whether that proves the
+   * same of the others.
    */
   private boolean onlyYoungIsLeft() {
     if (queue.size() == 0) {

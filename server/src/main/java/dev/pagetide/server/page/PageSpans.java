@@ -83,8 +83,8 @@ public final class PageSpans {
     }
 
     /**
-     * Adds pages {@code [startPage, endPage)}. Adds nothing if {@code startPage >= endPage},
-     * whatever these are.
+     * Adds pages {@code [startPage, endPage)}. Adds nothing if {@code startPage >= endPage}, even
+     * outside the range.
      *
      * @throws PageFailure.PastEnd if the span names a page that the range does not have
      */
