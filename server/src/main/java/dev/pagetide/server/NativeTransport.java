@@ -83,8 +83,8 @@ final class NativeTransport {
   }
 
   /**
-   * Whether a file could not be written or read. An entry of the jar does not count: Netty also looks
-   * there for a second name, which is never there.
+   * Whether a file could not be written or read. An entry of the jar does not count: Netty also
+   * looks there for a second name, which is never there.
    */
   private static boolean isOfAFile(Throwable thrown) {
     return thrown instanceof IOException && !text(thrown).startsWith("META-INF/");

@@ -124,7 +124,7 @@ final class Handoff extends ChannelInboundHandlerAdapter {
       return;
     }
     String message =
-        "the server did not hand over the file: "
+        "the hand-off of the file failed: "
             + status.map(HandoffStatus::name).orElse("status " + code);
     boolean passes =
         status.filter(s -> s == HandoffStatus.BUSY || s == HandoffStatus.FAILED).isPresent();
@@ -135,13 +135,12 @@ final class Handoff extends ChannelInboundHandlerAdapter {
   public void channelInactive(ChannelHandlerContext context) {
     // The server has gone, or it was too busy to read our token. In the second case the session
     // lives.
-    result.completeExceptionally(tryAgain("the server ended the hand-over of the file"));
+    result.completeExceptionally(tryAgain("the server ended the hand-off of the file"));
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    result.completeExceptionally(
-        tryAgain("the hand-over of the file broke: " + cause.getMessage()));
+    result.completeExceptionally(tryAgain("the hand-off of the file broke: " + cause.getMessage()));
   }
 
   private static PagetideException tryAgain(String message) {

@@ -85,7 +85,7 @@ final class MappedFile implements AutoCloseable {
     } catch (IOException | IllegalArgumentException e) {
       throw PagetideException.local(
           StatusCode.UNAVAILABLE,
-          "the file that was handed over cannot be mapped: " + e.getMessage(),
+          "the file from the hand-off cannot be mapped: " + e.getMessage(),
           e);
     } finally {
       if (!kept) {

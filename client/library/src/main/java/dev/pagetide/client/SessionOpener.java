@@ -83,7 +83,7 @@ final class SessionOpener implements AutoCloseable {
             opened.getServerInstance());
     checkGranted(open, ticket);
     SessionStream stream = opening.stream;
-    opening.step = "the hand-over of the file";
+    opening.step = "the hand-off of the file";
     return files
         .fetch(opened, stream, keepFile, opening.deadline)
         .handle((pages, why) -> {

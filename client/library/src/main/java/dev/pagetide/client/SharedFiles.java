@@ -164,7 +164,7 @@ final class SharedFiles implements AutoCloseable {
     throw PagetideException.local(
         StatusCode.UNAVAILABLE,
         cause instanceof TimeoutException
-            ? "the server did not hand over the file in time"
+            ? "the hand-off of the file did not end in time"
             : "the file cannot be had: " + cause);
   }
 

@@ -78,7 +78,7 @@ final class OpeningTimeTest {
     try (FakeHandoff server = stuckServer();
         PagetideClient client = client(TIMEOUT, AccessMode.AUTO);
         PageRange range = client.open(OpenOptions.ofSize(LAYOUT.dataBytes()))) {
-      assertThat(range.whyRemote()).hasValue("the server did not hand over the file in time");
+      assertThat(range.whyRemote()).hasValue("the hand-off of the file did not end in time");
       assertThat(server.uses).hasValue(0);
     }
   }

@@ -6,10 +6,11 @@ package dev.pagetide.server.budget;
  */
 public interface BudgetObserver {
   /**
-   * A use or an opening that had waited for memory has ended. Called once, however often it waited.
+   * A request to use pages, or to open a range, that had waited for memory has ended. Called once,
+   * however often it waited.
    */
   default void waited(WaitOutcome outcome, long nanos) {}
 
-  /** There was no memory for a use or an opening. */
+  /** There was no memory for a request to use pages or to open a range. */
   default void refused(MemoryRefusal refusal) {}
 }

@@ -2,7 +2,7 @@ package dev.pagetide.server.budget;
 
 /** What made the server decide to reclaim pages, or to check whether it should. */
 public enum ReclaimTrigger {
-  /** A use found no room below a limit, and reclaimed what was missing at once. */
+  /** A request for pages found no room below a limit, and reclaimed what was missing at once. */
   BUDGET,
   /** The charge rose above the high watermark. */
   WATERMARK,
@@ -10,7 +10,7 @@ public enum ReclaimTrigger {
   PSI_SOME,
   /** All tasks stalled for want of memory (PSI, {@code full}). */
   PSI_FULL,
-  /** The control group's use came near its limit, or near {@code memory.high}. */
+  /** The control group's memory came near its limit, or near {@code memory.high}. */
   CGROUP,
   /** The machine's available memory ran low. */
   MEMAVAILABLE,

@@ -13,7 +13,7 @@ final class ScanPause {
   /** The shortest time until a page is found that a client stopped without telling the server. */
   static final long MIN_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
-  /** Half of the time that a use waits by default. */
+  /** Half of the time that a request to use pages waits by default. */
   static final long MAX_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   private static final long PAUSE_FOR_EACH_NANO = 20;

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * its space becomes free.
  *
  * <p>A page is USED exactly when a live buffer overlaps it, in whatever state that buffer is. The
- * exceptions are the pages of a reserved buffer that {@link Buffer#hasPages has no pages yet}, until
- * it gains them.
+ * exceptions are the pages of a reserved buffer that {@link Buffer#hasPages has no pages yet},
+ * until it gains them.
  *
  * <p>Every method may be called by any number of threads at once, {@link #close} included. {@link
  * #allocate} may wait for memory; {@link #finishFree}, and {@link #free} of a buffer to be cleared,
@@ -34,28 +34,30 @@ import org.jspecify.annotations.Nullable;
 /*
  * Why a page stays USED under a buffer: a thread holds `lock` from when it reads the neighbours
  * until the stop has returned. A buffer is among the neighbours from before it tries to use its
- * pages until after its own pages are stopped. So a stop never comes after the use of a later
- * buffer. If the thread let go of the lock between the two, another thread could carve a buffer and
- * use the page, and the late stop would take the page from it.
+ * pages until after its own pages are stopped. So a stop never comes after a later buffer has used
+ * its pages. If the thread let go of the lock between the two, another thread could carve a buffer
+ * and use the page, and the late stop would take the page from it.
  *
  * Buffers that wait for their pages: reserve has left them pending, because a page had no memory,
- * and their use runs outside the lock. Let X be pending and share a page p with Y.
- * - Y is freed: X is live, so p is left alone. If X's use succeeds, p is USED by it, whether p was
- *   USED before or not. If it fails, the use has changed no word, and abandon(X) stops p if no
- *   other buffer overlaps p by then. In between p may be USED or not, and only a live buffer
+ * and the call that uses their pages (the pending call) runs outside the lock. Let X be pending and
+ * share a page p with Y.
+ * - Y is freed: X is live, so p is left alone. If X's pending call succeeds, p is USED by it,
+ *   whether p was USED before or not. If it fails, it has changed no word, and abandon(X) stops p
+ *   if no other buffer overlaps p by then. In between p may be USED or not, and only a live buffer
  *   overlaps it.
  * - Z is carved into p: Z finds p resident and uses it, or Z is pending itself. abandon(X) leaves p
  *   to Z, which is live.
- * That is why abandon comes after the use has ended: a use under way could make p USED although no
- * buffer overlaps it.
+ * That is why abandon comes after the pending call has ended: a call under way could make p USED
+ * although no buffer overlaps it.
  *
  * LOCKS: `lock` is taken before the range's. Under it only warm calls to the range are made
- * (tryUseRange, stopUsingRange); they take no lock, wait for no thread and allocate nothing. Uses
+ * (tryUseRange, stopUsingRange); they take no lock, wait for no thread and allocate nothing. Calls
  * that allocate, and copies, run without it. A CLEARING buffer is live, so its pages stay USED
  * while it is zeroed, and no other buffer gets its space.
  *
- * RACE: the range may close at any moment. A use under the lock then throws Closed, and its buffer
- * is taken back. A stop that throws Closed has nothing to stop any more, and the free is complete.
+ * RACE: the range may close at any moment. A tryUseRange under the lock then throws Closed, and its
+ * buffer is taken back. A stop that throws Closed has nothing to stop any more, and the free is
+ * complete.
  */
 public final class BufferAllocator {
   private final ReentrantLock lock = new ReentrantLock();
@@ -95,8 +97,9 @@ public final class BufferAllocator {
    * Carves a buffer, BUILDING, and uses its pages if all are resident.
    *
    * <p>If they are not, it {@link Buffer#hasPages has no pages}: the caller uses {@link
-   * Buffer#pages} in a way that may wait, and then calls {@link #gainedPages} or, after that use
-   * has ended without success, {@link #abandon}. Cancelling the use's future does not end the use.
+   * Buffer#pages} in a way that may wait, and then calls {@link #gainedPages} or, after that
+   * request has ended without success, {@link #abandon}. Cancelling the request's future does not
+   * end the request.
    *
    * @throws BufferFailure.TooMany if the range has as many buffers as it may
    * @throws BufferFailure.NoOneWaySpace if a one-way buffer exceeds what is left of its half
@@ -151,8 +154,8 @@ public final class BufferAllocator {
   }
 
   /**
-   * Marks a reserved buffer as having its pages, after a use of all of them has succeeded. Does
-   * nothing after {@link #close}.
+   * Marks a reserved buffer as having its pages, after a request to use all of them has succeeded.
+   * Does nothing after {@link #close}.
    *
    * @throws IllegalStateException if the buffer is not BUILDING
    */
@@ -216,8 +219,8 @@ public final class BufferAllocator {
 
   /**
    * Gives back a BUILDING buffer: space, one-way charge and pages; or begins to. Meanwhile no
-   * thread may be filling it, and no use of its pages may be under way. Never fails; does nothing
-   * if the buffer is gone.
+   * thread may be filling it, and no request to use its pages may be under way. Never fails; does
+   * nothing if the buffer is gone.
    *
    * @return null if it is gone. Otherwise a buffer to be cleared that has pages, and so may hold
    *     part of a secret; the caller calls {@link #finishFree} for it, on a thread that may copy

@@ -228,7 +228,7 @@ public final class Clearing {
     add(again);
   }
 
-  /** Resets the pause to the first one, unless this round was refused again. */
+  /** Resets the pause to the first one, unless the kernel refused again in this round. */
   private synchronized void calmDown() {
     if (refused.isEmpty()) {
       pauseMillis = FIRST_PAUSE_MILLIS;

@@ -9,31 +9,35 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * The two threads that see to memory while nobody asks for it: one reclaims between the watermarks,
- * ahead of need, as the kernel's kswapd does; the other serves those who wait.
+ * The two threads that work on memory without a request. One reclaims between the watermarks, ahead
+ * of need, as the kernel's kswapd does. The other serves the allocation queue.
  *
- * <p>The server's budget has watermarks, and each uid's limit has them at the same part of it,
- * because a uid that is full is refused however much the server has left.
+ * <p>The server's budget has watermarks. The limit of each uid has watermarks at the same fraction
+ * of it, because a uid at its limit is refused however much memory the server has left.
  *
  * <p>Thread-safe.
  */
 public final class BackgroundReclaim implements AutoCloseable {
   /**
-   * Pages taken by one scan: some 500 us, beside which it does not matter what a scan costs at
-   * least (20 us where there are 500 ranges). Locks are let go every 256.
+   * Pages taken by one scan, which needs some 500 us. Beside that, a scan's minimum cost does not
+   * matter (20 us with 500 ranges). Locks are released after every 256 pages.
    */
   private static final int BATCH_PAGES = 1024;
 
-  /** How long to leave it after a scan that found nothing, at first; doubled each time. */
+  /** The first pause after a scan that found nothing. It doubles each time. */
   private static final long MIN_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-  /** A look at ten million pages that finds nothing takes 25 ms: a hundredth of the time. */
+  /**
+   * A scan that checks ten million pages and finds nothing takes 25 ms: a hundredth of the time.
+   */
   private static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
-  /** How long to leave it after a bug, that its report does not fill the log. */
+  /** The pause after a bug, so that the reports do not fill the log. */
   private static final long AFTER_FAILURE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  /** As {@link #BATCH_PAGES}, but each scan of a uid's ranges alone sweeps all their tables. */
+  /**
+   * As {@link #BATCH_PAGES}; larger, because each scan of one uid's ranges sweeps all their tables.
+   */
   private static final int UID_BATCH_PAGES = 1 << 16;
 
   /** How long a budget is left alone after a scan that found nothing in it. */
@@ -42,13 +46,13 @@ public final class BackgroundReclaim implements AutoCloseable {
   private final Shrinker shrinker;
   private final Consumer<Throwable> failed;
 
-  /** By budget: written by the reclaiming thread alone. */
+  /** By budget; only the reclaiming thread writes it. */
   private final Map<PageBudget, Rest> rests = new ConcurrentHashMap<>();
 
   private final Thread reclaiming;
   private final Thread serving;
 
-  /** Whether the reclaiming thread sleeps until it is told. */
+  /** Whether the reclaiming thread sleeps until another thread wakes it. */
   private volatile boolean asleep;
 
   private volatile boolean open = true;
@@ -65,7 +69,10 @@ public final class BackgroundReclaim implements AutoCloseable {
     return Thread.ofPlatform().daemon().name(name).unstarted(() -> goOn(work));
   }
 
-  /** Works until the end, whatever happens: without these threads uses would wait for ever. */
+  /**
+   * Works until the end, even after a failure, because without these threads uses would wait
+   * without end.
+   */
   private void goOn(Runnable work) {
     while (open) {
       try {
@@ -80,7 +87,7 @@ public final class BackgroundReclaim implements AutoCloseable {
   /**
    * Starts both threads.
    *
-   * @param failed told of a bug in one of them; it goes on
+   * @param failed called with a bug in one of them; the thread goes on
    */
   public static BackgroundReclaim start(Shrinker shrinker, Consumer<Throwable> failed) {
     BackgroundReclaim background = new BackgroundReclaim(shrinker, failed);
@@ -90,7 +97,7 @@ public final class BackgroundReclaim implements AutoCloseable {
     return background;
   }
 
-  /** Called after each reservation above a high watermark: cheap while the thread is at work. */
+  /** Called after each reservation above a high watermark. Cheap while the thread works. */
   private void wake(PageBudget full) {
     if (asleep && !isResting(full)) {
       LockSupport.unpark(reclaiming);
@@ -99,8 +106,9 @@ public final class BackgroundReclaim implements AutoCloseable {
 
   private void reclaim() {
     while (open) {
-      // ORDER: asleep is set before the charges are read, and read after one has risen: one of us
-      // sees the other. A budget that rests needs no wake: the thread sleeps no longer than that.
+      // ORDER: this thread sets asleep and then reads the charges; a reserving thread raises a
+      // charge and then reads asleep. So at least one of them sees what the other did. A budget
+      // that rests needs no wake, because this thread sleeps no longer than the rest.
       asleep = true;
       boolean idle = true;
       Set<PageBudget> above = shrinker.aboveHighWatermark();
@@ -123,7 +131,10 @@ public final class BackgroundReclaim implements AutoCloseable {
     return rest != null && rest.untilNanos - System.nanoTime() > 0;
   }
 
-  /** Sleeps until the first rest is over, or a budget that does not rest rises above its mark. */
+  /**
+   * Sleeps until the first rest is over, or until the charge of a budget that does not rest rises
+   * above its mark.
+   */
   private void sleep() {
     if (!open) {
       return;
@@ -137,10 +148,10 @@ public final class BackgroundReclaim implements AutoCloseable {
     for (Rest rest : rests.values()) {
       nanos = Math.min(nanos, rest.untilNanos - now);
     }
-    LockSupport.parkNanos(this, nanos); // not at all if one has just ended
+    LockSupport.parkNanos(this, nanos); // does not sleep if a rest has just ended
   }
 
-  /** Reclaims until the charge is at the low watermark, or pages cannot be had. */
+  /** Reclaims until the charge is at the low watermark, or no page can be reclaimed. */
   private void reclaimToLow(PageBudget full) {
     boolean whole = full.isRoot();
     long low = shrinker.config().lowWatermarkPages(full);
@@ -148,7 +159,8 @@ public final class BackgroundReclaim implements AutoCloseable {
     while (open && above > 0) {
       long batch = Math.min(whole ? BATCH_PAGES : UID_BATCH_PAGES, above);
       if (shrinker.scanAhead(batch, full).reclaimed() == 0) {
-        // All that is left is in use, or spared. Clients stop pages without a word to us.
+        // All pages that are left are in use, or spared. Clients stop pages without telling the
+        // server.
         Rest last = rests.get(full);
         long pause = last == null ? MIN_PAUSE_NANOS : Math.min(2 * last.nanos, MAX_PAUSE_NANOS);
         rests.put(full, new Rest(pause, System.nanoTime() + pause));
@@ -159,7 +171,7 @@ public final class BackgroundReclaim implements AutoCloseable {
     rests.remove(full);
   }
 
-  /** Ends both threads, and waits for what they have begun. */
+  /** Ends both threads, and waits until they have finished what they began. */
   @Override
   public void close() {
     open = false;

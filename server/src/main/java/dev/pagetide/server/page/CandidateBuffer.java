@@ -4,14 +4,14 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * Pages chosen for reclaim, each as two longs: its page word, which orders by stamp, and its place.
+ * Pages chosen for reclaim. Each is two longs: its page word, which orders by stamp, and its place.
  *
- * <p>A place is the range's index in a sweep, above the page number upside down: so places ascend
- * by range and, within a range, from the highest page to the lowest. Ordered by (word, place),
- * candidates stand in the order in which they are to be reclaimed.
+ * <p>A place has the range's index in a sweep in its upper bits, and the inverted page number in
+ * its lower bits. So places ascend by range and, within a range, from the highest page to the
+ * lowest. Ordered by (word, place), candidates are in the order in which they are to be reclaimed.
  *
- * <p>Keeps the smallest {@code capacity} of all that were added, in O(1) amortised each: twice the
- * capacity is gathered, then the larger half thrown away. Confined to one thread.
+ * <p>Keeps the smallest {@code capacity} of all candidates that were added, in O(1) amortised each:
+ * it gathers twice the capacity, then throws the larger half away. Confined to one thread.
  */
 final class CandidateBuffer {
   private static final int INSERTION_SORT_BELOW = 24;
@@ -22,8 +22,8 @@ final class CandidateBuffer {
   private int capacity;
 
   /**
-   * Pivots are drawn at random: stamps are written by clients, and a client that knew the pivots
-   * could make the sort quadratic.
+   * Pivots are drawn at random. The reason: clients write the stamps, and a client that knew the
+   * pivots could make the sort quadratic.
    */
   private final SplittableRandom random = new SplittableRandom();
 
@@ -34,7 +34,10 @@ final class CandidateBuffer {
   /** No word above this one can be among the smallest any more. */
   private long threshold;
 
-  /** Where runs end, and the left one of two that are merged: kept from sort to sort. */
+  /**
+   * The ends of runs, and the left one of two runs that are merged. Both arrays are kept from sort
+   * to sort.
+   */
   private final int[] runEnds = new int[MAX_RUNS];
 
   private long[] leftMajor = {};
@@ -43,8 +46,8 @@ final class CandidateBuffer {
   /**
    * An empty buffer.
    *
-   * @param capacity how many to keep
-   * @param expected how many will be added, as far as one can tell; more are taken, too
+   * @param capacity how many candidates to keep
+   * @param expected an estimate of how many will be added; more may be added, too
    */
   CandidateBuffer(int capacity, long expected) {
     this.words = new long[0];
@@ -52,7 +55,7 @@ final class CandidateBuffer {
     reset(capacity, expected);
   }
 
-  /** Makes it as one that is new, but for its arrays, which it keeps if they are large enough. */
+  /** Resets this to a new buffer, but keeps the arrays if they are large enough. */
   void reset(int newCapacity, long expected) {
     capacity = newCapacity;
     size = 0;
@@ -81,7 +84,7 @@ final class CandidateBuffer {
     return Integer.MAX_VALUE - (int) place;
   }
 
-  /** Adds a candidate; most that cannot stay are turned away here. */
+  /** Adds a candidate. Rejects most of those that cannot stay at once. */
   void add(long word, long place) {
     if (Long.compareUnsigned(word, threshold) > 0) {
       return;
@@ -111,8 +114,8 @@ final class CandidateBuffer {
     if (size <= capacity) {
       return;
     }
-    // Pages that were stopped in the order of their numbers come as a few runs: to order those
-    // takes less time than to select among them, and in order they stay for finish.
+    // Pages that were stopped in the order of their numbers come as a few runs. Ordering those
+    // takes less time than selecting among them, and they stay in order for finish.
     if (mergeRuns(words, places, 0, size)) {
       size = capacity;
       threshold = words[size - 1];
@@ -129,10 +132,9 @@ final class CandidateBuffer {
     }
   }
 
-  /** Ends the gathering: keeps the smallest, in order. */
+  /** Ends the gathering: keeps the smallest candidates, in order. */
   void finish() {
-    // A few runs are sorted in less time than it takes to select among them, and select would break
-    // them up.
+    // Sorting a few runs takes less time than selecting among them, and select would break them up.
     if (!mergeRuns(words, places, 0, size)) {
       keepSmallest();
       quicksort(words, places, 0, size);
@@ -141,9 +143,9 @@ final class CandidateBuffer {
   }
 
   /**
-   * Merges candidates in order into those from {@code at + count} on, which are in order: together
-   * they are from {@code at} on. Costs one step for each of them and for each that is older than
-   * the last of them.
+   * Merges candidates in order into those from {@code at + count} on, which are in order, too. The
+   * result is in order from {@code at} on. Costs one step for each merged candidate, and for each
+   * other candidate that is older than the last merged one.
    */
   void mergeFront(int at, long[] inWords, long[] inPlaces, int count) {
     int in = 0;
@@ -183,7 +185,9 @@ final class CandidateBuffer {
     sort(candidateWords, candidatePlaces, from, to);
   }
 
-  /** Moves the {@code count} smallest of {@code [from, to)} to its front, in no order. */
+  /**
+   * Moves the {@code count} smallest of {@code [from, to)} to its front, in no particular order.
+   */
   private void select(long[] major, long[] minor, int from, int to, int count) {
     int low = from;
     int high = to;
@@ -209,9 +213,9 @@ final class CandidateBuffer {
   }
 
   /**
-   * Sorts what consists of a few ascending or descending runs, and tells whether it did. Pages that
-   * were stopped in the order of their numbers come as one run a range, and so do the pages of one
-   * stop; a quicksort would spend more on them than their punches cost.
+   * Sorts candidates that consist of a few ascending or descending runs. Returns whether it did.
+   * Pages that were stopped in the order of their numbers come as one run a range, and so do the
+   * pages of one stop. A quicksort would spend more time on them than their punches cost.
    */
   private boolean mergeRuns(long[] major, long[] minor, int from, int to) {
     int[] ends = runEnds;
@@ -238,7 +242,7 @@ final class CandidateBuffer {
     return true;
   }
 
-  /** Finds where the run that begins at {@code start} ends; one that descends is turned round. */
+  /** Returns the end of the run that begins at {@code start}; reverses it if it descends. */
   private static int orderRun(long[] major, long[] minor, int start, int to) {
     int end = start + 1;
     if (end == to) {
@@ -289,7 +293,7 @@ final class CandidateBuffer {
     int high = to;
     while (high - low > INSERTION_SORT_BELOW) {
       int middle = partition(major, minor, low, high);
-      // Recurse into the smaller side, so the stack stays logarithmic.
+      // Recurses into the smaller side, so that the stack stays logarithmic.
       if (middle - low < high - middle) {
         quicksort(major, minor, low, middle);
         low = middle;
@@ -302,8 +306,8 @@ final class CandidateBuffer {
   }
 
   /**
-   * Hoare's partition around a random pair: returns a middle, strictly inside, with no pair before
-   * it larger than one after it.
+   * Hoare's partition around a random pair. Returns a middle, strictly inside, such that no pair
+   * before it is larger than one after it.
    */
   private int partition(long[] major, long[] minor, int low, int high) {
     int pivot = low + random.nextInt(high - low);

@@ -8,22 +8,23 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What clients say they have counted themselves, summed over all ranges there ever were: as much of
- * it as can be true.
+ * The counts that clients report of their own actions, summed over all ranges since the server
+ * started. Only values that can be true are included.
  *
  * <p>Thread-safe. No sum ever falls, whatever a client writes and whichever range ends.
  */
 /*
- * A client may write any number into its header at any time. Of each counter the largest value is
- * kept that was believed, and a value is believed if an honest client could have got there: at most
- * one page for each nanosecond since its range was registered, ten times what one thread can do. So
- * a counter that falls or jumps about subtracts nothing and adds nothing twice, and a range adds at
- * most its age, which fills 63 bits in 292 years. A value that is not believed is passed over, not
- * cut to what would be: one wild value leaves no trace.
+ * A client may write any number into its header at any time. For each counter the server keeps the
+ * largest value that it believed. It believes a value if an honest client could have reached it: at
+ * most one page for each nanosecond since its range was registered, which is ten times what one
+ * thread can do. So a counter that falls or jumps subtracts nothing and adds nothing twice, and a
+ * range adds at most its age, which fills 63 bits in 292 years. A value that is not believed is
+ * ignored, not cut to the largest believable one, so one wild value leaves no trace.
  *
- * LOCKS: the monitor is a leaf, held over reads of mapped headers; nobody waits for anything under
- * it. A header is read inside an entry, or by the range's closer, who has shut the entries; so a
- * range that is closing counts with what was believed last until its closer has read it for good.
+ * LOCKS: the monitor is a leaf, held over reads of mapped headers; no thread waits for anything
+ * under it. A header is read inside an entry, or by the thread that closes the range, which has
+ * shut the entries. So a range that is closing counts with the last believed values until the
+ * closing thread has read its header for the last time.
  */
 public final class ClientReports {
   private static final ClientCounts NONE = new ClientCounts(0, 0, 0, 0);
@@ -36,12 +37,12 @@ public final class ClientReports {
   @GuardedBy("this")
   private ClientCounts ended = NONE;
 
-  /** No reports yet; {@code clock} tells how old ranges are. */
+  /** No reports yet. {@code clock} gives the age of ranges. */
   ClientReports(PageClock clock) {
     this.clock = clock;
   }
 
-  /** What one range's client has said so far. */
+  /** The values that one range's client has reported so far. */
   private static final class Report {
     private final long registeredNanos;
     private ClientCounts believed = NONE;
@@ -65,12 +66,15 @@ public final class ClientReports {
     }
   }
 
-  /** A range was registered. */
+  /** Registers a range. */
   synchronized void add(ShrinkablePageRange range) {
     live.put(range, new Report(clock.nanos()));
   }
 
-  /** A range ends: its entries are shut, nobody is inside, and its file is still mapped. */
+  /**
+   * Reads a range's header for the last time. Its entries are shut, no thread is inside, and its
+   * file is still mapped.
+   */
   synchronized void end(ShrinkablePageRange range) {
     Report report = live.remove(range);
     if (report != null) {
@@ -79,7 +83,7 @@ public final class ClientReports {
     }
   }
 
-  /** The sums as of now; reads every range's header. */
+  /** The sums as of now. Reads every range's header. */
   public synchronized ClientCounts totals() {
     ClientCounts totals = ended;
     for (Map.Entry<ShrinkablePageRange, Report> entry : live.entrySet()) {
@@ -109,7 +113,7 @@ public final class ClientReports {
         sum(a.failures(), b.failures()));
   }
 
-  /** Of two numbers that are not negative; stays at the largest there is. */
+  /** The sum of two numbers that are not negative; {@link Long#MAX_VALUE} if it would overflow. */
   private static long sum(long a, long b) {
     return a > Long.MAX_VALUE - b ? Long.MAX_VALUE : a + b;
   }

@@ -6,10 +6,11 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who is inside a range that may be closed: a counter that can be shut.
+ * Counts the threads that are inside a range, and can be shut, so that the range can be closed.
  *
- * <p>Whoever reaches for the range's descriptor enters first and leaves afterwards; closing refuses
- * new entries and waits for the last to leave. The sign bit is "shut", the rest the count.
+ * <p>A thread that uses the range's descriptor enters first and leaves afterwards. Closing refuses
+ * new entries and waits for the last thread to leave. The sign bit means "shut"; the other bits are
+ * the count.
  */
 final class CloseGuard {
   private static final int SHUT = Integer.MIN_VALUE;
@@ -29,7 +30,7 @@ final class CloseGuard {
   /**
    * Enters.
    *
-   * @throws PageFailure.Closed if it is shut
+   * @throws PageFailure.Closed if the guard is shut
    */
   void enter() {
     if (!tryEnter()) {
@@ -37,7 +38,7 @@ final class CloseGuard {
     }
   }
 
-  /** Enters, unless it is shut. */
+  /** Enters, unless the guard is shut; returns whether it did. */
   boolean tryEnter() {
     if ((int) STATE.getAndAdd(this, 1) >= 0) {
       return true;
@@ -46,10 +47,10 @@ final class CloseGuard {
     return false;
   }
 
-  /** Leaves what {@link #tryEnter} entered. */
+  /** Undoes {@link #tryEnter}. */
   void leave() {
     if ((int) STATE.getAndAdd(this, -1) == SHUT + 1) {
-      // ORDER: the closer wrote its name before it set SHUT, which we have just read.
+      // ORDER: the closing thread wrote `closer` before it set SHUT, which we have just read.
       LockSupport.unpark(closer);
     }
   }
@@ -60,9 +61,9 @@ final class CloseGuard {
   }
 
   /**
-   * Refuses whoever comes too late and needs no entry.
+   * Refuses a caller that needs no entry but comes after the range was shut.
    *
-   * @throws PageFailure.Closed if it is shut
+   * @throws PageFailure.Closed if the guard is shut
    */
   void checkOpen() {
     if (isShut()) {
@@ -70,7 +71,10 @@ final class CloseGuard {
     }
   }
 
-  /** What an access to the mapping, made without an entry, means that came after its end. */
+  /**
+   * The failure to throw when an access to the mapping, made without an entry, found the mapping
+   * ended.
+   */
   PageFailure closed(IllegalStateException e) {
     if (!isShut()) {
       throw e;
@@ -79,10 +83,10 @@ final class CloseGuard {
   }
 
   /**
-   * Refuses new entries and waits until nobody is inside. Not interruptible: the memory has to come
-   * back.
+   * Refuses new entries and waits until no thread is inside. Not interruptible, because the memory
+   * has to be given back.
    *
-   * @return false if somebody else has shut it before
+   * @return false if another thread has shut it before
    */
   boolean shutAndAwait() {
     synchronized (this) {

@@ -14,30 +14,34 @@ import java.util.function.Supplier;
  * list, filled by a sweep over the page tables.
  */
 /*
- * What "exact" promises: of two stops of which one returned before the other was called, the first
- * is reclaimed first, if the clock tells them apart. Stops with one stamp go by range and page.
+ * What "exact" promises: take two stops, of which one returned before the other was called. The
+ * first is reclaimed first, if the clock tells them apart. Stops with one stamp are ordered by
+ * range and page.
  *
  * The argument: a sweep reads the clock (the cut), then lists the ranges, then reads their tables,
  * and queues no word stamped after the cut. The cut is a moment that has passed: a read of the
- * clock after the sweep's gives a later one. Let stop A return before stop B is called, and let
- * B's page be queued. B's stamp is at or before the cut, so B read the clock before the sweep had
- * its cut. A's compare-and-set came before that, and the registration of A's range before it. So
- * the sweep listed A's range, and A's word was in the table before the sweep read it: the sweep has
- * queued A's page, too, unless it had chosen only older ones. And A's stamp is at most B's. Stops
- * that overlap in time may go either way.
+ * clock after the sweep's read gives a later moment. Let stop A return before stop B is called, and
+ * let B's page be queued. B's stamp is at or before the cut, so B read the clock before the sweep
+ * had its cut. A's compare-and-set came before that, and the registration of A's range came before
+ * A's compare-and-set. So the sweep listed A's range, and A's word was in the table before the
+ * sweep read the table. So the sweep has queued A's page, too, unless it had chosen only older
+ * ones. And A's stamp is at most B's. Stops that overlap in time may go either way.
  *
- * A queued candidate is a page and the exact word it was chosen by. If the page has been used
- * since, the word differs and the candidate is dropped when its turn comes. Pages stopped later,
- * those of ranges registered later among them, have later stamps than everything queued. So a
- * queue stays right until it is empty, as long as candidates that were taken and not dealt with
- * come back to their place (putBack), or the queue is cleared.
+ * A queued candidate is a page and the exact word by which it was chosen. If the page has been used
+ * since, the word differs, and the candidate is dropped when its turn comes. Pages that are stopped
+ * later have later stamps than everything queued; so have pages of ranges that are registered
+ * later. So a queue stays right until it is empty, on one condition: candidates that were taken and
+ * not dealt with come back to their place (putBack), or the queue is cleared.
  *
  * LOCKS: `lock` is a leaf, held to copy some longs. `sweepLock` is held over a walk through the
- * page tables, so that two scans do not both walk; nothing is called under it but the listing of
- * ranges and that walk.
+ * page tables, so that two scans do not both walk. Only the listing of ranges and that walk are
+ * called under it.
  */
 final class EvictionQueue {
-  /** Candidates for which arrays are kept from sweep to sweep, 2 MiB; larger ones are let go. */
+  /**
+   * The largest room for candidates that is kept from sweep to sweep: 2 MiB. Larger arrays are
+   * dropped.
+   */
   private static final int MAX_SPARE_ROOM = 1 << 17;
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -45,25 +49,25 @@ final class EvictionQueue {
   private final PageClock clock;
   private final PageObserver observer;
 
-  /** Those that were swept. */
+  /** The ranges that were swept. */
   @GuardedBy("lock")
   private SweptRanges ranges = SweptRanges.NONE;
 
-  /** The candidates; those from {@code head} on are still there to be taken. */
+  /** The candidates. Those from {@code head} on can still be taken. */
   @GuardedBy("lock")
   private CandidateBuffer filled = new CandidateBuffer(1, 0);
 
   @GuardedBy("lock")
   private int head;
 
-  /** The buffer that was filled before: the next sweep gathers in its arrays. */
+  /** The buffer that was filled before. The next sweep gathers in its arrays. */
   @GuardedBy("sweepLock")
   private CandidateBuffer spare = new CandidateBuffer(1, 0);
 
   @GuardedBy("lock")
   private long generation;
 
-  /** When the sweep that found the candidates began: those stamped later are lies. */
+  /** When the sweep that found the candidates began. Later stamps are false. */
   @GuardedBy("lock")
   private long cutNanos;
 
@@ -72,7 +76,7 @@ final class EvictionQueue {
     this.observer = observer;
   }
 
-  /** Some candidates that were taken from a queue, oldest first; confined to one thread. */
+  /** Candidates that were taken from a queue, oldest first. Confined to one thread. */
   static final class Batch {
     private final long[] words;
     private final long[] places;
@@ -80,7 +84,7 @@ final class EvictionQueue {
     private int size;
     private long generation;
 
-    /** Room for {@code most} candidates, used again by each {@link #take}. */
+    /** Room for {@code most} candidates, which each {@link #take} uses again. */
     Batch(int most) {
       this.words = new long[most];
       this.places = new long[most];
@@ -99,35 +103,35 @@ final class EvictionQueue {
       return size;
     }
 
-    /** Empties it, and lets go of the ranges. */
+    /** Empties the batch, and drops its references to ranges. */
     void forget() {
       ranges = SweptRanges.NONE;
       size = 0;
     }
 
-    /** What the places' range indices mean. */
+    /** The ranges to which the places' indices refer. */
     SweptRanges ranges() {
       return ranges;
     }
 
-    /** The words by which the pages were chosen: the first {@link #size} count. */
+    /** The words by which the pages were chosen: the first {@link #size} of them are valid. */
     long[] words() {
       return words;
     }
 
-    /** The candidates' places: the first {@link #size} count. */
+    /** The candidates' places: the first {@link #size} of them are valid. */
     long[] places() {
       return places;
     }
 
-    /** Which filling of the queue they come from. */
+    /** The number of the queue's filling from which they come. */
     long generation() {
       return generation;
     }
   }
 
   /**
-   * Takes up to {@code most} of the oldest candidates; leaves the batch empty if there are none.
+   * Takes up to {@code most} of the oldest candidates. Leaves the batch empty if there are none.
    *
    * @param latestWord the youngest word to take; unsigned, so -1 takes any
    */
@@ -169,14 +173,14 @@ final class EvictionQueue {
   }
 
   /**
-   * What a sweep found.
+   * The result of a sweep.
    *
-   * @param queued candidates queued by it, or by somebody else in the meantime
-   * @param later AVAILABLE words it left out, because they are stamped after the cut
+   * @param queued candidates queued by this sweep, or by another thread in the meantime
+   * @param later AVAILABLE words that it left out, because they are stamped after the cut
    */
   record Sweep(int queued, long later) {}
 
-  /** As {@link #sweepNow}, and tells how long it took. */
+  /** As {@link #sweepNow}, and reports to the observer how long it took. */
   Sweep sweep(
       Supplier<List<ShrinkablePageRange>> from,
       Set<ShrinkablePageRange> without,
@@ -191,11 +195,11 @@ final class EvictionQueue {
   /**
    * Fills the empty queue with the oldest AVAILABLE pages of some ranges.
    *
-   * @param from lists the ranges to look through; asked once the cut is read
+   * @param from lists the ranges to sweep; called after the cut is read
    * @param without ranges to leave out
-   * @param most how many to queue
-   * @param withLater whether to queue words stamped in the future, too: the last resort. Words
-   *     stamped after the cut by a stop that ran while we swept are left out even then
+   * @param most how many candidates to queue
+   * @param withLater whether to queue words stamped in the future, too, as the last resort. Words
+   *     that a stop stamped after the cut, while we swept, are left out even then
    */
   private Sweep sweepNow(
       Supplier<List<ShrinkablePageRange>> from,
@@ -228,7 +232,8 @@ final class EvictionQueue {
       }
       buffer.finish();
       spare = fill(swept, buffer, cut);
-      // RACE: a range that ended before the queue was filled was not there to be taken out.
+      // RACE: if a range ended before the queue was filled, remove() could not take it out of the
+      // queue.
       swept.removeClosing();
       return new Sweep(buffer.size(), later);
     } finally {
@@ -254,8 +259,9 @@ final class EvictionQueue {
           continue;
         }
         long stamp = PageWord.stampNanos(word);
-        // A stop reads the clock before it writes the word: so a stamp that is still to come, now
-        // that we have read the word, is a lie, and its place in the order is not worth keeping.
+        // A stop reads the clock before it writes the word. So if a stamp is still in the future
+        // now, after we have read the word, it is false, and its place in the order is not worth
+        // keeping.
         if (stamp <= cut || (withLater && stamp > clock.nanos())) {
           buffer.add(word, CandidateBuffer.place(rangeIndex, page));
         } else {
@@ -268,7 +274,7 @@ final class EvictionQueue {
     }
   }
 
-  /** Makes a buffer the queue's, and returns the one that was. */
+  /** Makes a buffer the queue's, and returns the one that was the queue's before. */
   private CandidateBuffer fill(SweptRanges swept, CandidateBuffer buffer, long cut) {
     lock.lock();
     try {
@@ -284,12 +290,17 @@ final class EvictionQueue {
     }
   }
 
-  /** Whether the candidates were chosen from all of some ranges, and maybe others. */
+  /**
+   * Whether the candidates were chosen from all of {@code wanted}, and perhaps from other ranges.
+   */
   boolean sweptAll(List<ShrinkablePageRange> wanted) {
     return ranges().containsAll(wanted);
   }
 
-  /** Keeps a range that has ended alive no longer; its candidates are dropped at their turn. */
+  /**
+   * Drops the reference to a range that has ended. Its candidates are dropped when their turn
+   * comes.
+   */
   void remove(ShrinkablePageRange ended) {
     ranges().remove(ended);
   }
@@ -304,8 +315,8 @@ final class EvictionQueue {
   }
 
   /**
-   * Whether all that is left was stamped in the future when it was found. Honest pages that were
-   * stopped since then are older than those stamps, and not here.
+   * Whether all candidates that are left had a stamp in the future when they were found. Honest
+   * pages that were stopped since then are older than those stamps, and are not in the queue.
    */
   boolean onlyLaterIsLeft() {
     lock.lock();
@@ -316,7 +327,7 @@ final class EvictionQueue {
     }
   }
 
-  /** How many candidates are there to be taken. */
+  /** The number of candidates that can be taken. */
   int size() {
     lock.lock();
     try {
@@ -326,7 +337,7 @@ final class EvictionQueue {
     }
   }
 
-  /** Drops every candidate, those that are taken and would be put back among them. */
+  /** Drops every candidate, including those that are taken and would be put back. */
   void clear() {
     lock.lock();
     try {

@@ -20,32 +20,37 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether the host forces huge pages on shared memory: then the kernel gives several or hundreds of
- * pages where one was asked for, and what the server finds beside its own is no client's doing.
+ * Whether the host forces huge pages on shared memory. If it does, the kernel gives several or
+ * hundreds of pages where one was requested; then memory that the server did not give is not any
+ * client's doing.
  *
- * <p>A server does not start if a trial file shows that, but the settings can change while it runs,
- * and those for single sizes concern only pages that a client touches. Thread-safe.
+ * <p>A server does not start if a trial file shows this. But the settings can change while it runs,
+ * and the settings for single sizes concern only pages that a client touches. Thread-safe.
  */
 /*
- * There is a setting for all sizes, and since Linux 6.11 one for each size, of which "inherit"
- * means the former's. "deny" of the former overrides the latter.
+ * There is one setting for all sizes. Since Linux 6.11 there is also one for each size; its value
+ * "inherit" means the value of the former. "deny" in the former overrides the latter.
  *
  * The files are read outside every lock, at most ten times a second, and once more before strays
- * count against a client; the answer is kept, and read under the locks of ranges. For a minute
- * after the setting went back strays still count as the kernel's, because the pages that it gave
- * lie in the files until each range is audited.
+ * count against a client. The answer is kept, and is read under the locks of ranges. For a minute
+ * after the setting has changed back, strays still count as the kernel's, because the pages that
+ * the kernel gave are in the files until each range is audited.
  *
- * LOCKS: the monitor orders readings, so that an older one never replaces a newer one, and what the
- * listener is told. Only files are read under it, and nobody enters it with a range's lock.
+ * LOCKS: the monitor orders readings, so that an older one never replaces a newer one, and it
+ * orders what the listener is told. Only files are read under it, and no thread enters it while it
+ * holds a range's lock.
  */
 public final class HugePages {
-  /** Where Linux keeps the settings. */
+  /** The directory in which Linux keeps the settings. */
   public static final Path SETTINGS = Path.of("/sys/kernel/mm/transparent_hugepage");
 
-  /** The setting for all sizes; those for one size have the same name in folders of their own. */
+  /**
+   * The setting for all sizes. The settings for one size have the same name, in directories of
+   * their own.
+   */
   private static final String NAME = "shmem_enabled";
 
-  /** A host that never forces any. */
+  /** A host that never forces huge pages. */
   static final HugePages NONE = new HugePages(null, () -> 0, _ -> {});
 
   private static final Pattern CHOSEN = Pattern.compile("\\[(\\w+)]");
@@ -66,14 +71,14 @@ public final class HugePages {
   @GuardedBy("this")
   private long lastForced;
 
-  /** Written under the monitor. */
+  /** Written only under the monitor. */
   private volatile boolean causeStrays;
 
-  /** What hears that the answer has changed, on the thread that noticed, under our monitor. */
+  /** Is notified when the answer has changed, on the thread that noticed it, under our monitor. */
   @FunctionalInterface
   public interface Listener {
     /**
-     * Told once for each change; must be quick and throw nothing.
+     * Called once for each change. Must be quick and throw nothing.
      *
      * @param by the file whose setting forces huge pages now; null if none does any longer
      */
@@ -83,7 +88,8 @@ public final class HugePages {
   /**
    * Watches a host's settings.
    *
-   * @param settings their folder; null or one without them for a host that forces none
+   * @param settings their directory. Null, or a directory without settings, means a host that
+   *     forces none
    */
   public HugePages(@Nullable Path settings, PageClock clock, Listener listener) {
     this.settings = settings;
@@ -98,12 +104,18 @@ public final class HugePages {
     return Optional.ofNullable(forcedBy(settings, ofOneSize(settings)));
   }
 
-  /** Whether strays are the kernel's, as of the last reading. Takes no lock, no call. */
+  /**
+   * Whether strays are the kernel's, as of the last reading. Takes no lock and makes no system
+   * call.
+   */
   boolean causeStrays() {
     return causeStrays;
   }
 
-  /** Reads the settings, unless that was done just now. To be called holding no lock. */
+  /**
+   * Reads the settings, unless they were read less than a tenth of a second ago. The caller must
+   * hold no lock.
+   */
   public void refresh() {
     long before = readAt.get();
     long now = clock.nanos();
@@ -112,7 +124,7 @@ public final class HugePages {
     }
   }
 
-  /** Reads the settings, before strays count against a client. To be called holding no lock. */
+  /** Reads the settings, before strays count against a client. The caller must hold no lock. */
   void refreshNow() {
     if (settings == null) {
       return;
@@ -161,7 +173,7 @@ public final class HugePages {
         .orElse(null);
   }
 
-  /** The word in brackets; the empty string where there is none. */
+  /** The word in brackets; the empty string if there is none. */
   private static String chosen(Path setting) {
     try {
       Matcher chosen = CHOSEN.matcher(Files.readString(setting, StandardCharsets.ISO_8859_1));

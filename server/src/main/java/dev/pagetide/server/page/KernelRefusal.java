@@ -5,10 +5,10 @@ import dev.pagetide.server.os.SystemCallException;
 import java.util.Locale;
 
 /**
- * The kernel itself refused memory, or a range's file.
+ * The kernel itself refused memory, or refused a range's file.
  *
  * @param pages how many pages were asked for
- * @param kernel what it said
+ * @param kernel the failed system call
  */
 record KernelRefusal(long pages, SystemCallException kernel) implements MemoryRefusal {
   @Override
@@ -21,7 +21,7 @@ record KernelRefusal(long pages, SystemCallException kernel) implements MemoryRe
     return kernel.isForGood();
   }
 
-  /** Of a limit on files it does not speak of memory: there may be plenty. */
+  /** If the limit is on files, the message says nothing of memory, because there may be plenty. */
   @Override
   public String message() {
     return kernel

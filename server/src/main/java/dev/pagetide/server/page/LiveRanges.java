@@ -15,29 +15,30 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ranges of a server that have not ended, and the scans over them: all of the {@link Shrinker}
- * that the budget needs. It knows nobody who waits for memory, and wakes nobody.
+ * The ranges of a server that have not ended, and the scans over them. It is the part of the {@link
+ * Shrinker} that the budget needs. It does not know the requests that wait for memory, and wakes
+ * none of them.
  *
  * <p>Thread-safe, as the shrinker is.
  */
 final class LiveRanges implements Reclaimer {
   /**
-   * How many ranges a scan audits that found its candidates queued: some microseconds beside its
-   * punches, and all ranges are seen in turn while one sweep's queue lasts.
+   * How many ranges a scan audits if it found its candidates queued. That takes some microseconds
+   * beside its punches, and the audits reach all ranges in turn while the queue of one sweep lasts.
    */
   private static final int AUDITED_WITHOUT_SWEEP = 4;
 
-  /** How many holders a refusal tells of. */
+  /** How many holders a refusal reports. */
   private static final int NAMED_HOLDERS = 3;
 
   private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
   private final PageContext context;
   private final ReclaimOrder order;
 
-  /** Which ranges a scan without a sweep audits: those after the ones audited so before. */
+  /** The next range to audit for a scan without a sweep: the one after those audited last. */
   private final AtomicInteger nextAudit = new AtomicInteger();
 
-  /** The scan that ended last, to be begun again; a scan that finds none makes a new one. */
+  /** The scan that ended last, to be used again. A scan that finds none here makes a new one. */
   private final AtomicReference<@Nullable Scan> spareScan = new AtomicReference<>();
 
   LiveRanges(PageContext context, ReclaimConfig config) {
@@ -51,7 +52,7 @@ final class LiveRanges implements Reclaimer {
     }
   }
 
-  /** A range ends: nobody is inside, and its file is still mapped. */
+  /** Removes a range that ends. No thread is inside it, and its file is still mapped. */
   void remove(ShrinkablePageRange range) {
     ranges.remove(range.id(), range);
     order.remove(range);
@@ -60,19 +61,19 @@ final class LiveRanges implements Reclaimer {
     }
   }
 
-  /** All there are, seen one by one while others come and go. */
+  /** All ranges. A view; weakly consistent. */
   Collection<ShrinkablePageRange> all() {
     return ranges.values();
   }
 
-  /** Those that are charged to a budget or below it. */
+  /** The ranges that are charged to a budget or below it. */
   List<ShrinkablePageRange> within(PageBudget scope) {
     return scope == context.budget()
         ? new ArrayList<>(ranges.values())
         : ReclaimOrder.within(scope, ranges.values());
   }
 
-  /** How many of their pages are AVAILABLE. */
+  /** How many pages of those ranges are AVAILABLE. */
   static long available(Collection<ShrinkablePageRange> within) {
     long available = 0;
     for (ShrinkablePageRange range : within) {
@@ -85,7 +86,8 @@ final class LiveRanges implements Reclaimer {
     if (request.pages() <= 0) {
       return ScanResult.NOTHING;
     }
-    // ORDER: the clock, then the ranges: what is stamped by then lies in a range that is listed.
+    // ORDER: first the clock, then the ranges. So a page that is stamped by then is in a listed
+    // range.
     long start = context.clock().passedNanos();
     List<ShrinkablePageRange> scanned = within(request.scope());
     Scan lent = spareScan.getAndSet(null);
@@ -93,7 +95,7 @@ final class LiveRanges implements Reclaimer {
     scan.begin(request.trigger());
     boolean swept = order.take(request, this::within, scanned, start, scan);
     ScanResult result = scan.result();
-    scan.begin(request.trigger()); // lets go of what it knew of ranges
+    scan.begin(request.trigger()); // drops its references to ranges
     spareScan.set(scan);
     audit(scanned, swept ? scanned.size() : AUDITED_WITHOUT_SWEEP);
     context.observer().scanned(request.trigger(), result, context.clock().nanos() - start);
@@ -101,7 +103,8 @@ final class LiveRanges implements Reclaimer {
   }
 
   /**
-   * Audits {@code most} ranges, or all if they are fewer, beginning with those whose turn it is.
+   * Audits {@code most} ranges, or all if there are fewer. If there are more, it goes on after
+   * those that were audited last.
    */
   private void audit(List<ShrinkablePageRange> audited, int most) {
     int count = Math.min(most, audited.size());

@@ -5,30 +5,32 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * One scan's way through the candidates of some ranges, the oldest first: takes from a queue, and
- * sweeps when that is empty. Confined to the scan's thread.
+ * Takes one scan's candidates from some ranges, the oldest first: from a queue, and with a sweep
+ * when the queue is empty. Confined to the scan's thread.
  */
 /*
- * What a scan leaves of a queue that others use has to be in order for them:
- *   1. Candidates in ranges that turned out to be busy go back to their place when the scan ends.
- *      Meanwhile they are in the scan's hands, as those are that it is punching.
- *   2. A sweep leaves out the ranges that were busy. What it finds is younger than pages of theirs,
- *      which another scan could take by now. So it fills a queue of the scan's own, which is
- *      dropped when the scan ends.
- *   3. Then the queue that others use is cleared, too. It is empty but for what other scans put
- *      back, and that may be younger than what this one skipped and forgets. The next scan, which
- *      has not met a busy range, sweeps it full for many: if it found the skipped candidates
- *      instead, a range that is always busy would make each scan sweep for itself.
- *   4. If something is thrown, the queue is cleared, because candidates have been taken from it and
- *      not dealt with. The next scan sweeps, and finds their pages in the tables.
+ * How a scan leaves a queue in order for the other scans that use it:
+ *
+ * - Candidates in ranges that turned out to be busy go back to their place when the scan ends.
+ *   Until then the scan holds them, as it holds those that it is punching.
+ * - A sweep leaves out the ranges that were busy. What it finds is younger than pages of those
+ *   ranges, which another scan could take by now. So such a sweep fills a queue of the scan's own,
+ *   which is dropped when the scan ends.
+ * - In that case the queue that others use is cleared, too. It has only candidates that other scans
+ *   put back, and those may be younger than the candidates that this scan skipped and forgets. The
+ *   next scan, which has not met a busy range, sweeps and fills it for many scans. If that scan
+ *   found the skipped candidates instead, a range that is always busy would make each scan sweep
+ *   for itself.
+ * - If an exception is thrown, the queue is cleared, because candidates have been taken from it and
+ *   not dealt with. The next scan sweeps, and finds their pages in the tables.
  */
 final class OldestFirst {
   /** No word is above it. */
   static final long ANY_AGE = -1;
 
   /**
-   * How often one scan looks for candidates: once for what is there, once for what others changed
-   * under it, once for words stamped in the future.
+   * How often one scan looks for candidates: once for what is there, once for what other threads
+   * changed meanwhile, once for words stamped in the future.
    */
   private static final int MAX_SWEEPS = 3;
 
@@ -39,7 +41,7 @@ final class OldestFirst {
   private final PageClock clock;
   private final PageObserver observer;
 
-  /** Where candidates are taken from: {@link #shared}, or a queue of this scan's own. */
+  /** The queue from which candidates are taken: {@link #shared}, or a queue of this scan's own. */
   private EvictionQueue queue;
 
   private int looks;
@@ -49,9 +51,9 @@ final class OldestFirst {
   private long reclaimedBefore;
 
   /**
-   * A way that has not begun.
+   * A search that has not begun.
    *
-   * @param ranges lists the ranges; asked by each sweep
+   * @param ranges lists the ranges; each sweep calls it
    * @param shared a queue of their candidates
    * @param most how many candidates a sweep is to queue
    * @param latestWord no page with a word above this is taken
@@ -73,8 +75,7 @@ final class OldestFirst {
   }
 
   /**
-   * Takes pages until the scan has {@code pages}, and tells how often it had to look for
-   * candidates.
+   * Takes pages until the scan has {@code pages}. Returns how often it had to look for candidates.
    */
   int take(long pages, Scan scan) {
     boolean inOrder = false;
@@ -99,12 +100,12 @@ final class OldestFirst {
     return looks;
   }
 
-  /** Looks for candidates; false if there is no use in going on. */
+  /** Looks for candidates; false if it is useless to go on. */
   private boolean look(Scan scan) {
     long reclaimed = scan.reclaimed();
     if (full && reclaimed - reclaimedBefore < most / 2) {
-      // A full queue gave little: a client that changes its words all the time, or a file that
-      // cannot be punched, stands at the head. Look behind it, but not without end.
+      // A full queue gave little, because its head has pages of a client that changes its words all
+      // the time, or of a file that cannot be punched. We look behind them, but not without end.
       scan.leaveOutStubborn();
       sweeps++;
     }
@@ -116,14 +117,15 @@ final class OldestFirst {
       shared.clear();
       queue = new EvictionQueue(clock, observer);
     }
-    boolean anyAge = latestWord == ANY_AGE; // else what is stamped in the future is too young
+    boolean anyAge = latestWord == ANY_AGE; // otherwise a stamp in the future is too young
     boolean withLater = anyAge && (onlyLater || sweeps == MAX_SWEEPS - 1);
     reclaimedBefore = reclaimed;
     looks++;
     EvictionQueue.Sweep sweep = queue.sweep(ranges, scan.busyRanges(), most, withLater);
     full = sweep.queued() >= most;
     if (!full) {
-      sweeps++; // one that filled the queue has left some behind, and is none of the three
+      // a sweep that filled the queue has left candidates behind, so it is none of the three
+      sweeps++;
     }
     if (sweep.queued() == 0) {
       if (withLater || !anyAge || sweep.later() == 0) {
@@ -134,13 +136,16 @@ final class OldestFirst {
     return true;
   }
 
-  /** Whether what is queued, though nothing of it was old enough, shows that nothing else is. */
+  /**
+   * Whether no page at all is old enough. No queued page was; this returns whether that proves the
+   * same of the others.
+   */
   private boolean onlyYoungIsLeft() {
     if (queue.size() == 0) {
       return false;
     }
     if (queue.onlyLaterIsLeft()) {
-      queue.clear(); // a liar's pages, behind which others may have grown old
+      queue.clear(); // pages with false stamps; behind them, other pages may have become old enough
       return false;
     }
     return true;

@@ -9,8 +9,8 @@ import dev.pagetide.server.os.SystemCallException;
  *
  * @param budget the whole server's budget: the root
  * @param clock stamps are read from it
- * @param observer hears of what happens to pages
- * @param counters what every range's pages did so far
+ * @param observer is notified of what happens to pages
+ * @param counters what the pages of all ranges did so far
  * @param hugePages whether strays are clients' doing or the kernel's
  * @param pageSize bytes in a page
  */
@@ -22,7 +22,7 @@ record PageContext(
     HugePages hugePages,
     int pageSize) {
 
-  /** The refusal where it was the kernel that refused memory or a file; the observer is told. */
+  /** The refusal to throw if the kernel refused memory or a file. Notifies the observer. */
   PageFailure.NoMemory kernelRefused(long pages, SystemCallException kernel) {
     KernelRefusal refusal = new KernelRefusal(pages, kernel);
     PageFailure.NoMemory failure = new PageFailure.NoMemory(refusal);

@@ -9,11 +9,11 @@ import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * How many pages went over each edge, since the server started; edges taken by clients themselves
- * are not among them.
+ * How many pages made each change of state since the server started. Changes that clients made
+ * themselves are not counted here.
  *
  * <p>At rest: allocated - reclaimed - closed = resident data pages, and allocated + reused = pages
- * the server made USED.
+ * that the server made USED.
  */
 public final class PageCounters {
   private final LongAdder allocated = new LongAdder();
@@ -54,7 +54,10 @@ public final class PageCounters {
     of(reclaimed, trigger).add(pages);
   }
 
-  /** A page was given memory {@code ageNanos} after it had been reclaimed, as its word says. */
+  /**
+   * Counts a page that got memory {@code ageNanos} after it had been reclaimed, according to its
+   * word.
+   */
   void refaulted(long ageNanos) {
     of(refaulted, RefaultAge.of(ageNanos)).increment();
   }
@@ -71,7 +74,7 @@ public final class PageCounters {
     hostStrays.add(pages);
   }
 
-  /** FREE pages that got memory, and kept it. */
+  /** FREE pages that got memory and kept it. */
   public long allocated() {
     return allocated.sum();
   }
@@ -91,14 +94,14 @@ public final class PageCounters {
     return reclaimed.values().stream().mapToLong(LongAdder::sum).sum();
   }
 
-  /** Those of them that were reclaimed for one reason. */
+  /** AVAILABLE pages that the shrinker made FREE for one reason. */
   public long reclaimed(ReclaimTrigger trigger) {
     return of(reclaimed, trigger).sum();
   }
 
   /**
-   * FREE pages that got memory again so soon after they were reclaimed. The stamps are the clients'
-   * to write: one that lies blurs this signal, and nothing else.
+   * FREE pages that got memory again so soon after they were reclaimed. Clients can write the
+   * stamps. A false stamp makes this signal less exact, and has no other effect.
    */
   public long refaulted(RefaultAge age) {
     return of(refaulted, age).sum();
@@ -109,12 +112,17 @@ public final class PageCounters {
     return closed.sum();
   }
 
-  /** As {@link #strays}, while the host forced huge pages on shared memory: the kernel's doing. */
+  /**
+   * As {@link #strays}, while the host forced huge pages on shared memory; the kernel caused these.
+   */
   public long hostStrays() {
     return hostStrays.sum();
   }
 
-  /** Pages of memory found, and taken, that the server had not given; of ended ranges, too. */
+  /**
+   * Pages of memory that the server had not given, and that it found and took. Includes ended
+   * ranges.
+   */
   public long strays() {
     return strays.sum();
   }

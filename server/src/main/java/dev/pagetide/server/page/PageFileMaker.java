@@ -5,16 +5,16 @@ import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;
 
-/** Where a range's file comes from: the kernel, or a test that makes it fail. Thread-safe. */
+/** Makes the ranges' files: with the kernel, or in a test that makes it fail. Thread-safe. */
 @FunctionalInterface
 public interface PageFileMaker {
   /** Memfds of the system's page size. */
   PageFileMaker MEMFD = Memfd::create;
 
   /**
-   * Makes a file whose header and table hold memory and whose pages hold none.
+   * Makes a file whose header and table have memory and whose pages have none.
    *
-   * @param name what the system shows for it
+   * @param name the name under which the system shows it
    * @throws SystemCallException if the kernel refused
    */
   PageFile make(String name, SharedFileLayout layout) throws SystemCallException;

@@ -5,42 +5,42 @@ import dev.pagetide.server.budget.ReclaimTrigger;
 import java.util.List;
 
 /**
- * What hears how long the costly steps took, and what was refused. Called on the thread that took
- * the step, holding no lock of a range; must be quick, thread-safe, and throw nothing.
+ * Is notified how long the costly steps took, and of refusals. Called on the thread that took the
+ * step, while it holds no lock of a range. Must be quick and thread-safe, and throw nothing.
  */
 public interface PageObserver extends BudgetObserver {
-  /** Hears nothing. */
+  /** Ignores every call. */
   PageObserver NONE = new PageObserver() {};
 
-  /** Tells several, in their order. */
+  /** Notifies several, in their order. */
   static PageObserver all(PageObserver... told) {
     return new PageObservers(List.of(told));
   }
 
   /**
-   * Memory was given to {@code pages} pages of one range under one hold of its lock: at most 256,
-   * one {@code fallocate} for each run of neighbours.
+   * {@code pages} pages of one range were given memory under one hold of its lock: at most 256,
+   * with one {@code fallocate} for each run of neighbours.
    */
   default void allocated(int pages, long nanos) {}
 
   /**
    * The memory of {@code pages} pages of one range was taken under one hold of its lock: at most
-   * 256, one punch for each run of neighbours.
+   * 256, with one punch for each run of neighbours.
    */
   default void punched(int pages, long nanos) {}
 
-  /** One punch of {@code pages} neighbours, which a scan had chosen, was among them. */
+  /** One of those punches took {@code pages} neighbours, which a scan had chosen. */
   default void punchedRun(int pages) {}
 
   /** One scan ended. */
   default void scanned(ReclaimTrigger trigger, ScanResult result, long nanos) {}
 
-  /** One sweep over the page tables ended; its time includes waiting for another one's. */
+  /** One sweep over the page tables ended. Its time includes waiting for another sweep. */
   default void swept(long nanos) {}
 
-  /** A range ended with so many resident pages, whose memory is back. */
+  /** A range ended with {@code pages} resident pages, whose memory was given back. */
   default void closed(int pages) {}
 
-  /** An allocation waited that long for its range's lock. */
+  /** An allocation waited for its range's lock, for {@code nanos}. */
   default void lockWaited(long nanos) {}
 }

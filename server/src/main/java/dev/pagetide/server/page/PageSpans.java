@@ -10,7 +10,7 @@ public final class PageSpans {
   /** No page. */
   public static final PageSpans NONE = new PageSpans(new int[0]);
 
-  /** start, end, start, end, ... */
+  /** The spans: start, end, start, end, ... */
   private final int[] bounds;
 
   private PageSpans(int[] bounds) {
@@ -22,7 +22,7 @@ public final class PageSpans {
     return startPage >= endPage ? NONE : new PageSpans(new int[] {startPage, endPage});
   }
 
-  /** How many spans. */
+  /** The number of spans. */
   public int size() {
     return bounds.length / 2;
   }
@@ -42,7 +42,7 @@ public final class PageSpans {
     return bounds[2 * span + 1];
   }
 
-  /** How many pages. */
+  /** The number of pages. */
   public int pageCount() {
     int pages = 0;
     for (int span = 0; span < size(); span++) {
@@ -70,7 +70,7 @@ public final class PageSpans {
     return text.toString();
   }
 
-  /** Collects spans that may come in any order and overlap; confined to one thread. */
+  /** Collects spans, which may come in any order and may overlap. Confined to one thread. */
   public static final class Builder {
     private final int pageCount;
     private int[] bounds = new int[2];
@@ -83,8 +83,8 @@ public final class PageSpans {
     }
 
     /**
-     * Adds pages {@code [startPage, endPage)}; nothing if {@code startPage >= endPage}, wherever
-     * that is.
+     * Adds pages {@code [startPage, endPage)}. Adds nothing if {@code startPage >= endPage}, even
+     * outside the range.
      *
      * @throws PageFailure.PastEnd if the span names a page that the range does not have
      */

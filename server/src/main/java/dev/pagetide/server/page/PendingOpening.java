@@ -10,14 +10,15 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * One opening of a range that waits for its header and page table if need be, without keeping a
- * thread, and without anything that others could miss: each attempt begins from the first step.
+ * One opening of a range. If necessary, it waits for the memory of its header and page table. While
+ * it waits, it holds no thread and nothing that others could need, because each attempt begins from
+ * the first step.
  *
  * @param <S> what is opened
  */
 /*
- * The range and its budget do not exist while it waits. So what is reserved for it is charged to a
- * budget of its own below the server's, and the new range's budget takes that over.
+ * While it waits, the range and its budget do not exist. So pages that are reserved for it are
+ * charged to a budget of its own below the server's. The new range's budget takes that charge over.
  */
 public final class PendingOpening<S> implements Runnable {
   private final Shrinker shrinker;
@@ -28,17 +29,17 @@ public final class PendingOpening<S> implements Runnable {
   private final CompletableFuture<S> result = new CompletableFuture<>();
 
   /**
-   * Opens, or throws and leaves nothing.
+   * Opens, or throws and undoes what it did.
    *
    * @param <S> what is opened
    */
   @FunctionalInterface
   public interface Attempt<S> {
-    /** To be done with {@link ShrinkablePageRange#register}, whose exceptions are passed on. */
+    /** Opens with {@link ShrinkablePageRange#register}, and passes on its exceptions. */
     S open(OpeningCharge charge);
   }
 
-  /** There is no memory now; nothing has changed. Bears no stack trace: it is no accident. */
+  /** There is no memory now; nothing has changed. It has no stack trace, because it is no fault. */
   static final class MustWait extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -55,9 +56,10 @@ public final class PendingOpening<S> implements Runnable {
   }
 
   /**
-   * An opening that has not begun; its time to wait begins now.
+   * An opening that has not begun. Its time to wait begins now.
    *
-   * @param owner who must not hold the line in vain twice in a row: all openings of one client
+   * @param owner identifies the asker whose turn must not be in vain twice in a row; all openings
+   *     of one client have the same
    * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
    * @param workers threads that may reclaim and make files
    */
@@ -70,25 +72,28 @@ public final class PendingOpening<S> implements Runnable {
     this.place = new QueuePlace(shrinker.allocationQueue(), held, () -> false, owner, maxWaitNanos);
   }
 
-  /** What holds the pages that one opening has waited for, until its range's budget does. */
+  /**
+   * The budget of the pages for which one opening has waited, until the range's budget takes them
+   * over.
+   */
   private static PageBudget budgetOfOpening(PageBudget server) {
     return server.child("--max-resident-bytes", server.limitPages());
   }
 
-  /** What was opened, or why nothing was. Not to be cancelled: see {@link #giveUp}. */
+  /** The result of the opening, or why it failed. Must not be cancelled: see {@link #giveUp}. */
   public CompletableFuture<S> result() {
     return result;
   }
 
-  /** Begins, on the calling thread, which may reclaim. To be called once. */
+  /** Begins, on the calling thread, which may reclaim. Called once. */
   @Override
   public void run() {
     attempt(0);
   }
 
   /**
-   * Waits no longer: if it is waiting, the result is a {@link CancellationException}, and nothing
-   * was opened; else it ends as it would have.
+   * Stops waiting. If the opening is waiting, the result is a {@link CancellationException}, and
+   * nothing was opened. Otherwise it ends as it would have ended.
    */
   public void giveUp() {
     if (place.leave()) {

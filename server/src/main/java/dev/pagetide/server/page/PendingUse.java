@@ -8,17 +8,17 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 
 /**
- * One use that waits for memory if need be, without keeping a thread: {@link
+ * One request to use pages that, if necessary, waits for memory without holding a thread: {@link
  * ShrinkablePageRange#useRange} as a future.
  *
- * <p>Cancelling the future takes the use out of the line; what it reserved is given back. A use
- * that is cancelled before it began does nothing.
+ * <p>Cancelling the future takes the request out of the allocation queue; the pages that were
+ * reserved for it are given back. A request that is cancelled before it began does nothing.
  */
 /*
- * A use waits outside the range (no entry, no lock), so a range that closes need not wait for it;
- * when its turn comes the pages are reserved in its name, and it begins again from the first step.
- * If pages of it were reclaimed meanwhile, it may need more than was reserved: then it stands in
- * line again, at the place of its arrival, with nothing in its hands.
+ * A request waits outside the range (no entry, no lock), so a range that closes need not wait for
+ * it. When its turn comes, the pages are reserved in its name, and it begins again from the first
+ * step. If pages of it were reclaimed meanwhile, it may need more than was reserved. Then it goes
+ * into the queue again, at the place of its arrival, and holds nothing.
  */
 public final class PendingUse implements Runnable {
   private final ShrinkablePageRange range;
@@ -28,7 +28,7 @@ public final class PendingUse implements Runnable {
   private final CompletableFuture<PageSpans> result = new CompletableFuture<>();
 
   /**
-   * A use that has not begun; its time to wait begins now.
+   * A request that has not begun. Its time to wait begins now.
    *
    * @param maxWaitNanos how long to wait at most for memory that others hold; 0: not at all
    * @param workers threads that may allocate
@@ -54,23 +54,23 @@ public final class PendingUse implements Runnable {
   }
 
   /**
-   * The fresh pages, or why there are none: ends as {@link ShrinkablePageRange#useRange(PageSpans)}
-   * does, on whichever thread it ends.
+   * The fresh pages, or why there are none. It ends as {@link
+   * ShrinkablePageRange#useRange(PageSpans)} does, on any thread.
    */
   public CompletableFuture<PageSpans> result() {
     return result;
   }
 
-  /** Begins, on the calling thread, which may allocate. To be called once. */
+  /** Begins, on the calling thread, which may allocate. Called once. */
   @Override
   public void run() {
     attempt(0);
   }
 
   /**
-   * Waits no longer. Unlike a cancelled use, this one still tells how it ends: as if it had not
-   * been given up, if it is not waiting any more; else with {@link CancellationException}, having
-   * changed nothing.
+   * Stops waiting. Unlike a cancelled request, this one still reports how it ends. If it is
+   * waiting, it ends with a {@link CancellationException} and has changed nothing. Otherwise it
+   * ends as if it had not been given up.
    */
   public void giveUp() {
     if (place.leave()) {

@@ -9,27 +9,27 @@ import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;
 
 /**
- * What all ranges of one server have in common.
+ * The settings that all ranges of one server share.
  *
- * @param files where their files come from
+ * @param files makes their files
  * @param maxRangeBytes the most bytes granted to one range
  * @param serverInstance this run of the server, for the files' headers
- * @param charge how one that is opened pays for its bookkeeping pages
+ * @param charge how a range that is opened pays for its bookkeeping pages
  */
 public record RangeConfig(
     PageFileMaker files, long maxRangeBytes, long serverInstance, OpeningCharge charge) {
-  /** Terms of ranges that are refused where there is no memory. */
+  /** The settings of ranges whose openings are refused if there is no memory. */
   public RangeConfig(PageFileMaker files, long maxRangeBytes, long serverInstance) {
     this(files, maxRangeBytes, serverInstance, OpeningCharge.NOW);
   }
 
-  /** The terms of one opening that may have waited for memory. */
+  /** The settings of one opening that may have waited for memory. */
   public RangeConfig paidBy(OpeningCharge opening) {
     return new RangeConfig(files, maxRangeBytes, serverInstance, opening);
   }
 
   /**
-   * The layout of a range for which some size was asked: rounded down to pages, and to the maximum.
+   * The layout of a range of some requested size: rounded down to pages, and to the maximum.
    *
    * @param sizeBytes unsigned
    * @throws PageFailure.SizeInvalid if the size is less than one page
@@ -52,7 +52,8 @@ public record RangeConfig(
   PageFile makeFile(long id, SharedFileLayout layout, PageBudget budget, Shrinker shrinker) {
     int pages = layout.bookkeepingPages();
     Reservations reservations = shrinker.reservations();
-    // No switch over patterns: the first run of one may fail to link, when pages are charged.
+    // No switch over patterns, because its first run may fail to link, and pages are charged by
+    // then.
     Answer answer = charge.reserve(reservations, budget, pages);
     if (answer instanceof Answer.Refused refused) {
       throw new PageFailure.NoMemory(refused.why());

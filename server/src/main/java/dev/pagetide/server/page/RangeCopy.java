@@ -1,17 +1,17 @@
 package dev.pagetide.server.page;
 
-/** The one copy of bytes from a range's pages into another's, or to another place in its own. */
+/** The only code that copies bytes from a range's pages to another range, or within one range. */
 public final class RangeCopy {
   private RangeCopy() {}
 
   /**
-   * Copies bytes of USED pages into USED pages of a BUFFERS range. Whoever calls sees to it that
-   * the target's pages stay USED meanwhile, and those of a source in that mode; if a PAGES source's
-   * do not, the target gets old bytes or zeros.
+   * Copies bytes of USED pages into USED pages of a BUFFERS range. The caller makes sure that the
+   * target's pages stay USED meanwhile, and so do the source's if the source is a BUFFERS range,
+   * too. If pages of a PAGES source do not stay USED, the target gets old bytes or zeros.
    *
    * @param sourceOffset bytes from the start of the source, unsigned
    * @param targetOffset bytes from the start of the target
-   * @throws PageFailure.PastEnd if the source has not that many bytes
+   * @throws PageFailure.PastEnd if the source does not have that many bytes
    * @throws PageFailure.NotUsed if a byte's page is not USED in the source; nothing was copied
    * @throws PageFailure.Closed if one of them is closing
    */

@@ -9,12 +9,12 @@ import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one range has taken and gives back when it ends: its file, the page words that lie outside
- * it, and the charge for its memory.
+ * The resources that one range holds and gives back when it ends: its file, the page words that are
+ * outside the file, and the charge for its memory.
  *
- * @param table where the page words lie
- * @param ownWords the memory of words that lie outside the file; null where they lie in it
- * @param budget what is charged
+ * @param table the page words
+ * @param ownWords the memory of words that are outside the file; null if they are in it
+ * @param budget the budget that is charged
  * @param bookkeepingPages how much of the charge is for the file's header and table
  */
 record RangeMemory(
@@ -59,11 +59,11 @@ record RangeMemory(
   }
 
   /**
-   * Marks the file CLOSED and gives everything back, also where one step of that fails. Called
-   * once, when nobody is inside.
+   * Marks the file CLOSED and gives everything back, even if one step of that fails. Called once,
+   * when no thread is inside.
    *
    * @param residentPages how many data pages are charged
-   * @param punch whether to take the file's memory from others who hold it
+   * @param punch whether to take the file's memory from other processes that hold the file
    */
   void giveBack(int residentPages, boolean punch) {
     long charged = (long) residentPages + bookkeepingPages;

@@ -4,25 +4,29 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * What keeps the shrinker out of a range for the few dozen nanoseconds in which a use of several
- * resident pages looks at all of them and then flips all of them.
+ * Keeps the shrinker out of a range for a few dozen nanoseconds, in which a call that uses several
+ * resident pages first reads all their words and then flips all of them.
  *
- * <p>Without it such a use could flip some pages, meet one that was reclaimed in that moment, then
- * find no memory for it and fail with words changed; and it could not give the flipped pages back,
- * because a second user may rely on them by now. A use of one page needs no gate: there is nothing
- * between its look and its flip but the compare-and-set.
+ * <p>Without the gate such a call could flip some pages, then find that another page was reclaimed
+ * in that moment, then get no memory for it, and so fail with words changed. It could not give the
+ * flipped pages back, because a second user may rely on them by now. A call that uses one page
+ * needs no gate, because there is only the compare-and-set between its read and its flip.
  */
 /*
- * ORDER: this is Dekker's handshake, all four accesses sequentially consistent:
- *   user      users += 1;          then read reclaiming
- *   shrinker  reclaiming = true;   then read users
- * At least one of the two sees the other. The user who sees the shrinker goes the slow way, behind
- * the lock that the shrinker holds; the shrinker that sees a user spins for a moment and then skips
+ * ORDER: this is Dekker's handshake; all four accesses are sequentially consistent:
+ * - user: users += 1; then read reclaiming
+ * - shrinker: reclaiming = true; then read users
+ *
+ * At least one of the two sees the other. A user that sees the shrinker takes the slow path, behind
+ * the lock that the shrinker holds. A shrinker that sees a user spins for a moment and then skips
  * the range, as it does when the lock is taken. So neither ever waits for long, and the two never
  * run at once. At rest there is no user, so a scan at rest skips nothing.
  */
 final class ReclaimGate {
-  /** Some microseconds: many times what a use of a whole range takes, unless it was preempted. */
+  /**
+   * Some microseconds: many times what a call that uses a whole range takes, unless its thread was
+   * preempted.
+   */
   private static final int SPINS = 2_000;
 
   private static final VarHandle USERS;
@@ -39,7 +43,7 @@ final class ReclaimGate {
   private volatile boolean reclaiming;
 
   /**
-   * A user comes in; it must {@link #leave}, whatever the answer. False: a reclaim is under way.
+   * Counts a user in. It must {@link #leave}, whatever this returns. False: a reclaim is under way.
    */
   boolean enter() {
     USERS.getAndAdd(this, 1);
@@ -51,9 +55,9 @@ final class ReclaimGate {
   }
 
   /**
-   * The shrinker, holding the range's lock, wants no user inside.
+   * Closes the gate for the shrinker, which holds the range's lock.
    *
-   * @return whether there is none now, and none will come until {@link #open}; if not, the gate is
+   * @return true if no user is inside, and none enters until {@link #open}; if false, the gate is
    *     open
    */
   boolean tryClose() {

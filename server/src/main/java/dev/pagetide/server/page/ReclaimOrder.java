@@ -14,39 +14,46 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * In what order a scan takes pages: strictly the oldest first, or, while the budget is short, from
- * those above their fair share first.
+ * The order in which a scan takes pages: strictly the oldest first or, while the budget is short,
+ * first from ranges above their fair share.
  *
- * <p>Thread-safe: scans share the queues, and nothing else.
+ * <p>Thread-safe: scans share only the queues.
  */
 /*
  * The order of a fair scan, and why:
- *   1. what ranges hold above their fair share, oldest first, down to the share;
- *   2. what anybody stopped longer ago than --protect-recent, oldest first: idle memory is
- *      anybody's;
- *   3. for a use that stays within its share, the oldest there is: the share is its right;
- *      for one that does not, its own pages: else one that has everything USED, and nothing to pay
- *      with, would be given what the others keep warm.
- * Ahead of need the third step is left out: whoever asks most would have what was set free.
+ *
+ * - First, what ranges hold above their fair share, oldest first, down to the share.
+ * - Second, the pages of any range that were stopped longer ago than --protect-recent, oldest
+ *   first, because idle memory belongs to all.
+ * - Third, for a request that stays within its share, the oldest pages of all, because the share is
+ *   its right. For a request that does not, only its own pages. Otherwise a range that has all its
+ *   pages USED, and so has nothing to give up, would get pages that the others keep warm.
+ *
+ * Ahead of need the third step is left out, because the range that asks most would get the pages
+ * that were freed.
  */
 final class ReclaimOrder {
   /** The fewest candidates a sweep of the whole server queues, so that small scans share it. */
   private static final int MIN_QUEUED = 1024;
 
-  /** The fewest a sweep of a part of the server queues: enough to tell bad luck from sabotage. */
+  /**
+   * The fewest candidates a sweep of a part of the server queues: enough to tell chance from
+   * sabotage.
+   */
   private static final int MIN_QUEUED_IN_PART = 64;
 
-  /** And this share of what is resident. */
+  /** A sweep also queues at least one part in this many of the resident pages. */
   private static final int QUEUED_SHARE = 16;
 
-  /** The most candidates one sweep queues: 64 MiB of longs at the most while it gathers. */
+  /** The most candidates that one sweep queues: at most 64 MiB of longs while it gathers. */
   private static final int MAX_QUEUED = 1 << 21;
 
   /**
-   * Where those above their fair share hold no more than this, 40 us of sweeping, their candidates
-   * are looked for anew whenever others have come to be above theirs. Where they hold more, those
-   * others are seen when the candidates are used up: who pays first is right at every page, and
-   * only the order among those who do is as old as the last sweep.
+   * If the ranges above their fair share hold no more than this (40 us of sweeping), their
+   * candidates are searched again whenever another range has risen above its share. If they hold
+   * more, such a range is seen only when the candidates are used up. In both cases the rule which
+   * ranges pay first is kept at every page; only the order among those that pay is as old as the
+   * last sweep.
    */
   private static final int MAX_RESIDENT_FOR_ORDER = 1 << 14;
 
@@ -68,23 +75,24 @@ final class ReclaimOrder {
     this.excessQueue = new EvictionQueue(clock, observer);
   }
 
-  /** A range has ended: the queues keep it alive no longer. */
+  /** Drops the queues' references to a range that has ended. */
   void remove(ShrinkablePageRange ended) {
     queue.remove(ended);
     excessQueue.remove(ended);
   }
 
-  /** Forgets all candidates: there is no range left. */
+  /** Drops all candidates, because there is no range left. */
   void clear() {
     queue.clear();
     excessQueue.clear();
   }
 
   /**
-   * Takes what a request asks for, and tells whether it walked through page tables for that.
+   * Takes the pages that a request asks for. Returns whether it walked through page tables for
+   * that.
    *
-   * @param live lists the ranges that are charged to a budget or below it now: each sweep asks
-   *     again, once it has read the clock
+   * @param live lists the ranges that are charged to a budget or below it now; each sweep calls it,
+   *     after it has read the clock
    * @param scanned the ranges of the request's scope, listed after {@code start}
    * @param start when the scan began, a moment that has passed
    */
@@ -95,7 +103,8 @@ final class ReclaimOrder {
       long start,
       Scan scan) {
     if (request.scope() != budget && request.trigger() == ReclaimTrigger.WATERMARK) {
-      long youngest = youngestUnprotected(start); // ahead of need nobody's recent pages are taken
+      // ahead of need, no range's recent pages are taken
+      long youngest = youngestUnprotected(start);
       Supplier<List<ShrinkablePageRange>> part = () -> live.apply(request.scope());
       return takeOldestOfPart(request.pages(), part, youngest, scan) > 0;
     }
@@ -107,7 +116,7 @@ final class ReclaimOrder {
         : takeFairly(request, live, scanned, above, share, start, scan);
   }
 
-  /** Takes the oldest pages of some ranges, and tells whether it walked through their tables. */
+  /** Takes the oldest pages of some ranges. Returns whether it walked through their tables. */
   private boolean takeOldestOrAll(
       ReclaimRequest request,
       Function<PageBudget, List<ShrinkablePageRange>> live,
@@ -116,7 +125,7 @@ final class ReclaimOrder {
       Scan scan) {
     long pages = request.pages();
     long resident = residentPages(scanned);
-    // What takeAll leaves is stamped after the scan began: that needs the order again.
+    // Pages that takeAll leaves are stamped after the scan began. They need the order again.
     if (pages >= resident && scan.takeAll(scanned, pages, start) == 0) {
       return true;
     }
@@ -135,9 +144,9 @@ final class ReclaimOrder {
   }
 
   /**
-   * Takes what ranges hold above their fair share; then, of all, what has not been used for a
-   * while; and then, for who stays within its share, the oldest there is, and for who does not, its
-   * own pages.
+   * Takes what ranges hold above their fair share. Then takes, of all ranges, pages that have not
+   * been used for a while. Then takes, for an asker within its share, the oldest pages there are;
+   * and for an asker above its share, its own pages.
    */
   private boolean takeFairly(
       ReclaimRequest request,
@@ -182,7 +191,7 @@ final class ReclaimOrder {
     return looks > 0;
   }
 
-  /** The word of a page whose stop is just no longer recent. */
+  /** The word of a page whose stop is just old enough to be no longer recent. */
   private long youngestUnprotected(long nowNanos) {
     long protectNanos = config.protectNanos();
     return protectNanos == 0
@@ -203,7 +212,7 @@ final class ReclaimOrder {
     return Math.clamp(most, MIN_QUEUED, MAX_QUEUED);
   }
 
-  /** Takes oldest pages until the scan has {@code pages}, none younger than a word. */
+  /** Takes oldest pages, none younger than {@code latestWord}, until the scan has {@code pages}. */
   private int takeOldest(
       long pages,
       Supplier<List<ShrinkablePageRange>> from,
@@ -220,7 +229,7 @@ final class ReclaimOrder {
     return Math.max(0, range.budget().chargedPages() - share.pages());
   }
 
-  /** Those of some ranges that hold more than their share. */
+  /** The ranges that hold more than their share. */
   private static List<ShrinkablePageRange> above(
       FairShare share, List<ShrinkablePageRange> ranges) {
     List<ShrinkablePageRange> above = new ArrayList<>();
@@ -232,7 +241,7 @@ final class ReclaimOrder {
     return above;
   }
 
-  /** Those of some ranges that are charged to a budget or below it. */
+  /** The ranges that are charged to a budget or below it. */
   static List<ShrinkablePageRange> within(
       PageBudget scope, Collection<ShrinkablePageRange> ranges) {
     List<ShrinkablePageRange> within = new ArrayList<>();

@@ -4,7 +4,7 @@ import java.util.concurrent.TimeUnit;
 
 /** How soon after its reclaim a page was used again. */
 public enum RefaultAge {
-  /** Less than a tenth of a second: the page was in use, more or less. */
+  /** Less than a tenth of a second: the page was practically in use. */
   WITHIN_100MS(TimeUnit.MILLISECONDS.toNanos(100)),
   /** Less than a second. */
   WITHIN_1S(TimeUnit.SECONDS.toNanos(1)),

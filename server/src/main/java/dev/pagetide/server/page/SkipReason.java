@@ -2,7 +2,9 @@ package dev.pagetide.server.page;
 
 /** Why the shrinker passed over a page it had chosen. */
 public enum SkipReason {
-  /** The range was busy: somebody held its lock, or waited for it, or was using pages of it. */
+  /**
+   * The range was busy: another thread held its lock, or waited for it, or was using pages of it.
+   */
   LOCKED,
   /** The page was used, or used and stopped, since it was chosen. */
   CHANGED,

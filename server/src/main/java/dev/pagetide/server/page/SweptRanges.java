@@ -8,9 +8,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ranges that one sweep looked through, in the order of their ids, by which candidates name
- * them: each by its index. A range that ends is taken out, so that a queue keeps no ended range
- * alive; the others keep their index.
+ * The ranges that one sweep walked through, in the order of their ids. Candidates name a range by
+ * its index here. A range that ends is taken out, so that a queue keeps no reference to an ended
+ * range. The others keep their index.
  *
  * <p>Thread-safe.
  */
@@ -36,7 +36,7 @@ final class SweptRanges {
     return ranges.get(index);
   }
 
-  /** Whether all of some ranges were swept, and maybe others. */
+  /** Whether all of {@code wanted} were swept, and perhaps other ranges. */
   boolean containsAll(List<ShrinkablePageRange> wanted) {
     for (ShrinkablePageRange range : wanted) {
       if (Arrays.binarySearch(ids, range.id()) < 0) {

@@ -5,45 +5,46 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When each page of one range was last known not to be USED, and so how long it can have been USED
- * at the most.
+ * When each page of one range was last known not to be USED. That gives how long it can have been
+ * USED at most.
  *
- * <p>A USED word has no stamp, and a client makes pages USED without a word to the server: so what
- * is exact is an upper bound. A page was last known not to be USED when the server made it USED on
- * the slow path, or when a look found it AVAILABLE. What the warm path does between two looks is
- * not noticed, and costs nothing.
+ * <p>A USED word has no stamp, and clients set pages USED without telling the server, so only an
+ * upper bound on the age is known. A page was last known not to be USED when the server made it
+ * USED on the slow path, or when a check found it AVAILABLE. What the warm path does between two
+ * checks is not noticed, and costs nothing.
  */
 /*
  * Why the bound holds in every race: each time that is written was read from the clock before the
  * page was seen in another state than USED. Several threads may write the time of one page: one
- * that uses it under the range's lock, and any number that look at it. The last to write wins. Each
- * of their times is one at which the page was not USED, so an older one that overwrites a newer one
- * makes the bound wider, but never wrong.
+ * that uses it under the range's lock, and any number that check it. The last one to write wins.
+ * Each of their times is one at which the page was not USED. So if an older time overwrites a newer
+ * one, the bound becomes wider, but never wrong.
  *
- * Memory: 8 bytes a page beside the 8 of its word, in chunks that come with the first page that is
- * given memory there.
+ * Memory: 8 bytes a page beside the 8 of its word. The memory comes in chunks, each with the first
+ * of its pages that is given memory.
  *
- * ORDER: opaque, each time whole; nothing is published by it. A chunk is published by its release.
+ * ORDER: the accesses are opaque, so each time is read and written whole, but publishes nothing. A
+ * chunk is published by its release.
  */
 final class UsedAges {
   private static final int CHUNK_PAGES = 512;
 
   private final long bornNanos;
 
-  /** Nanoseconds from one before {@link #bornNanos}: 0 where nothing is known. */
+  /** Nanoseconds since one nanosecond before {@link #bornNanos}; 0 if nothing is known. */
   private final AtomicReferenceArray<@Nullable AtomicLongArray> chunks;
 
   /**
-   * Nothing is known of any page.
+   * No page's age is known yet.
    *
-   * @param bornNanos the clock's now: all other times are no earlier
+   * @param bornNanos the clock's time now; all other times are no earlier
    */
   UsedAges(int pageCount, long bornNanos) {
     this.bornNanos = bornNanos;
     this.chunks = new AtomicReferenceArray<>((pageCount + CHUNK_PAGES - 1) / CHUNK_PAGES);
   }
 
-  /** The page is about to become USED. For holders of the range's lock. */
+  /** Notes that the page is about to become USED. Only for holders of the range's lock. */
   void becomesUsed(int page, long nowNanos) {
     AtomicLongArray chunk = chunks.getPlain(page / CHUNK_PAGES);
     if (chunk == null) {
@@ -54,9 +55,9 @@ final class UsedAges {
   }
 
   /**
-   * A look found the page AVAILABLE.
+   * Notes that a check found the page AVAILABLE.
    *
-   * @param nowNanos read before the look
+   * @param nowNanos read before the check
    */
   void seenAvailable(int page, long nowNanos) {
     AtomicLongArray chunk = chunks.getAcquire(page / CHUNK_PAGES);
@@ -65,7 +66,7 @@ final class UsedAges {
     }
   }
 
-  /** How long a USED page can have been so, in nanoseconds; 0 where nothing is known yet. */
+  /** How long a USED page can have been so at most, in nanoseconds; 0 if nothing is known yet. */
   long atMostNanos(int page, long nowNanos) {
     AtomicLongArray chunk = chunks.getAcquire(page / CHUNK_PAGES);
     long notUsed = chunk == null ? 0 : chunk.getOpaque(page % CHUNK_PAGES);

@@ -1,9 +1,10 @@
 /**
  * Page ranges, and the shrinker that takes their pages back. Start reading at {@link
- * dev.pagetide.server.page.ShrinkablePageRange}. What they may hold is told by {@code budget}.
+ * dev.pagetide.server.page.ShrinkablePageRange}. The package {@code budget} says how much they may
+ * hold.
  *
- * <p>Knows no gRPC, no Micrometer and no logging: what it has to tell, it tells a {@link
- * dev.pagetide.server.page.PageObserver} and in its failures.
+ * <p>Knows no gRPC, no Micrometer and no logging. It reports to a {@link
+ * dev.pagetide.server.page.PageObserver}, and by its failures.
  */
 @NullMarked
 package dev.pagetide.server.page;

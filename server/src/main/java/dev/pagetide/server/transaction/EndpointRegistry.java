@@ -122,8 +122,7 @@ public final class EndpointRegistry {
     if (receives) {
       receivers.put(endpoint.address(), endpoint);
     }
-    if (sessionEndpoint
-        .isOver()) { // RACE: the session may have ended before it had its endpoint
+    if (sessionEndpoint.isOver()) { // RACE: the session may have ended before it had its endpoint
       sessionEndpoint.end(new PageFailure.Closed());
     }
     if (endpoint.hasEnded()) { // RACE: the endpoint may have ended before others could find it

@@ -2,7 +2,7 @@ package dev.pagetide.client.cli;
 
 import java.util.List;
 
-/** A command that could not be done, in one sentence for the person who gave it. */
+/** A command that failed, with one sentence for the person who gave it. */
 public final class CommandFailure extends RuntimeException {
 
   private static final long serialVersionUID = 1;
@@ -15,13 +15,13 @@ public final class CommandFailure extends RuntimeException {
     this.details = List.of();
   }
 
-  /** A failure that {@code sentence} explains and {@code cause} brought about. */
+  /** A failure that {@code sentence} explains and {@code cause} caused. */
   public CommandFailure(String sentence, Throwable cause) {
     this(sentence, List.of(), cause);
   }
 
   /**
-   * A failure that {@code sentence} explains and {@code cause} brought about.
+   * A failure that {@code sentence} explains and {@code cause} caused.
    *
    * @param details lines to show below the sentence
    */
@@ -30,7 +30,7 @@ public final class CommandFailure extends RuntimeException {
     this.details = List.copyOf(details);
   }
 
-  /** The lines below the sentence; most often none. */
+  /** The lines below the sentence; mostly none. */
   List<String> details() {
     return details;
   }

@@ -8,24 +8,25 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes that a command takes in, whose number is known before any of them is used: a large
- * file, which is read piece by piece, or what was read into memory already. Confined to one thread.
+ * The input bytes of a command. Their number is known before any of them is used: the input is a
+ * large file, which is read piece by piece, or bytes that are in memory already. Confined to one
+ * thread.
  */
 /*
  * Small files are read into memory as pipes are, because the size that a file of /proc or /sys
- * tells is not that of its content: 0, or 4096.
+ * reports is not that of its content: it is 0, or 4096.
  */
 final class CommandInput implements AutoCloseable {
-  /** How much is moved at once. */
+  /** The number of bytes that are moved at once. */
   static final int PIECE_BYTES = 8 << 20;
 
-  /** Files up to this are read into memory. */
+  /** Files of up to this size are read into memory. */
   private static final long SMALL_BYTES = 1 << 20;
 
   private final String name;
   private final long sizeBytes;
 
-  /** The file; null: the bytes are in {@link #read}. */
+  /** The file; null if the bytes are in {@link #read}. */
   private final @Nullable FileChannel channel;
 
   private final ByteBuffer read;
@@ -42,10 +43,10 @@ final class CommandInput implements AutoCloseable {
    * Opens an input.
    *
    * @param file null for standard input
-   * @param most how many bytes are wanted: of an input whose size is not known before, one more is
-   *     read, and {@link #sizeBytes} is that
-   * @throws CommandFailure if it cannot be read, or is larger than memory while it has to be read
-   *     there
+   * @param most how many bytes the caller wants at most. Of an input whose size is not known
+   *     before, one byte more is read, and {@link #sizeBytes} is then {@code most} + 1
+   * @throws CommandFailure if the input cannot be read, or has to be read into memory and is too
+   *     large for that
    */
   static CommandInput open(@Nullable Path file, long most, CommandIo io) {
     String name = file == null ? "standard input" : file.toString();
@@ -63,17 +64,17 @@ final class CommandInput implements AutoCloseable {
     }
   }
 
-  /** What it is called in messages. */
+  /** The input's name in messages. */
   String name() {
     return name;
   }
 
-  /** How many bytes it has. */
+  /** The number of bytes. */
   long sizeBytes() {
     return sizeBytes;
   }
 
-  /** What is said of its size: at least so much, where more was not read. */
+  /** The size in words: "more than {@code most}" if the rest was not read. */
   String size(long most) {
     return channel == null && sizeBytes > most
         ? "more than " + most + " bytes"
@@ -81,9 +82,9 @@ final class CommandInput implements AutoCloseable {
   }
 
   /**
-   * Fills {@code into} with the bytes that come next.
+   * Fills {@code into} with the next bytes.
    *
-   * @throws CommandFailure if there are less, or they cannot be read
+   * @throws CommandFailure if there are fewer bytes, or they cannot be read
    */
   void next(ByteBuffer into) {
     if (channel == null) {

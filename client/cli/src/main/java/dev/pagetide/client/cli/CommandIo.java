@@ -15,11 +15,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a command sees of the process it runs in: its streams and its environment.
+ * The parts of this process that a command uses: its streams and its environment.
  *
  * @param in standard input
  * @param out standard output, for results; bytes and UTF-8 text
- * @param err standard error, for what went wrong
+ * @param err standard error, for problems
  * @param environment the environment's variables
  * @param terminal whether results go to a terminal
  * @param colour whether results may be coloured
@@ -36,7 +36,10 @@ public record CommandIo(
 
   private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
 
-  /** This process's own. Colour only on a terminal that is not dumb, and not under NO_COLOR. */
+  /**
+   * This process's own. Results are coloured only on a terminal that is not dumb, and not if
+   * NO_COLOR is set.
+   */
   static CommandIo ofProcess() {
     Map<String, String> environment = System.getenv();
     boolean terminal =
@@ -46,7 +49,8 @@ public record CommandIo(
             && environment.getOrDefault("NO_COLOR", "").isEmpty()
             && !environment.getOrDefault("TERM", "dumb").equals("dumb");
     return new CommandIo(
-        new FileInputStream(FileDescriptor.in), // System.in asks for what no file of /proc answers
+        // System.in makes calls that fail on files of /proc
+        new FileInputStream(FileDescriptor.in),
         StandardOutput.ofProcess(),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         environment,
@@ -55,7 +59,10 @@ public record CommandIo(
         isTerminal(STANDARD_ERROR));
   }
 
-  /** Java's console tells of standard input and output only. */
+  /**
+   * Whether the descriptor is a terminal. Java's console only knows about standard input and
+   * output.
+   */
   private static boolean isTerminal(Path descriptor) {
     try {
       String name = Files.readSymbolicLink(descriptor).toString();
@@ -67,7 +74,7 @@ public record CommandIo(
     }
   }
 
-  /** Whether results cannot be delivered because the process that read them has ended. */
+  /** Whether results cannot be written because the process that read them has ended. */
   boolean readerIsGone() {
     return out instanceof StandardOutput ours && ours.readerIsGone();
   }

@@ -10,12 +10,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What server and library say in the contract's words (rpcs and fields), in the command line's
- * words: commands and options.
+ * Translates messages of server and library from the contract's words (rpcs and fields) to the
+ * command line's words (commands and options).
  */
 public final class CommandWords {
 
-  /** The rpcs that no ordinary word looks like, and the commands that make them. */
+  /** The rpcs whose names are no ordinary words, and the commands that call them. */
   private static final Map<String, String> COMMANDS =
       Map.of(
           "OpenRange", "'pagetide open'",
@@ -29,7 +29,7 @@ public final class CommandWords {
       "(?:OpenRange|UseRange|StopUsingRange|FillZero|GetRange|ListRanges|Read|Write|Count|Scan"
           + "|Exchange|Transact)";
 
-  /** One way of saying something, and the other. */
+  /** A phrase of the contract, and the phrase of the command line that replaces it. */
   private record Rule(Pattern contract, Function<MatchResult, String> command) {
 
     static Rule of(String contract, String command) {
@@ -77,17 +77,17 @@ public final class CommandWords {
 
   private CommandWords() {}
 
-  /** A time that Java writes as {@code PT1.5S}, in a person's notation. */
+  /** A time that Java writes as {@code PT1.5S}, as people write it. */
   private static String time(String iso) {
     try {
       Duration time = Duration.parse(iso);
       return time.toNanosPart() == 0 ? time.toSeconds() + " s" : time.toMillis() + " ms";
     } catch (DateTimeParseException e) {
-      return iso; // no time after all
+      return iso; // not a time
     }
   }
 
-  /** {@code message} in the command line's words; to be escaped before it is shown. */
+  /** {@code message} in the command line's words. The caller escapes it before showing it. */
   public static String of(String message) {
     String text = message;
     for (Rule rule : RULES) {

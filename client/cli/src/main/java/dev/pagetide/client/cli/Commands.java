@@ -5,7 +5,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
-/** The commands as those ask for them that speak about commands. */
+/** Finds commands for the subcommands that write about commands. */
 final class Commands {
 
   private Commands() {}
@@ -13,7 +13,7 @@ final class Commands {
   /**
    * The command of that name.
    *
-   * @param asking the subcommand that is asked
+   * @param asking the subcommand that needs it
    * @param name null: {@code pagetide} itself
    * @throws ParameterException if there is none
    */

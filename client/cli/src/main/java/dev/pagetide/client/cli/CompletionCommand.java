@@ -11,7 +11,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide completion}: the script by which a shell completes commands and options. */
+/** {@code pagetide completion}: the script with which a shell completes commands and options. */
 @Command(
     name = "completion",
     description = {
@@ -32,7 +32,7 @@ final class CompletionCommand implements Runnable {
     }
   }
 
-  /** What makes zsh understand bash's scripts. */
+  /** Makes zsh understand bash's scripts. */
   private static final String ZSH_HEAD =
       """
       #compdef pagetide
@@ -40,7 +40,7 @@ final class CompletionCommand implements Runnable {
       autoload -U +X bashcompinit && bashcompinit
       """;
 
-  /** The words of an enumeration, which people write in small letters. */
+  /** The words of an enumeration, which people write in lower case. */
   private static final Pattern VALUES =
       Pattern.compile("(?<=_(?:option|pos_param)_args=)\\(\"[^)\\n]*\\)");
 
@@ -54,7 +54,7 @@ final class CompletionCommand implements Runnable {
   @Override
   public void run() {
     CommandLine all = spec.parent().commandLine();
-    // The demo's second process is nobody's to call.
+    // The demo's own processes are not for people to start.
     for (CommandLine command : List.copyOf(all.getSubcommands().values())) {
       if (command.getCommandSpec().usageMessage().hidden()) {
         all.getCommandSpec().removeSubcommand(command.getCommandName());

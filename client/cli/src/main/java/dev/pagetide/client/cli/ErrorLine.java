@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** The one line on standard error that says why a command was not done. */
+/** The one line on standard error that says why a command failed. */
 final class ErrorLine {
 
   private static final String PREFIX = "pagetide: ";
@@ -40,7 +40,7 @@ final class ErrorLine {
 
   private ErrorLine() {}
 
-  /** What is wrong with a command line, and where to read how it is to be. */
+  /** What is wrong with a command line, and where its syntax is explained. */
   static String ofMisuse(ParameterException misuse) {
     String said = String.valueOf(misuse.getMessage());
     said = OF_PARAMETER.matcher(said).replaceFirst("$1: ");
@@ -72,7 +72,7 @@ final class ErrorLine {
     return similar.isEmpty() ? "" : "; did you mean " + String.join(" or ", similar) + "?";
   }
 
-  /** What is wrong with an argument that this process could not read. */
+  /** What is wrong with an argument that this process could not decode. */
   static String ofMangled(String argument) {
     return PREFIX + TerminalText.escape(PathConverter.mangled(argument));
   }
@@ -85,7 +85,7 @@ final class ErrorLine {
         .collect(Collectors.joining("\n", PREFIX, ""));
   }
 
-  /** Why a command failed, in one sentence; to be escaped before it is shown. */
+  /** Why a command failed, in one sentence. The caller escapes it before showing it. */
   static String problem(Exception failure, Pagetide pagetide) {
     return switch (failure) {
       case CommandFailure said -> String.valueOf(said.getMessage());
@@ -112,13 +112,13 @@ final class ErrorLine {
     };
   }
 
-  /** What server or library said, in the command line's words. */
+  /** The message of server or library, in the command line's words. */
   static String sentence(PagetideException failure, Pagetide pagetide) {
     String unreached = unreached(failure, pagetide);
     return unreached == null ? CommandWords.of(String.valueOf(failure.getMessage())) : unreached;
   }
 
-  /** Why there was no connection; null if there was one, or another reason. */
+  /** Why there was no connection; null if there was one, or the failure has another reason. */
   static @Nullable String unreached(PagetideException failure, Pagetide pagetide) {
     if (failure.code() != StatusCode.UNAVAILABLE || failure.reason().isPresent()) {
       return null;
@@ -134,7 +134,7 @@ final class ErrorLine {
               + "', or name another with --connect"
           : null;
     }
-    // Where the directory may not be entered, nobody can tell whether the socket is there.
+    // If the directory may not be entered, this process cannot tell whether the socket is there.
     if (!Files.notExists(socket) && !Files.isWritable(socket)) {
       return "this user may not connect to "
           + socket

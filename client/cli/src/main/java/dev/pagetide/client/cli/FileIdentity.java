@@ -8,7 +8,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which file a path leads to, without following a link at its end, and without opening it.
+ * The file that a path names. A link at the path's end is not followed, and the file is not opened.
  *
  * @param key equal for two names of one file
  * @param isRegular whether it is a regular file: no link, directory, pipe or device

@@ -7,7 +7,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide help}: the same as {@code --help}, where people look for it first. */
+/** {@code pagetide help}: the same as {@code --help}, because many people try it first. */
 @Command(name = "help", description = "Say what there is, or how to use one command.")
 final class HelpCommand implements Runnable {
 

@@ -3,7 +3,7 @@ package dev.pagetide.client.cli;
 import java.time.Duration;
 import java.util.Locale;
 
-/** Numbers as a narrow column takes them: few characters, rounded down. */
+/** Numbers for narrow columns: few characters, rounded down. */
 public final class HumanUnits {
   private static final int EXACT_BELOW = 100_000;
   private static final int TENTHS_BELOW = 10;
@@ -58,7 +58,7 @@ public final class HumanUnits {
     return String.format(Locale.ROOT, "%dd%02dh", age.toDays(), age.toHoursPart());
   }
 
-  /** A rate: with a tenth while it is small; {@code <0.1} for one that is not nothing. */
+  /** A rate, with one decimal while it is small; {@code <0.1} if it is small but not zero. */
   public static String rate(double perSecond) {
     if (perSecond > 0 && perSecond < LEAST_RATE) {
       return "<0.1";

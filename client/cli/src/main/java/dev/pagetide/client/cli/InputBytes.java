@@ -7,23 +7,29 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** The bytes of a file or of standard input, read into memory; never more than is asked for. */
+/**
+ * The bytes of a file or of standard input, read into memory; at most one byte more than the caller
+ * wants.
+ */
 final class InputBytes {
 
-  /** Java's arrays have no more. */
+  /** The largest size of an array in Java. */
   private static final int LARGEST_ARRAY = Integer.MAX_VALUE - 8;
 
-  /** Reading gathers pieces and joins them: what was read is there twice, beside the rest. */
+  /**
+   * Reading gathers pieces and joins them, so the bytes are in memory twice, beside everything
+   * else.
+   */
   private static final int PART_OF_HEAP = 4;
 
   private InputBytes() {}
 
   /**
-   * All of the bytes, or, if there are more than {@code most}, one more than that.
+   * All bytes; or, if there are more than {@code most}, the first {@code most} + 1.
    *
    * @param file null for standard input
-   * @throws CommandFailure if it cannot be read, or has more bytes than fit into memory and is not
-   *     known to have more than {@code most}
+   * @throws CommandFailure if the input cannot be read, or has more bytes than fit into memory and
+   *     is not known to have more than {@code most}
    */
   static byte[] atMost(long most, @Nullable Path file, CommandIo io) {
     long inMemory = mostInMemory();
@@ -39,7 +45,7 @@ final class InputBytes {
     return bytes;
   }
 
-  /** What raises the limit of {@code inMemory} bytes, if anything does. */
+  /** What the user can do about the limit of {@code inMemory} bytes. */
   static String remedy(long inMemory, long heapBytes) {
     return inMemory >= LARGEST_ARRAY - 1
         ? "write it to a regular file, and name that"
@@ -63,7 +69,7 @@ final class InputBytes {
     }
   }
 
-  /** How many bytes fit into this process's memory, with room for the work on them. */
+  /** The number of bytes that fit into this process's memory, with room for working on them. */
   static long mostInMemory() {
     return Math.min(Runtime.getRuntime().maxMemory() / PART_OF_HEAP, LARGEST_ARRAY - 1);
   }

@@ -7,7 +7,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide man}: a manual page, of what {@code --help} knows. */
+/** {@code pagetide man}: a manual page with the content of {@code --help}. */
 @Command(
     name = "man",
     description = {

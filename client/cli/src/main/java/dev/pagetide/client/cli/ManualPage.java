@@ -12,7 +12,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/** A command's manual page in the language of man(7), of the same words as its {@code --help}. */
+/** A command's manual page in the language of man(7), with the same words as its {@code --help}. */
 final class ManualPage {
 
   private static final String SECTION = "1";
@@ -84,7 +84,7 @@ final class ManualPage {
     return value.isEmpty() ? names : names + "=" + value;
   }
 
-  /** What picocli puts in the place of its variables in a description. */
+  /** A description after picocli's variables in it were replaced. */
   private static String filled(ArgSpec argument, String text) {
     Iterable<String> candidates = argument.completionCandidates();
     List<String> values = new ArrayList<>();
@@ -114,7 +114,7 @@ final class ManualPage {
         .toList();
   }
 
-  /** The footer as it is laid out: it holds tables. */
+  /** The footer, with its line breaks, because it contains tables. */
   private void footer() {
     List<String> footer = lines(usage.footer());
     if (footer.stream().allMatch(String::isBlank)) {
@@ -153,7 +153,7 @@ final class ManualPage {
     page.append('\n');
   }
 
-  /** A line of text, which is no request whatever it begins with. */
+  /** A line of text. It is never a request, whatever characters it begins with. */
   private void line(String roff, String text) {
     page.append(roff.isEmpty() && (text.startsWith(".") || text.startsWith("'")) ? "\\&" : roff)
         .append(escaped(text))

@@ -108,11 +108,12 @@ final class OpenCommand implements Callable<Integer> {
     try {
       Runtime.getRuntime().removeShutdownHook(removal);
     } catch (IllegalStateException e) {
-      // RACE: the process is being ended at this moment; the hook removes the file, or we do.
+      // RACE: the process is ending at this moment; either the hook removes the file or this thread
+      // does.
     }
   }
 
-  /** Waits for the end of the input or of the session; tells whether it was the input's. */
+  /** Waits for the end of the input or of the session; true if the input ended. */
   private static boolean hold(PageRange range, CommandIo io) {
     CompletableFuture<@Nullable SessionEnd> end = new CompletableFuture<>();
     var _ = range.ended().thenAccept(end::complete);

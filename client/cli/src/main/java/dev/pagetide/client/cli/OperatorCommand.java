@@ -5,7 +5,7 @@ import dev.pagetide.client.ShrinkerClient;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ParentCommand;
 
-/** A command for the user who runs the server: it needs the server's own uid, or root. */
+/** A command for the operator: it needs the server's own uid, or root. */
 abstract class OperatorCommand implements Callable<Integer> {
 
   @ParentCommand

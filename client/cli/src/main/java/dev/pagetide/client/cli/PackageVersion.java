@@ -2,7 +2,7 @@ package dev.pagetide.client.cli;
 
 import picocli.CommandLine.IVersionProvider;
 
-/** The version that the jar's manifest tells; the build writes the project's own there. */
+/** The version in the jar's manifest; the build writes the project's version there. */
 final class PackageVersion implements IVersionProvider {
 
   @Override

@@ -4,7 +4,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** How many pages: a whole number that is not negative. */
+/** A number of pages: a whole number that is not negative. */
 final class PageCountConverter implements ITypeConverter<Long> {
 
   private static final Pattern COUNT = Pattern.compile("\\d{1,18}");

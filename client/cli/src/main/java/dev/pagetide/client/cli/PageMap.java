@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** A range drawn with one character a page. */
+/** A drawing of a range with one character a page. */
 public final class PageMap {
 
   /** What the characters mean. */
@@ -35,7 +35,7 @@ public final class PageMap {
     return map.toString();
   }
 
-  /** {@code map} cut into lines, each with the number of its first page. */
+  /** Cuts {@code map} into lines, each with the number of its first page. */
   public static List<String> lines(String map) {
     List<String> lines = new ArrayList<>();
     int digits = Integer.toString(Math.max(map.length() - 1, 0)).length();

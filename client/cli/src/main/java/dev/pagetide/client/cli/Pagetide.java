@@ -21,7 +21,9 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** The {@code pagetide} command: its global options, and how every subcommand meets a server. */
+/**
+ * The {@code pagetide} command: its global options, and how every subcommand connects to a server.
+ */
 @Command(
     name = "pagetide",
     mixinStandardHelpOptions = true,
@@ -59,10 +61,13 @@ import picocli.CommandLine.Spec;
     })
 public final class Pagetide implements Runnable {
 
-  /** As a shell tells of a command that SIGPIPE ended: such as {@code pagetide read | head}. */
+  /**
+   * The status that a shell reports of a command that SIGPIPE ended, as in {@code pagetide read |
+   * head}.
+   */
   private static final int READER_GONE = 141;
 
-  /** Held so that its level is not forgotten. */
+  /** Referenced here so that the logger, and with it its level, is not garbage-collected. */
   private static final Logger ROOT_LOGGER = Logger.getLogger("");
 
   @Option(
@@ -95,8 +100,9 @@ public final class Pagetide implements Runnable {
 
   /** Runs the command that {@code arguments} name and ends the process with its status. */
   public static void main(String[] arguments) {
-    Locale.setDefault(Locale.ROOT); // scripts read our numbers, in whatever locale we are started
-    ROOT_LOGGER.setLevel(Level.OFF); // what goes wrong is said once, by the command
+    // scripts read our numbers, whatever locale the command starts in
+    Locale.setDefault(Locale.ROOT);
+    ROOT_LOGGER.setLevel(Level.OFF); // the command itself reports each problem once
     System.exit(run(CommandIo.ofProcess(), arguments));
   }
 
@@ -104,7 +110,7 @@ public final class Pagetide implements Runnable {
   static int run(CommandIo io, String... arguments) {
     Pagetide pagetide = new Pagetide(io);
     CommandLine commands = new CommandLine(pagetide).setCaseInsensitiveEnumValuesAllowed(true);
-    commands.setExpandAtFiles(false); // a name that begins with @ must not bring options with it
+    commands.setExpandAtFiles(false); // a name that begins with @ must not bring in options
     commands.registerConverter(Path.class, new PathConverter());
     DemoCommand.hideServerOptions(commands);
     commands.setOut(new PrintWriter(io.out(), true, StandardCharsets.UTF_8));
@@ -131,7 +137,7 @@ public final class Pagetide implements Runnable {
     return delivered(io, commands.execute(arguments));
   }
 
-  /** The status of a command that ended with {@code status}, its results being on their way. */
+  /** The exit status, if results could be written; {@code status} is that of the command itself. */
   private static int delivered(CommandIo io, int status) {
     if (io.readerIsGone()) {
       return READER_GONE;
@@ -144,7 +150,7 @@ public final class Pagetide implements Runnable {
     return CommandLine.ExitCode.SOFTWARE;
   }
 
-  /** Without a command there is nothing to do but to say what there is. */
+  /** Without a subcommand, only says what subcommands there are. */
   @Override
   public void run() {
     throw new ParameterException(spec.commandLine(), "Missing command");
@@ -155,7 +161,7 @@ public final class Pagetide implements Runnable {
     return io;
   }
 
-  /** Where the server's sockets are. */
+  /** The directory of the server's sockets. */
   Path directory() {
     if (directory != null) {
       return directory;
@@ -175,7 +181,7 @@ public final class Pagetide implements Runnable {
     return connect(ClientOptions.DEFAULT);
   }
 
-  /** {@link #connect()} with options. */
+  /** As {@link #connect()}, with options. */
   public PagetideClient connect(ClientOptions options) {
     if (tcp == null) {
       return PagetideClient.connect(directory(), options);
@@ -191,17 +197,17 @@ public final class Pagetide implements Runnable {
     }
   }
 
-  /** Why something failed, in the command line's words; to be escaped before it is shown. */
+  /** Why something failed, in the command line's words. The caller escapes it before showing it. */
   public String problem(Exception failure) {
     return ErrorLine.problem(failure, this);
   }
 
-  /** Whether an option says which server to meet. */
+  /** Whether an option names the server. */
   public boolean namesServer() {
     return directory != null || tcp != null;
   }
 
-  /** Which server that is, for people. */
+  /** The server that the options name, for people. */
   public String server() {
     return tcp == null ? directory().toString() : tcp;
   }
@@ -211,7 +217,7 @@ public final class Pagetide implements Runnable {
     return tcp == null ? directory().toAbsolutePath().normalize().resolve("grpc.sock") : null;
   }
 
-  /** The command that would start the server that is asked for, on a Unix socket. */
+  /** The command that starts the server that the options name, on a Unix socket. */
   String serverCommand() {
     return directory().equals(PagetideClient.defaultDirectory())
         ? "pagetide-server"
@@ -219,8 +225,9 @@ public final class Pagetide implements Runnable {
   }
 
   /**
-   * The session file: as {@code option} says, else PAGETIDE_SESSION, else in this user's own
-   * directory, which is looked at, and made if {@code make} says so.
+   * The session file: the one that {@code option} names, else PAGETIDE_SESSION, else the one in
+   * this user's own directory. This method checks that directory, and makes it if {@code make} is
+   * true.
    */
   Path sessionFile(@Nullable Path option, boolean make) {
     if (option != null) {
@@ -239,7 +246,7 @@ public final class Pagetide implements Runnable {
     return mine.resolve(SessionDirectory.fileName(otherServer()));
   }
 
-  /** Which server is asked, if it is not the one of the usual directory. */
+  /** The server that the options name, if it is not the one in the usual directory. */
   private @Nullable String otherServer() {
     if (tcp != null) {
       return tcp;

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Files and directories as a person names them, in letters that this process can write. */
+/** Files and directories as people name them, in characters that this process can encode. */
 final class PathConverter implements ITypeConverter<Path> {
 
   private static final char LOST = '\ufffd';
@@ -22,7 +22,7 @@ final class PathConverter implements ITypeConverter<Path> {
     }
   }
 
-  /** The file that a variable of the environment names. */
+  /** The file that an environment variable names. */
   static Path ofVariable(String variable, String value) {
     try {
       return Path.of(value);
@@ -32,8 +32,8 @@ final class PathConverter implements ITypeConverter<Path> {
   }
 
   /**
-   * Whether {@code argument} has lost letters on its way into this process: bytes that are none of
-   * the locale's letters arrive as U+FFFD, so that different arguments become the same.
+   * Whether {@code argument} has lost characters on its way into this process: bytes that are no
+   * characters in the locale arrive as U+FFFD, so different arguments become the same.
    */
   static boolean isMangled(String argument) {
     return argument.indexOf(LOST) >= 0;
@@ -44,7 +44,7 @@ final class PathConverter implements ITypeConverter<Path> {
     return mangled(argument, System.getProperty("sun.jnu.encoding", ""));
   }
 
-  /** As {@link #mangled(String)}, where arguments come in {@code encoding}. */
+  /** As {@link #mangled(String)}, if arguments come in {@code encoding}. */
   static String mangled(String argument, String encoding) {
     return encoding.equalsIgnoreCase("UTF-8")
         ? "'" + argument + "' has bytes that are not UTF-8, or U+FFFD, which stands for them"
@@ -55,7 +55,7 @@ final class PathConverter implements ITypeConverter<Path> {
             + "; set LC_ALL=C.UTF-8 and write the letters in UTF-8";
   }
 
-  /** Why {@code value} names no file. */
+  /** Why {@code value} is no name of a file. */
   static String problem(String value) {
     return "'"
         + value

@@ -7,8 +7,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One line on standard error about work that takes a while, gone again when it is done. Where
- * standard error is not a terminal, and where the work is done at once, nothing is written.
+ * One line on standard error about work that takes a while. It is removed when the work is done.
+ * Nothing is written if standard error is not a terminal, or if the work is done at once.
  *
  * <p>Thread-safe.
  */
@@ -37,14 +37,14 @@ public final class Progress implements AutoCloseable {
   /**
    * Work begins.
    *
-   * @param work what it is, in a few safe words
-   * @param totalBytes how many bytes there are to be moved; 0 where that is not what takes its time
+   * @param work what it is, in a few words that are safe to show
+   * @param totalBytes how many bytes are to be moved; 0 if moving bytes is not what takes the time
    */
   public static Progress begin(CommandIo io, String work, long totalBytes) {
     return begin(io, work, totalBytes, PATIENCE_MILLIS);
   }
 
-  /** As above, silent for so long. */
+  /** As above; writes nothing in the first {@code patienceMillis}. */
   static Progress begin(CommandIo io, String work, long totalBytes, long patienceMillis) {
     Progress progress = new Progress(io.err(), work, totalBytes);
     if (io.errTerminal()) {
@@ -53,12 +53,15 @@ public final class Progress implements AutoCloseable {
     return progress;
   }
 
-  /** As {@link #begin}, of work that writes to standard output: not among it on one terminal. */
+  /**
+   * As {@link #begin}, for work that writes to standard output. Writes nothing if that is the same
+   * terminal, so that the two do not mix.
+   */
   static Progress besideOutput(CommandIo io, String work, long totalBytes) {
     return io.terminal() ? new Progress(io.err(), work, totalBytes) : begin(io, work, totalBytes);
   }
 
-  /** So many bytes are done by now. */
+  /** {@code bytes} are done so far. */
   void at(long bytes) {
     doneBytes = bytes;
   }
@@ -84,7 +87,7 @@ public final class Progress implements AutoCloseable {
     }
   }
 
-  /** What is shown: pure. */
+  /** The text of the line; a pure function. */
   static String line(String work, long doneBytes, long totalBytes, Duration elapsed) {
     if (totalBytes <= 0) {
       return work + ", " + HumanUnits.age(elapsed);
@@ -100,7 +103,7 @@ public final class Progress implements AutoCloseable {
         + HumanUnits.age(elapsed);
   }
 
-  /** The work is done, well or not: the line is cleared. */
+  /** Removes the line, because the work is done or has failed. */
   @Override
   public synchronized void close() {
     ended.countDown();

@@ -16,8 +16,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the server says about ranges and memory, as JSON; each command's {@code --help} tells its
- * fields. What is one thing has one name in all of them.
+ * The server's answers about ranges and memory, as JSON. Each command's {@code --help} lists its
+ * fields. The same thing has the same name in all of them.
  */
 public final class RangeJson {
   private static final int LAST_PRINTABLE = 0x7e;
@@ -25,7 +25,7 @@ public final class RangeJson {
 
   private RangeJson() {}
 
-  /** The live ranges, in an array. */
+  /** The live ranges, as an array. */
   public static JsonArray ranges(List<RangeStatus> ranges) {
     JsonArray json = new JsonArray();
     ranges.forEach(range -> json.add(range(range)));
@@ -74,7 +74,7 @@ public final class RangeJson {
     return json;
   }
 
-  /** How memory stands, into {@code json}. */
+  /** Adds the state of memory to {@code json}. */
   public static void addMemory(JsonObject json, MemoryStatus memory) {
     json.addProperty("page_size", memory.pageSize());
     json.addProperty("resident_pages", memory.residentPages());
@@ -83,7 +83,7 @@ public final class RangeJson {
     json.addProperty("waiting", memory.waiting());
   }
 
-  /** How many pages came back, by what made the server reclaim them. */
+  /** How many pages came back, by the reason why the server reclaimed them. */
   public static JsonObject reclaimed(MemoryStatus memory) {
     JsonObject reclaimed = new JsonObject();
     memory.reclaimedPages().entrySet().stream()
@@ -105,8 +105,8 @@ public final class RangeJson {
   }
 
   /**
-   * {@code json} on one line of printable ASCII: in JSON what is not stands in strings only, where
-   * its escape means the same.
+   * {@code json} on one line of printable ASCII. In JSON other characters are in strings only,
+   * where an escape means the same.
    */
   public static String line(JsonObject json) {
     StringBuilder line = new StringBuilder();

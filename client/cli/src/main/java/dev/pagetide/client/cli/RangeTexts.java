@@ -6,16 +6,16 @@ import dev.pagetide.client.ReclaimTrigger;
 import dev.pagetide.client.Transport;
 import java.util.Locale;
 
-/** What the operator's commands call things. */
+/** The names that the operator's commands give to things. */
 public final class RangeTexts {
   private RangeTexts() {}
 
-  /** The process that opened a range; {@code ?} where the kernel does not say. */
+  /** The process that opened a range; {@code ?} if the kernel does not say. */
   public static String pid(RangeStatus range) {
     return range.pid() == 0 ? "?" : Integer.toString(range.pid());
   }
 
-  /** The user of that process; {@code tcp} where nobody vouches for one. */
+  /** The user of that process; {@code tcp} if nothing vouches for one. */
   public static String uid(RangeStatus range) {
     return isTcp(range) ? "tcp" : Long.toString(range.uid());
   }
@@ -30,7 +30,7 @@ public final class RangeTexts {
     return mode.name().toLowerCase(Locale.ROOT);
   }
 
-  /** What made the server reclaim: {@code watermark}, {@code psi_some}. */
+  /** Why the server reclaimed: {@code watermark}, {@code psi_some}. */
   public static String trigger(ReclaimTrigger trigger) {
     return trigger.name().toLowerCase(Locale.ROOT);
   }

@@ -69,7 +69,10 @@ final class RangesCommand extends OperatorCommand {
     table(ranges).forEach(io.out()::println);
   }
 
-  /** The table's lines; numbers to the right, the name last, since a client chose its length. */
+  /**
+   * The table's lines. Numbers are right-aligned; the name is last, because the client chose its
+   * length.
+   */
   static List<String> table(List<RangeStatus> ranges) {
     List<List<String>> rows = new ArrayList<>();
     rows.add(HEAD);

@@ -36,7 +36,7 @@ final class ReadCommand extends SessionCommand {
 
   @Override
   void run(PageRange range, CommandIo io) throws IOException {
-    // Whole dump lines a piece, whatever the server's limit is.
+    // Each piece is whole lines of the dump, whatever the server's limit is.
     int most = Math.max(range.maxDataBytes() / BYTES_A_LINE * BYTES_A_LINE, BYTES_A_LINE);
     try (Progress progress = Progress.besideOutput(io, "reading", length)) {
       read(range, io, most, progress);

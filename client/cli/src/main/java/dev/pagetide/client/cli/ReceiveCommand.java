@@ -24,7 +24,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide receive}: takes transactions under a name and writes their bytes. */
+/** {@code pagetide receive}: receives transactions under a name and writes their bytes. */
 @Command(
     name = "receive",
     description = {
@@ -154,7 +154,7 @@ final class ReceiveCommand implements Callable<Integer> {
         : new CommandFailure("cannot write " + output + ": " + ErrorLine.reason(e), e);
   }
 
-  /** Says of standard output what {@link CommandIo#outputProblem} says. */
+  /** Means for standard output what {@link CommandIo#outputProblem} says. */
   private static final class StandardOutputProblem extends IOException {
     private static final long serialVersionUID = 1;
 
@@ -163,9 +163,7 @@ final class ReceiveCommand implements Callable<Integer> {
     }
   }
 
-  /**
-   * Standard output, which is not this command's to close, and fails where it cannot be written.
-   */
+  /** Standard output. Closing this does not close it, and this throws if it cannot be written. */
   private static final class Shared extends OutputStream {
     private final CommandIo io;
 
@@ -192,7 +190,7 @@ final class ReceiveCommand implements Callable<Integer> {
     }
   }
 
-  /** What is done with each transaction, one at a time. */
+  /** Handles transactions, one at a time. */
   private final class Taking {
     private final CommandIo io;
     private final OutputStream out;
@@ -207,7 +205,7 @@ final class ReceiveCommand implements Callable<Integer> {
 
     synchronized void take(ReceivedTransaction transaction) {
       if (count != null && taken == count) {
-        return; // came while the last one was taken: nobody is told that it was
+        return; // it came while the last one was handled, so its sender gets no reply from us
       }
       io.err().println(line(transaction));
       try (Progress progress = progress(transaction.sizeBytes())) {
@@ -227,14 +225,14 @@ final class ReceiveCommand implements Callable<Integer> {
     }
   }
 
-  /** Where the bytes go to a terminal there is no room for it. */
+  /** The progress of writing {@code bytes}; nothing is shown if they go to the same terminal. */
   private Progress progress(long bytes) {
     return "-".equals(output)
         ? Progress.besideOutput(pagetide.io(), "writing", bytes)
         : Progress.begin(pagetide.io(), "writing", bytes);
   }
 
-  /** One line about a transaction: who sent it, and what. */
+  /** One line about a transaction: its sender and its size. */
   static String line(ReceivedTransaction transaction) {
     return line(
         transaction.sender(), transaction.code(), transaction.isOneWay(), transaction.sizeBytes());

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide send}: hands a file to a receiver, in one transaction. */
+/** {@code pagetide send}: sends a file to a receiver, in one transaction. */
 @Command(
     name = "send",
     description = {
@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
     })
 final class SendCommand implements Callable<Integer> {
 
-  /** Room beside the file's bytes, for the reply's. */
+  /** Room for the reply's bytes, in addition to the file's. */
   private static final long REPLY_BYTES = 4L << 20;
 
   @ParentCommand

@@ -26,7 +26,7 @@ abstract class SessionCommand implements Callable<Integer> {
               + " where it writes by default).")
   private @Nullable Path sessionFile;
 
-  /** How the command's client behaves. */
+  /** The options of the command's client. */
   ClientOptions options() {
     return ClientOptions.DEFAULT;
   }
@@ -34,7 +34,7 @@ abstract class SessionCommand implements Callable<Integer> {
   /** Does the command's work on {@code range}. */
   abstract void run(PageRange range, CommandIo io) throws IOException;
 
-  /** What {@code failure} says, in the command line's words. */
+  /** The failure's message, in the command line's words. */
   final String sentence(PagetideException failure) {
     return ErrorLine.sentence(failure, pagetide);
   }

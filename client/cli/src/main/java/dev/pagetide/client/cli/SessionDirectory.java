@@ -17,8 +17,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directory of this user's own in which {@code pagetide open} leaves its session: in
- * XDG_RUNTIME_DIR, or in /tmp. A server's directory may be another user's, who lets this one in.
+ * This user's own directory, in which {@code pagetide open} leaves its session: in XDG_RUNTIME_DIR,
+ * or in /tmp. It is not the server's directory, because that may belong to another user who lets
+ * this one in.
  */
 final class SessionDirectory {
 
@@ -27,7 +28,7 @@ final class SessionDirectory {
 
   private SessionDirectory() {}
 
-  /** {@code $XDG_RUNTIME_DIR/pagetide} where that is this user's, else /tmp/pagetide-UID. */
+  /** {@code $XDG_RUNTIME_DIR/pagetide} if that is this user's, otherwise /tmp/pagetide-UID. */
   static Path path(@Nullable String xdgRuntimeDir) {
     int uid = ownUid();
     if (xdgRuntimeDir != null && xdgRuntimeDir.startsWith("/")) {
@@ -39,7 +40,7 @@ final class SessionDirectory {
     return Path.of("/tmp/pagetide-" + uid);
   }
 
-  /** The name of the session's file, which is another one for each server but the usual one. */
+  /** The name of the session's file. It differs for each server but the usual one. */
   static String fileName(@Nullable String otherServer) {
     return otherServer == null
         ? "pagetide.session"
@@ -59,14 +60,14 @@ final class SessionDirectory {
   /**
    * Makes the directory if it is missing.
    *
-   * @throws CommandFailure if it cannot be made, or is not only this user's to write
+   * @throws CommandFailure if it cannot be made, or other users may write to it
    */
   static void prepare(Path directory) {
     try {
       Files.createDirectory(
           directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(MINE)));
     } catch (FileAlreadyExistsException e) {
-      // What it is, check() says.
+      // check() reports what is there instead.
     } catch (IOException e) {
       throw new CommandFailure(
           "cannot make the directory " + directory + ": " + ErrorLine.reason(e) + advice(), e);
@@ -75,9 +76,10 @@ final class SessionDirectory {
   }
 
   /**
-   * Looks at the directory before anything in it is trusted; one that is missing has nothing in it.
+   * Checks the directory before anything in it is trusted. A missing directory passes, because
+   * nothing is in it.
    *
-   * @throws CommandFailure if it is not only this user's to write
+   * @throws CommandFailure if other users may write to the directory
    */
   static void check(Path directory) {
     Map<String, Object> found;
@@ -128,7 +130,7 @@ final class SessionDirectory {
     }
   }
 
-  /** This process's effective user, as the kernel shows it to itself. */
+  /** This process's effective user, as the kernel reports it. */
   static int ownUid() {
     try {
       return Files.getAttribute(Path.of("/proc/self"), "unix:uid") instanceof Integer uid

@@ -17,15 +17,17 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 
 /**
- * A session file before it has its name: readable by its owner only, and locked by its owner.
+ * A session file before it has its name. Only its owner can read it, and its owner holds a lock on
+ * it.
  *
  * <p>A process that is killed leaves its draft, with the token in it. {@link #removeDead} removes
  * it.
  */
 /*
- * Which drafts are dead: those that are not empty and whose lock nobody holds. A draft is locked
- * before the first byte is written, and stays locked as long as its owner lives. An empty one may
- * belong to a process that is about to lock it; it is left alone, and has no token in it.
+ * Which drafts are dead: those that are not empty and on which no process holds the lock. A draft
+ * is locked before the first byte is written, and stays locked as long as its owner lives. An empty
+ * draft may belong to a process that is about to lock it. It is left alone, and there is no token
+ * in it.
  */
 final class SessionDraft implements AutoCloseable {
 
@@ -71,12 +73,12 @@ final class SessionDraft implements AutoCloseable {
     return path;
   }
 
-  /** The open file; as long as it is open, it is locked. */
+  /** The open file. It is locked as long as it is open. */
   FileChannel locked() {
     return locked;
   }
 
-  /** Removes the draft's own name, if it has not become the session's. */
+  /** Removes the draft's own name. Does nothing if the file has got the session's name instead. */
   @Override
   public void close() throws IOException {
     Files.deleteIfExists(path);
@@ -90,7 +92,8 @@ final class SessionDraft implements AutoCloseable {
         removeIfDead(draft);
       }
     } catch (IOException | DirectoryIteratorException e) {
-      // Nothing is wrong with the new session; its own failure is told if it cannot lie here.
+      // This is no failure of the new session. If it cannot be written here, its own failure says
+      // so.
     }
   }
 
@@ -107,16 +110,19 @@ final class SessionDraft implements AutoCloseable {
         }
       }
     } catch (NoSuchFileException e) {
-      // RACE: its owner, or another 'pagetide open', was faster.
+      // RACE: its owner, or another 'pagetide open', has removed it first.
     }
   }
 
-  /** Whether nobody held the lock of a file, which we hold now until {@code channel} is closed. */
+  /**
+   * Takes a file's lock; false if another holds it. We hold the lock until {@code channel} is
+   * closed.
+   */
   static boolean isUnlocked(FileChannel channel) throws IOException {
     try {
       return channel.tryLock() != null;
     } catch (OverlappingFileLockException e) {
-      return false; // held by another thread of this process
+      return false; // another thread of this process holds it
     }
   }
 }

@@ -18,19 +18,20 @@ import java.nio.file.StandardOpenOption;
 import java.util.Properties;
 
 /**
- * The file by which {@code pagetide open} lends its session to the other commands: the token and
- * the range's shape, readable by its owner only. A token is never on a command line and never in an
- * environment.
+ * The file with which {@code pagetide open} lends its session to the other commands. It has the
+ * token and the range's shape, and only its owner can read it. A token is never on a command line
+ * and never in an environment.
  */
 /*
- * Who owns a file is told by a lock on it, which the kernel releases when its owner ends, however
- * it ends. A file is written as a draft, which is locked, and only then given its own name: by
- * link(2), which fails where there is one already, or by rename(2) over a file whose lock we hold,
- * so whose owner is dead. LOCKS: of two commands that find the same dead file, one gets its lock,
- * and the other one's comes too late: the name then leads to another file, and it starts again.
+ * A lock on the file tells whether its owner lives, because the kernel releases the lock when the
+ * owner ends, however it ends. A file is written as a draft, which is locked, and gets its own name
+ * only then. It gets the name by link(2), which fails if a file has that name already; or by
+ * rename(2) over a file whose lock we hold, so whose owner is dead. LOCKS: if two commands find the
+ * same dead file, one gets its lock. When the other gets the lock later, the name leads to another
+ * file, and that command starts again.
  *
- * What we replace is a regular file of this user's that has all of a session in it. A session file
- * gets its name when all of it is written, so one that was cut off is none of ours.
+ * We replace only a regular file of this user that contains a complete session. A session file gets
+ * its name after all of it is written, so a file that was cut off is none of ours.
  */
 final class SessionFile implements AutoCloseable {
 
@@ -52,10 +53,10 @@ final class SessionFile implements AutoCloseable {
   }
 
   /**
-   * Writes a new file, or one in the place of a dead owner's.
+   * Writes a new file, or replaces the file of a dead owner.
    *
-   * @throws CommandFailure if somebody holds a session there, there is another file, or it cannot
-   *     be written
+   * @throws CommandFailure if a process holds a session there, if there is another file, or if the
+   *     file cannot be written
    */
   static SessionFile create(Path path, SessionTicket ticket) {
     Path absolute = path.toAbsolutePath();
@@ -70,7 +71,7 @@ final class SessionFile implements AutoCloseable {
         try {
           FileIdentity identity = FileIdentity.of(draft.path());
           while (!named(draft.path(), absolute) && !replacedDead(draft.path(), absolute)) {
-            Thread.onSpinWait(); // the file went, or was replaced, while we looked at it
+            Thread.onSpinWait(); // the file was removed or replaced while we read it
           }
           return new SessionFile(absolute, identity, draft.locked());
         } catch (IOException | RuntimeException e) {
@@ -88,7 +89,7 @@ final class SessionFile implements AutoCloseable {
     try {
       checkOurs(path, FileIdentity.of(path));
     } catch (NoSuchFileException e) {
-      // The usual case: the name is free.
+      // The usual case: no file has the name.
     }
   }
 
@@ -110,12 +111,15 @@ final class SessionFile implements AutoCloseable {
     } catch (NoSuchFileException e) {
       throw e;
     } catch (FileSystemException e) {
-      // The draft was made in this directory a moment ago: what is refused is the second name.
+      // The draft was made in this directory a moment ago. So what is refused is the second name.
       throw withoutLinks(path, ErrorLine.reason(e), e);
     }
   }
 
-  /** A file system, such as that of many memory sticks, where a file has one name only. */
+  /**
+   * The failure on a file system where a file has one name only, such as that of many memory
+   * sticks.
+   */
   static CommandFailure withoutLinks(Path path, String reason, Exception cause) {
     return new CommandFailure(
         "cannot write the session into "
@@ -126,7 +130,7 @@ final class SessionFile implements AutoCloseable {
         cause);
   }
 
-  /** Gives {@code draft} the name of a dead owner's file; false: look again. */
+  /** Gives {@code draft} the name of a dead owner's file; false if the caller has to look again. */
   private static boolean replacedDead(Path draft, Path path) throws IOException {
     try {
       FileIdentity seen = FileIdentity.of(path);
@@ -156,7 +160,7 @@ final class SessionFile implements AutoCloseable {
     }
   }
 
-  /** Refuses, before it is opened, what no 'pagetide open' of this user can have left. */
+  /** Refuses a file that no 'pagetide open' of this user can have left, before it is opened. */
   private static void checkOurs(Path path, FileIdentity found) {
     if (!found.isRegular()) {
       throw new CommandFailure(
@@ -172,7 +176,7 @@ final class SessionFile implements AutoCloseable {
     }
   }
 
-  /** What a session file says; refuses every other file. */
+  /** The properties in a session file. Refuses every other file. */
   private static Properties session(Path path, String text) throws IOException {
     try {
       if (text.startsWith(HEAD)) {
@@ -184,18 +188,19 @@ final class SessionFile implements AutoCloseable {
         }
       }
     } catch (IllegalArgumentException | ArithmeticException e) {
-      // As below: it is not what create() writes.
+      // Handled below: the file is not what create() writes.
     }
     throw new CommandFailure(path + " exists and is no session; " + ELSEWHERE + ", or remove it");
   }
 
   /**
-   * The file's bytes, as many as it says that it has: nothing that a pipe would make us wait for.
+   * The file's bytes: as many as it had when this began, at most {@link #MOST_BYTES}. So this never
+   * waits, as it could for a pipe.
    */
   private static String text(FileChannel channel) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(channel.size(), MOST_BYTES));
     while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
-      // until all of it is read
+      // until all bytes are read
     }
     return StandardCharsets.UTF_8.decode(bytes.flip()).toString();
   }
@@ -203,7 +208,7 @@ final class SessionFile implements AutoCloseable {
   /**
    * Reads a file that {@link #create} wrote.
    *
-   * @throws CommandFailure if there is none, others may read it, or it is not one
+   * @throws CommandFailure if there is none, if others may read it, or if it is not such a file
    */
   static SessionTicket read(Path path) {
     try {
@@ -236,7 +241,7 @@ final class SessionFile implements AutoCloseable {
     }
   }
 
-  /** Removes the file and gives up its lock; does nothing if that was done. */
+  /** Removes the file and releases its lock. Does nothing if that was done before. */
   @Override
   public synchronized void close() {
     if (closed) {
@@ -244,14 +249,14 @@ final class SessionFile implements AutoCloseable {
     }
     closed = true;
     // While we hold the lock, no other 'pagetide open' replaces our file. But a person may have
-    // removed it, and then another one has the name: that file is not ours to remove.
-    // RACE: if all of that happens between the check and the removal, that other file is lost.
+    // removed it, and then another file may have the name. That file is not ours to remove. RACE:
+    // if all of that happens between the check and the removal, that other file is lost.
     try (locked) {
       if (FileIdentity.of(path).isSameAs(identity)) {
         Files.deleteIfExists(path);
       }
     } catch (NoSuchFileException e) {
-      // It is gone already.
+      // The file is gone already.
     } catch (IOException e) {
       throw new CommandFailure("cannot remove " + path + ": " + ErrorLine.reason(e), e);
     }

@@ -10,7 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code pagetide shrink}: one scan of the shrinker. */
+/** {@code pagetide shrink}: runs one scan of the shrinker. */
 @Command(
     name = "shrink",
     description = "Reclaim AVAILABLE pages, those first that were stopped first.")

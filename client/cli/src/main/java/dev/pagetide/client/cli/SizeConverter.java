@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** A number of bytes as a person writes it: {@code 4096}, {@code 64KiB}, {@code 4MiB}. */
+/** A number of bytes as people write it: {@code 4096}, {@code 64KiB}, {@code 4MiB}. */
 final class SizeConverter implements ITypeConverter<Long> {
 
   private static final Pattern SIZE = Pattern.compile("(\\d{1,19})\\s*(B|KiB|MiB|GiB|TiB)?");

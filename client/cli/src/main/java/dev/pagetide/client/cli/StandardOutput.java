@@ -14,19 +14,19 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** This process's standard output, which knows why it could not be written. */
+/** This process's standard output. It keeps the reason why it could not be written. */
 final class StandardOutput extends PrintStream {
 
   private static final Path DESCRIPTOR = Path.of("/proc/self/fd/1");
   private static final Path DESCRIPTOR_INFO = Path.of("/proc/self/fdinfo/1");
 
-  /** The line of {@code fdinfo} with the flags of open(2), in octal digits. */
+  /** The line of {@code fdinfo} that has the flags of open(2), in octal digits. */
   private static final String FLAGS = "flags:";
 
-  /** As on x86-64 and aarch64. */
+  /** The value on x86-64 and aarch64. */
   private static final long O_NONBLOCK = 0x800;
 
-  /** EPIPE and ECONNRESET. */
+  /** The texts of EPIPE and ECONNRESET. */
   private static final List<String> READER_GONE =
       List.of("Broken pipe", "Connection reset by peer");
 
@@ -53,9 +53,9 @@ final class StandardOutput extends PrintStream {
   }
 
   /**
-   * Whether the process that read the output has closed it. A pipe or socket fails in no other way
-   * while its writes block. One whose writes do not block fails when it is full, too, so there only
-   * the kernel's message tells the two apart.
+   * Whether the process that read the output has closed it. A pipe or socket whose writes block
+   * fails in no other way. One whose writes do not block also fails when it is full; there only the
+   * kernel's message tells the two cases apart.
    */
   boolean readerIsGone() {
     if (!pipe || !checkError()) {
@@ -72,17 +72,17 @@ final class StandardOutput extends PrintStream {
           .map(line -> Long.parseLong(line.substring(FLAGS.length()).strip(), 8))
           .allMatch(flags -> (flags & O_NONBLOCK) == 0);
     } catch (IOException | UncheckedIOException e) {
-      return true; // the usual case; /proc is not there
+      return true; // blocking is the usual case, and /proc is not there
     }
   }
 
-  /** What the kernel said when it refused the output; null if it did not. */
+  /** The kernel's message when it refused the output; null if it did not. */
   @Nullable String refusal() {
     IOException refused = sink.refused;
     return refused == null ? null : refused.getMessage();
   }
 
-  /** Remembers the first failure, which PrintStream keeps to itself. */
+  /** Keeps the first failure, which PrintStream does not report. */
   private static final class Sink extends FilterOutputStream {
 
     private volatile @Nullable IOException refused;

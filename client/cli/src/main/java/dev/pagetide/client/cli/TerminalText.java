@@ -1,8 +1,8 @@
 package dev.pagetide.client.cli;
 
 /**
- * Text of somebody else made safe to show: what could move the cursor, change colours, reorder or
- * hide other text is shown as {@code \}{@code u{1B}} and does nothing.
+ * Makes text from others safe to show. Characters that could move the cursor, change colours, or
+ * reorder or hide other text are shown as {@code \}{@code u{1B}} and have no effect.
  */
 public final class TerminalText {
 

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** A time as a person writes it: {@code 500ms}, {@code 5s}, {@code 2m}. */
+/** A time as people write it: {@code 500ms}, {@code 5s}, {@code 2m}. */
 public final class TimeConverter implements ITypeConverter<Duration> {
 
   private static final Pattern TIME = Pattern.compile("(\\d{1,9})\\s*(ms|s|m|h)");

@@ -5,14 +5,14 @@ import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** The way of a transaction's bytes from where they lie to a stream. */
+/** Copies a transaction's bytes to a stream. */
 final class TransactionBytes {
 
   private static final int PIECE_BYTES = 64 << 10;
 
   private TransactionBytes() {}
 
-  /** Writes all of {@code bytes} and flushes; tells {@code progress} how far it is. */
+  /** Writes all of {@code bytes} and flushes. Reports to {@code progress} how many are written. */
   static void write(MemorySegment bytes, OutputStream out, Progress progress) throws IOException {
     byte[] piece = new byte[(int) Math.min(bytes.byteSize(), PIECE_BYTES)];
     for (long at = 0; at < bytes.byteSize(); at += piece.length) {

@@ -10,7 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code pagetide use}: makes pages USED and says which of them are fresh. */
+/** {@code pagetide use}: makes pages USED and prints which of them are fresh. */
 @Command(name = "use", description = "Use pages: none of them is reclaimed until it is stopped.")
 final class UseCommand extends SessionCommand {
 

@@ -46,13 +46,13 @@ final class WriteCommand extends SessionCommand {
     }
   }
 
-  /** Writes all of {@code input}, piece by piece; tells how much that is. */
+  /** Writes all of {@code input}, piece by piece. Returns the number of bytes. */
   private long write(CommandInput input, PageRange range, CommandIo io) {
     long size = input.sizeBytes();
     long written = 0;
     ByteBuffer piece = ByteBuffer.allocate((int) Math.min(size, CommandInput.PIECE_BYTES));
     try (Progress progress = Progress.begin(io, "writing", size)) {
-      do { // 0 bytes are a piece, too, so that the range says what it says to them
+      do { // runs once for 0 bytes, too, so that the range checks such a write
         piece.clear().limit((int) Math.min(size - written, piece.capacity()));
         input.next(piece);
         range.write(offset + written, piece.flip());

@@ -12,8 +12,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A process the demo started: its lines of output as they come, its log for when it fails, and its
- * end.
+ * A process that the demo started: its output line by line, its log in case it fails, and its end.
  */
 final class ChildProcess implements AutoCloseable {
 
@@ -34,8 +33,8 @@ final class ChildProcess implements AutoCloseable {
   }
 
   /**
-   * Starts a process whose standard error goes to {@code log}. Settings of this user's Pagetide
-   * that could change the demo are taken out of its environment.
+   * Starts a process whose standard error goes to {@code log}. Its environment has none of this
+   * user's Pagetide settings that could change the demo.
    */
   static ChildProcess start(String name, List<String> command, Path log) {
     ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
@@ -96,7 +95,7 @@ final class ChildProcess implements AutoCloseable {
   /**
    * The process's next line.
    *
-   * @throws DemoFailure if its output ends, or no line comes for long
+   * @throws DemoFailure if its output ends, or no line comes for a long time
    */
   String nextLine() {
     Optional<String> line;
@@ -136,7 +135,7 @@ final class ChildProcess implements AutoCloseable {
    * Waits for the end.
    *
    * @return the exit status; 128 and the signal's number if a signal ended it
-   * @throws DemoFailure if it does not end for long
+   * @throws DemoFailure if the process does not end for a long time
    */
   int awaitExit() {
     try {

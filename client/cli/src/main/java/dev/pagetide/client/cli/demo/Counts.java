@@ -5,8 +5,8 @@ import dev.pagetide.client.RangeStatus;
 /**
  * Pages by state.
  *
- * @param free pages that hold no memory
- * @param available pages that hold memory nobody uses
+ * @param free pages without memory
+ * @param available pages with memory that no process uses
  * @param used pages in use
  */
 record Counts(long free, long available, long used) {

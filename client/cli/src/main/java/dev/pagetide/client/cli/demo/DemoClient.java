@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * One of the demo's clients, or its relay, from outside: a real process that is told what to do,
+ * One of the demo's clients, or its relay, as the demo sees it: a real process that takes orders
  * line by line.
  */
 final class DemoClient implements AutoCloseable {
@@ -31,8 +31,8 @@ final class DemoClient implements AutoCloseable {
   }
 
   /**
-   * Starts the relay of the gRPC that the demo compares with: serves at {@code from}, passes calls
-   * on to {@code onward}.
+   * Starts the relay for the gRPC calls that the demo compares with. It serves at {@code from} and
+   * passes calls on to {@code onward}.
    */
   static DemoClient relay(Path from, Path onward, Path log, String javaOptions) {
     return start(
@@ -50,8 +50,8 @@ final class DemoClient implements AutoCloseable {
   }
 
   /**
-   * This command on the same Java as this process, with the same folder for temporary files: native
-   * libraries are unpacked there, and the usual one may be closed to them.
+   * This command on the same Java as this process, with the same folder for temporary files. Native
+   * libraries are unpacked there, and the usual folder may not allow that.
    */
   static List<String> command(String javaOptions) {
     List<String> command = new ArrayList<>();
@@ -77,15 +77,15 @@ final class DemoClient implements AutoCloseable {
     return process.pid();
   }
 
-  /** Starts doing something; {@link #answer} waits for it. */
+  /** Starts to carry out an order; {@link #answer} waits for the end. */
   void begin(String order) {
     process.send(order);
   }
 
   /**
-   * What the client says to the oldest order that was not answered.
+   * The client's answer to the oldest order without an answer.
    *
-   * @throws DemoFailure if it could not do it
+   * @throws DemoFailure if the client could not carry out the order
    */
   String answer() {
     String line = process.nextLine();
@@ -95,7 +95,7 @@ final class DemoClient implements AutoCloseable {
     return line.substring(OK.length());
   }
 
-  /** Orders something and waits for it. */
+  /** Gives an order and waits for the answer. */
   String tell(String order) {
     begin(order);
     return answer();
@@ -107,7 +107,9 @@ final class DemoClient implements AutoCloseable {
     var _ = process.awaitExit();
   }
 
-  /** Tells the client that there are no more orders and waits for its end; tells the status. */
+  /**
+   * Tells the client that there are no more orders, and waits for its end. Returns the exit status.
+   */
   int awaitExit() {
     process.endInput();
     return process.awaitExit();

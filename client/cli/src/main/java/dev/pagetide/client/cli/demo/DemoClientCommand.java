@@ -18,9 +18,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ParentCommand;
 
 /**
- * One of the demo's clients, from inside: holds one range, does what each line of standard input
- * says, and answers each with one line, {@code ok ...} or {@code error ...}. Ends at the end of its
- * input.
+ * One of the demo's clients, in its own process. It holds one range, carries out each line of
+ * standard input, and answers each with one line, {@code ok ...} or {@code error ...}. It ends at
+ * the end of its input.
  */
 @Command(name = DemoClientCommand.NAME, hidden = true, description = "Used by 'pagetide demo'.")
 public final class DemoClientCommand implements Callable<Integer> {
@@ -29,7 +29,9 @@ public final class DemoClientCommand implements Callable<Integer> {
 
   private static final long USUAL_PAGE_BYTES = 4096;
 
-  /** Reading the clock costs as much as one mapped pair, so this many pairs share two readings. */
+  /**
+   * Reading the clock takes as long as one pair by mapping. So this many pairs share two readings.
+   */
   private static final int MAPPED_BATCH = 10_000;
 
   private static final int MAPPED_SAMPLES = 101;
@@ -49,7 +51,7 @@ public final class DemoClientCommand implements Callable<Integer> {
     if (first == null) {
       return 0;
     }
-    List<String> open = List.of(first.split(" ", -1)); // open NAME PAGES
+    List<String> open = List.of(first.split(" ", -1)); // the first line: open NAME PAGES
     try (PagetideClient client = pagetide.connect();
         PageRange range = open(client, open.get(1), Integer.parseInt(open.get(2)));
         DemoEndpoint endpoint = new DemoEndpoint(client)) {
@@ -74,7 +76,7 @@ public final class DemoClientCommand implements Callable<Integer> {
     if (range.pageCount() == pages) {
       return range;
     }
-    int pageSize = range.pageSize(); // not a usual machine
+    int pageSize = range.pageSize(); // not the usual page size on this machine
     range.close();
     return client.open(new OpenOptions(name + "-again", pages * (long) pageSize));
   }
@@ -125,7 +127,7 @@ public final class DemoClientCommand implements Callable<Integer> {
 
   /**
    * {@code pair mapped|rpc PAGE}: uses and stops one page again and again, through the mapping or
-   * by asking the server, and tells how many nanoseconds a pair takes.
+   * by asking the server. Answers how many nanoseconds one pair takes.
    */
   private static String pair(PagetideClient client, PageRange own, List<String> order) {
     boolean asks = order.get(1).equals("rpc");

@@ -21,7 +21,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide demo}: starts everything, shows everything, leaves nothing behind. */
+/** {@code pagetide demo}: starts all processes, shows all features, and leaves nothing behind. */
 @Command(
     name = "demo",
     description = {
@@ -35,7 +35,7 @@ public final class DemoCommand implements Callable<Integer> {
   /** A Unix socket's path has at most 107 bytes; this leaves room for the names in it. */
   private static final int LONGEST_TEMP_PATH = 60;
 
-  /** As a shell tells of a command that Ctrl-C ended. */
+  /** The status that a shell reports of a command that Ctrl-C ended. */
   private static final int INTERRUPTED = 130;
 
   @Option(
@@ -79,7 +79,10 @@ public final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  /** What failed because the process is being ended is no failure of the demo's. */
+  /**
+   * The status for a failure. If it failed because the process is ending, that is no failure of the
+   * demo.
+   */
   private static int interruptedOr(DemoEnd end, CommandFailure failure) {
     if (end.wasInterrupted()) {
       return INTERRUPTED;
@@ -93,13 +96,18 @@ public final class DemoCommand implements Callable<Integer> {
     return new CommandFailure(lines.getFirst(), lines.subList(1, lines.size()), e);
   }
 
-  /** It concerns the demo's own server, so advice about the user's socket does not apply. */
+  /**
+   * The failure is about the demo's own server, so advice about the user's socket does not apply.
+   */
   private static CommandFailure failure(PagetideException e) {
     return new CommandFailure(
         "the demo failed: " + CommandWords.of(String.valueOf(e.getMessage())), e);
   }
 
-  /** Leaves the options that name a server out of this command's help: it refuses them. */
+  /**
+   * Removes the options that name a server from this command's help, because the command refuses
+   * them.
+   */
   public static void hideServerOptions(CommandLine commands) {
     CommandSpec demo =
         Objects.requireNonNull(commands.getSubcommands().get("demo")).getCommandSpec();

@@ -13,13 +13,13 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The end of a demo, which leaves neither process nor folder behind: when it was played, and when
- * Ctrl-C or TERM ends this process in the middle.
+ * The end of a demo. It leaves neither process nor folder behind, whether the demo has come to its
+ * end or Ctrl-C or TERM ends this process before.
  */
 /*
- * A terminal's Ctrl-C goes to the children, too. So the demo may see one of them end before this
- * process's own end has begun: wasInterrupted() gives that a moment to come, because what failed
- * for that reason is not to be told as a failure.
+ * A terminal sends Ctrl-C to the children, too. So the demo may see a child end before this process
+ * has begun to end. wasInterrupted() waits a moment for that, because a step that failed for that
+ * reason must not be reported as a failure.
  */
 final class DemoEnd implements AutoCloseable {
   private static final long MOMENT_MILLIS = 500;
@@ -34,7 +34,7 @@ final class DemoEnd implements AutoCloseable {
     this.directory = directory;
   }
 
-  /** Sees to the end of a demo that begins now. */
+  /** Prepares the end of a demo that begins now. */
   static DemoEnd of(Path directory) {
     DemoEnd end = new DemoEnd(directory);
     Runtime.getRuntime().addShutdownHook(end.hook);
@@ -51,11 +51,14 @@ final class DemoEnd implements AutoCloseable {
     }
   }
 
-  /** The process is told to end: ends the children, and what they make the demo do. */
+  /**
+   * Ends the children, because this process was told to end. That makes the demo's current step
+   * fail.
+   */
   private void interrupt() {
     interrupted.countDown();
     for (int round = 0; round < ROUNDS; round++) {
-      // The demo may be starting another one at this moment.
+      // The demo may start another child at this moment.
       List<ProcessHandle> children = ProcessHandle.current().descendants().toList();
       children.forEach(ProcessHandle::destroyForcibly);
       children.forEach(child -> child.onExit().join());
@@ -64,15 +67,15 @@ final class DemoEnd implements AutoCloseable {
           break;
         }
       } catch (InterruptedException e) {
-        break; // nobody interrupts a hook
+        break; // no thread interrupts a hook
       }
     }
     for (int round = 0; round < ROUNDS && remove() != null; round++) {
-      Thread.onSpinWait(); // something was still being written there
+      Thread.onSpinWait(); // a process was still writing there
     }
   }
 
-  /** Removes the folder with all that is in it; tells what stands in the way, or null. */
+  /** Removes the folder with everything in it. Returns why that failed, or null. */
   private synchronized @Nullable IOException remove() {
     if (!Files.exists(directory)) {
       return null;
@@ -90,7 +93,7 @@ final class DemoEnd implements AutoCloseable {
   }
 
   /**
-   * The demo is over.
+   * Ends the demo.
    *
    * @throws CommandFailure if the folder cannot be removed
    */
@@ -100,7 +103,7 @@ final class DemoEnd implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {
-      return; // RACE: the process is being ended at this moment, and the hook does the rest.
+      return; // RACE: the process is ending at this moment, and the hook does the rest
     }
     IOException left = remove();
     if (left != null) {

@@ -22,7 +22,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
-/** What one of the demo's clients receives and sends, beside the range it holds. */
+/**
+ * The transactions that one of the demo's clients receives and sends, besides the range that it
+ * holds.
+ */
 final class DemoEndpoint implements AutoCloseable {
 
   private static final int CODE = 1;
@@ -51,9 +54,9 @@ final class DemoEndpoint implements AutoCloseable {
   }
 
   /**
-   * {@code hand NAME BYTES}: writes bytes into a staged buffer and hands them over, again and
-   * again. Tells their checksum, what the receiver said, the median nanoseconds from the first byte
-   * written to the reply, and how the buffer is reached.
+   * {@code hand NAME BYTES}: writes bytes into a staged buffer and sends them, again and again.
+   * Answers their checksum, the receiver's reply, the median nanoseconds from the first byte
+   * written to the reply, and how the client reaches the buffer.
    */
   String hand(List<String> order) {
     Target target = Target.named(order.get(1));
@@ -106,7 +109,7 @@ final class DemoEndpoint implements AutoCloseable {
   }
 
   /**
-   * {@code copy BYTES}: writes, copies and reads bytes in this process alone; tells their checksum,
+   * {@code copy BYTES}: writes, copies and reads bytes within this process. Answers their checksum,
    * that of the copy, and the median nanoseconds.
    */
   static String copy(List<String> order) {
@@ -136,7 +139,7 @@ final class DemoEndpoint implements AutoCloseable {
     return HexFormat.of().toHexDigits((int) sum.getValue());
   }
 
-  /** {@code leave}: receives no more. */
+  /** {@code leave}: stops receiving. */
   String leave() {
     closeReceiver();
     return "left";

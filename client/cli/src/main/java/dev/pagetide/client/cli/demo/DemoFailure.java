@@ -1,6 +1,6 @@
 package dev.pagetide.client.cli.demo;
 
-/** A step of the demo that did not show what it must. */
+/** A step of the demo did not show what it must show. */
 final class DemoFailure extends RuntimeException {
 
   private static final long serialVersionUID = 1;

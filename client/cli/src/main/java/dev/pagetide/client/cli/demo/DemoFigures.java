@@ -5,7 +5,7 @@ import java.math.MathContext;
 import java.util.List;
 import java.util.Locale;
 
-/** Measured times, rates and ratios in two or three digits and a unit that suits them. */
+/** Measured times, rates and ratios, with two or three digits and a suitable unit. */
 final class DemoFigures {
 
   private static final List<String> TIMES = List.of("ns", "us", "ms", "s");
@@ -22,12 +22,15 @@ final class DemoFigures {
     return scaled(nanos, TIMES);
   }
 
-  /** How fast so many bytes were in so many nanoseconds: {@code 480 MB/s}, {@code 1.4 GB/s}. */
+  /**
+   * The rate at which {@code bytes} were moved in {@code nanos}: {@code 480 MB/s}, {@code 1.4
+   * GB/s}.
+   */
   static String rate(long bytes, double nanos) {
     return scaled(bytes / nanos * NANOS_A_SECOND, RATES);
   }
 
-  /** A ratio in two digits: {@code 0.9}, {@code 3.6}, {@code 36}, {@code 4,400}. */
+  /** A ratio with two digits: {@code 0.9}, {@code 3.6}, {@code 36}, {@code 4,400}. */
   static String ratio(double ratio) {
     return ratio < TENTHS_BELOW
         ? digits(ratio)
@@ -38,7 +41,7 @@ final class DemoFigures {
   private static String scaled(double value, List<String> units) {
     double left = value;
     int unit = 0;
-    // What would be rounded to 1000 of a unit is 1 of the next.
+    // A value that would be rounded to 1000 of a unit is 1 of the next.
     while (Math.round(left) >= KILO && unit < units.size() - 1) {
       left /= KILO;
       unit++;

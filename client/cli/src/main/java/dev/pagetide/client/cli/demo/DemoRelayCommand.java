@@ -9,8 +9,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
 /**
- * The process in the middle of the gRPC that the demo compares with: passes calls on until its
- * input ends.
+ * The process in the middle of the gRPC calls that the demo compares with. It passes calls on until
+ * its input ends.
  */
 @Command(name = DemoRelayCommand.NAME, hidden = true, description = "Used by 'pagetide demo'.")
 public final class DemoRelayCommand implements Callable<Integer> {
@@ -35,7 +35,7 @@ public final class DemoRelayCommand implements Callable<Integer> {
       relayed.relay(from, onward);
       pagetide.io().out().println("ok relaying");
       while (pagetide.io().in().read() >= 0) {
-        // Nothing is said to it: only the end of its input counts.
+        // Its input has no orders; only the end counts.
       }
     }
     return 0;

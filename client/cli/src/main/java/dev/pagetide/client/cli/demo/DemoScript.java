@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * The demo's steps. Each says what is done, does it with real processes, checks what came of it,
- * and shows it: the page maps before and after, the counts, and the metric that moved.
+ * The demo's steps. Each step says what it does, does it with real processes, checks the result,
+ * and shows it: the page maps before and after, the counts, and the metric that changed.
  */
 final class DemoScript {
 
@@ -41,7 +41,7 @@ final class DemoScript {
   /**
    * A script.
    *
-   * @param stays whether the server stays until Enter, for its tide map to be looked at
+   * @param stays whether the server stays until Enter, so that a person can see its tide map
    */
   DemoScript(CommandIo io, Path launcher, Path directory, boolean stays) {
     this.io = io;
@@ -52,7 +52,7 @@ final class DemoScript {
   }
 
   /**
-   * Plays all of it; every process it started has ended when it returns.
+   * Plays all steps. When it returns, every process that it started has ended.
    *
    * @throws DemoFailure at the first check that fails
    */
@@ -95,7 +95,7 @@ final class DemoScript {
     }
   }
 
-  /** Everybody who plays. */
+  /** All processes of the demo. */
   private record Cast(
       DemoServer server, DemoClient alice, DemoClient bob, ShrinkerClient shrinker) {
 
@@ -264,7 +264,7 @@ final class DemoScript {
     story.counts(cast.counts());
   }
 
-  /** The same by gRPC; the median nanoseconds. */
+  /** Sends the same bytes by gRPC; the median nanoseconds. */
   private double handRelayed(Cast cast, String checksum) throws IOException {
     Path relay = directory.resolve("relay.sock");
     Path bob = directory.resolve("bob.sock");
@@ -288,7 +288,7 @@ final class DemoScript {
         words.get(0), Double.parseDouble(words.get(2)), words.subList(3, words.size()));
   }
 
-  /** What came of handing bytes over: their checksum on both sides, and how long it took. */
+  /** The result of sending bytes: their checksum on both sides, and how long it took. */
   private record Handed(String checksum, double nanos, List<String> rest) {}
 
   private void killBob(Cast cast) {
@@ -309,7 +309,7 @@ final class DemoScript {
     story.map("alice", expectMap(cast.alice, "U".repeat(48) + ".".repeat(16)));
   }
 
-  /** Waits for a line of input, or its end, if that is wanted. */
+  /** Waits for a line of input, or for its end, if the user asked for that. */
   private void stay(DemoServer server) throws IOException {
     if (!stays) {
       return;

@@ -39,7 +39,7 @@ final class DemoServer implements AutoCloseable {
    *
    * @param launcher the command that runs a server
    * @param directory its socket directory, which exists
-   * @param log where its log goes
+   * @param log the file that its log goes to
    */
   static DemoServer start(Path launcher, Path directory, Path log) {
     if (!Files.isExecutable(launcher)) {
@@ -78,7 +78,7 @@ final class DemoServer implements AutoCloseable {
     return metrics;
   }
 
-  /** Where its tide map is, with the key that opens it. */
+  /** The address of its tide map, with the key that opens it. */
   Optional<String> map() {
     return map;
   }
@@ -86,7 +86,7 @@ final class DemoServer implements AutoCloseable {
   /**
    * The sample of {@code /metrics} with that name and label.
    *
-   * @param label as in {@code state="used"}; null where the name is enough
+   * @param label as in {@code state="used"}; null if the name is enough
    * @throws DemoFailure if there is none
    */
   String sample(String name, @Nullable String label) {
@@ -123,7 +123,7 @@ final class DemoServer implements AutoCloseable {
     process.terminate();
   }
 
-  /** Waits for the end; tells the exit status. */
+  /** Waits for the end. Returns the exit status. */
   int awaitExit() {
     return process.awaitExit();
   }

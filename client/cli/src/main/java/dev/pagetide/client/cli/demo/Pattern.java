@@ -1,6 +1,6 @@
 package dev.pagetide.client.cli.demo;
 
-/** Bytes that tell a page from every other page, and a writer from every other writer. */
+/** Bytes that differ between any two pages, and between any two writers. */
 final class Pattern {
 
   private Pattern() {}

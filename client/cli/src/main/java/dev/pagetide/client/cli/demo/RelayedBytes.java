@@ -25,11 +25,11 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 
 /**
- * What Pagetide is compared with: plain gRPC that carries the bytes, from one process through a
- * relay to another, as unary calls over Unix sockets.
+ * The comparison for Pagetide: plain gRPC that carries the bytes from one process through a relay
+ * to another, as unary calls over Unix sockets.
  *
- * <p>gRPC is given its best: Netty's epoll transport, one event loop a process that nothing leaves,
- * no retries, windows that hold a whole message, and bytes in the place of protobuf.
+ * <p>gRPC gets the best conditions: Netty's epoll transport, one event loop a process on which all
+ * work stays, no retries, windows that hold a whole message, and bytes instead of protobuf.
  */
 final class RelayedBytes implements AutoCloseable {
 
@@ -47,7 +47,7 @@ final class RelayedBytes implements AutoCloseable {
   private final EventLoopGroup loop =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
 
-  /** What a receiver answers to the bytes of a call; runs on the event loop. */
+  /** Answers the bytes of a call; runs on the event loop. */
   interface Receiver {
     byte[] receive(byte[] bytes);
   }

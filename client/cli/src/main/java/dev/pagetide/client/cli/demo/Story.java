@@ -5,7 +5,7 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 
-/** What the demo tells its reader: numbered steps, page maps, counts and metrics. */
+/** The demo's output to its reader: numbered steps, page maps, counts and metrics. */
 final class Story {
 
   private static final String RESET = "\u001b[0m";
@@ -30,12 +30,12 @@ final class Story {
     out.println(paint(BOLD, steps + ". " + sentence));
   }
 
-  /** Something seen on the way. */
+  /** An observation within a step. */
   void note(String sentence) {
     out.println("   " + sentence);
   }
 
-  /** A line that a scrape of the server's metrics holds. */
+  /** A line from a scrape of the server's metrics. */
   void metric(String sample) {
     out.println("   " + paint(DIM, "/metrics  ") + sample);
   }
@@ -70,14 +70,14 @@ final class Story {
     note(PageMap.LEGEND);
   }
 
-  /** What was seen, in a few lines. */
+  /** The results, in a few lines. */
   void summary(List<String> lines) {
     out.println();
     out.println(paint(BOLD, "In short"));
     lines.forEach(this::note);
   }
 
-  /** Where the tide map was. */
+  /** The address of the tide map. */
   void mapUrl(String url, boolean stayed) {
     note("The tide map was at " + url);
     if (!stayed) {

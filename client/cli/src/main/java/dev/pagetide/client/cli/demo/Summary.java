@@ -3,7 +3,7 @@ package dev.pagetide.client.cli.demo;
 import dev.pagetide.client.cli.HumanUnits;
 import java.util.List;
 
-/** What the demo measured, in sentences: every figure beside the one it is to be compared with. */
+/** The demo's measurements in sentences: every figure stands beside the one to compare it with. */
 final class Summary {
 
   private double mappedNanos;
@@ -13,13 +13,16 @@ final class Summary {
   private double relayedNanos;
   private double copiedNanos;
 
-  /** What a page's use and stop took, by mapping and where the server was asked. */
+  /** How long using and stopping a page took, through the mapping and by asking the server. */
   void pairs(double mapped, double asked) {
     mappedNanos = mapped;
     askedNanos = asked;
   }
 
-  /** What bytes took from one process to another and back, by gRPC, and in one process. */
+  /**
+   * How long moving bytes took: from one process to another and back by Pagetide, by gRPC, and
+   * within one process.
+   */
   void handed(long bytes, double handed, double relayed, double copied) {
     handedBytes = bytes;
     handedNanos = handed;
@@ -37,7 +40,7 @@ final class Summary {
         + " times as much";
   }
 
-  /** Each way of moving the bytes; all write them, move them and read them. */
+  /** Each way of moving the bytes. All of them write the bytes, move them and read them. */
   List<String> ofHandedInDetail() {
     return List.of(
         "Pagetide, from writing them to the reply: "
@@ -57,7 +60,7 @@ final class Summary {
             + DemoFigures.rate(handedBytes, copiedNanos));
   }
 
-  /** All of it in three lines. */
+  /** The whole summary in three lines. */
   List<String> lines() {
     return List.of(
         ofPairs(),

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.function.LongSupplier;
 
 /**
- * How long something takes once it is warm: it is repeated until the JVMs that take part have had
- * time to compile it, and then timed often enough that a few slow rounds do not count.
+ * Measures how long something takes once it is warm. It is repeated until the JVMs that take part
+ * have had time to compile it. Then it is timed so often that a few slow rounds do not count.
  */
 final class WarmTiming {
 
@@ -22,7 +22,7 @@ final class WarmTiming {
     return medianNanos(System::nanoTime, warmUp, samples, work);
   }
 
-  /** The same by another clock, whose nanoseconds begin anywhere. */
+  /** The same by another clock, whose nanoseconds may begin anywhere. */
   static long medianNanos(LongSupplier clock, Duration warmUp, int samples, Runnable work) {
     long begin = clock.getAsLong();
     do {

@@ -1,4 +1,4 @@
-/** {@code pagetide demo}: a real server, two real clients, and every promise seen once. */
+/** {@code pagetide demo}: a real server and two real clients show every promise once. */
 @NullMarked
 package dev.pagetide.client.cli.demo;
 

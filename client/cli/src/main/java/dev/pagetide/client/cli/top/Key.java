@@ -2,7 +2,7 @@ package dev.pagetide.client.cli.top;
 
 import java.io.IOException;
 
-/** What a key, or a sequence of bytes that a terminal sends for one, asks for. */
+/** The action of a key, or of a sequence of bytes that a terminal sends for one. */
 enum Key {
   SORT_BEFORE,
   SORT_AFTER,
@@ -16,7 +16,7 @@ enum Key {
   HELP,
   REDRAW,
   QUIT,
-  /** Nothing. */
+  /** No action. */
   OTHER;
 
   private static final int ESCAPE = 0x1b;
@@ -24,12 +24,12 @@ enum Key {
   private static final int CONTROL_L = 12;
   private static final int LONGEST_SEQUENCE = 16;
 
-  /** Characters of a terminal. */
+  /** The characters that a terminal sends. */
   interface Input {
     /** The next character; negative at the end. Waits for it. */
     int next() throws IOException;
 
-    /** The next character if it comes at once, as those of a sequence do; else negative. */
+    /** The next character if it comes at once, as those of a sequence do; otherwise negative. */
     int nextOfSequence() throws IOException;
   }
 
@@ -50,7 +50,7 @@ enum Key {
     };
   }
 
-  /** What follows ESC: CSI or SS3, parameters, and a final character. */
+  /** Reads what follows ESC: CSI or SS3, parameters, and a final character. */
   private static Key sequence(Input input) throws IOException {
     int c = input.nextOfSequence();
     if (c != '[' && c != 'O') {

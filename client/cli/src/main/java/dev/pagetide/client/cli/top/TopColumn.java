@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * What {@code pagetide top} shows of a range, in the order of the screen; rows can be sorted by any
- * of it.
+ * The columns that {@code pagetide top} shows of a range, in the order of the screen. Rows can be
+ * sorted by any of them.
  */
 enum TopColumn {
   /** The range's public id. */
@@ -26,23 +26,23 @@ enum TopColumn {
   SIZE("SIZE", 10, true),
   /** Pages without memory. */
   FREE("FREE", 5, true),
-  /** Pages whose memory nobody uses. */
+  /** Pages whose memory no process uses. */
   AVAILABLE("AVAIL", 1, true),
   /** Pages in use. */
   USED("USED", 1, true),
-  /** A bar of the three. */
+  /** A bar of the three counts. */
   PAGES("PAGES", 8, true),
   /** One past the highest page that ever held memory. */
   HIGH("HIGH", 12, true),
-  /** Memory that the server had not given. */
+  /** Memory that the server had not given to the range. */
   STRAYS("STRAY", 3, true),
   /** Words that no client may write. */
   CONTRADICTIONS("CONTR", 3, true),
   /** How long a page can have been USED. */
   OLDEST("OLDEST", 2, true),
-  /** How long ago it was opened. */
+  /** How long ago the range was opened. */
   OPEN("OPEN", 11, true),
-  /** As the client gave it, escaped. */
+  /** The session's name as the client gave it, escaped. */
   NAME("NAME", 0, false);
 
   private static final List<TopColumn> ALL = List.of(values());
@@ -57,22 +57,22 @@ enum TopColumn {
     this.largestFirst = largestFirst;
   }
 
-  /** The head of the column. */
+  /** The column's heading. */
   String title() {
     return title;
   }
 
-  /** Which columns are left out where the screen is narrow: those with the highest rank first. */
+  /** The order in which columns are left out if the screen is narrow: the highest rank first. */
   int dropRank() {
     return dropRank;
   }
 
-  /** Whether text is at the right: numbers are. */
+  /** Whether the text is right-aligned, as numbers are. */
   boolean isRight() {
     return this != MODE && this != PAGES && this != NAME;
   }
 
-  /** What most people look for comes first: the largest of what grows, ties by id. */
+  /** The order that most people want: quantities descending, equal ones by id. */
   Comparator<RangeStatus> order(boolean reversed) {
     Comparator<RangeStatus> ascending = ascending();
     Comparator<RangeStatus> order = largestFirst == reversed ? ascending : ascending.reversed();
@@ -104,7 +104,7 @@ enum TopColumn {
     return largestFirst != reversed;
   }
 
-  /** The column {@code steps} further, and round the end. */
+  /** The column {@code steps} further on; after the last comes the first. */
   TopColumn next(int steps) {
     return ALL.get(Math.floorMod(ALL.indexOf(this) + steps, ALL.size()));
   }
@@ -114,7 +114,7 @@ enum TopColumn {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /** The text of a cell, safe to show; of {@link #PAGES} nothing, which is drawn. */
+  /** The text of a cell, safe to show; empty for {@link #PAGES}, which is drawn. */
   String text(RangeStatus range, TopSnapshot snapshot) {
     return switch (this) {
       case RANGE -> Long.toUnsignedString(range.rangeId());

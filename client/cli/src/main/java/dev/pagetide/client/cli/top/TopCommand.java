@@ -21,7 +21,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
-/** {@code pagetide top}: memory, reclaim and the live ranges, live or once. */
+/** {@code pagetide top}: memory, reclaim and the live ranges, continuously or once. */
 @Command(
     name = "top",
     description = {
@@ -45,10 +45,10 @@ import picocli.CommandLine.Spec;
 public final class TopCommand implements Callable<Integer> {
   private static final Duration LEAST_INTERVAL = Duration.ofMillis(100);
 
-  /** Java's nanoseconds go to 292 years, and are added to the clock's. */
+  /** Java's nanoseconds reach 292 years, and this is added to the clock's. */
   private static final Duration LONGEST_INTERVAL = Duration.ofDays(36_500);
 
-  /** How long the server may take to answer; 10,000 ranges take it a small part of that. */
+  /** How long the server may take to answer. For 10,000 ranges it needs a small part of that. */
   private static final Duration ANSWER_TIME = Duration.ofSeconds(5);
 
   private static final int ANY_WIDTH = 1 << 20;
@@ -124,7 +124,7 @@ public final class TopCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** An interval in nanoseconds; one of more than a century is as good as a century. */
+  /** An interval in nanoseconds. More than a century is cut to a century. */
   static long nanos(Duration interval) {
     return interval.compareTo(LONGEST_INTERVAL) < 0
         ? interval.toNanos()
@@ -153,7 +153,7 @@ public final class TopCommand implements Callable<Integer> {
         .toList();
   }
 
-  /** The terminal's width, or as much as it takes. */
+  /** The terminal's width; without a terminal, as much as the text needs. */
   private static int width(CommandIo io) throws IOException {
     if (!io.terminal()) {
       return ANY_WIDTH;
@@ -164,7 +164,7 @@ public final class TopCommand implements Callable<Integer> {
     }
   }
 
-  /** Goes on, also while the server does not answer, until nobody reads it. */
+  /** Repeats, even while the server does not answer, until no process reads the output. */
   private void repeat(CommandIo io, TopSource source) {
     long due = System.nanoTime();
     while (true) {

@@ -5,8 +5,8 @@ import dev.pagetide.client.cli.RangeJson;
 import java.time.Instant;
 
 /**
- * What the server said as one line of JSON; {@code pagetide top --help} tells the fields. All of it
- * is printable ASCII: whatever else a name holds is escaped.
+ * The server's answer as one line of JSON; {@code pagetide top --help} lists the fields. All of it
+ * is printable ASCII: any other character of a name is escaped.
  */
 final class TopJson {
   private TopJson() {}
@@ -22,7 +22,7 @@ final class TopJson {
     return RangeJson.line(answer);
   }
 
-  /** Why there is none. */
+  /** Why there is no answer. */
   static String failure(Instant at, String sentence) {
     JsonObject failure = new JsonObject();
     failure.addProperty("time", at.toString());

@@ -12,13 +12,13 @@ import org.jline.terminal.Size;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code pagetide top} on a terminal: asks the server once an interval, draws what it says, and
- * does what keys ask for, until one asks to quit.
+ * {@code pagetide top} on a terminal: asks the server once an interval, draws its answers, and
+ * carries out what the keys ask for, until a key ends it.
  */
 /*
  * Three threads: this one owns state and view, and draws; one reads keys; one asks the server, one
- * question at a time, so that keys work while it does not answer. Those two tell this one through a
- * queue, and so do the terminal's signals.
+ * question at a time, so that keys work while the server does not answer. Those two send events to
+ * this one through a queue, and so do the handlers of the terminal's signals.
  */
 final class TopLoop {
   private final TopSource source;
@@ -35,7 +35,7 @@ final class TopLoop {
   /**
    * A loop that begins with a view.
    *
-   * @param sentence why the server did not answer, for people
+   * @param sentence explains, for people, why the server did not answer
    */
   TopLoop(
       TopSource source,
@@ -53,13 +53,13 @@ final class TopLoop {
   /** A key was pressed. */
   private record Pressed(Key key) implements Event {}
 
-  /** The screen has another size. */
+  /** The size of the screen has changed. */
   private record Resized() implements Event {}
 
-  /** The server was asked: it has answered, or there is a sentence that says why not. */
+  /** The server has answered, or a sentence says why it has not. */
   private record Asked(@Nullable TopSnapshot snapshot, @Nullable String trouble) implements Event {}
 
-  /** Goes on until a key says to quit. */
+  /** Runs until a key ends it. */
   void run(CommandIo io, boolean colour, String server) throws IOException {
     try (TopScreen screen =
         TopScreen.open(
@@ -77,7 +77,8 @@ final class TopLoop {
           due = now + intervalNanos;
         }
         draw(screen, renderer, now);
-        // While a question is out, its answer wakes us; and the age of a silence is shown.
+        // While a question is out, its answer wakes this thread. Besides, the time without an
+        // answer is shown.
         await(Math.max(due - System.nanoTime(), asking ? intervalNanos : 0));
       }
     } catch (InterruptedException e) {
@@ -92,13 +93,13 @@ final class TopLoop {
     shownRows = TopRenderer.bodyRows(size.getRows());
   }
 
-  /** Waits for something to happen, and does whatever has. */
+  /** Waits for an event, and handles all that have come. */
   private void await(long nanos) throws InterruptedException {
     Event event = events.poll(nanos, TimeUnit.NANOSECONDS);
     while (event != null) {
       switch (event) {
         case Pressed pressed -> press(pressed.key());
-        case Resized _ -> {} // the screen is drawn again
+        case Resized _ -> {} // the screen is drawn again anyway
         case Asked asked -> {
           asking = false;
           TopSnapshot snapshot = asked.snapshot();

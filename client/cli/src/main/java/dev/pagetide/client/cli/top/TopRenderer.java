@@ -23,13 +23,13 @@ import org.jline.utils.AttributedStyle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the screen shows, as a pure function of the state, of how somebody looks at it, and of the
- * size. No line is wider, and there are no more lines, than there is room for; no text of a
- * client's or the server's reaches it unescaped.
+ * The content of the screen, as a pure function of the state, of the view, and of the size. It has
+ * no more lines, and no wider lines, than fit. No text from clients or from the server reaches it
+ * unescaped.
  *
  * @param style how it looks
  * @param server where the server is, for the first line
- * @param zone in which times are told
+ * @param zone the time zone of the times
  */
 record TopRenderer(TopStyle style, String server, ZoneId zone) {
 
@@ -57,7 +57,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
           "CONTR   pages whose word says what no client may write",
           "HIGH    one past the highest page that ever held memory; OPEN: since when it is open");
 
-  /** How many rows of ranges a screen of that height shows. */
+  /** The number of rows of ranges on a screen of that height. */
   static int bodyRows(int height) {
     return Math.max(0, height - HEADER_LINES - FOOTER_LINES);
   }
@@ -90,7 +90,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     return fitting.stream().map(line -> cut(line, width, style)).toList();
   }
 
-  /** The same for a script or a pipe: header and all rows, and no keys. */
+  /** The same for a script or a pipe: header and all rows, but no keys. */
   List<AttributedString> listing(TopState state, TopView view, int width) {
     List<AttributedString> lines = header(state, width, state.troubleNanos());
     TopSnapshot last = state.last();
@@ -104,7 +104,7 @@ record TopRenderer(TopStyle style, String server, ZoneId zone) {
     return lines.stream().map(line -> cut(line, width, style)).toList();
   }
 
-  /** A line that is no wider than {@code width} cells, and says so where something is missing. */
+  /** A line cut to {@code width} cells, with a mark if something was cut off. */
   static AttributedString cut(AttributedString line, int width, TopStyle style) {
     if (line.columnLength() <= width) {
       return line;

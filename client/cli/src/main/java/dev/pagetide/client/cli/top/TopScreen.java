@@ -14,16 +14,17 @@ import org.jline.utils.NonBlockingReader;
 import org.jline.utils.ShutdownHooks;
 
 /**
- * The terminal while {@code pagetide top} has it: its alternate screen, without a cursor, without
- * echo, without lines that wrap. {@link #close} gives it back as it was, also while the process is
- * being ended.
+ * The terminal while {@code pagetide top} uses it: its alternate screen, without a cursor, without
+ * echo, without lines that wrap. {@link #close} restores its former state, even while the process
+ * is ending.
  *
  * <p>Thread-safe.
  */
 /*
- * Every line is drawn over the one before, and the rest of it cleared, all in one write: nothing
- * flickers, and whatever else has written on the screen is gone with the next refresh. Lines cannot
- * wrap, so a terminal that takes a character to be wider than we do spoils one line at most.
+ * Every line is drawn over the one before, and the rest of the line is cleared, all in one write.
+ * So nothing flickers, and text that other processes have written on the screen is gone with the
+ * next refresh. Lines cannot wrap. So if a terminal takes a character to be wider than we do, at
+ * most one line is wrong.
  */
 final class TopScreen implements AutoCloseable {
   private static final String CSI = "\u001b[";
@@ -53,19 +54,20 @@ final class TopScreen implements AutoCloseable {
     this.before = terminal.enterRawMode();
   }
 
-  /** The terminal that standard input and output are. */
+  /** The terminal of standard input and output. */
   static Terminal terminal() throws IOException {
-    // Else its own hook closes it while we may still draw on it; ours gives it back.
+    // Otherwise the library's own hook would close it while we may still draw on it. Our hook
+    // restores it.
     System.setProperty(ShutdownHooks.PROP_DISABLE_SHUTDOWN_HOOK, "true");
     return TerminalBuilder.builder().system(true).provider("ffm").dumb(false).build();
   }
 
   /**
-   * Takes the terminal.
+   * Takes over the terminal.
    *
    * @param out writes to it
-   * @param resized is run when it has another size
-   * @param interrupted is run on Ctrl-C
+   * @param resized runs when its size has changed
+   * @param interrupted runs on Ctrl-C
    */
   static TopScreen open(PrintStream out, Runnable resized, Runnable interrupted)
       throws IOException {
@@ -74,7 +76,7 @@ final class TopScreen implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(screen.restore);
     var _ = terminal.handle(Terminal.Signal.WINCH, _ -> resized.run());
     var _ = terminal.handle(Terminal.Signal.INT, _ -> interrupted.run());
-    // A stopped process would leave the terminal as it is.
+    // A process that is stopped would leave the terminal as it is now.
     var _ = terminal.handle(Terminal.Signal.TSTP, Terminal.SignalHandler.SIG_IGN);
     screen.write(ENTER);
     return screen;
@@ -90,7 +92,10 @@ final class TopScreen implements AutoCloseable {
     return usable(terminal.getSize());
   }
 
-  /** A serial line, or a terminal that nobody has given a size, tells 0: then 80 by 24 is usual. */
+  /**
+   * The size to use. A serial line, or a terminal without a size, reports 0; then 80 by 24 is
+   * usual.
+   */
   static Size usable(Size told) {
     return Size.of(
         told.getColumns() > 0 ? told.getColumns() : USUAL_COLUMNS,
@@ -130,7 +135,7 @@ final class TopScreen implements AutoCloseable {
       }
       AttributedString text = lines.get(line);
       frame.append(text.toAnsi(terminal));
-      if (text.columnLength() < width) { // else the cursor is still on its last character
+      if (text.columnLength() < width) { // otherwise the cursor is still on the last character
         frame.append(REST_OF_LINE);
       }
     }
@@ -158,7 +163,7 @@ final class TopScreen implements AutoCloseable {
     try {
       Runtime.getRuntime().removeShutdownHook(restore);
     } catch (IllegalStateException e) {
-      return; // RACE: the process is being ended, and the terminal ends with it
+      return; // RACE: the process is ending, and the terminal with it
     }
     terminal.close();
   }

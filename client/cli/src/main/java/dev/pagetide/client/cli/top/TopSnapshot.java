@@ -7,12 +7,12 @@ import java.time.Instant;
 import java.util.List;
 
 /**
- * What the server said when it was asked once.
+ * The server's answer to one question.
  *
- * @param at when, for people
- * @param nanos when, for differences
- * @param memory how the whole server's memory stands
- * @param ranges the live ranges, which may have changed since {@code memory} was told
+ * @param at the time, for people
+ * @param nanos the time, for differences
+ * @param memory the state of the whole server's memory
+ * @param ranges the live ranges, which may have changed since {@code memory} was reported
  */
 record TopSnapshot(Instant at, long nanos, MemoryStatus memory, List<RangeStatus> ranges) {
 

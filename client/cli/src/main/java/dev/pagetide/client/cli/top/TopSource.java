@@ -5,7 +5,9 @@ import dev.pagetide.client.PagetideClient;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** The client that asks the server; made again while there is no connection. Thread-safe. */
+/**
+ * The client that asks the server. It is created again while there is no connection. Thread-safe.
+ */
 final class TopSource implements AutoCloseable {
   private final Supplier<PagetideClient> connect;
 
@@ -23,7 +25,7 @@ final class TopSource implements AutoCloseable {
   /**
    * Asks the server.
    *
-   * @throws dev.pagetide.client.PagetideException if it does not answer, or there is none
+   * @throws dev.pagetide.client.PagetideException if the server does not answer, or there is none
    */
   TopSnapshot ask() {
     return TopSnapshot.of(client().shrinker());

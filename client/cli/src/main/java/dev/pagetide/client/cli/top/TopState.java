@@ -6,15 +6,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of the server now: its last answer, what was reclaimed between the last two, and
- * what went wrong since.
+ * The knowledge about the server now: its last answer, what was reclaimed between the last two
+ * answers, and what has failed since.
  *
  * @param last the last answer; null before the first
- * @param reclaimed pages a second that came back between the last two answers, by trigger, those
- *     with any; null where there is nothing to compare with
- * @param trouble why there is no newer answer, as the server or the connection says it, to be
- *     escaped; null while it answers
- * @param troubleNanos since when
+ * @param reclaimed pages a second that came back between the last two answers, by trigger, only
+ *     those above 0; null if there is nothing to compare with
+ * @param trouble why there is no newer answer, in the words of the server or the connection, not
+ *     escaped yet; null while the server answers
+ * @param troubleNanos the time since when that is so
  */
 record TopState(
     @Nullable TopSnapshot last,
@@ -32,12 +32,12 @@ record TopState(
     return new TopState(snapshot, last == null ? null : rates(last, snapshot), null, 0);
   }
 
-  /** The server has not: what it said before is kept, and is known to be old. */
+  /** The server has not answered. The last answer is kept, and is known to be old. */
   TopState failed(String sentence, long nanos) {
     return new TopState(last, null, sentence, trouble == null ? nanos : troubleNanos);
   }
 
-  /** Counts that fell are those of another run of the server: nothing to compare with. */
+  /** The rates between two answers; null if a count fell, because then the server has restarted. */
   private static @Nullable Map<ReclaimTrigger, Double> rates(TopSnapshot from, TopSnapshot to) {
     double seconds = (to.nanos() - from.nanos()) / NANOS_A_SECOND;
     Map<ReclaimTrigger, Long> before = from.memory().reclaimedPages();

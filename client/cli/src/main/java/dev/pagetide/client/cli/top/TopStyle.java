@@ -4,13 +4,13 @@ import org.jline.utils.AttributedStringBuilder;
 import org.jline.utils.AttributedStyle;
 
 /**
- * How things look.
+ * Colours and signs.
  *
- * <p>The three states differ by their signs, too, so that neither colours nor good eyes for them
- * are needed.
+ * <p>The three states have different signs, too, so that a reader needs neither colours nor good
+ * colour vision.
  *
  * @param colour whether colours may be used
- * @param ascii whether signs beyond ASCII may not
+ * @param ascii whether only ASCII signs may be used
  */
 record TopStyle(boolean colour, boolean ascii) {
   private static final int BLUE = 33;
@@ -30,12 +30,12 @@ record TopStyle(boolean colour, boolean ascii) {
     return coloured(GREY);
   }
 
-  /** What an operator should look at. */
+  /** The style of what an operator should notice. */
   AttributedStyle alarm() {
     return coloured(RED).bold();
   }
 
-  /** What is old, or explains. */
+  /** The style of what is old, or explains. */
   AttributedStyle faint() {
     return colour ? coloured(GREY) : AttributedStyle.DEFAULT.faint();
   }
@@ -68,14 +68,14 @@ record TopStyle(boolean colour, boolean ascii) {
     return ascii ? "~" : "…";
   }
 
-  /** Beside the title of the column that rows are sorted by. */
+  /** The sign beside the title of the column by which rows are sorted. */
   String sortSign(boolean descending) {
     return descending ? (ascii ? "v" : "▾") : (ascii ? "^" : "▴");
   }
 
   /**
-   * A bar of {@code width} cells: used, available, free. What is there shows, be it ever so little,
-   * as long as there is room for it.
+   * A bar of {@code width} cells: used, available, free. A count above 0 gets at least one cell, as
+   * long as there is room for it.
    */
   void bar(AttributedStringBuilder line, int width, long used, long available, long total) {
     int usedCells = cells(used, total, width);

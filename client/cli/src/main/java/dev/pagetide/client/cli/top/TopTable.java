@@ -13,8 +13,9 @@ import org.jline.utils.AttributedStringBuilder;
 import org.jline.utils.AttributedStyle;
 
 /**
- * The rows of ranges, laid out for one width: columns as wide as what is in them, the least
- * important left out where there is no room, and what is left over given to names and bars.
+ * The rows of ranges, laid out for one width. Columns are as wide as their content. If there is not
+ * enough room, the least important columns are left out. Names and bars get the space that is left
+ * over.
  */
 final class TopTable {
   private static final int LEAST_NAME = 8;
@@ -34,7 +35,7 @@ final class TopTable {
   /**
    * A table.
    *
-   * @param width cells a line may take
+   * @param width the cells that a line may take
    */
   TopTable(TopSnapshot snapshot, TopView view, TopStyle style, int width) {
     this.snapshot = snapshot;
@@ -130,7 +131,7 @@ final class TopTable {
     return line.toAttributedString();
   }
 
-  /** One row, at a place in the order. */
+  /** The row at one place in the order. */
   AttributedString row(int index, boolean old) {
     AttributedStringBuilder line = new AttributedStringBuilder();
     Map<TopColumn, String> row = rows.get(index);

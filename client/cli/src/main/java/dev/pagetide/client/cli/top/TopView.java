@@ -4,10 +4,10 @@ import dev.pagetide.client.RangeStatus;
 import java.util.List;
 
 /**
- * How a person looks at the state: in which order, from which row on.
+ * A person's choices for the screen: the order of the rows, and the first row.
  *
- * @param sort the column that the rows are sorted by
- * @param reversed whether the other way round than usual for it
+ * @param sort the column by which the rows are sorted
+ * @param reversed whether the order is the reverse of that column's usual order
  * @param firstRow how many rows are scrolled past
  * @param help whether the keys are explained instead
  */
@@ -26,7 +26,7 @@ record TopView(TopColumn sort, boolean reversed, int firstRow, boolean help) {
   }
 
   /**
-   * Scrolled by some rows.
+   * The view after scrolling by some rows.
    *
    * @param rows may be more than there are, either way
    * @param count how many rows there are

@@ -1,4 +1,6 @@
-/** {@code pagetide top}: how a server's memory stands, live in a terminal or for scripts. */
+/**
+ * {@code pagetide top}: the state of a server's memory, continuously in a terminal or for scripts.
+ */
 @NullMarked
 package dev.pagetide.client.cli.top;
 
