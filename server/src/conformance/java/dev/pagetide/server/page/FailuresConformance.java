@@ -105,6 +105,49 @@ public abstract class FailuresConformance extends RangeConformance {
     assertThat(failures).isGreaterThan(4);
   }
 
+  /** From now on, notes the range's map before each call of a kind: the last one stays. */
+  private void noteMapBefore(
+      FailingPageFile.Call kind, RangeUnderTest range, AtomicReference<String> noted) {
+    script.beforeNext(
+        kind,
+        () -> {
+          noted.set(map(range));
+          noteMapBefore(kind, range, noted);
+        });
+  }
+
+  @Test
+  @Promise(2)
+  void states_whileAnAllocationIsUnderWay_showPagesWithoutTheirWordsAsFree() {
+    RangeUnderTest range = open(8);
+    bring(range, "FFUFFAFF", 7);
+    AtomicReference<String> noted = new AtomicReference<>("");
+    noteMapBefore(FailingPageFile.Call.ALLOCATE, range, noted);
+
+    range.use(0, 8);
+
+    // Before the last run got its memory, the others had it, and their bits.
+    assertThat(noted.get()).isEqualTo("FFUFFAFF");
+    assertThat(map(range)).isEqualTo("UUUUUUUU");
+    assertThat(script.nextHasCome()).isFalse();
+  }
+
+  @Test
+  @Promise(2)
+  void states_whileAPunchIsUnderWay_showItsPagesAsFree() {
+    RangeUnderTest range = open(8);
+    bring(range, "AAUAAAUF", 7);
+    AtomicReference<String> noted = new AtomicReference<>("");
+    noteMapBefore(FailingPageFile.Call.PUNCH, range, noted);
+
+    server().scan(8);
+
+    // Before the last run was punched, its pages had their bits.
+    assertThat(noted.get()).isEqualTo("FFUFFFUF");
+    assertThat(map(range)).isEqualTo("FFUFFFUF");
+    assertThat(script.nextHasCome()).isFalse();
+  }
+
   @Test
   @Promise(30)
   void use_failsWhileASecondUserUsesAPageOfIt_takesNothingFromTheSecond()

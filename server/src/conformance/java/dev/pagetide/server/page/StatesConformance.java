@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.shm.PageState;
+import dev.pagetide.shm.PageWord;
 import dev.pagetide.testkit.Promise;
 import java.util.Locale;
 import java.util.function.Function;
@@ -229,6 +230,31 @@ public abstract class StatesConformance extends RangeConformance {
     assertThat(server().count()).isZero();
     assertThat(server().scan(10)).isEqualTo(ScanResult.NOTHING);
     assertRefused(Refused.Why.ENDED, () -> range.use(THAT_PAGE, THAT_PAGE + 1));
+  }
+
+  @Test
+  @Promise({2, 3, 5, 15})
+  void verbs_pageWithMemoryWhoseWordSaysFree_takeItForFree() {
+    RangeUnderTest range = openIn(PageState.USED);
+    long offset = (long) THAT_PAGE * PAGE;
+    long charged = server().budget().chargedPages();
+
+    ClientView.forceWord(core(range).table(), THAT_PAGE, PageWord.free(0));
+
+    String free = mapWith(PageState.FREE);
+    assertThat(map(range)).isEqualTo(free);
+    assertThat(core(range).counts()).isEqualTo(new PageCounts(8, 0, 0, 1));
+    assertRefused(Refused.Why.NOT_USED, () -> range.read(offset, 1));
+    assertRefused(Refused.Why.NOT_USED, () -> range.write(offset, new byte[1]));
+    assertRefused(Refused.Why.NOT_USED, () -> range.fillZero(offset, 1));
+    range.stop(THAT_PAGE, THAT_PAGE + 1);
+    assertThat(server().count()).isZero();
+    assertThat(server().scan(10)).isEqualTo(ScanResult.NOTHING);
+    assertThat(map(range)).isEqualTo(free);
+    assertThat(server().budget().chargedPages()).isEqualTo(charged);
+    assertThat(range.use(THAT_PAGE, THAT_PAGE + 1)).isEqualTo(pages(THAT_PAGE, THAT_PAGE + 1));
+    assertThat(map(range)).isEqualTo(mapWith(PageState.USED));
+    assertThat(server().shrinker().counters().allocated()).isEqualTo(1);
   }
 
   @Test

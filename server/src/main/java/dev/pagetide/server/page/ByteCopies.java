@@ -113,11 +113,7 @@ final class ByteCopies {
     }
     int endPage = endPage(offset, length);
     for (int page = startPage(offset); page < endPage; page++) {
-      long word = table.wordAcquire(page);
-      PageState state =
-          !pages.isResident(page) || PageWord.state(word) == PageWord.FREE
-              ? PageState.FREE
-              : PageWord.state(word) == PageWord.AVAILABLE ? PageState.AVAILABLE : PageState.USED;
+      PageState state = PageStates.of(table, pages, page);
       if (state != PageState.USED) {
         throw new PageFailure.NotUsed(verb, page, state.name());
       }

@@ -87,9 +87,7 @@ public abstract sealed class PageFailure extends RuntimeException {
               "page %d is %s, not USED: %s; call UseRange(%d, %d) before %s",
               page,
               state,
-              state.equals("FREE")
-                  ? "it holds no memory"
-                  : "its bytes may be reclaimed at any time",
+              state.equals("FREE") ? "it keeps no bytes" : "its bytes may be reclaimed at any time",
               page,
               page + 1,
               verb));

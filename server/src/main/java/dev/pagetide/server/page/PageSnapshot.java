@@ -8,12 +8,18 @@ import dev.pagetide.shm.PageWord;
  * {@link PageWord}, as the server believes it.
  *
  * <p>A page without memory is FREE, whatever its word says, with the stamp that the word bears;
- * AVAILABLE and USED are as written; a contradiction is the word 3. Stamps are the clients' to
- * write: they may say anything. To be taken again and again; for one thread.
+ * AVAILABLE and USED are as written; a contradiction has state 3. Stamps are the clients' to write:
+ * they may say anything. To be taken again and again; for one thread.
  */
 public final class PageSnapshot {
-  /** The word of a page with memory whose own word says FREE or 3, as no client may write it. */
+  /** The word of a page with memory whose own word says 3: it counts as USED. */
   public static final long CONTRADICTION = 3;
+
+  /**
+   * The word of a page with memory whose own word says FREE: it counts as FREE. Its state is 3,
+   * too.
+   */
+  public static final long FREE_CONTRADICTION = 7;
 
   private long[] words = new long[0];
   private int pageCount;
@@ -76,6 +82,7 @@ public final class PageSnapshot {
     return switch (PageWord.state(word)) {
       case PageWord.AVAILABLE -> word;
       case PageWord.USED -> PageWord.USED_WORD;
+      case PageWord.FREE -> FREE_CONTRADICTION;
       default -> CONTRADICTION;
     };
   }

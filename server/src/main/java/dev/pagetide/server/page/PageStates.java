@@ -6,8 +6,8 @@ import dev.pagetide.shm.PageWord;
 import java.util.OptionalLong;
 
 /**
- * What a page counts as, by its resident bit and its word: FREE without the bit; with it AVAILABLE
- * if the word says so, else USED.
+ * What a page counts as, by its resident bit and its word: FREE without the bit; with it what the
+ * word says, where 3 counts as USED.
  */
 final class PageStates {
   private static final PageCounts NONE = new PageCounts(0, 0, 0, 0);
@@ -19,9 +19,11 @@ final class PageStates {
     if (!pages.isResident(page)) {
       return PageState.FREE;
     }
-    return PageWord.state(table.wordAcquire(page)) == PageWord.AVAILABLE
-        ? PageState.AVAILABLE
-        : PageState.USED;
+    return switch (PageWord.state(table.wordAcquire(page))) {
+      case PageWord.FREE -> PageState.FREE;
+      case PageWord.AVAILABLE -> PageState.AVAILABLE;
+      default -> PageState.USED;
+    };
   }
 
   /** Of each page of a span. */
@@ -46,40 +48,19 @@ final class PageStates {
   }
 
   private static PageCounts count(PageTable table, ResidentPages pages) {
-    int resident = 0;
+    StateBits states = new StateBits();
+    int free = 0;
     int available = 0;
+    int used = 0;
     int contradictions = 0;
-    int pageCount = table.pageCount();
-    for (int start = 0; start < pageCount; start += Long.SIZE) {
-      long bits = pages.residentAround(start);
-      if (bits == 0) {
-        continue;
-      }
-      resident += Long.bitCount(bits);
-      int end = Math.min(pageCount, start + Long.SIZE);
-      long others = bits & ~table.inStateOpaque(PageWord.AVAILABLE, start, end);
-      available += Long.bitCount(bits) - Long.bitCount(others);
-      if (others != 0) {
-        contradictions +=
-            contradictions(table, start, others & ~table.inStateOpaque(PageWord.USED, start, end));
-      }
+    for (int start = 0; start < table.pageCount(); start += Long.SIZE) {
+      states.look(table, pages, start);
+      free += states.freeCount();
+      available += Long.bitCount(states.available());
+      used += Long.bitCount(states.used());
+      contradictions += Long.bitCount(states.contradictions());
     }
-    return new PageCounts(pageCount - resident, available, resident - available, contradictions);
-  }
-
-  /**
-   * How many pages of {@code suspects} say FREE or 3 by a single look: the looks before were two,
-   * and an honest client may have made a USED page AVAILABLE between them.
-   */
-  private static int contradictions(PageTable table, int start, long suspects) {
-    int found = 0;
-    for (long left = suspects; left != 0; left &= left - 1) {
-      int state = PageWord.state(table.wordAcquire(start + Long.numberOfTrailingZeros(left)));
-      if (state != PageWord.AVAILABLE && state != PageWord.USED) {
-        found++;
-      }
-    }
-    return found;
+    return new PageCounts(free, available, used, contradictions);
   }
 
   /** Counts, and notes which pages are not USED now. */
@@ -98,29 +79,33 @@ final class PageStates {
 
   private static RangeLook look(
       PageTable table, ResidentPages pages, UsedAges ages, long nowNanos) {
-    int resident = 0;
     int available = 0;
+    int used = 0;
     int contradictions = 0;
     long oldest = -1;
     int pageCount = table.pageCount();
     for (int start = 0; start < pageCount; start += Long.SIZE) {
-      long bits = pages.residentAround(start);
-      resident += Long.bitCount(bits);
-      for (long left = bits; left != 0; left &= left - 1) {
+      for (long left = pages.residentAround(start); left != 0; left &= left - 1) {
         int page = start + Long.numberOfTrailingZeros(left);
-        int state = PageWord.state(table.wordAcquire(page));
-        if (state == PageWord.AVAILABLE) {
-          available++;
-          ages.seenAvailable(page, nowNanos);
-        } else if (state == PageWord.USED) {
-          oldest = Math.max(oldest, ages.atMostNanos(page, nowNanos));
-        } else {
-          contradictions++; // or its allocation is under way
+        switch (PageWord.state(table.wordAcquire(page))) {
+          case PageWord.AVAILABLE -> {
+            available++;
+            ages.seenAvailable(page, nowNanos);
+          }
+          case PageWord.USED -> {
+            used++;
+            oldest = Math.max(oldest, ages.atMostNanos(page, nowNanos));
+          }
+          case PageWord.FREE -> contradictions++; // or its allocation or punch is under way
+          default -> {
+            used++;
+            contradictions++;
+          }
         }
       }
     }
     return new RangeLook(
-        new PageCounts(pageCount - resident, available, resident - available, contradictions),
+        new PageCounts(pageCount - available - used, available, used, contradictions),
         oldest < 0 ? OptionalLong.empty() : OptionalLong.of(oldest));
   }
 }

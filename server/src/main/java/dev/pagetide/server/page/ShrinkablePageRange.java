@@ -42,10 +42,12 @@ import java.nio.ByteBuffer;
 /*
  * Two truths about a page, and which one counts:
  *
- *   bit    word            the page counts as
- *   clear  anything        FREE
- *   set    AVAILABLE       AVAILABLE
- *   set    USED, FREE, 3   USED; FREE and 3 are contradictions
+ *   bit    word        the page counts as
+ *   clear  anything    FREE
+ *   set    FREE        FREE; a contradiction, unless an allocation or a punch is under way
+ *   set    AVAILABLE   AVAILABLE
+ *   set    USED        USED
+ *   set    3           USED; a contradiction
  *
  * The word lies in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
  * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in ResidentPages, in

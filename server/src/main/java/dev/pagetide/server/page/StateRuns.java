@@ -2,7 +2,6 @@ package dev.pagetide.server.page;
 
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
-import dev.pagetide.shm.PageWord;
 import java.util.Arrays;
 
 /**
@@ -59,19 +58,16 @@ public final class StateRuns {
   }
 
   private void walk(PageTable table, ResidentPages pages) {
-    int pageCount = table.pageCount();
-    for (int start = 0; start < pageCount; start += Long.SIZE) {
-      int end = Math.min(pageCount, start + Long.SIZE);
-      // ORDER: the bits before the words, as in PageStates.of: who sees a page's bit sees its word.
-      long resident = pages.residentAround(start);
-      long inReserve =
-          resident == 0 ? 0 : resident & table.inStateOpaque(PageWord.AVAILABLE, start, end);
-      long inUse = resident & ~inReserve;
-      available += Long.bitCount(inReserve);
-      used += Long.bitCount(inUse);
-      free += end - start - Long.bitCount(resident);
+    StateBits bits = new StateBits();
+    for (int start = 0; start < table.pageCount(); start += Long.SIZE) {
+      bits.look(table, pages, start);
+      available += Long.bitCount(bits.available());
+      used += Long.bitCount(bits.used());
+      free += bits.freeCount();
+      int end = start + bits.pageCount();
       if (start < endPage && end > startPage) {
-        add(start, Math.max(start, startPage), Math.min(end, endPage), inReserve, inUse);
+        int from = Math.max(start, startPage);
+        add(start, from, Math.min(end, endPage), bits.available(), bits.used());
       }
     }
   }

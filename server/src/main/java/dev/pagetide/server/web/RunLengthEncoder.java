@@ -38,6 +38,9 @@ final class RunLengthEncoder {
   /** Pages that are only counted, because there are too many runs before them. */
   static final int UNTOLD = 5;
 
+  /** A contradiction that counts as FREE: a run of its own, and told as {@link #CONTRADICTION}. */
+  private static final int FREE_CONTRADICTION = 6;
+
   /** The most bytes for one range: room for some 40,000 runs. */
   static final int MAX_BYTES = 1 << 17;
 
@@ -88,7 +91,9 @@ final class RunLengthEncoder {
       lastWord = word;
       int kind = PageWord.state(word);
       long tick = 0;
-      if (kind == AVAILABLE) {
+      if (word == PageSnapshot.FREE_CONTRADICTION) {
+        kind = FREE_CONTRADICTION;
+      } else if (kind == AVAILABLE) {
         tick = clamp(tickOf(word, epochNanos), nowTick);
       } else if (kind == FREE && word != 0) {
         long reclaimed = tickOf(word, epochNanos);
@@ -126,6 +131,10 @@ final class RunLengthEncoder {
     switch (kind) {
       case AVAILABLE -> available += pages;
       case CONTRADICTION -> contradictions += pages;
+      case FREE_CONTRADICTION -> {
+        contradictions += pages;
+        free += pages;
+      }
       case FREE, RECLAIMED -> free += pages;
       default -> {} // USED is what is left
     }
@@ -137,7 +146,7 @@ final class RunLengthEncoder {
     if (bytes.length - length < 2 * MAX_RUN_BYTES) {
       bytes = Arrays.copyOf(bytes, bytes.length * 2);
     }
-    put((long) pages << KIND_BITS | kind);
+    put((long) pages << KIND_BITS | (kind == FREE_CONTRADICTION ? CONTRADICTION : kind));
     if (kind == AVAILABLE || kind == RECLAIMED) {
       put(tick);
     }
@@ -162,7 +171,7 @@ final class RunLengthEncoder {
     return Arrays.copyOf(bytes, length);
   }
 
-  /** Pages without memory. */
+  /** Pages that count as FREE. */
   int free() {
     return free;
   }
@@ -172,7 +181,7 @@ final class RunLengthEncoder {
     return available;
   }
 
-  /** Pages whose word has a value that no client may write; they count as USED. */
+  /** Pages whose word has a value that no client may write; they count as FREE or as USED. */
   int contradictions() {
     return contradictions;
   }

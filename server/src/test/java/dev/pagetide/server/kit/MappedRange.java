@@ -20,7 +20,12 @@ public final class MappedRange implements AutoCloseable {
 
   /** Maps the file of a range through the descriptor that the server holds. */
   public MappedRange(TestServer server, long rangeId) throws IOException {
-    Path descriptors = Path.of("/proc/" + server.process().pid() + "/fd");
+    this(server.process().pid(), rangeId);
+  }
+
+  /** Maps the file of a range through the descriptor that a process holds. */
+  public MappedRange(long pid, long rangeId) throws IOException {
+    Path descriptors = Path.of("/proc/" + pid + "/fd");
     String name = "/memfd:pagetide-range-" + rangeId + " (deleted)";
     try (Stream<Path> all = Files.list(descriptors)) {
       Path descriptor = all.filter(path -> name.equals(target(path))).findFirst().orElseThrow();

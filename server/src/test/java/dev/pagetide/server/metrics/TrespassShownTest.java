@@ -54,7 +54,8 @@ final class TrespassShownTest {
 
       assertThat(shown.getStrays()).isEqualTo(2);
       assertThat(shown.getContradictions()).isEqualTo(1);
-      assertThat(shown.getUsedPages()).isEqualTo(4);
+      assertThat(shown.getUsedPages()).isEqualTo(3);
+      assertThat(shown.getFreePages()).isEqualTo(13);
       assertThat(other.getStrays()).isZero();
       assertThat(other.getContradictions()).isZero();
       assertThat(server.metric("pagetide_strays_total")).isEqualTo(2);

@@ -306,7 +306,7 @@ final class BadRequestsTest {
         .is(
             Code.FAILED_PRECONDITION,
             "PAGE_NOT_USED",
-            "page 1 is FREE, not USED: it holds no memory; call UseRange(1, 2) before Read");
+            "page 1 is FREE, not USED: it keeps no bytes; call UseRange(1, 2) before Read");
     Refusal.of(() -> session.write(PAGE, bytes(1)))
         .is(Code.FAILED_PRECONDITION, "PAGE_NOT_USED", "call UseRange(1, 2) before Write");
     Refusal.of(() -> session.fillZero(PAGE, 1)).is(Code.FAILED_PRECONDITION, "PAGE_NOT_USED");

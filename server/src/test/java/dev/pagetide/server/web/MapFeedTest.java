@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.pagetide.server.kit.MappedRange;
 import dev.pagetide.server.page.ShrinkablePageRange;
+import dev.pagetide.shm.PageWord;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -84,6 +86,28 @@ final class MapFeedTest {
 
           assertThat(told.get("id").getAsLong()).isEqualTo(range.id());
         }
+      }
+    }
+  }
+
+  @Test
+  void next_wordsThatNoClientMayWrite_areContradictionsAndCountAsTheySay() throws Exception {
+    try (WatchedSessions sessions = WatchedSessions.inOneFrame()) {
+      ShrinkablePageRange range = sessions.open(8);
+      range.useRange(0, 5);
+      try (MappedRange client = new MappedRange(ProcessHandle.current().pid(), range.id())) {
+        assertThat(client.table().casWord(1, PageWord.USED_WORD, PageWord.free(0))).isTrue();
+        assertThat(client.table().casWord(2, PageWord.USED_WORD, 3)).isTrue();
+      }
+      try (MapFeed.Place place = sessions.feed.join()) {
+        JsonObject told = WatchedSessions.onlyRange(sessions.next(place));
+
+        assertThat(told.get("contradictions").getAsInt()).isEqualTo(2);
+        assertThat(told.get("used").getAsInt()).isEqualTo(4).isEqualTo(range.counts().used());
+        assertThat(told.get("available").getAsInt()).isZero();
+        assertThat(Base64.getDecoder().decode(told.get("runs").getAsString()))
+            .as("USED, two contradictions, two USED, three FREE")
+            .containsExactly(1 << 3 | 2, 1 << 3 | 3, 1 << 3 | 3, 2 << 3 | 2, 3 << 3);
       }
     }
   }

@@ -110,7 +110,7 @@ export class Detail {
       [FREE]: 'FREE: it holds no memory',
       [AVAILABLE]: `AVAILABLE for ${since}: it keeps its bytes until it is used or reclaimed`,
       [USED]: 'USED: it is never reclaimed',
-      [CONTRADICTION]: 'contradiction: its word says what no client may write; it counts as USED',
+      [CONTRADICTION]: 'contradiction: it has memory, but its word says FREE (so it counts as FREE) or 3 (USED)',
       [RECLAIMED]: `FREE: reclaimed ${since} ago`,
       [UNTOLD]: 'not shown: this range has more runs of pages than the map tells',
     };
