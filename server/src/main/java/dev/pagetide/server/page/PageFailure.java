@@ -2,7 +2,6 @@ package dev.pagetide.server.page;
 
 import dev.pagetide.server.budget.Answer;
 import dev.pagetide.server.budget.MemoryRefusal;
-import dev.pagetide.server.budget.NoMemoryDetails;
 import java.io.IOException;
 import java.util.Locale;
 
