@@ -453,8 +453,8 @@ public final class BufferAllocator {
 
   /**
    * Throws if what must hold at any moment does not: of buffers and gaps, of the one-way half, and
-   * of pages. Those that only buffers without pages overlap may be in any state. No scan may be
-   * under way: a page that is being punched shows as contradiction.
+   * of pages. Those that only buffers without pages overlap may be in any state. A page that a scan
+   * is punching counts as FREE.
    */
   void checkInvariants() {
     lock.lock();
