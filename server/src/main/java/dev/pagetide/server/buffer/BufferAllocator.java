@@ -463,8 +463,8 @@ public final class BufferAllocator {
 
   /**
    * Throws if an invariant of buffers and gaps, of the one-way half, or of pages is broken. Pages
-   * that only buffers without pages overlap may be in any state. No scan may be under way, because
-   * a page that is being punched would look like a contradiction.
+   * that only buffers without pages overlap may be in any state. A page that a scan is punching
+   * counts as FREE.
    */
   void checkInvariants() {
     lock.lock();

@@ -3,8 +3,6 @@ package dev.pagetide.server.page;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.PageState;
-import dev.pagetide.shm.PageTable;
-import dev.pagetide.shm.PageWord;
 import java.nio.ByteBuffer;
 
 /**
@@ -16,15 +14,15 @@ final class ByteCopies {
   private static final String TRANSACTION = "the transaction";
 
   private final PageFile file;
-  private final PageTable table;
+  private final PageMap map;
   private final ResidentPages pages;
   private final CloseGuard guard;
   private final long dataBytes;
   private final int pageSize;
 
-  ByteCopies(PageFile file, PageTable table, ResidentPages pages, CloseGuard guard) {
+  ByteCopies(PageFile file, PageMap map, ResidentPages pages, CloseGuard guard) {
     this.file = file;
-    this.table = table;
+    this.map = map;
     this.pages = pages;
     this.guard = guard;
     this.dataBytes = file.layout().dataBytes();
@@ -113,7 +111,7 @@ final class ByteCopies {
     }
     int endPage = endPage(offset, length);
     for (int page = startPage(offset); page < endPage; page++) {
-      PageState state = PageStates.of(table, pages, page);
+      PageState state = map.state(page);
       if (state != PageState.USED) {
         throw new PageFailure.NotUsed(verb, page, state.name());
       }
@@ -131,7 +129,7 @@ final class ByteCopies {
   private void punchWhatCameBack(long offset, long length) throws SystemCallException {
     int endPage = endPage(offset, length);
     for (int page = startPage(offset); page < endPage; page++) {
-      if (pages.isResident(page) && PageWord.state(table.wordAcquire(page)) != PageWord.FREE) {
+      if (map.state(page) != PageState.FREE) {
         continue;
       }
       pages.lock.lock();

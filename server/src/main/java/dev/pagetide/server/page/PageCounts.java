@@ -10,6 +10,9 @@ package dev.pagetide.server.page;
  *     also seen while a page is given memory or loses it
  */
 public record PageCounts(long free, long available, long used, long contradictions) {
+  /** Of no page. */
+  static final PageCounts NONE = new PageCounts(0, 0, 0, 0);
+
   /** Those of some ranges together with those of others. */
   PageCounts plus(PageCounts more) {
     return new PageCounts(

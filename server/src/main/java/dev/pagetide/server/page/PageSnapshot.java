@@ -1,6 +1,5 @@
 package dev.pagetide.server.page;
 
-import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 
 /**
@@ -47,13 +46,12 @@ public final class PageSnapshot {
       if (words.length < pageCount) {
         words = new long[pageCount];
       }
-      // ORDER: the clock is read before any word: see PageStates.look.
+      // ORDER: the clock is read before any word: see ShrinkablePageRange.look.
       takenNanos = range.context().clock().nanos();
       hasAges = ages;
-      PageTable table = range.table();
-      ResidentPages pages = range.pages();
+      PageMap map = range.map();
       for (int page = 0; page < pageCount; page++) {
-        words[page] = believed(table.wordAcquire(page), pages.isResident(page));
+        words[page] = map.believedWord(page);
       }
       if (ages) {
         askAges(range.ages());
@@ -73,18 +71,6 @@ public final class PageSnapshot {
         oldestUsedNanos = Math.max(oldestUsedNanos, ages.atMostNanos(page, takenNanos));
       }
     }
-  }
-
-  private static long believed(long word, boolean resident) {
-    if (!resident) {
-      return PageWord.free(PageWord.stampNanos(word));
-    }
-    return switch (PageWord.state(word)) {
-      case PageWord.AVAILABLE -> word;
-      case PageWord.USED -> PageWord.USED_WORD;
-      case PageWord.FREE -> FREE_CONTRADICTION;
-      default -> CONTRADICTION;
-    };
   }
 
   /** How many pages there are. */

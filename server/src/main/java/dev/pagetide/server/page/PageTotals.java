@@ -17,7 +17,7 @@ import java.util.Map;
  */
 public record PageTotals(PageCounts pages, double fullestResident, double fullestCommitted) {
   /** As they were before anything was looked at. */
-  public static final PageTotals NONE = new PageTotals(new PageCounts(0, 0, 0, 0), 0, 0);
+  public static final PageTotals NONE = new PageTotals(PageCounts.NONE, 0, 0);
 
   /** Walks all page tables: some ms a million pages. */
   static PageTotals of(Collection<ShrinkablePageRange> ranges) {

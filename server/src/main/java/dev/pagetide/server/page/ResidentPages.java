@@ -4,7 +4,6 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -31,9 +30,6 @@ final class ResidentPages {
    */
   private static final int MAX_LOOKED_AT_PER_HOLD = 64 * MAX_PAGES_PER_HOLD;
 
-  private static final long UNDER_WAY = 1;
-  private static final long BEGUN = 1L << 32;
-
   private final PageFile file;
   private final PageCounters counters;
   private final HugePages hugePages;
@@ -51,33 +47,22 @@ final class ResidentPages {
   private int nextLook;
 
   /**
-   * Low half: uses that allocate and scans that punch now. High half: how many ever did, so that a
-   * reader sees that one came and went.
+   * The pages of a file, none of which is resident.
+   *
+   * @param bits all clear; nobody else changes them
    */
-  private final AtomicLong allocations = new AtomicLong();
-
-  ResidentPages(PageFile file, PageCounters counters, HugePages hugePages) {
+  ResidentPages(PageFile file, ResidentBits bits, PageCounters counters, HugePages hugePages) {
     this.file = file;
     this.hugePages = hugePages;
     this.counters = counters;
     this.pageCount = file.layout().pageCount();
     this.bookkeepingPages = file.layout().bookkeepingPages();
-    this.bits = new ResidentBits(pageCount);
+    this.bits = bits;
   }
 
   /** Whether the server gave the page memory and has not taken it back. */
   boolean isResident(int page) {
     return bits.getAcquire(page);
-  }
-
-  /** Whether that is so of every page of a span. */
-  boolean areResident(int startPage, int endPage) {
-    return bits.allSetAcquire(startPage, endPage);
-  }
-
-  /** The same for the 64 pages around {@code page}: bit {@code n % 64} is page n's. */
-  long residentAround(int page) {
-    return bits.aroundAcquire(page);
   }
 
   /** How many data pages are resident. */
@@ -93,29 +78,6 @@ final class ResidentPages {
   /** Pages of memory found that the server had not given, since the range was registered. */
   long strays() {
     return strays;
-  }
-
-  /**
-   * Says that resident pages may have FREE words until {@link #endAllocation}. A use calls this
-   * before it allocates, because it gives pages their bits first and their words last. A scan calls
-   * it before it takes words, because it makes words FREE first and clears their bits last.
-   */
-  void beginAllocation() {
-    allocations.addAndGet(BEGUN + UNDER_WAY);
-  }
-
-  void endAllocation() {
-    allocations.addAndGet(-UNDER_WAY);
-  }
-
-  /** For {@link #noneIsUnderWay}; equal answers mean that none was begun or ended between. */
-  long allocations() {
-    return allocations.get();
-  }
-
-  /** Whether no page was between bit and word when {@link #allocations} was asked. */
-  static boolean noneIsUnderWay(long allocations) {
-    return (allocations & (BEGUN - 1)) == 0;
   }
 
   /**

@@ -29,6 +29,7 @@ import dev.pagetide.shm.PageWord;
  */
 final class RunReclaimer {
   private final ShrinkablePageRange range;
+  private final PageMap map;
   private final ResidentPages pages;
   private final PageTable table;
   private final PageClock clock;
@@ -42,6 +43,7 @@ final class RunReclaimer {
 
   RunReclaimer(ShrinkablePageRange range, Scan scan) {
     this.range = range;
+    this.map = range.map();
     this.pages = range.pages();
     this.table = range.table();
     this.clock = range.context().clock();
@@ -113,7 +115,7 @@ final class RunReclaimer {
    */
   @GuardedBy("pages.lock")
   private long takeAndPunch(int[] chosen, long[] words, int from, int to) {
-    pages.beginAllocation();
+    map.beginAllocation();
     try {
       long free = PageWord.free(clock.nanos());
       int taken;
@@ -127,7 +129,7 @@ final class RunReclaimer {
       punchRuns(chosen, words, from, from + taken, free);
       return clock.nanos() - start;
     } finally {
-      pages.endAllocation();
+      map.endAllocation();
     }
   }
 

@@ -4,13 +4,13 @@ import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.os.FileDuplicate;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
-import dev.pagetide.shm.PageEdges;
 import dev.pagetide.shm.PageState;
 import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 import dev.pagetide.shm.SharedFileLayout;
 import dev.pagetide.shm.ThreadCounts;
 import java.nio.ByteBuffer;
+import java.util.OptionalLong;
 
 /**
  * The pages one session may use, backed by one shared file.
@@ -50,8 +50,9 @@ import java.nio.ByteBuffer;
  *   set    3           USED; a contradiction
  *
  * The word lies in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
- * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in ResidentPages, in
- * our own memory. Every word is read once, into a local, before anything is decided.
+ * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in our own memory;
+ * ResidentPages writes it. PageMap has the rule. Every word is read once, into a local, before
+ * anything is decided.
  *
  * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but
  * the clock's. They touch the mapping outside an entry: the arena beneath it refuses accesses after
@@ -64,10 +65,10 @@ import java.nio.ByteBuffer;
 public final class ShrinkablePageRange implements AutoCloseable {
   private final long id;
   private final RangeMemory memory;
-  private final PageTable table;
   private final Shrinker shrinker;
   private final PageContext context;
   private final PageCounters counters;
+  private final PageMap map;
   private final ResidentPages pages;
   private final ByteCopies copies;
   private final UsedAges ages;
@@ -82,7 +83,6 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private ShrinkablePageRange(long id, RangeMemory memory, Shrinker shrinker) {
     this.id = id;
     this.memory = memory;
-    this.table = memory.table();
     this.shrinker = shrinker;
     this.context = shrinker.context();
     PageFile file = memory.file();
@@ -90,8 +90,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
     this.lastCounts = counters.own();
     this.pageCount = file.layout().pageCount();
     this.pageSize = file.layout().pageSize();
-    this.pages = new ResidentPages(file, counters, context.hugePages());
-    this.copies = new ByteCopies(file, table, pages, entries);
+    ResidentBits bits = new ResidentBits(pageCount);
+    this.map = new PageMap(memory.table(), bits);
+    this.pages = new ResidentPages(file, bits, counters, context.hugePages());
+    this.copies = new ByteCopies(file, map, pages, entries);
     this.ages = new UsedAges(pageCount, context.clock().nanos());
   }
 
@@ -171,7 +173,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
     checkSpan(startPage, endPage);
     try {
-      return endPage - startPage == 1 ? tryUsePage(startPage) : tryUsePages(startPage, endPage);
+      // One page needs no gate, because nothing comes between its look and its flip.
+      return endPage - startPage == 1
+          ? map.toUsed(startPage, ownCounts())
+          : tryUsePages(startPage, endPage);
     } catch (IllegalStateException e) {
       throw entries.closed(e);
     }
@@ -190,35 +195,12 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
   }
 
-  /** One page needs no gate: nothing comes between its look and its flip. */
-  private boolean tryUsePage(int page) {
-    ThreadCounts.Cell counts = ownCounts();
-    for (int tries = 0; tries < PageEdges.MAX_TRIES; tries++) {
-      if (!pages.isResident(page)) {
-        return false;
-      }
-      long word = table.wordAcquire(page);
-      int state = PageWord.state(word);
-      if (state == PageWord.USED) {
-        return true;
-      }
-      if (state != PageWord.AVAILABLE) {
-        return false;
-      }
-      if (table.casWord(page, word, PageWord.USED_WORD)) {
-        counts.addReused(1);
-        return true;
-      }
-    }
-    return false;
-  }
-
   private boolean tryUsePages(int startPage, int endPage) {
     try {
-      if (!gate.enter() || !PageFlips.allHeld(table, pages, startPage, endPage)) {
+      if (!gate.enter() || !map.allHeld(startPage, endPage)) {
         return false;
       }
-      return PageFlips.toUsed(table, startPage, endPage, ownCounts());
+      return map.toUsed(startPage, endPage, ownCounts());
     } finally {
       gate.leave();
     }
@@ -230,14 +212,14 @@ public final class ShrinkablePageRange implements AutoCloseable {
         return false;
       }
       for (int span = 0; span < spans.size(); span++) {
-        if (!PageFlips.allHeld(table, pages, spans.startPage(span), spans.endPage(span))) {
+        if (!map.allHeld(spans.startPage(span), spans.endPage(span))) {
           return false;
         }
       }
       ThreadCounts.Cell counts = ownCounts();
       boolean allUsed = true;
       for (int span = 0; span < spans.size(); span++) {
-        allUsed &= PageFlips.toUsed(table, spans.startPage(span), spans.endPage(span), counts);
+        allUsed &= map.toUsed(spans.startPage(span), spans.endPage(span), counts);
       }
       return allUsed;
     } finally {
@@ -276,7 +258,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     long available = PageWord.available(context.clock().nanos());
     ThreadCounts.Cell counts = ownCounts();
     try {
-      counts.addStopped(PageFlips.toAvailable(table, pages, startPage, endPage, available));
+      counts.addStopped(map.toAvailable(startPage, endPage, available));
     } catch (IllegalStateException e) {
       throw entries.closed(e);
     }
@@ -289,9 +271,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     int stopped = 0;
     try {
       for (int span = 0; span < spans.size(); span++) {
-        stopped +=
-            PageFlips.toAvailable(
-                table, pages, spans.startPage(span), spans.endPage(span), available);
+        stopped += map.toAvailable(spans.startPage(span), spans.endPage(span), available);
       }
     } catch (IllegalStateException e) {
       throw entries.closed(e);
@@ -349,7 +329,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     checkSpan(startPage, endPage);
     entries.enter();
     try {
-      return PageStates.of(table, pages, startPage, endPage);
+      return map.states(startPage, endPage);
     } finally {
       entries.leave();
     }
@@ -357,12 +337,27 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** Counts pages by state; a closing range has none. */
   public PageCounts counts() {
-    return PageStates.count(this);
+    if (!entries.tryEnter()) {
+      return PageCounts.NONE;
+    }
+    try {
+      return map.count();
+    } finally {
+      entries.leave();
+    }
   }
 
   /** As {@link #counts}, and how long pages have been USED at the most: for watchers. */
   public RangeLook look() {
-    return PageStates.look(this);
+    if (!entries.tryEnter()) {
+      return new RangeLook(PageCounts.NONE, OptionalLong.empty());
+    }
+    try {
+      // ORDER: the clock is read before any word.
+      return map.look(ages, context.clock().nanos());
+    } finally {
+      entries.leave();
+    }
   }
 
   /**
@@ -464,6 +459,10 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return copies;
   }
 
+  PageMap map() {
+    return map;
+  }
+
   ResidentPages pages() {
     return pages;
   }
@@ -473,7 +472,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   PageTable table() {
-    return table;
+    return memory.table();
   }
 
   PageBudget budget() {

@@ -1,7 +1,6 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.shm.PageState;
-import dev.pagetide.shm.PageTable;
 import java.util.Arrays;
 
 /**
@@ -23,9 +22,8 @@ public final class StateRuns {
   private PageState[] states = new PageState[FIRST_CAPACITY];
   private int size;
 
-  private int free;
-  private int available;
-  private int used;
+  /** Of the whole range. */
+  private PageCounts counts = PageCounts.NONE;
 
   /** Whether there are more runs than may be told. */
   private boolean full;
@@ -50,26 +48,23 @@ public final class StateRuns {
             : new StateRuns(pages.startPage(0), pages.endPage(0), most);
     range.entries().enter();
     try {
-      runs.walk(range.table(), range.pages());
+      runs.walk(range.map().walk());
     } finally {
       range.entries().leave();
     }
     return runs;
   }
 
-  private void walk(PageTable table, ResidentPages pages) {
-    StateBits bits = new StateBits();
-    for (int start = 0; start < table.pageCount(); start += Long.SIZE) {
-      bits.look(table, pages, start);
-      available += Long.bitCount(bits.available());
-      used += Long.bitCount(bits.used());
-      free += bits.freeCount();
-      int end = start + bits.pageCount();
-      if (start < endPage && end > startPage) {
-        int from = Math.max(start, startPage);
-        add(start, from, Math.min(end, endPage), bits.available(), bits.used());
+  private void walk(PageMap.Walk walk) {
+    while (walk.next()) {
+      int start = walk.startPage();
+      int from = Math.max(start, startPage);
+      int to = Math.min(walk.endPage(), endPage);
+      if (from < to) {
+        add(start, from, to, walk.available(), walk.used());
       }
     }
+    counts = walk.counts();
   }
 
   /** Pages {@code [from, to)} of the 64 from {@code base} on, whose bits tell their states. */
@@ -117,11 +112,12 @@ public final class StateRuns {
 
   /** How many pages of the whole range are in a state. */
   public int count(PageState state) {
-    return switch (state) {
-      case FREE -> free;
-      case AVAILABLE -> available;
-      case USED -> used;
-    };
+    return Math.toIntExact(
+        switch (state) {
+          case FREE -> counts.free();
+          case AVAILABLE -> counts.available();
+          case USED -> counts.used();
+        });
   }
 
   /** How many runs there are, in the order of their pages and without gaps. */

@@ -41,6 +41,7 @@ final class UseAllocation {
   /** Rounds beyond one a page: what a second user of the same pages can cost, and more. */
   private static final int SPARE_ROUNDS = 1_000;
 
+  private final PageMap map;
   private final ResidentPages pages;
   private final PageTable table;
   private final UsedAges ages;
@@ -77,6 +78,7 @@ final class UseAllocation {
     this.reserved = reserved;
     this.mayWait = mayWait;
     this.range = range;
+    this.map = range.map();
     this.pages = range.pages();
     this.table = range.table();
     this.ages = range.ages();
@@ -126,7 +128,7 @@ final class UseAllocation {
 
   private @Nullable PageSpans runInside() {
     boolean done = false;
-    pages.beginAllocation();
+    map.beginAllocation();
     try {
       int rounds = spans.pageCount() + SPARE_ROUNDS;
       while (rounds-- > 0) {
@@ -158,7 +160,7 @@ final class UseAllocation {
       if (!done) {
         takeBack();
       }
-      pages.endAllocation();
+      map.endAllocation();
       counters.allocated(allocated);
       if (sawStrays) {
         StrayAudit.run(range); // those that lie elsewhere

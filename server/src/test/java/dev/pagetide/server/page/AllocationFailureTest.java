@@ -99,7 +99,7 @@ final class AllocationFailureTest {
       assertThat(ranges.shrinker.scan(1).reclaimed()).isZero();
 
       // Else each later use would look at words that it need not look at.
-      assertThat(ResidentPages.noneIsUnderWay(range.pages().allocations())).isTrue();
+      assertThat(range.map().isQuiet()).isTrue();
       assertThat(range.tryUseRange(0, 4)).isTrue();
       script.failNone();
       ranges.checkInvariants();
