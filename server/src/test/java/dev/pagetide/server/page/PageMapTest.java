@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The messages of refused copies, and the use that never allocates: in each of the three states.
  */
 @Promise(15)
-final class PageStatesTest {
+final class PageMapTest {
   private static final int PAGE = 3;
   private static final int LOOKS = 200_000;
 
