@@ -56,13 +56,13 @@ public enum ErrorReason {
   /** The fault is the server's. */
   INTERNAL_BUG,
 
-  /** The message is none of the contract. */
+  /** The contract has no such message. */
   MALFORMED_MESSAGE,
 
   /** The client's page table holds words that the client may not write. */
   TABLE_CORRUPT,
 
-  /** The token of a listing is none that the server gave. */
+  /** The server did not give out this token for the next page of a listing. */
   PAGE_TOKEN_INVALID,
 
   /** A range of this mode does not serve the call. */

@@ -84,7 +84,11 @@ public final class PagetideException extends RuntimeException {
     return code;
   }
 
-  /** The reason the server named; empty if the failure did not come from a Pagetide server. */
+  /**
+   * Why the call failed: the reason that the server named. The library names a reason itself if it
+   * refuses a call without asking the server: TOO_MUCH_DATA, TRANSACTION_OVER or SESSION_ENDED.
+   * Empty for any other failure that did not come from a Pagetide server.
+   */
   public Optional<ErrorReason> reason() {
     return Optional.ofNullable(reason);
   }

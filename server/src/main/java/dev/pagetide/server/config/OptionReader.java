@@ -43,9 +43,9 @@ public final class OptionReader {
   static final long MAX_MAX_DATA_BYTES = 3 * MIB;
 
   /**
-   * Room for the parts of a request besides its data. The largest is a UseRange of 4096 spans, each
-   * of two numbers of at most five bytes, which takes 56 KiB. The server receives larger requests,
-   * too, but only to refuse them with a sentence.
+   * Room for the parts of a request besides its data. The largest request of one call is a UseRange
+   * of 4096 spans, each of two numbers of at most five bytes, which takes 56 KiB. A message of an
+   * Exchange may be larger, because it may hold 256 further commands; the server serves that, too.
    */
   static final long REQUEST_OVERHEAD_BYTES = 64 * KIB;
 

@@ -315,7 +315,12 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   @Override
   public void end(Throwable why) {
     if (over.compareAndSet(false, true) && !call.isCancelled()) {
-      call.onError(StatusMapper.of(why));
+      StatusRuntimeException status = StatusMapper.of(why);
+      try {
+        call.onError(status);
+      } catch (IllegalStateException e) {
+        // gRPC has closed the call itself, because an Error met it while it sent a message.
+      }
     }
   }
 }

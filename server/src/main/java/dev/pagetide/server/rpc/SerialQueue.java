@@ -81,13 +81,28 @@ final class SerialQueue {
       try {
         step.command().run(turn);
       } catch (RuntimeException | Error e) {
-        onThrown.accept(step.id(), e);
-        turn.run(); // the command may not have run `next`; Turn counts only the first call
+        endThrown(step, turn, e);
       }
       if (!turn.hasReturned()) {
         return;
       }
       step = after(step.bytes());
+    }
+  }
+
+  private void endThrown(Step step, Turn turn, Throwable why) {
+    boolean told = false;
+    try {
+      onThrown.accept(step.id(), why);
+      told = true;
+    } finally {
+      turn.run(); // the command may not have run `next`; Turn counts only the first call
+      if (!told) { // what was thrown leaves the loop above, so the next command begins here
+        Step next = after(step.bytes());
+        if (next != null) {
+          runFrom(next);
+        }
+      }
     }
   }
 

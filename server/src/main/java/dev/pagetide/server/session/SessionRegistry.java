@@ -214,7 +214,7 @@ public final class SessionRegistry {
     try {
       Account account = accounts.get(peer.uid());
       if (account == null) {
-        throw new AssertionError("a session of an uid without account");
+        throw new AssertionError("a session of a uid without account");
       }
       admitted--;
       account.sessions--;

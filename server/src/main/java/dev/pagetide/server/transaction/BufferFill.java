@@ -23,8 +23,8 @@ final class BufferFill {
   private final BufferRequest request;
 
   /**
-   * Set to null once it is copied, because it may hold a message's bytes and this object lives
-   * longer.
+   * Set to null once it is copied, or is not needed, because it may hold a message's bytes and this
+   * object lives longer.
    */
   private volatile @Nullable Source source;
 
@@ -81,8 +81,7 @@ final class BufferFill {
     try {
       buffer = into.buffers().reserve(request);
     } catch (RuntimeException | Error e) {
-      endpoints.observer().allocationFailed(e);
-      done.noRoom(e);
+      refuseAllocation(e);
       return;
     }
     if (buffer.hasPages()) {
@@ -93,24 +92,36 @@ final class BufferFill {
       }
       return;
     }
-    PendingUse use = new PendingUse(into.range(), buffer.pages(), waitNanos, endpoints.workers());
-    waiting = use;
-    if (givenUp) {
-      use.giveUp();
+    PendingUse use;
+    try {
+      use = new PendingUse(into.range(), buffer.pages(), waitNanos, endpoints.workers());
+      waiting = use;
+      if (givenUp) {
+        use.giveUp();
+      }
+      var _ = use.result().whenComplete((_, failure) -> used(buffer, failure));
+    } catch (RuntimeException | Error e) {
+      discardUnused(buffer, e); // the use has not begun, and never will
+      return;
     }
-    var _ =
-        use.result()
-            .whenComplete((fresh, failure) -> {
-              if (failure != null) {
-                into.discard(buffer);
-                endpoints.observer().allocationFailed(failure);
-                done.noRoom(failure);
-              } else {
-                into.buffers().gainedPages(buffer);
-                copy(buffer); // this is a worker's thread, because it has just allocated
-              }
-            });
     onWorker(buffer, use);
+  }
+
+  /** The use of the buffer's pages has ended. Nobody sees what is thrown here. */
+  private void used(Buffer buffer, @Nullable Throwable failure) {
+    Throwable why = failure;
+    if (why == null) {
+      try {
+        into.buffers().gainedPages(buffer);
+      } catch (RuntimeException | Error e) {
+        why = e;
+      }
+    }
+    if (why == null) {
+      copy(buffer); // this is a worker's thread, because it has just allocated
+    } else {
+      discardUnused(buffer, why);
+    }
   }
 
   /** Stops waiting for the buffer's pages, because the buffer is not needed any more. */
@@ -126,20 +137,50 @@ final class BufferFill {
     try {
       endpoints.workers().execute(work);
     } catch (RejectedExecutionException e) {
-      into.discard(buffer);
-      done.noRoom(new TransactionFailure.Stopping());
+      discard(buffer, new TransactionFailure.Stopping());
     } catch (OutOfMemoryError e) { // no thread can be started
-      into.discard(buffer);
-      done.noRoom(e);
+      discard(buffer, e);
     }
+  }
+
+  private void discard(Buffer buffer, Throwable why) {
+    try {
+      into.discard(buffer);
+    } finally {
+      refuse(why);
+    }
+  }
+
+  private void discardUnused(Buffer buffer, Throwable why) {
+    try {
+      into.discard(buffer);
+    } finally {
+      refuseAllocation(why);
+    }
+  }
+
+  private void refuseAllocation(Throwable why) {
+    try {
+      endpoints.observer().allocationFailed(why);
+    } finally {
+      refuse(why);
+    }
+  }
+
+  private void refuse(Throwable why) {
+    source = null;
+    done.noRoom(why);
   }
 
   private void copy(Buffer buffer) {
     try {
       copyPayload(buffer.offset());
     } catch (RuntimeException | Error e) {
-      into.discard(buffer);
-      done.noPayload(e);
+      try {
+        into.discard(buffer);
+      } finally {
+        done.noPayload(e);
+      }
       return;
     }
     try {

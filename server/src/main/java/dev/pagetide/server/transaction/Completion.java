@@ -5,13 +5,19 @@ package dev.pagetide.server.transaction;
  * may begin.
  *
  * <p>A command calls one of the methods as its last step, after it has released what it held. If
- * answering throws, the next command begins nevertheless. The command may then answer once more,
- * and that must not start yet another command; so only the first run of {@code next} counts.
+ * that throws, the next command has begun nevertheless, and the command may report the failure
+ * here. It is the command's answer only if there is none yet. It must not start yet another
+ * command; so only the first run of {@code next} counts.
+ *
+ * <p>One thread after the other calls the methods.
  */
 final class Completion {
   private final Endpoint endpoint;
   private final long command;
   private final Runnable next;
+
+  /** Whether the command has its answer, or gets it elsewhere. */
+  private boolean over;
 
   /**
    * The end of a command that has not begun.
@@ -46,8 +52,12 @@ final class Completion {
 
   /** The command is answered by this event. */
   void answered(Event answer) {
+    if (over) {
+      return;
+    }
     try {
       endpoint.answer(answer);
+      over = true;
     } finally {
       next.run();
     }
@@ -55,6 +65,9 @@ final class Completion {
 
   /** The command gets no answer here: the end of its transaction answers it later. */
   void unanswered() {
-    next.run();
+    if (!over) {
+      over = true;
+      next.run();
+    }
   }
 }

@@ -200,12 +200,20 @@ public final class Endpoint {
 
   /** Sends the endpoint an event; does nothing if the endpoint has ended. */
   void answer(Event event) {
-    var _ = post(event);
+    var _ = tell(event);
   }
 
   /** As {@link #answer}; false if the endpoint has ended. */
-  boolean post(Event event) {
-    return mailbox.post(event);
+  boolean tell(Event event) {
+    return mailbox.postOnce(event);
+  }
+
+  /**
+   * Sends the endpoint a transaction; false if the endpoint has ended. If this throws, the
+   * transaction is to be {@linkplain #remove removed}.
+   */
+  boolean post(Event.Delivered transaction) {
+    return mailbox.post(transaction);
   }
 
   /**

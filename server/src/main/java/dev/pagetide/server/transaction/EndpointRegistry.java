@@ -122,7 +122,7 @@ public final class EndpointRegistry {
     if (receives) {
       receivers.put(endpoint.address(), endpoint);
     }
-    if (sessionEndpoint.isOver()) { // RACE: the session may have ended before it had its endpoint
+    if (sessionEndpoint.isOver()) { // RACE: the session may have ended before it had an endpoint
       sessionEndpoint.end(new PageFailure.Closed());
     }
     if (endpoint.hasEnded()) { // RACE: the endpoint may have ended before others could find it
@@ -243,7 +243,7 @@ public final class EndpointRegistry {
   }
 
   /** The number of sessions that were attached at least once and have not ended. */
-  int seatCount() {
+  int sessionCount() {
     return sessionEndpoints.size();
   }
 

@@ -44,7 +44,8 @@ final class Mailbox {
    *
    * @param soon runs the sending: on an event loop's thread, after the current batch of reads
    * @param onBroken called with the reason if the stream failed to take an event. That event is
-   *     lost, so no event after it may be sent. Called without this monitor
+   *     lost, so no event after it may be sent. Also called if no thread can be found to send an
+   *     event. Called without this monitor, perhaps more than once
    */
   Mailbox(EventSink sink, Executor soon, Consumer<Throwable> onBroken) {
     this.sink = sink;
@@ -52,24 +53,74 @@ final class Mailbox {
     this.onBroken = onBroken;
   }
 
-  /** Sends an event, soon or when the stream can take it; false if the endpoint is gone. */
+  /**
+   * Sends an event, soon or when the stream can take it; false if the endpoint is gone. If this
+   * throws, the event may wait nevertheless.
+   */
   synchronized boolean post(Event event) {
+    if (!put(event)) {
+      return false;
+    }
+    sendSoon();
+    return true;
+  }
+
+  /**
+   * As {@link #post}, but if no thread can be told to send the event, this thread sends it. If we
+   * threw instead, a command would be answered once more with that failure, while its first answer
+   * still waits. Throws only if the event does not wait.
+   */
+  boolean postOnce(Event event) {
+    boolean sentSoon;
+    synchronized (this) {
+      if (!put(event)) {
+        return false;
+      }
+      sentSoon = trySendSoon();
+    }
+    if (!sentSoon) {
+      sendNow();
+    }
+    return true;
+  }
+
+  private synchronized boolean put(Event event) {
     if (closed) {
       return false;
     }
     waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
+    return true;
+  }
+
+  private synchronized boolean trySendSoon() {
+    try {
+      sendSoon();
+      return true;
+    } catch (RuntimeException | Error e) {
+      return false;
+    }
+  }
+
+  private void sendNow() {
+    try {
+      drain();
+    } catch (RuntimeException | Error e) {
+      tellBroken(e); // nobody else would send what waits
+    }
+  }
+
+  private synchronized void sendSoon() {
     if (!scheduled && sink.isReady()) {
       try {
         scheduled = true;
         soon.execute(this::drain);
       } catch (RejectedExecutionException e) {
-        return true; // the server is stopping, and sends nothing any more
-      } catch (OutOfMemoryError e) {
+        // The server is stopping, and sends nothing any more.
+      } catch (RuntimeException | Error e) {
         scheduled = false; // the next event sends this one, too
         throw e;
       }
     }
-    return true;
   }
 
   /** Sends the events that wait, until the stream takes no more. */
@@ -78,9 +129,19 @@ final class Mailbox {
       send();
     } catch (RuntimeException | Error e) {
       if (isBroken()) {
-        onBroken.accept(e);
+        tellBroken(e);
       }
       throw e;
+    }
+  }
+
+  private void tellBroken(Throwable why) {
+    try {
+      onBroken.accept(why);
+    } catch (RuntimeException | Error e) {
+      if (!e.equals(why)) { // a throwable cannot suppress itself
+        why.addSuppressed(e);
+      }
     }
   }
 

@@ -61,12 +61,12 @@ final class OpenTransactions {
   }
 
   /** Ends all of them, because their endpoint ends; each even if ending others throws. */
-  void endAll(String partyName) {
+  void endAll(String receiver) {
     try {
       endEach(
           incoming.values(),
           TransactionOutcome.TARGET_DIED,
-          new TransactionFailure.TargetDied(partyName));
+          new TransactionFailure.TargetDied(receiver));
     } finally {
       endEach(asked.values(), TransactionOutcome.ASKER_DIED, null);
     }

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *   threw, whose first step is release.
  * - The asker's buffer. BufferFill gives it back unless it called filled; then receive passes it to
  *   the asker, or discards it because the asker does not wait any more.
- * - The turn. completion passes it on, as the last step of each of those.
+ * - The turn. completion passes it on, as the last step of each of those. Each of those steps may
+ *   throw; the turn is passed on nevertheless, or every later command of the stream would wait.
  *
  * The payload itself is not kept, because the endpoint keeps its last command.
  */
@@ -51,7 +52,7 @@ final class ReplyCommand implements BufferFill.Done {
       boolean first =
           transaction.end(
               TransactionOutcome.REFUSED, new TransactionFailure.RefusedByReceiver(refusal));
-      acceptIf(first, transaction, completion);
+      acceptIf(first, transaction, completion); // if end threw, the queue passes the turn on
     }
   }
 
@@ -72,9 +73,7 @@ final class ReplyCommand implements BufferFill.Done {
               new BufferFill.Source(payload, own.range()),
               new ReplyCommand(own, transaction, pinned, completion));
     } catch (RuntimeException | Error e) {
-      own.unpin(pinned);
-      transaction.giveUpReply();
-      completion.failed(e);
+      giveUp(own, transaction, pinned, completion, e);
       return;
     }
     transaction.fills(fill);
@@ -89,13 +88,20 @@ final class ReplyCommand implements BufferFill.Done {
 
   @Override
   public void noRoom(Throwable why) {
-    release();
     boolean died = why instanceof PageFailure.Closed;
-    boolean waited =
-        transaction.end(died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
-    // If it had ended before, its end is the reason why the fill was given up.
-    boolean over = died || !waited;
-    completion.failed(over ? new TransactionFailure.Over(transaction.id()) : why);
+    boolean waited = false;
+    try {
+      release();
+    } finally {
+      try {
+        waited =
+            transaction.end(died ? TransactionOutcome.ASKER_DIED : TransactionOutcome.FAILED, why);
+      } finally {
+        // If it had ended before, its end is the reason why the fill was given up.
+        boolean over = died || !waited;
+        completion.failed(over ? new TransactionFailure.Over(transaction.id()) : why);
+      }
+    }
   }
 
   @Override
@@ -104,19 +110,35 @@ final class ReplyCommand implements BufferFill.Done {
       noRoom(why);
       return;
     }
-    release();
-    transaction.giveUpReply();
-    completion.failed(why);
+    giveUp(replier, transaction, pinned, completion, why);
   }
 
   @Override
   public void broken(Throwable why) {
-    transaction.end(TransactionOutcome.FAILED, why);
-    completion.failed(why);
+    try {
+      transaction.end(TransactionOutcome.FAILED, why);
+    } finally {
+      completion.failed(why);
+    }
   }
 
   private void release() {
     replier.unpin(pinned);
+  }
+
+  /** The reply's payload cannot be read; the receiver may reply once more. */
+  private static void giveUp(
+      SessionEndpoint replier,
+      Transaction transaction,
+      @Nullable Buffer pinned,
+      Completion completion,
+      Throwable why) {
+    try {
+      replier.unpin(pinned);
+    } finally {
+      transaction.giveUpReply();
+      completion.failed(why);
+    }
   }
 
   /** Sends the asker a reply whose buffer is filled; false if the asker does not wait any more. */
@@ -133,7 +155,7 @@ final class ReplyCommand implements BufferFill.Done {
       return false; // the asker's session is ending
     }
     Event replied = new Event.Replied(transaction.command(), filled.offset(), filled.size());
-    if (!asker.post(replied)) {
+    if (!asker.tell(replied)) {
       into.freeUntold(filled);
     }
     return true;

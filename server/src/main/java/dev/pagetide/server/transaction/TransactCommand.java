@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  *   step is release.
  * - The receiver's buffer. BufferFill gives it back unless it called filled; then arrive passes it
  *   to the transaction, or discards it because the transaction has ended.
- * - The turn. completion passes it on, as the last step of each of those.
+ * - The turn. completion passes it on, as the last step of each of those. Each of those steps may
+ *   throw; the turn is passed on nevertheless, or every later command of the stream would wait.
  *
  * The payload itself is not kept, because the endpoint keeps its last command.
  */
@@ -59,10 +60,7 @@ final class TransactCommand implements BufferFill.Done {
               new BufferFill.Source(payload, own.range()),
               new TransactCommand(transaction, pinned, completion));
     } catch (RuntimeException | Error e) {
-      own.unpin(pinned);
-      transaction.letGoOfPayload();
-      transaction.end(TransactionOutcome.FAILED, e);
-      completion.unanswered();
+      giveUp(transaction, pinned, completion, TransactionOutcome.FAILED, e);
       return;
     }
     transaction.fills(fill);
@@ -82,13 +80,14 @@ final class TransactCommand implements BufferFill.Done {
 
   @Override
   public void noRoom(Throwable why) {
-    release();
     Endpoint asker = transaction.asker();
     boolean died = why instanceof PageFailure.Closed && !asker.session().range().isClosed();
-    transaction.end(
+    giveUp(
+        transaction,
+        pinned,
+        completion,
         died ? TransactionOutcome.TARGET_DIED : TransactionOutcome.FAILED,
         died ? targetDied() : asker.reason(why));
-    completion.unanswered();
   }
 
   @Override
@@ -98,13 +97,47 @@ final class TransactCommand implements BufferFill.Done {
 
   @Override
   public void broken(Throwable why) {
-    transaction.end(TransactionOutcome.FAILED, why);
-    completion.unanswered();
+    // The end of a one-way transaction answers only while it is COMING.
+    boolean answersItself = transaction.request().oneWay() && transaction.hasArrived();
+    try {
+      transaction.end(TransactionOutcome.FAILED, why);
+    } finally {
+      if (answersItself) {
+        completion.failed(why);
+      } else {
+        completion.unanswered();
+      }
+    }
   }
 
   private void release() {
-    transaction.asker().sessionEndpoint().unpin(pinned);
-    transaction.letGoOfPayload();
+    release(transaction, pinned);
+  }
+
+  private static void release(Transaction transaction, @Nullable Buffer pinned) {
+    try {
+      transaction.asker().sessionEndpoint().unpin(pinned);
+    } finally {
+      transaction.letGoOfPayload();
+    }
+  }
+
+  /** Ends a transaction that has not arrived. Its end answers the command. */
+  private static void giveUp(
+      Transaction transaction,
+      @Nullable Buffer pinned,
+      Completion completion,
+      TransactionOutcome outcome,
+      Throwable why) {
+    try {
+      release(transaction, pinned);
+    } finally {
+      try {
+        transaction.end(outcome, why);
+      } finally {
+        completion.unanswered();
+      }
+    }
   }
 
   /**

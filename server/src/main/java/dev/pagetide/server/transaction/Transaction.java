@@ -207,6 +207,11 @@ public final class Transaction {
     return true;
   }
 
+  /** Whether its buffer was filled before it ended. */
+  synchronized boolean hasArrived() {
+    return buffer != null;
+  }
+
   /** WAITING to DELIVERED, because it is sent now; false if it has ended meanwhile. */
   boolean tryDeliver() {
     synchronized (this) {

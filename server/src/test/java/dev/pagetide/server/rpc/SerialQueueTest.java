@@ -1,6 +1,7 @@
 package dev.pagetide.server.rpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -91,6 +92,38 @@ final class SerialQueueTest {
     assertThat(ran).containsExactly("first", "last");
     assertThat(thrown).containsExactly(2L, 3L);
     assertThat(over).containsExactly(1L, 2L, 3L);
+  }
+
+  @Test
+  void command_throwsAndTellingItThrowsToo_theNextBegins() {
+    SerialQueue mute =
+        new SerialQueue(
+            over::add,
+            (id, _) -> {
+              thrown.add(id);
+              throw new OutOfMemoryError("as the test says");
+            });
+    Slow first = new Slow("first");
+    mute.submit(1, 1, first);
+    for (long id = 2; id <= 3; id++) {
+      mute.submit(
+          id,
+          id,
+          _ -> {
+            throw new IllegalStateException("a bug");
+          });
+    }
+    Slow last = new Slow("last");
+    mute.submit(4, 4, last);
+
+    assertThatThrownBy(first.next::run).isInstanceOf(OutOfMemoryError.class);
+
+    assertThat(thrown).containsExactly(2L, 3L);
+    assertThat(ran).containsExactly("first", "last");
+    assertThat(over).containsExactly(1L, 2L, 3L);
+    last.next.run();
+    mute.submit(5, 5, new Slow("one more"));
+    assertThat(ran).endsWith("one more");
   }
 
   @Test

@@ -33,8 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Attaching and leaving where one step fails, each in turn: no seat stays taken, and every asker
- * that waits for the endpoint is told.
+ * Attaching and leaving where one step fails, each in turn: no session keeps an endpoint, and every
+ * asker that waits for the endpoint is told.
  */
 final class AttachUndoTest {
   private static final long ATTACH = 1;
@@ -108,7 +108,7 @@ final class AttachUndoTest {
     List.copyOf(sessions.sessionsAfter(0))
         .forEach(session -> sessions.end(session, EndReason.CANCELLED));
     assertThat(endpoints.size()).isZero();
-    assertThat(endpoints.seatCount()).isZero();
+    assertThat(endpoints.sessionCount()).isZero();
   }
 
   private void ask(Endpoint asker, long command) {
@@ -121,7 +121,7 @@ final class AttachUndoTest {
   @EnumSource(
       value = Failure.class,
       names = {"OUT_OF_MEMORY", "CLOSED"})
-  void attach_aStepFails_leavesTheSeatFree(Failure how) throws Exception {
+  void attach_aStepFails_leavesTheSessionFree(Failure how) throws Exception {
     Session session = open("bob");
     Endpoint asker = attach(open("alice"), toldAlice, false);
 
@@ -135,7 +135,7 @@ final class AttachUndoTest {
               if (attached != null) {
                 attached.end(new PageFailure.Closed());
               }
-              assertThat(endpoints.size()).as("parties beside the asker").isEqualTo(1);
+              assertThat(endpoints.size()).as("endpoints beside the asker").isEqualTo(1);
               ask(asker, 2);
               assertThat(toldAlice.events.getLast()).isInstanceOf(Event.Failed.class);
 
@@ -149,7 +149,7 @@ final class AttachUndoTest {
 
     assertThat(failed)
         .contains("EventSink.isReady", "Executor.execute", "EventSink.add", "EventSink.flush");
-    assertThat(endpoints.seatCount()).as("the seats of both sessions").isEqualTo(2);
+    assertThat(endpoints.sessionCount()).as("both sessions").isEqualTo(2);
   }
 
   /** Bob, to whom Alice has sent transactions that he has not replied to. */
@@ -179,7 +179,7 @@ final class AttachUndoTest {
           .isInstanceOf(Event.Failed.class);
     }
     assertThat(toldBob.ends).as("ends of Bob's stream").isLessThanOrEqualTo(1);
-    assertThat(endpoints.size()).as("parties beside the asker").isEqualTo(1);
+    assertThat(endpoints.size()).as("endpoints beside the asker").isEqualTo(1);
     ask(asker, 9);
     assertThat(toldAlice.events.getLast().command()).isEqualTo(9);
     assertThat(toldAlice.events.getLast()).isInstanceOf(Event.Failed.class);
@@ -189,7 +189,7 @@ final class AttachUndoTest {
   @EnumSource(
       value = Failure.class,
       names = {"OUT_OF_MEMORY", "CLOSED"})
-  void end_aStepFails_tellsAllAskersAndFreesTheSeat(Failure how) throws Exception {
+  void end_aStepFails_tellsAllAskersAndFreesTheSession(Failure how) throws Exception {
     Set<String> failed =
         steps.failEach(
             how,
@@ -208,7 +208,7 @@ final class AttachUndoTest {
   @EnumSource(
       value = Failure.class,
       names = {"OUT_OF_MEMORY", "CLOSED"})
-  void sessionEnds_aStepFails_takesSeatAndNameWithIt(Failure how) throws Exception {
+  void sessionEnds_aStepFails_takesEndpointAndNameWithIt(Failure how) throws Exception {
     Set<String> failed =
         steps.failEach(
             how,
@@ -216,7 +216,7 @@ final class AttachUndoTest {
             () -> sessions.end(bobSession(), EndReason.DISCONNECTED),
             () -> {
               aliceIsToldAndBobIsGone();
-              assertThat(endpoints.seatCount()).as("the asker's seat").isEqualTo(1);
+              assertThat(endpoints.sessionCount()).as("the asker's session").isEqualTo(1);
               assertThat(sessions.size()).isEqualTo(1);
               assertThatThrownBy(() -> attach(bobSession(), new Told(), true))
                   .isInstanceOf(PageFailure.Closed.class);
@@ -245,20 +245,20 @@ final class AttachUndoTest {
   }
 
   @Test
-  void attach_sessionThatHasEnded_isRefusedAndLeavesNoSeat() {
+  void attach_sessionThatHasEnded_isRefusedAndLeavesNothing() {
     Session session = open("bob");
     sessions.end(session, EndReason.CANCELLED);
 
     assertThatThrownBy(() -> attach(session, toldBob, true)).isInstanceOf(PageFailure.Closed.class);
 
-    assertThat(endpoints.seatCount()).isZero();
+    assertThat(endpoints.sessionCount()).isZero();
     assertThat(toldBob.events).isEmpty();
   }
 
   private void endSessions() {
     List.copyOf(sessions.sessionsAfter(0))
         .forEach(session -> sessions.end(session, EndReason.CANCELLED));
-    assertThat(endpoints.seatCount()).isZero();
+    assertThat(endpoints.sessionCount()).isZero();
   }
 
   private Endpoint bob() {

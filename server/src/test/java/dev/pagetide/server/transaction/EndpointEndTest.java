@@ -108,7 +108,7 @@ final class EndpointEndTest {
   }
 
   @Test
-  void end_whileAnAllocateWaitsForMemory_tellsItWhyThePartyEnded() {
+  void end_whileAnAllocateWaitsForMemory_tellsItWhyTheEndpointEnded() {
     Session other = sessions.open(peer, "other", RangeMode.PAGES, 1 << 20);
     var _ = other.range().useRange(0, 40);
     alice.allocate(ALLOCATE, SIZE, false, () -> {});

@@ -193,7 +193,7 @@ final class ExchangeRefusalTest {
   }
 
   @Test
-  void transact_partyThatDoesNotReceive_isTargetDied() {
+  void transact_endpointThatDoesNotReceive_isTargetDied() {
     RawEndpoint deaf = fresh(RawEndpoint.session(channel, "deaf", 1));
     var _ = deaf.attach(false);
 

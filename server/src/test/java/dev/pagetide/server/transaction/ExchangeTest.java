@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What parties hand each other over the wire, and in which order. */
+/** What endpoints send each other over the wire, and in which order. */
 @WithServer
 final class ExchangeTest {
   private static TestServer server;

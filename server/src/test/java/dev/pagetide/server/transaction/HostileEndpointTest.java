@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Parties that do what no endpoint should: the others are not affected, and the server lives. */
+/** Endpoints that do what none should: the others are not affected, and the server lives. */
 final class HostileEndpointTest {
   private static final int PAGES = 64;
   private static final int RANGE_BYTES = PAGES * 4096;
@@ -180,7 +180,7 @@ final class HostileEndpointTest {
   }
 
   @Test
-  void partyThatReadsNothing_costsNoMemoryAndIsNotListenedTo() throws Exception {
+  void endpointThatReadsNothing_costsNoMemoryAndIsNotListenedTo() throws Exception {
     RawEndpoint deaf =
         RawEndpoint.start(
             server.connectWithFixedWindow(), RawEndpoint.session(channel, "deaf", PAGES), false);

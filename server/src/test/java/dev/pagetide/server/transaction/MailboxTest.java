@@ -172,6 +172,25 @@ final class MailboxTest {
   }
 
   @Test
+  void drain_streamFailsAndSoDoesItsEnd_throwsWhyItFailed() {
+    Mailbox other =
+        new Mailbox(
+            told,
+            soon::add,
+            _ -> {
+              throw new IllegalStateException("call already closed");
+            });
+    post(other, 0, 1);
+    told.failure = new IllegalArgumentException("a bug");
+
+    Runnable send = soon.remove();
+    assertThatThrownBy(send::run)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("a bug")
+        .hasSuppressedException(new IllegalStateException("call already closed"));
+  }
+
+  @Test
   void drain_askingWhetherTheStreamIsReadyFails_losesNothing() {
     EventSink unsure =
         new EventSink() {

@@ -8,7 +8,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 
 /**
- * What a process of another uid tries to hand to parties of the server's: to one that is there and
+ * What a process of another uid tries to send to endpoints of the server: to one that is there and
  * to one that is not. Says one line an attempt, and its own pid last.
  */
 final class OtherUidEndpoint {

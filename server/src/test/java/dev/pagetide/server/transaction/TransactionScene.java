@@ -20,8 +20,10 @@ import java.nio.ByteBuffer;
 import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -40,6 +42,7 @@ final class TransactionScene implements AutoCloseable {
   private final ArrayDeque<Runnable> soon = new ArrayDeque<>();
   private final List<Runnable> timeouts = new ArrayList<>();
   private final List<TransactionOutcome> outcomes = new ArrayList<>();
+  private final Set<Step> failing = EnumSet.noneOf(Step.class);
   private final SessionRegistry sessions = registry();
 
   private final ScheduledThreadPoolExecutor timer =
@@ -56,6 +59,12 @@ final class TransactionScene implements AutoCloseable {
         @Override
         public void ended(TransactionKind kind, TransactionOutcome outcome, long nanos) {
           outcomes.add(outcome);
+          step(Step.COUNT_END);
+        }
+
+        @Override
+        public void allocationFailed(Throwable why) {
+          step(Step.COUNT_FAILED_ALLOCATION);
         }
       };
 
@@ -63,8 +72,8 @@ final class TransactionScene implements AutoCloseable {
       new EndpointRegistry(
           new TransactionConfig(16, 16, 0, TransactRule.OWN),
           PageClock.MONOTONIC,
-          workers::add,
-          soon::add,
+          task -> addAt(Step.FIND_WORKER, workers, task),
+          task -> addAt(Step.SEND_SOON, soon, task),
           timer,
           observer);
 
@@ -73,14 +82,50 @@ final class TransactionScene implements AutoCloseable {
   final Endpoint alice = attach("alice", false, toldAlice);
   final Endpoint bob = attach("bob", true, toldBob);
 
-  private static SessionRegistry registry() {
+  /** What can fail once, when a test says so. */
+  enum Step {
+    /** The clock by which a command begins to wait for memory. */
+    READ_CLOCK,
+    FIND_WORKER,
+    SEND_SOON,
+    COUNT_END,
+    COUNT_FAILED_ALLOCATION
+  }
+
+  private SessionRegistry registry() {
     PageBudget budget = PageBudget.root("--max-resident-bytes", 1000);
     return new SessionRegistry(
         new SessionConfig(10, 10, 1000, 1000),
         new RangeConfig(PageFileMaker.MEMFD, 1 << 20, 1),
         budget,
-        new Shrinker(budget, PageClock.MONOTONIC, PageObserver.NONE),
+        new Shrinker(budget, this::readClock, PageObserver.NONE),
         InstantSource.system());
+  }
+
+  private long readClock() {
+    step(Step.READ_CLOCK);
+    return PageClock.MONOTONIC.nanos();
+  }
+
+  private void addAt(Step step, ArrayDeque<Runnable> tasks, Runnable task) {
+    step(step);
+    tasks.add(task);
+  }
+
+  private void step(Step step) {
+    if (failing.remove(step)) {
+      throw new OutOfMemoryError("at " + step + ", as the test says");
+    }
+  }
+
+  /** Lets the next one of each of these steps fail. */
+  void failNext(Step... steps) {
+    failing.addAll(List.of(steps));
+  }
+
+  /** Whether every step failed that was to fail. */
+  boolean allFailed() {
+    return failing.isEmpty();
   }
 
   private Endpoint attach(String name, boolean receives, ToldEvents told) {
@@ -92,7 +137,11 @@ final class TransactionScene implements AutoCloseable {
     return endpoint;
   }
 
-  private TransactRequest request(boolean oneWay) {
+  TransactRequest request(boolean oneWay) {
+    return request(oneWay, SIZE);
+  }
+
+  TransactRequest request(boolean oneWay, long size) {
     return new TransactRequest(
         "bob",
         peer.uid(),
@@ -100,7 +149,7 @@ final class TransactionScene implements AutoCloseable {
         0,
         oneWay,
         false,
-        SIZE,
+        size,
         oneWay ? 0 : TIMEOUT_MILLIS,
         endpoints.nanos());
   }
