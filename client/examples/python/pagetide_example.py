@@ -70,7 +70,7 @@ def check_header(opened, mapping):
 
 
 def receive_descriptor(path, token):
-    """Gets the descriptor of a session's file from the hand-over socket."""
+    """Gets the descriptor of a session's file from the hand-off socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as handoff:
         handoff.settimeout(WAIT_SECONDS)
         handoff.connect(path)

@@ -81,6 +81,7 @@ final class ProseTest {
         "server/src/main/java/dev/pagetide/server/host",
         "server/src/main/java/dev/pagetide/server/metrics",
         "server/src/main/java/dev/pagetide/server/os",
+        "server/src/main/java/dev/pagetide/server/page",
         "server/src/main/java/dev/pagetide/server/pressure",
         "server/src/main/java/dev/pagetide/server/rpc",
         "server/src/main/java/dev/pagetide/server/session",

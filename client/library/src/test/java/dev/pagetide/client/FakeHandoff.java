@@ -40,18 +40,18 @@ import java.util.concurrent.atomic.AtomicInteger;
  * A server on the two real sockets that opens one session and hands over what a test gives it: for
  * the files and refusals that no real server has to give.
  *
- * <p>Its hand-over answers as soon as somebody connects, whatever is sent.
+ * <p>Its hand-off answers as soon as a client connects, whatever is sent.
  */
 final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
     implements AutoCloseable {
 
-  /** Takes connections of the hand-over socket and answers nothing. */
+  /** Takes connections of the hand-off socket and answers nothing. */
   static final int SILENT = -1;
 
   /** Uses asked for; all of them are refused. */
   final AtomicInteger uses = new AtomicInteger();
 
-  /** Connections of the hand-over socket so far. */
+  /** Connections of the hand-off socket so far. */
   final AtomicInteger handoffs = new AtomicInteger();
 
   /** Those of them that have ended. */
@@ -66,8 +66,8 @@ final class FakeHandoff extends PageRangeServiceGrpc.PageRangeServiceImplBase
   /**
    * Listens in {@code directory}.
    *
-   * @param promised what to say on opening; the hand-over socket's path is put in
-   * @param status the byte that the hand-over socket answers; {@link #SILENT} for none
+   * @param promised what to say on opening; the hand-off socket's path is put in
+   * @param status the byte that the hand-off socket answers; {@link #SILENT} for none
    * @param file what it hands over where the status is 0
    */
   FakeHandoff(Path directory, Opened promised, int status, Path file) throws IOException {

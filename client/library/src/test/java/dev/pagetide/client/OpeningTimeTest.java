@@ -74,7 +74,7 @@ final class OpeningTimeTest {
   }
 
   @Test
-  void open_handOverIsStuck_rangeIsRemoteWithinTheCallTimeout() throws IOException {
+  void open_handoffIsStuck_rangeIsRemoteWithinTheCallTimeout() throws IOException {
     try (FakeHandoff server = stuckServer();
         PagetideClient client = client(TIMEOUT, AccessMode.AUTO);
         PageRange range = client.open(OpenOptions.ofSize(LAYOUT.dataBytes()))) {
@@ -85,7 +85,7 @@ final class OpeningTimeTest {
 
   @ParameterizedTest
   @EnumSource(names = {"AUTO", "SHARED"})
-  void open_givenUpDuringTheHandOver_closesItsConnections(AccessMode access) throws IOException {
+  void open_givenUpDuringTheHandoff_closesItsConnections(AccessMode access) throws IOException {
     Footprint before = Footprint.ofThisProcess();
     try (FakeHandoff server = stuckServer();
         PagetideClient client = client(Duration.ofMinutes(5), access)) {

@@ -6,11 +6,11 @@ import dev.pagetide.shm.PageState;
 import java.nio.ByteBuffer;
 
 /**
- * The copies of bytes in and out of one range's pages, each inside an entry; no lock is taken,
- * unless a page was reclaimed under a write.
+ * Copies bytes into and out of one range's pages, each time inside an entry. Takes no lock, unless
+ * a page was reclaimed during a write.
  */
 final class ByteCopies {
-  /** What a copy between ranges is called in refusals. */
+  /** The name of a copy between ranges in messages of refusals. */
   private static final String TRANSACTION = "the transaction";
 
   private final PageFile file;
@@ -57,13 +57,14 @@ final class ByteCopies {
   /**
    * See {@link RangeCopy#copy}.
    *
-   * @param kept whether our pages stay USED meanwhile, for nobody but the server says otherwise
+   * @param kept whether this range's pages stay USED during the copy, because only the server can
+   *     change their states
    */
   void copyTo(long offset, ByteCopies target, long targetOffset, long length, boolean kept) {
     guard.enter();
     try {
       if (checkBytes(TRANSACTION, offset, length)) {
-        // SAFETY: inside both ranges, so neither descriptor nor mapping ends under the copy.
+        // SAFETY: we are inside both ranges, so no descriptor or mapping ends during the copy.
         target.copyIn(
             TRANSACTION,
             targetOffset,
@@ -101,7 +102,7 @@ final class ByteCopies {
     }
   }
 
-  /** Whether there are bytes to copy; every page of them is in the range and USED. */
+  /** Checks that all pages are in the range and USED. Returns whether there are bytes to copy. */
   private boolean checkBytes(String verb, long offset, long length) {
     if (length == 0) {
       return false;
@@ -120,11 +121,11 @@ final class ByteCopies {
   }
 
   /**
-   * Punches pages that a write gave memory to because they were stopped and reclaimed under it.
+   * Punches pages that a write gave memory to because they were stopped and reclaimed during it.
    *
    * <p>ORDER: a reclaim makes the word FREE, punches, then clears the bit. If our write came after
-   * its punch, we see the word FREE here, or the bit clear, or the page is in use again and its
-   * memory is accounted for.
+   * its punch, there are three cases here. We see that the word is FREE; or we see that the bit is
+   * clear; or the page is in use again, and its memory is accounted for.
    */
   private void punchWhatCameBack(long offset, long length) throws SystemCallException {
     int endPage = endPage(offset, length);

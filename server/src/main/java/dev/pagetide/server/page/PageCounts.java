@@ -1,19 +1,19 @@
 package dev.pagetide.server.page;
 
 /**
- * How many pages are in each state, seen page by page while others may flip them.
+ * How many pages are in each state, read page by page while other threads may flip them.
  *
  * @param free pages without memory, and pages with memory whose word says FREE
- * @param available pages whose memory nobody uses
- * @param used pages whose memory somebody uses, and pages with memory whose word says 3
- * @param contradictions pages with memory whose word says FREE or 3, as no client may write it;
- *     also seen while a page is given memory or loses it
+ * @param available pages whose memory no client uses
+ * @param used pages whose memory a client uses, and pages with memory whose word says 3
+ * @param contradictions pages with memory whose word says FREE or 3, which no client may write; a
+ *     page also counts here while it is given memory or loses it
  */
 public record PageCounts(long free, long available, long used, long contradictions) {
-  /** Of no page. */
+  /** The counts of no pages. */
   static final PageCounts NONE = new PageCounts(0, 0, 0, 0);
 
-  /** Those of some ranges together with those of others. */
+  /** The sum of two counts. */
   PageCounts plus(PageCounts more) {
     return new PageCounts(
         free + more.free,

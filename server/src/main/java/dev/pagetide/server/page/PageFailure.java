@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.util.Locale;
 
 /**
- * Why a page range refused: a small family, each member with a message that says what happened, the
- * numbers, and what to do. Bears no stack trace: a refusal is an answer, not an accident.
+ * Why a page range refused a request. The message of each subclass says what happened, the numbers,
+ * and what to do. There is no stack trace, because a refusal is an answer and not a bug.
  */
 public abstract sealed class PageFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -17,8 +17,8 @@ public abstract sealed class PageFailure extends RuntimeException {
   }
 
   /**
-   * The exception for a request that has waited in vain. If making it fails, the failure of that:
-   * the request has left the queue, so it must be told something.
+   * The exception for a request that waited and was denied. If the exception cannot be made,
+   * returns the failure to make it, because the request has left the queue and must get an answer.
    */
   static Throwable of(Answer.Denial denial) {
     try {
@@ -75,7 +75,7 @@ public abstract sealed class PageFailure extends RuntimeException {
     }
   }
 
-  /** A byte of a page that is not USED was to be copied. */
+  /** A copy was asked for that touches a page that is not USED. */
   public static final class NotUsed extends PageFailure {
     private static final long serialVersionUID = 1L;
 
@@ -118,7 +118,7 @@ public abstract sealed class PageFailure extends RuntimeException {
       return limit;
     }
 
-    /** Whether the request exceeds what the limit can ever give, so that trying again is no use. */
+    /** Whether the request exceeds what the limit can ever give, so that a retry cannot succeed. */
     public boolean hopeless() {
       return hopeless;
     }
@@ -128,13 +128,13 @@ public abstract sealed class PageFailure extends RuntimeException {
   public static final class Closed extends PageFailure {
     private static final long serialVersionUID = 1L;
 
-    /** For whoever finds the range ended by other means than its refusal. */
+    /** For callers that learn of the range's end by other means than the range's refusal. */
     public Closed() {
       super("the session has ended; open a new range");
     }
   }
 
-  /** The page table holds words that nobody may write. */
+  /** The page table holds words that no client may write. */
   public static final class TableCorrupt extends PageFailure {
     private static final long serialVersionUID = 1L;
 
@@ -145,7 +145,7 @@ public abstract sealed class PageFailure extends RuntimeException {
     }
   }
 
-  /** The kernel refused a copy or a punch: the host is in trouble. */
+  /** The kernel refused a system call, which means that the host is in trouble. */
   public static final class SystemRefused extends PageFailure {
     private static final long serialVersionUID = 1L;
 

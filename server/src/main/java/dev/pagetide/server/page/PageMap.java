@@ -9,14 +9,14 @@ import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The pages of one range: the word of each in the table, its resident bit, and the one rule that
- * says what the two make of the page.
+ * The pages of one range: the word of each page in the table, its resident bit, and the one rule
+ * that gives the page's state from the two.
  *
- * <p>Without its bit a page is FREE. With its bit it is what its word says, where 3 counts as USED;
- * {@link ShrinkablePageRange} has the table. All here is lock-free: compare-and-set on page words,
- * and nothing else. The bits change in {@link ResidentPages}, under the range's lock.
+ * <p>Without its bit a page is FREE. With its bit it is in the state that its word says, where 3
+ * counts as USED. {@link ShrinkablePageRange} has the table. All methods are lock-free: they only
+ * compare-and-set page words. The bits change in {@link ResidentPages}, under the range's lock.
  *
- * <p>The caller is inside an entry, or is ready for the table to be closed under it.
+ * <p>The caller is inside an entry, or is ready for the table to be closed during the call.
  */
 final class PageMap {
   private static final long UNDER_WAY = 1;
@@ -26,8 +26,8 @@ final class PageMap {
   private final ResidentBits bits;
 
   /**
-   * Low half: uses that allocate and scans that punch now. High half: how many ever did, so that a
-   * reader sees that one came and went.
+   * Low half: how many calls allocate and how many scans punch now. High half: how many ever did,
+   * so that a reader notices one that began and ended in the meantime.
    */
   private final AtomicLong allocations = new AtomicLong();
 
@@ -36,7 +36,10 @@ final class PageMap {
     this.bits = bits;
   }
 
-  /** What a page counts as. ORDER: the bit before the word: who sees the bit sees its word. */
+  /**
+   * The state that a page counts as. ORDER: reads the bit before the word, because a thread that
+   * sees the bit sees its word.
+   */
   PageState state(int page) {
     if (!bits.getAcquire(page)) {
       return PageState.FREE;
@@ -48,7 +51,7 @@ final class PageMap {
     };
   }
 
-  /** What each page of a span counts as. */
+  /** The state that each page of a span counts as. */
   PageState[] states(int startPage, int endPage) {
     PageState[] states = new PageState[endPage - startPage];
     for (int page = startPage; page < endPage; page++) {
@@ -57,7 +60,7 @@ final class PageMap {
     return states;
   }
 
-  /** The same as a word, as {@link PageSnapshot} has it. */
+  /** The state that a page counts as, as a word in the notation of {@link PageSnapshot}. */
   long believedWord(int page) {
     boolean resident = bits.getAcquire(page);
     long word = table.wordAcquire(page);
@@ -72,24 +75,25 @@ final class PageMap {
     };
   }
 
-  /** The states of all pages, 64 at a time. */
+  /** A walk through the states of all pages, 64 at a time. */
   Walk walk() {
     return new Walk();
   }
 
-  /** Counts. */
+  /** Counts the pages by state. */
   PageCounts count() {
     Walk walk = walk();
     while (walk.next()) {
-      // It counts.
+      // next() counts.
     }
     return walk.counts();
   }
 
   /**
-   * Counts, and notes which pages are not USED now.
+   * Counts the pages by state, and notes in {@code ages} which pages are AVAILABLE now.
    *
-   * @param nowNanos read before the call, so that what is noted is never later than what is seen
+   * @param nowNanos the time, read before the call, so that no noted time is later than the moment
+   *     at which the page was AVAILABLE
    */
   RangeLook look(UsedAges ages, long nowNanos) {
     Walk walk = walk();
@@ -108,9 +112,10 @@ final class PageMap {
   }
 
   /**
-   * Says that resident pages may have FREE words until {@link #endAllocation}. A use calls this
-   * before it allocates, because it gives pages their bits first and their words last. A scan calls
-   * it before it takes words, because it makes words FREE first and clears their bits last.
+   * Announces that resident pages may have FREE words until {@link #endAllocation}. A request to
+   * use pages calls this before it allocates, because it gives pages their bits first and their
+   * words last. A scan calls it before it takes words, because it makes words FREE first and clears
+   * their bits last.
    */
   void beginAllocation() {
     allocations.addAndGet(BEGUN + UNDER_WAY);
@@ -120,7 +125,7 @@ final class PageMap {
     allocations.addAndGet(-UNDER_WAY);
   }
 
-  /** Whether no use allocates and no scan punches now. */
+  /** Whether no request allocates and no scan punches now. */
   boolean isQuiet() {
     return isQuiet(allocations.get());
   }
@@ -130,20 +135,20 @@ final class PageMap {
   }
 
   /**
-   * Whether every page is AVAILABLE or USED, as far as clients are honest. Inside the gate that
-   * stays so.
+   * Whether every page is AVAILABLE or USED, if clients are honest. Inside the gate that does not
+   * change.
    */
   /*
-   * An honest resident page has a FREE word only while a use allocates (bit first, word last) or a
-   * scan punches (word first, bit last). Both say when they begin and when they have ended. So if
-   * none was under way before we read the bits, and none began until we had read them, the words
-   * need not be looked at. Looking at them costs a twentieth of a use and stop.
+   * If clients are honest, a resident page has a FREE word only while a request allocates (bit
+   * first, word last) or a scan punches (word first, bit last). Both announce when they begin and
+   * when they have ended. So if none was running before we read the bits, and none began until we
+   * had read them, we need not read the words. Reading costs a twentieth of one use and stop.
    *
-   * ORDER: a use says that it begins before it sets a bit (release), and that it has ended after it
-   * wrote the last word; we read the count, then the bits (acquire), then the count again. A scan
-   * says that it begins while the gate is closed, before it takes a word, and that it has ended
-   * after it cleared the last bit. We are inside the gate: either the scan has not closed it yet
-   * and waits for us to leave, or it has opened it again, and then we see that it has begun.
+   * ORDER: a request announces its begin before it sets a bit (release), and its end after it wrote
+   * the last word. We read the count, then the bits (acquire), then the count again. A scan
+   * announces its begin while the gate is closed, before it takes a word, and its end after it
+   * cleared the last bit. We are inside the gate. So either the scan has not closed the gate yet
+   * and waits for us to leave, or it has opened the gate again, and then we see that it has begun.
    */
   boolean allHeld(int startPage, int endPage) {
     long before = allocations.get();
@@ -154,7 +159,7 @@ final class PageMap {
     return quiet || table.allHeldAcquire(startPage, endPage);
   }
 
-  /** Makes a page USED if it is AVAILABLE, and counts it; tells whether it is USED now. */
+  /** Makes a page USED if it is AVAILABLE, and counts it. Returns whether it is USED now. */
   boolean toUsed(int page, ThreadCounts.Cell counts) {
     for (int tries = 0; tries < PageEdges.MAX_TRIES; tries++) {
       if (!bits.getAcquire(page)) {
@@ -180,14 +185,14 @@ final class PageMap {
    * Makes AVAILABLE pages USED, and counts them. The caller is inside the gate and has found all
    * pages held.
    *
-   * @return whether all were USED at some moment of the call; if not, somebody scribbles, and the
-   *     slow path decides
+   * @return whether all were USED at some moment during the call; if not, a client has written
+   *     words that it may not write, and the slow path decides
    */
   /*
    * RACE: a page that we did not take was USED when we came to it, because inside the gate no held
    * page becomes FREE. If it is AVAILABLE now, a stop that ran at the same time came last, which is
-   * its right. To answer false for that would send the use behind the lock, with pages flipped that
-   * it could not give back if it were refused there.
+   * allowed. If we returned false for that, the caller would take the slow path behind the lock. If
+   * the slow path were then refused memory, it could not give back the pages that are flipped here.
    */
   boolean toUsed(int startPage, int endPage, ThreadCounts.Cell counts) {
     PageTable words = table;
@@ -204,15 +209,15 @@ final class PageMap {
     return allUsed;
   }
 
-  /** Makes resident USED pages AVAILABLE, and tells how many there were. */
+  /** Makes resident USED pages AVAILABLE, and returns how many there were. */
   int toAvailable(int startPage, int endPage, long available) {
     PageTable words = table;
     ResidentBits held = bits;
     int stopped = 0;
     int page = startPage;
     while (page < endPage) {
-      // RACE: a bit that is set or cleared after this look: that use or reclaim ran at the same
-      // time as this call, which may as well have come first.
+      // RACE: a bit may be set or cleared after this read. Then that allocation or reclaim ran at
+      // the same time as this call, and this call counts as the earlier one.
       long resident = held.aroundAcquire(page) >>> page;
       int around = Math.min(endPage, (page | 63) + 1);
       if (resident == 0) {
@@ -222,7 +227,7 @@ final class PageMap {
       page += Long.numberOfTrailingZeros(resident);
       resident >>>= Long.numberOfTrailingZeros(resident);
       int runEnd = Math.min(around, page + Long.numberOfTrailingZeros(~resident));
-      // A resident page with a FREE word is in the middle of an allocation: not USED yet.
+      // A resident page with a FREE word is being allocated and not USED yet, so it stays FREE.
       stopped += PageEdges.toAvailable(words, page, runEnd, available);
       page = runEnd;
     }
@@ -231,7 +236,7 @@ final class PageMap {
 
   /**
    * A walk through all pages, 64 at a time: bit n stands for the n-th of them. Each page's state is
-   * its state at some moment during the walk. For one thread.
+   * its state at some moment during the walk. Confined to one thread.
    */
   final class Walk {
     private int startPage;
@@ -246,7 +251,7 @@ final class PageMap {
 
     private Walk() {}
 
-    /** Goes to the next 64 pages, or as many as are left; false if there is none. */
+    /** Goes to the next 64 pages, or as many as are left. Returns false if none is left. */
     boolean next() {
       if (endPage == table.pageCount()) {
         return false;
@@ -256,7 +261,7 @@ final class PageMap {
       available = 0;
       used = 0;
       contradictions = 0;
-      // ORDER: the bits before the words, as in state().
+      // ORDER: reads the bits before the words, as state() does.
       long resident = bits.aroundAcquire(startPage);
       if (resident != 0) {
         read(resident);
@@ -269,7 +274,7 @@ final class PageMap {
 
     /*
      * RACE: a word may change between the two passes over the words. So a page that was found in
-     * neither state is read once more, and counts as what that one read says.
+     * neither state is read once more, and counts as that read says.
      */
     private void read(long resident) {
       available = resident & table.inStateOpaque(PageWord.AVAILABLE, startPage, endPage);
@@ -282,7 +287,7 @@ final class PageMap {
         long bit = Long.lowestOneBit(left);
         int page = startPage + Long.numberOfTrailingZeros(bit);
         switch (PageWord.state(table.wordAcquire(page))) {
-          case PageWord.FREE -> contradictions |= bit; // or its allocation or punch is under way
+          case PageWord.FREE -> contradictions |= bit; // or it is being allocated or punched
           case PageWord.AVAILABLE -> available |= bit;
           case PageWord.USED -> used |= bit;
           default -> {
@@ -303,17 +308,17 @@ final class PageMap {
       return endPage;
     }
 
-    /** Those that are AVAILABLE. */
+    /** The bits of those that are AVAILABLE. */
     long available() {
       return available;
     }
 
-    /** Those that are USED. */
+    /** The bits of those that are USED. */
     long used() {
       return used;
     }
 
-    /** Those with their bit whose word says FREE or 3. */
+    /** The bits of those that have their resident bit and whose word says FREE or 3. */
     long contradictions() {
       return contradictions;
     }

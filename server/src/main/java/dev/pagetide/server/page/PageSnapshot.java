@@ -3,20 +3,20 @@ package dev.pagetide.server.page;
 import dev.pagetide.shm.PageWord;
 
 /**
- * All pages of a range, one by one, for whoever shows them: of each page a word in the notation of
- * {@link PageWord}, as the server believes it.
+ * All pages of a range, one by one, for display. Each page has a word in the notation of {@link
+ * PageWord}, as the server believes it.
  *
- * <p>A page without memory is FREE, whatever its word says, with the stamp that the word bears;
- * AVAILABLE and USED are as written; a contradiction has state 3. Stamps are the clients' to write:
- * they may say anything. To be taken again and again; for one thread.
+ * <p>A page without memory is FREE, whatever its word says, and keeps the stamp of its word.
+ * AVAILABLE and USED words are as written. A contradiction has state 3. Clients write the stamps,
+ * so a stamp may have any value. One snapshot can be taken repeatedly. Confined to one thread.
  */
 public final class PageSnapshot {
-  /** The word of a page with memory whose own word says 3: it counts as USED. */
+  /** The word of a page with memory whose own word says 3. It counts as USED. */
   public static final long CONTRADICTION = 3;
 
   /**
-   * The word of a page with memory whose own word says FREE: it counts as FREE. Its state is 3,
-   * too.
+   * The word of a page with memory whose own word says FREE. It counts as FREE. The state in this
+   * word is 3, too.
    */
   public static final long FREE_CONTRADICTION = 7;
 
@@ -26,16 +26,16 @@ public final class PageSnapshot {
   private long oldestUsedNanos;
   private boolean hasAges;
 
-  /** A snapshot of nothing yet. */
+  /** A snapshot that has no pages yet. */
   public PageSnapshot() {}
 
   /**
-   * Looks at a range, page by page, while others may flip them, as {@link ShrinkablePageRange#look}
-   * does. Takes no lock, waits for nobody.
+   * Reads a range page by page, as {@link ShrinkablePageRange#look} does, while other threads may
+   * flip pages. Takes no lock and waits for no thread.
    *
-   * @param ages whether it is asked how long pages have been USED, too, and noted which are not:
-   *     that is as much memory again to go through
-   * @return false if the range is closing: then there is nothing to see
+   * @param ages whether to find out how long pages have been USED, too, and to note which pages are
+   *     AVAILABLE. That reads as much memory again
+   * @return false if the range is closing; then nothing was read
    */
   public boolean take(ShrinkablePageRange range, boolean ages) {
     if (!range.entries().tryEnter()) {
@@ -73,17 +73,17 @@ public final class PageSnapshot {
     }
   }
 
-  /** How many pages there are. */
+  /** How many pages the snapshot has. */
   public int pageCount() {
     return pageCount;
   }
 
-  /** What was seen of a page. */
+  /** The word of a page. */
   public long word(int page) {
     return words[page];
   }
 
-  /** When the look began, by the range's clock. */
+  /** When the reading began, by the range's clock. */
   public long takenNanos() {
     return takenNanos;
   }
@@ -93,7 +93,7 @@ public final class PageSnapshot {
     return hasAges;
   }
 
-  /** As {@link RangeLook#oldestUsedNanos}; negative where no page's word says USED. */
+  /** As {@link RangeLook#oldestUsedNanos}; negative if no page's word says USED. */
   public long oldestUsedNanos() {
     return oldestUsedNanos;
   }

@@ -6,20 +6,21 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * How the pages of all ranges stand, and how full the fullest of the budgets is that the ranges of
- * one uid share: a uid with a limit of its own is refused there, however much the server has left.
+ * The pages of all ranges by state, and how full the fullest budget of a uid is. The ranges of one
+ * uid share its budget. A uid with a limit of its own is refused at that limit, however much memory
+ * the server has left.
  *
- * @param pages of all ranges, by state
- * @param fullestResident the charge of the uid that is nearest to its limit, as a part of that
- *     limit: from 0 to 1; 0 where no uid has a limit that is narrower than the server's
- * @param fullestCommitted the same of what no scan can take: USED pages, headers and tables. It may
- *     be another uid's
+ * @param pages the pages of all ranges, by state
+ * @param fullestResident the charge of the uid that is nearest to its limit, as a fraction of that
+ *     limit, from 0 to 1; 0 if no uid has a limit that is narrower than the server's
+ * @param fullestCommitted the same fraction for the pages that no scan can take: USED pages,
+ *     headers and tables. It may belong to another uid
  */
 public record PageTotals(PageCounts pages, double fullestResident, double fullestCommitted) {
-  /** As they were before anything was looked at. */
+  /** The values before the first count. */
   public static final PageTotals NONE = new PageTotals(PageCounts.NONE, 0, 0);
 
-  /** Walks all page tables: some ms a million pages. */
+  /** Walks all page tables, which takes some ms for a million pages. */
   static PageTotals of(Collection<ShrinkablePageRange> ranges) {
     PageCounts total = NONE.pages;
     Map<PageBudget, Long> available = new HashMap<>();
@@ -37,7 +38,8 @@ public record PageTotals(PageCounts pages, double fullestResident, double fulles
       PageBudget budget = uid.getKey();
       long charged = budget.chargedPages();
       resident = Math.max(resident, part(charged, budget));
-      // RACE: pages that were stopped or taken since they were counted: at least nothing is in use.
+      // RACE: pages may be stopped or reclaimed after they were counted, so the difference may be
+      // negative. The least that can be in use is nothing.
       committed = Math.max(committed, part(Math.max(0, charged - uid.getValue()), budget));
     }
     return new PageTotals(total, resident, committed);

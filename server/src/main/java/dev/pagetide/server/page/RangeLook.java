@@ -3,11 +3,11 @@ package dev.pagetide.server.page;
 import java.util.OptionalLong;
 
 /**
- * What a watcher sees of one range at a glance.
+ * A summary of one range for watchers.
  *
  * @param counts pages by state
- * @param oldestUsedNanos the longest that any USED page can have been USED without a break: the
- *     time since it was last known not to be, because the server gave it memory or a look found it
- *     AVAILABLE; empty where no page's word says USED
+ * @param oldestUsedNanos the longest time that any USED page can have been USED without a break.
+ *     That is the time since the page was last known not to be USED: when the server made it USED
+ *     on the slow path, or when a check found it AVAILABLE. Empty if no page's word says USED
  */
 public record RangeLook(PageCounts counts, OptionalLong oldestUsedNanos) {}

@@ -4,9 +4,10 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * One bit a page in the server's own memory: whether the server gave the page memory.
+ * One bit for each page, in the server's own memory: whether the server gave the page memory.
  *
- * <p>Read by anybody; written under the range's lock only (see {@link ResidentPages}).
+ * <p>Any thread may read the bits. They are written under the range's lock only (see {@link
+ * ResidentPages}).
  */
 final class ResidentBits {
   private static final VarHandle ELEMENT = MethodHandles.arrayElementVarHandle(long[].class);
@@ -17,13 +18,16 @@ final class ResidentBits {
     this.bits = new long[(pageCount + Long.SIZE - 1) / Long.SIZE];
   }
 
-  /** ORDER: acquire; pairs with the release in {@link #set}: who sees the bit sees the memory. */
+  /**
+   * ORDER: acquire. It pairs with the release in {@link #set}: a thread that sees the bit sees the
+   * memory.
+   */
   boolean getAcquire(int page) {
     return (aroundAcquire(page) & (1L << page)) != 0;
   }
 
   /**
-   * The bits of the 64 pages around {@code page}: bit {@code n % 64} is page n's.
+   * The bits of the 64 pages around {@code page}. Bit {@code n % 64} belongs to page n.
    *
    * <p>ORDER: acquire, as {@link #getAcquire}.
    */
@@ -80,7 +84,8 @@ final class ResidentBits {
   }
 
   /**
-   * The bits of pages {@code [page, endPage)} as far as they lie in the element of {@code page}.
+   * The mask of those pages of {@code [page, endPage)} that are in the same element as {@code
+   * page}.
    */
   private static long mask(int page, int endPage) {
     long mask = -1L << page;

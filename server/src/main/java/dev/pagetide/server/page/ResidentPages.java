@@ -7,26 +7,26 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Which pages of one range hold memory, and the lock under which that changes.
+ * Which pages of one range have memory, and the lock under which that changes.
  *
- * <p>The bits here, and not the words in the shared table, are what the server believes: a bit
- * changes only next to a successful allocate or punch, with the lock held.
+ * <p>The server believes these bits, and not the words in the shared table. A bit changes only
+ * together with a successful allocate or punch, with the lock held.
  */
 @SuppressWarnings("NonAtomicVolatileUpdate") // only the lock's holder writes
 final class ResidentPages {
   /**
-   * The range's lock. LOCKS: held across one system call at a time, at most {@link
-   * #MAX_PAGES_PER_HOLD} pages under one hold; its holder takes no other lock, waits for nobody and
-   * calls no other component.
+   * The range's lock. LOCKS: a thread holds it across one system call at a time, for at most {@link
+   * #MAX_PAGES_PER_HOLD} pages under one hold. That thread takes no other lock, waits for no other
+   * thread and calls no other component.
    */
   final ReentrantLock lock = new ReentrantLock();
 
-  /** The most pages given or taken under one hold of the lock: a quarter of a millisecond. */
+  /** The most pages given or taken under one hold of the lock. They take a quarter of a ms. */
   static final int MAX_PAGES_PER_HOLD = 256;
 
   /**
-   * The most bits that are looked at under one hold for strays: what lies between them is found in
-   * some microseconds, however large the range.
+   * The most bits that the search for strays reads under one hold of the lock. They take some
+   * microseconds, however large the range is.
    */
   private static final int MAX_LOOKED_AT_PER_HOLD = 64 * MAX_PAGES_PER_HOLD;
 
@@ -37,19 +37,22 @@ final class ResidentPages {
   private final int pageCount;
   private final int bookkeepingPages;
 
-  // RACE: written under the lock only, so no update is lost; read by anybody at any time.
+  // RACE: written under the lock only, so no update is lost; any thread may read at any time.
   private final AtomicInteger count = new AtomicInteger();
   private volatile int highWatermark;
   private volatile long strays;
 
-  /** Where the next look for strays begins, so that looks that were cut short go all round. */
+  /**
+   * The page at which the next search for strays begins, so that searches that were cut short go
+   * through all pages in turn.
+   */
   @GuardedBy("lock")
   private int nextLook;
 
   /**
    * The pages of a file, none of which is resident.
    *
-   * @param bits all clear; nobody else changes them
+   * @param bits all clear; only this object changes them
    */
   ResidentPages(PageFile file, ResidentBits bits, PageCounters counters, HugePages hugePages) {
     this.file = file;
@@ -75,20 +78,20 @@ final class ResidentPages {
     return highWatermark;
   }
 
-  /** Pages of memory found that the server had not given, since the range was registered. */
+  /** Pages of memory found since registration that the server had not given. */
   long strays() {
     return strays;
   }
 
   /**
-   * Gives memory to neighbouring pages whose bit is clear; they read as zeros, whatever a client
+   * Gives memory to neighbouring pages whose bit is clear. They read as zeros, whatever a client
    * has left there.
    *
-   * <p>They are punched first, whether or not there is a sign of strays: the sum over the whole
-   * file does not show those of a client that has punched as many pages of its own. A punch of
-   * nothing costs less than the allocation of one page.
+   * <p>They are punched first, whether or not there is a sign of strays. The sum over the whole
+   * file does not show the strays of a client that has punched as many pages of its own. A punch of
+   * pages without memory costs less than the allocation of one page.
    *
-   * @param countStrays whether {@link #excess} tells of strays, so that what lay here is counted
+   * @param countStrays whether {@link #excess} shows strays, so that those found here are counted
    * @throws SystemCallException if the kernel refused; then nothing has changed
    */
   @GuardedBy("lock")
@@ -105,7 +108,7 @@ final class ResidentPages {
   }
 
   /**
-   * Takes the memory of neighbouring pages that have it.
+   * Takes the memory of neighbouring pages that have memory.
    *
    * @throws SystemCallException if the kernel refused; then nothing has changed
    */
@@ -116,33 +119,39 @@ final class ResidentPages {
     addToCount(startPage - endPage);
   }
 
-  /** ORDER: release, not volatile, whose fence costs a hundredth of a punch; unlocking has one. */
+  /**
+   * ORDER: release, not volatile, because the fence of a volatile write costs a hundredth of a
+   * punch. The unlock that follows has a fence.
+   */
   @GuardedBy("lock")
   private void addToCount(int pages) {
     count.setRelease(count.getPlain() + pages);
   }
 
   /**
-   * How many pages of memory the file holds beyond what the server gave. One fstat.
+   * How many pages of memory the file has beyond what the server gave. Costs one fstat.
    *
-   * <p>With the lock held: strays, less the pages that a client has punched behind the server's
-   * back. A client that does so pays for memory it does not have, and hides as much that it
-   * brought.
+   * <p>With the lock held, this is the number of strays less the pages that a client has punched
+   * without telling the server. A client that does so pays for memory that it does not have, and
+   * hides as many strays of its own.
    *
-   * <p>RACE: without the lock an allocation under way may show as strays, and a punch under way may
-   * hide some; who sees strays looks again with the lock held, and the next round sees the others.
+   * <p>RACE: without the lock, a running allocation may show as strays, and a running punch may
+   * hide strays. A caller that sees strays checks again with the lock held. The next round sees
+   * strays that were hidden.
    */
   long excess() throws SystemCallException {
     return file.residentPages() - bookkeepingPages - count.getAcquire();
   }
 
   /**
-   * Punches and counts strays, if there are any: one hold's worth of pages, from where the last
-   * look ended. Which of the pages without a bit hold memory cannot be told, so all are punched.
+   * Punches and counts strays, if there are any. Goes on where the last search ended, and punches
+   * at most as many pages as are allowed under one hold. Nothing tells which of the pages without a
+   * bit have memory, so all of them are punched.
    *
-   * @param most the most pages to look at
-   * @return how many were looked at, in their order and round the end; 0: there are no strays
-   * @throws SystemCallException if the kernel refused; what was not punched is found again
+   * @param most the most pages to check
+   * @return how many pages were checked, in ascending order; the next call goes on after them, or
+   *     at the first page again; 0 if there are no strays
+   * @throws SystemCallException if the kernel refused; a later search finds what was not punched
    */
   @GuardedBy("lock")
   int punchStrays(int most) throws SystemCallException {
@@ -165,7 +174,10 @@ final class ResidentPages {
     return page - start;
   }
 
-  /** RACE: a client that touches or punches pages meanwhile blurs its own count, and no other. */
+  /**
+   * RACE: a client that touches or punches pages at the same time makes its own count inexact, and
+   * no other client's.
+   */
   @GuardedBy("lock")
   private void found(long pages, int most) {
     int found = Math.clamp(pages, 0, most);
@@ -177,9 +189,7 @@ final class ResidentPages {
     }
   }
 
-  /**
-   * Punches, without any change of a bit, a page whose bit is clear; leaves one whose bit is set.
-   */
+  /** Punches a page if its bit is clear, and leaves it if its bit is set. Changes no bit. */
   @GuardedBy("lock")
   void punchIfClear(int page) throws SystemCallException {
     if (!bits.getAcquire(page)) {

@@ -7,25 +7,26 @@ import dev.pagetide.shm.PageTable;
 import dev.pagetide.shm.PageWord;
 
 /**
- * The shrinker's hand inside one range: takes chosen pages from AVAILABLE to FREE, one punch for
- * each run of neighbours.
+ * Does the shrinker's work inside one range: takes chosen pages from AVAILABLE to FREE, with one
+ * punch for each run of neighbours.
  *
  * <p>Confined to the thread of one scan.
  */
 /*
- * How a page leaves AVAILABLE for FREE, and why nobody can be handed a page that is about to be
+ * How a page goes from AVAILABLE to FREE, and why no client can be given a page that is about to be
  * emptied. With the range's lock held:
- *   1. the word goes from exactly the word that was chosen (state and stamp) to FREE;
+ *   1. a compare-and-set changes the word from exactly the chosen one (state and stamp) to FREE;
  *   2. the page is punched;  3. its bit is cleared;  4. its charge is released.
- * A client's use starts from exactly the word it read, too, so one of the two wins, also when the
- * page went round the circle in between: its stamp would differ. After 1 the only way out of FREE
- * is an allocation, which needs the lock that we hold until the punch has returned.
+ * A client that uses a page also starts from exactly the word that it read. So one of the two wins.
+ * That holds also if the page went through all states in between, because its stamp would differ.
+ * After step 1 only an allocation can take the page out of FREE. An allocation needs the lock,
+ * which we hold until the punch has returned.
  *
- * A use of several pages must not flip some of them and then meet one that is about to be emptied:
- * it might be refused the memory for it, and could not give the flipped ones back. So 1 runs with
- * the gate closed. The gate is open during the punches, and between 1 and 3 a page has its bit and
- * a FREE word; so beginAllocation, called while the gate is closed, tells uses to look at the words
- * until endAllocation, called when the bits are clear or the words given back.
+ * A call that uses several pages must not flip some of them and then find one that is about to be
+ * emptied. It might be refused the memory for that page, and could not give the flipped pages back.
+ * So step 1 runs with the gate closed. The gate is open during the punches. Between steps 1 and 3 a
+ * page has its bit and a FREE word. So beginAllocation, called while the gate is closed, makes such
+ * calls read the words. endAllocation ends that, when the bits are clear or the words restored.
  */
 final class RunReclaimer {
   private final ShrinkablePageRange range;
@@ -35,10 +36,10 @@ final class RunReclaimer {
   private final PageClock clock;
   private final Scan scan;
 
-  /** Runs of neighbours punched under this hold of the lock. */
+  /** Runs of neighbours that were punched since the lock was last taken. */
   private int runs;
 
-  /** Pages punched under this hold of the lock. */
+  /** Pages that were punched since the lock was last taken. */
   private int punched;
 
   RunReclaimer(ShrinkablePageRange range, Scan scan) {
@@ -54,9 +55,9 @@ final class RunReclaimer {
    * Reclaims the chosen pages {@code [from, to)} of two arrays.
    *
    * @param chosen page numbers, strictly ascending
-   * @param words the word each page was chosen by
-   * @return how many of them were dealt with, from {@code from} on: fewer than asked where the
-   *     range turned out to be busy; the rest was counted as skipped
+   * @param words the word by which each page was chosen
+   * @return how many of them were dealt with, from {@code from} on. If the range turned out to be
+   *     busy or closing, these are fewer than asked, and the rest was counted as skipped
    */
   int reclaim(int[] chosen, long[] words, int from, int to) {
     if (!range.entries().tryEnter()) {
@@ -80,8 +81,9 @@ final class RunReclaimer {
   }
 
   private boolean tryReclaimUnderOneHold(int[] chosen, long[] words, int from, int to) {
-    // LOCKS: never queue behind an allocation, and never barge past one that is queued: tryLock
-    // takes a lock from under a waiter, which would then wait for as long as we keep coming back.
+    // LOCKS: a scan never queues behind an allocation, and never overtakes one that is queued.
+    // tryLock would take the lock although a thread waits for it, and that thread would then wait
+    // for as long as we keep coming back.
     if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
       return false;
     }
@@ -95,7 +97,7 @@ final class RunReclaimer {
       nanos = takeAndPunch(chosen, words, from, to);
     } finally {
       pages.lock.unlock();
-      account(); // also for the runs before one at which something was thrown
+      account(); // also if a run threw: for the runs before it
     }
     if (punched > 0) {
       range.context().observer().punched(punched, nanos);
@@ -107,11 +109,11 @@ final class RunReclaimer {
   }
 
   /**
-   * Makes the chosen words FREE, opens the gate and punches; tells how long the punches took.
+   * Makes the chosen words FREE, opens the gate and punches. Returns how long the punches took.
    *
    * <p>ORDER: beginAllocation is called while the gate is closed, endAllocation once the bits are
-   * clear or the words given back: a use of several pages that comes in between looks at all words
-   * before it flips the first.
+   * clear or the words restored. So a call that uses several pages and comes in between reads all
+   * words before it flips the first.
    */
   @GuardedBy("pages.lock")
   private long takeAndPunch(int[] chosen, long[] words, int from, int to) {
@@ -140,8 +142,8 @@ final class RunReclaimer {
   }
 
   /**
-   * Makes the chosen words FREE where they are still what they were, moving those pages to the
-   * front of {@code [from, to)}, and tells how many they are.
+   * Makes those words FREE that have not changed since they were chosen. Moves their pages to the
+   * front of {@code [from, to)}, and returns how many they are.
    */
   @GuardedBy("pages.lock")
   private int takeWords(int[] chosen, long[] words, int from, int to, long free) {
@@ -158,8 +160,8 @@ final class RunReclaimer {
   }
 
   /**
-   * Punches pages whose words were made FREE, run by run. The runs' lengths take the place of the
-   * page numbers, from {@code from} on, with which we are done.
+   * Punches pages whose words were made FREE, run by run. From {@code from} on, writes the runs'
+   * lengths over those page numbers that are no longer needed.
    */
   @GuardedBy("pages.lock")
   private void punchRuns(int[] chosen, long[] words, int from, int to, long free) {
@@ -172,7 +174,7 @@ final class RunReclaimer {
         }
         int length = end - done;
         if (tryPunch(chosen[done], length)) {
-          chosen[from + runs] = length; // a run has a page at least: never past what is done
+          chosen[from + runs] = length; // each run has a page, so this index is never past `done`
           runs++;
           punched += length;
         } else {
@@ -182,7 +184,7 @@ final class RunReclaimer {
         done = end;
       }
     } finally {
-      giveBack(chosen, words, done, to, free); // none, unless something was thrown
+      giveBack(chosen, words, done, to, free); // no pages are left, unless a run threw
     }
   }
 
@@ -192,13 +194,13 @@ final class RunReclaimer {
       pages.punch(startPage, startPage + length);
       return true;
     } catch (SystemCallException e) {
-      return false; // the memory is still there, and so are its bits and its charge
+      return false; // the pages keep their memory, their bits and their charge
     }
   }
 
   /**
-   * Makes words again what they were before they were made FREE. We hold the lock, and only its
-   * holder takes a page out of FREE.
+   * Restores the words from before they were made FREE. We hold the lock, and only the thread that
+   * holds it takes a page out of FREE.
    */
   @GuardedBy("pages.lock")
   private void giveBack(int[] chosen, long[] words, int from, int to, long free) {

@@ -14,19 +14,20 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One scan's way through the candidates: grouped by range, cut into runs. Confined to one thread.
+ * One scan: goes through the candidates, groups them by range and reclaims each group. Confined to
+ * one thread.
  */
 final class Scan {
-  /** Candidates taken from a queue at a time. */
+  /** The most candidates that are taken from a queue at once. */
   private static final int BATCH = 1024;
 
   private ReclaimTrigger trigger = ReclaimTrigger.REQUEST;
   private long reclaimed;
 
-  /** Pages passed over, by the reason. */
+  /** How many pages were passed over, by reason. */
   private final Map<SkipReason, Long> passedOver = new EnumMap<>(SkipReason.class);
 
-  /** If not null, no range is taken below this share. */
+  /** If not null, the scan takes no range below this share. */
   private @Nullable FairShare share;
 
   /** Whether candidates were dropped because their range had come down to its share. */
@@ -36,17 +37,19 @@ final class Scan {
   private final CandidateBuffer sorter = new CandidateBuffer(1, 1);
   private final Set<ShrinkablePageRange> busy = Collections.newSetFromMap(new IdentityHashMap<>());
 
-  /** Ranges in which this scan got less than it wanted. */
+  /** Ranges in which this scan reclaimed fewer pages than it had chosen. */
   private final Set<ShrinkablePageRange> stubborn =
       Collections.newSetFromMap(new IdentityHashMap<>());
 
-  /** Skipped candidates by the filling they came from. */
+  /** Skipped candidates, by the generation of the queue's contents they came from. */
   private final Map<Long, Skipped> skipped = new HashMap<>();
 
   private final int[] chosen = new int[BATCH];
   private final long[] words = new long[BATCH];
 
-  /** Makes it as one that is new, but for its arrays: half of what a scan costs is fresh memory. */
+  /**
+   * Resets all but the arrays. They are kept because fresh memory would be half of a scan's cost.
+   */
   void begin(ReclaimTrigger why) {
     trigger = why;
     reclaimed = 0;
@@ -80,23 +83,23 @@ final class Scan {
     return reclaimed;
   }
 
-  /** What was done so far. */
+  /** The result so far. */
   ScanResult result() {
     long scanned = reclaimed + passedOver.values().stream().mapToLong(Long::longValue).sum();
     return new ScanResult(scanned, reclaimed, passedOver);
   }
 
-  /** Ranges that turned out to be busy; this scan leaves them alone from then on. */
+  /** Ranges that turned out to be busy. This scan leaves them alone from then on. */
   Set<ShrinkablePageRange> busyRanges() {
     return busy;
   }
 
-  /** Leaves those ranges alone, too, in which this scan got less than it wanted. */
+  /** Leaves alone also the ranges in which this scan reclaimed fewer pages than it had chosen. */
   void leaveOutStubborn() {
     busy.addAll(stubborn);
   }
 
-  /** From now on takes from each range only what it holds beyond a share; null: all there is. */
+  /** From now on takes from each range only what it holds beyond a share; if null, takes all. */
   void onlyBeyond(@Nullable FairShare fairShare) {
     share = fairShare;
     leftShares = false;
@@ -108,8 +111,8 @@ final class Scan {
   }
 
   /**
-   * Reclaims up to {@code most} of the oldest candidates of a queue, none with a word above {@code
-   * latestWord}; false if it has none.
+   * Reclaims up to {@code most} of the oldest candidates of a queue, but none with a word above
+   * {@code latestWord}. Returns false if the queue has no such candidate.
    */
   boolean takeFrom(EvictionQueue queue, long most, long latestWord) {
     queue.take(batch, most, latestWord);
@@ -121,8 +124,8 @@ final class Scan {
   }
 
   private void takeBatch() {
-    // Within a batch order does not matter: all of it is to go. So it is put in the order of
-    // places, which brings neighbours together.
+    // The order within a batch does not matter, because all of it is to be reclaimed. So we sort it
+    // by place, which brings neighbours together.
     long[] batchWords = batch.words();
     long[] batchPlaces = batch.places();
     int size = batch.size();
@@ -153,7 +156,7 @@ final class Scan {
       return;
     }
     if (share != null && ReclaimOrder.excess(share, range) < count) {
-      // RACE: two scans may take the excess twice; the range is then short of its share by a batch.
+      // RACE: two scans may both take the excess. Then the range is below its share by one batch.
       sorter.sortByAge(groupWords, groupPlaces, from, to);
       count =
           keepOldest(
@@ -161,7 +164,7 @@ final class Scan {
       sorter.sortByPlace(groupWords, groupPlaces, from, from + count);
       leftShares = true;
     }
-    // Places descend by page; runs are wanted ascending.
+    // Pages descend in the order of places, but the reclaimer needs them ascending.
     for (int i = 0; i < count; i++) {
       chosen[i] = CandidateBuffer.page(groupPlaces[from + count - 1 - i]);
       words[i] = groupWords[from + count - 1 - i];
@@ -176,8 +179,9 @@ final class Scan {
   }
 
   /**
-   * Moves the first {@code most} candidates that are still what they were chosen by to the front,
-   * and tells how many they are: one that is not would stand for another.
+   * Moves to the front the first {@code most} candidates whose words have not changed since they
+   * were chosen, and returns how many they are. A changed candidate must not count, because it
+   * would take the place of one that can be reclaimed.
    */
   private static int keepOldest(
       ShrinkablePageRange range,
@@ -204,7 +208,7 @@ final class Scan {
     }
   }
 
-  /** Keeps a batch's candidates in busy ranges that are still there, oldest first. */
+  /** Keeps those candidates of a batch in busy ranges whose words are unchanged, oldest first. */
   private void rememberSkipped() {
     if (busy.isEmpty()) {
       return;
@@ -228,23 +232,24 @@ final class Scan {
     }
   }
 
-  /** Leaves what was skipped for the next scan. */
+  /** Puts the skipped candidates back into the queue, for the next scan. */
   void putBackSkipped(EvictionQueue queue) {
     skipped.forEach((generation, kept) -> queue.putBack(kept.inOrder(generation, sorter)));
     skipped.clear();
   }
 
-  /** From now on candidates come from another queue, and those skipped so far go nowhere. */
+  /** Drops the candidates skipped so far, because candidates now come from another queue. */
   void forgetSkipped() {
     skipped.clear();
   }
 
   /**
-   * Reclaims every AVAILABLE page of ranges that is stamped at or before {@code cut}, and no more
-   * than {@code most}: no order to find, so neither selection nor sort. Without the cut a page that
-   * is stopped while we walk could go before one stopped earlier, where we have been already.
+   * Reclaims every AVAILABLE page of ranges that is stamped at or before {@code cut}, but at most
+   * {@code most}. It needs no order, so it neither selects nor sorts. Without the cut, a page that
+   * is stopped during the walk could be reclaimed before a page that was stopped earlier, but after
+   * the walk had passed it.
    *
-   * @return AVAILABLE words seen that are stamped after the cut
+   * @return how many AVAILABLE words with a stamp after the cut were seen
    */
   long takeAll(List<ShrinkablePageRange> ranges, long most, long cut) {
     long later = 0;
@@ -289,7 +294,7 @@ final class Scan {
     return later;
   }
 
-  /** Candidates put by, growing as they come. */
+  /** A growing list of candidates that were put aside. */
   private static final class Skipped {
     private final SweptRanges ranges;
     private long[] words = new long[64];
@@ -310,7 +315,10 @@ final class Scan {
       size++;
     }
 
-    /** Batches are in order each, but a later one may hold older pages that others put back. */
+    /**
+     * The candidates, oldest first. Each batch is in order, but a later batch may have older pages,
+     * which other scans put back.
+     */
     EvictionQueue.Batch inOrder(long generation, CandidateBuffer sorter) {
       sorter.sortByAge(words, places, 0, size);
       return new EvictionQueue.Batch(

@@ -13,51 +13,51 @@ import java.nio.ByteBuffer;
 import java.util.OptionalLong;
 
 /**
- * The pages one session may use, backed by one shared file.
+ * The pages that one session may use, backed by one shared file.
  *
  * <p>Each page is in one of three states:
  *
  * <ul>
- *   <li>FREE: it holds no memory. {@link #useRange} gives it some, and it reads as zeros.
- *   <li>AVAILABLE: it holds memory that nobody uses; the {@link Shrinker} may take it at any
+ *   <li>FREE: it has no memory. {@link #useRange} gives it memory, and it reads as zeros.
+ *   <li>AVAILABLE: it has memory that no client uses. The {@link Shrinker} may take it at any
  *       instant.
- *   <li>USED: it holds memory that somebody uses; the shrinker never takes it.
+ *   <li>USED: it has memory that a client uses. The shrinker never takes it.
  * </ul>
  *
- * <p>A page's use is a boolean, not a count: use, use, stop leaves it AVAILABLE. {@link #useRange}
- * and {@link #stopUsingRange} are idempotent and may race with each other, with themselves and with
- * the shrinker; if use and stop race on one page either may win, never half of each. Every method
- * may be called by any number of threads at once, {@link #close} included: whoever comes too late
- * gets {@link PageFailure.Closed}.
+ * <p>Whether a page is USED is a boolean, not a count: use, use, stop leaves it AVAILABLE. {@link
+ * #useRange} and {@link #stopUsingRange} are idempotent. They may race with each other, with
+ * themselves and with the shrinker. If use and stop race on one page, either may win, but never
+ * half of each. Any number of threads may call every method at once, also {@link #close}. A call
+ * that comes after the close gets {@link PageFailure.Closed}.
  *
  * <p>Spans with {@code startPage >= endPage} name no page and are no error, wherever they lie.
  *
  * <p>Memory consistency: bytes written before {@code write} returns are seen by every {@code read}
- * that starts after it. A page that is stopped <em>while</em> it is copied may be reclaimed under
- * the copy: a reader gets old bytes or zeros, a writer's bytes may be gone, nothing else happens.
+ * that starts after it. A page that is stopped <em>while</em> it is copied may be reclaimed during
+ * the copy. Then a reader gets old bytes or zeros; a writer may lose bytes; nothing else happens.
  *
  * <p>The seed is Binder's {@code page_range.rs} (Linux 6.18); {@code server/docs/DESIGN.md} says
  * where this differs and why.
  */
 /*
- * Two truths about a page, and which one counts:
+ * A bit and a word describe each page. What the page counts as:
  *
  *   bit    word        the page counts as
  *   clear  anything    FREE
- *   set    FREE        FREE; a contradiction, unless an allocation or a punch is under way
+ *   set    FREE        FREE; a contradiction, unless an allocation or a punch is running
  *   set    AVAILABLE   AVAILABLE
  *   set    USED        USED
  *   set    3           USED; a contradiction
  *
- * The word lies in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
- * anything (but for RangeMode.BUFFERS, where it lies in our own). The bit lies in our own memory;
- * ResidentPages writes it. PageMap has the rule. Every word is read once, into a local, before
- * anything is decided.
+ * The word is in shared memory, where a client flips AVAILABLE <-> USED by itself and may write
+ * anything. (In RangeMode.BUFFERS the word is in the server's own memory.) The bit is in the
+ * server's own memory; ResidentPages writes it. PageMap has the rule. Every word is read once, into
+ * a local, before anything is decided.
  *
  * The warm paths (all pages resident) take no lock, allocate nothing and make no system call but
- * the clock's. They touch the mapping outside an entry: the arena beneath it refuses accesses after
- * it was closed, with a handshake that costs the accesses nothing, so a late one ends in Closed.
- * The descriptor has no such guard, so allocate, copy and punch, which need it, enter first.
+ * the clock's. They access the mapping outside an entry. The mapping's arena refuses accesses after
+ * it was closed, with a handshake that costs the accesses nothing, so a late access ends in Closed.
+ * The descriptor has no such guard. So allocate, copy and punch, which need it, enter first.
  *
  * Invariants, at rest (checkInvariants): count of set bits = ResidentPages.count();
  * bookkeeping + that count = the file's resident pages; charge = that sum.
@@ -77,7 +77,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final int pageCount;
   private final int pageSize;
 
-  /** The counts of the thread that came last: most often that of the next. */
+  /** The counts of the last calling thread, which is most often the next one, too. */
   private ThreadCounts.Cell lastCounts;
 
   private ShrinkablePageRange(long id, RangeMemory memory, Shrinker shrinker) {
@@ -98,14 +98,14 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   /**
-   * Makes a range whose pages are all FREE, and tells the shrinker of it. If that fails at any
-   * step, nothing is left of it.
+   * Makes a range whose pages are all FREE, and adds it to the shrinker. If a step fails, all
+   * earlier steps are undone.
    *
-   * @param id the range's public number, not used before; ties between stamps are broken by it
-   * @param sizeBytes the size asked for, unsigned; rounded down to pages, and to the terms' maximum
-   * @param budget what the range's memory is charged to; its header and page table at once
+   * @param id the range's public number, not used before; it breaks ties between stamps
+   * @param sizeBytes the requested size, unsigned; rounded down to pages, and to the set maximum
+   * @param budget what the range's memory is charged to; header and page table at once
    * @throws PageFailure.SizeInvalid if the size is less than one page
-   * @throws PageFailure.NoMemory if the bookkeeping pages cannot be had
+   * @throws PageFailure.NoMemory if there is no memory for the bookkeeping pages
    */
   public static ShrinkablePageRange register(
       long id,
@@ -140,7 +140,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   /**
    * Makes pages USED. Returns once every one of them is resident and USED.
    *
-   * @return the pages that were FREE and read as zeros now; the others keep their bytes
+   * @return the pages that were FREE and now read as zeros; the others keep their bytes
    * @throws PageFailure.PastEnd if the range has no such pages; nothing has changed
    * @throws PageFailure.NoMemory if there is no memory for all of them; no page has changed
    * @throws PageFailure.Closed if the range is closing
@@ -152,7 +152,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return UseAllocation.withoutWaiting(this, PageSpans.of(startPage, endPage));
   }
 
-  /** As {@link #useRange(int, int)}, for a set of pages: all are used, or none is changed. */
+  /** As {@link #useRange(int, int)}, for a set of pages: all become USED, or none changes. */
   public PageSpans useRange(PageSpans spans) {
     if (tryUseRange(spans)) {
       return PageSpans.NONE;
@@ -173,7 +173,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
     checkSpan(startPage, endPage);
     try {
-      // One page needs no gate, because nothing comes between its look and its flip.
+      // One page needs no gate, because there is only a compare-and-set between read and flip.
       return endPage - startPage == 1
           ? map.toUsed(startPage, ownCounts())
           : tryUsePages(startPage, endPage);
@@ -229,8 +229,8 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /** The calling thread's counts. */
   private ThreadCounts.Cell ownCounts() {
-    // RACE: threads overwrite each other's choice here, and read it plainly: a cell bears its owner
-    // in a final field, so whoever finds another's looks up its own.
+    // RACE: threads overwrite each other's choice here, and read it plainly. A cell has its owner
+    // in a final field, so a thread that finds another thread's cell looks up its own.
     ThreadCounts.Cell last = lastCounts;
     if (last.isOwn()) {
       return last;
@@ -242,7 +242,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
 
   /**
    * Makes USED pages AVAILABLE. FREE pages stay FREE; AVAILABLE pages keep their place in the order
-   * of reclaim. All pages of one call get one stamp. Never waits, frees nothing.
+   * of reclaim. All pages of one call get one stamp. Never waits, and frees no memory.
    *
    * @throws PageFailure.PastEnd if the range has no such pages; nothing has changed
    * @throws PageFailure.Closed if the range is closing
@@ -253,8 +253,8 @@ public final class ShrinkablePageRange implements AutoCloseable {
       return;
     }
     checkSpan(startPage, endPage);
-    // ORDER: the clock is read before the first compare-and-set, so a stop that returned before
-    // another was called has the smaller stamp. The eviction queue's exactness rests on it.
+    // ORDER: the clock is read before the first compare-and-set. So a stop that returned before
+    // another was called has the smaller stamp. The eviction queue's exactness depends on that.
     long available = PageWord.available(context.clock().nanos());
     ThreadCounts.Cell counts = ownCounts();
     try {
@@ -284,7 +284,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * Fills {@code target} with bytes of USED pages.
    *
    * @param offset bytes from the start of the range, unsigned
-   * @throws PageFailure.PastEnd if the range has not that many bytes
+   * @throws PageFailure.PastEnd if the range does not have that many bytes
    * @throws PageFailure.NotUsed if a byte's page is not USED; nothing was copied
    * @throws PageFailure.Closed if the range is closing
    */
@@ -296,7 +296,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
    * Copies {@code source} into USED pages.
    *
    * @param offset bytes from the start of the range, unsigned
-   * @throws PageFailure.PastEnd if the range has not that many bytes
+   * @throws PageFailure.PastEnd if the range does not have that many bytes
    * @throws PageFailure.NotUsed if a byte's page is not USED; nothing was written
    * @throws PageFailure.Closed if the range is closing
    */
@@ -335,7 +335,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
   }
 
-  /** Counts pages by state; a closing range has none. */
+  /** Counts pages by state. For a closing range all counts are 0. */
   public PageCounts counts() {
     if (!entries.tryEnter()) {
       return PageCounts.NONE;
@@ -347,7 +347,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
   }
 
-  /** As {@link #counts}, and how long pages have been USED at the most: for watchers. */
+  /** As {@link #counts}, with the longest time that pages can have been USED; for watchers. */
   public RangeLook look() {
     if (!entries.tryEnter()) {
       return new RangeLook(PageCounts.NONE, OptionalLong.empty());
@@ -361,8 +361,8 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   /**
-   * A descriptor of the range's file for somebody else. It outlives the range, whose pages are
-   * punched nevertheless when it ends.
+   * A duplicate descriptor of the range's file for another process. It outlives the range. The
+   * range's pages are nevertheless punched when the range ends.
    *
    * @throws PageFailure.SystemRefused if this process may have no more descriptors
    * @throws PageFailure.Closed if the range is closing
@@ -383,7 +383,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return id;
   }
 
-  /** Where its page words lie. */
+  /** The range's mode, which says where its page words are. */
   public RangeMode mode() {
     return memory.ownWords() == null ? RangeMode.PAGES : RangeMode.BUFFERS;
   }
@@ -403,7 +403,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     return pages.highWatermark();
   }
 
-  /** Pages of memory found that the server had not given, since the range was registered. */
+  /** Pages of memory found since registration that the server had not given. */
   public long strays() {
     return pages.strays();
   }
@@ -414,9 +414,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   /**
-   * Ends the range and gives back all its memory, also where others still hold the file. Waits for
-   * whoever is inside; later calls, here or elsewhere, see a closed range. Idempotent. Not for
-   * threads that serve RPCs.
+   * Ends the range and gives back all its memory, also if other processes still hold the file.
+   * Waits for the threads that are inside. Later calls of any method see a closed range.
+   * Idempotent. Not for threads that serve RPCs.
    */
   @Override
   public void close() {
@@ -424,8 +424,8 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   /**
-   * Ends the range and leaves its bytes to those who have mapped the file: for a server that stops.
-   * Else as {@link #close}.
+   * Ends the range as {@link #close} does, but leaves its bytes to the processes that have mapped
+   * the file. For a server that stops.
    */
   public void closeKeepingBytes() {
     end(false);
@@ -435,7 +435,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
     if (!entries.shutAndAwait()) {
       return;
     }
-    // Nobody gets here a second time, so each step is taken whatever became of those before it.
+    // No thread gets here a second time. So each step runs even if an earlier one threw.
     int resident = pages.count();
     try {
       shrinker.remove(this);

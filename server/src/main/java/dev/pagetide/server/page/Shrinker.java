@@ -13,10 +13,10 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * What takes AVAILABLE pages back, those first that became AVAILABLE first, over all ranges of a
- * server.
+ * Takes AVAILABLE pages back, over all ranges of a server. The pages that became AVAILABLE first go
+ * first.
  *
- * <p>Thread-safe: scans may run at the same time as each other and as everything a range does. A
+ * <p>Thread-safe: scans may run at the same time as other scans and as any method of a range. A
  * scan holds no lock of its own while it works, waits for no range, and never takes a USED page.
  */
 public final class Shrinker {
@@ -35,12 +35,12 @@ public final class Shrinker {
     this(budget, clock, observer, ReclaimConfig.NONE);
   }
 
-  /** As above, with terms of when memory is taken ahead of need. */
+  /** As above, with the configuration that says when memory is taken ahead of need. */
   public Shrinker(PageBudget budget, PageClock clock, PageObserver observer, ReclaimConfig config) {
     this(budget, clock, observer, config, HugePages.NONE);
   }
 
-  /** As above, on a host that may come to force huge pages on shared memory. */
+  /** As above, on a host that may force huge pages on shared memory, now or later. */
   public Shrinker(
       PageBudget budget,
       PageClock clock,
@@ -57,7 +57,7 @@ public final class Shrinker {
         AllocationQueue.over(new BudgetContext(budget, config, clock, observer, pageSize), ranges);
   }
 
-  /** How many pages are AVAILABLE in all ranges: what a scan could reclaim. */
+  /** How many pages are AVAILABLE in all ranges: the number that a scan could reclaim. */
   public long count() {
     return count(context.budget());
   }
@@ -69,8 +69,8 @@ public final class Shrinker {
 
   /**
    * Reclaims the {@code pages} oldest AVAILABLE pages, or all if there are fewer. At rest exactly
-   * {@code min(pages, count())} are reclaimed. Pages of a range that is busy are skipped and do not
-   * use up the scan.
+   * {@code min(pages, count())} are reclaimed. Pages of a busy range are skipped, and do not count
+   * towards {@code pages}.
    */
   public ScanResult scan(long pages) {
     return scan(pages, context.budget());
@@ -81,7 +81,7 @@ public final class Shrinker {
     return scan(pages, scope, ReclaimTrigger.REQUEST);
   }
 
-  /** As {@link #scan(long)}, for a reason that is counted. */
+  /** As {@link #scan(long)}, counted under the given trigger. */
   public ScanResult scan(long pages, ReclaimTrigger trigger) {
     return scan(pages, context.budget(), trigger);
   }
@@ -91,19 +91,19 @@ public final class Shrinker {
   }
 
   /**
-   * Reclaims pages ahead of need because the budget is short: oldest first, but ranges above their
-   * fair share pay first, down to it, and what the others stopped within {@code --protect-recent}
-   * is spared. (Where nobody is above, too: else whoever takes what was set free could drive the
-   * others below their share.)
+   * Reclaims pages ahead of need because the budget is short. First takes pages of ranges above
+   * their fair share, down to the share, and then the oldest pages of all ranges. Spares pages that
+   * the other ranges stopped within {@code --protect-recent}, also if no range is above its share.
+   * Otherwise a range that takes the freed memory could drive the others below their share.
    */
   public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
     return scan(ReclaimRequest.fair(pages, context.budget(), trigger));
   }
 
   /**
-   * Reclaims pages ahead of need because a budget is short: the server's as {@link #scanFairly}
-   * does; of a uid's, whose ranges alone are looked at, the oldest, but what was stopped within
-   * {@code --protect-recent} is spared, too.
+   * Reclaims pages ahead of need because a budget is short. For the server's budget, as {@link
+   * #scanFairly}. For a uid's budget, takes the oldest pages of the uid's ranges alone, and also
+   * spares pages that were stopped within {@code --protect-recent}.
    */
   public ScanResult scanAhead(long pages, PageBudget scope) {
     return scope == context.budget()
@@ -120,9 +120,8 @@ public final class Shrinker {
   }
 
   /**
-   * Looks for memory in a range's file that the server did not give, and takes it, as each sweep
-   * does in every range. A range that is busy or closing is left alone. Not for threads that serve
-   * RPCs.
+   * Finds memory in a range's file that the server did not give, and takes it, as each sweep does
+   * in every range. Leaves a busy or closing range alone. Not for threads that serve RPCs.
    */
   public void audit(ShrinkablePageRange range) {
     StrayAudit.run(range);
@@ -133,7 +132,7 @@ public final class Shrinker {
     clientReports.add(range);
   }
 
-  /** A range ends: nobody is inside, and its file is still mapped. */
+  /** Removes a range that is ending. No thread is inside, and its file is still mapped. */
   void remove(ShrinkablePageRange range) {
     try {
       clientReports.end(range);
@@ -146,7 +145,7 @@ public final class Shrinker {
     }
   }
 
-  /** A range has ended, and given back all it held. */
+  /** Notes that a range has ended and has given back all its memory. */
   void ended(int residentPages) {
     context.counters().closed(residentPages);
     try {
@@ -161,17 +160,22 @@ public final class Shrinker {
     return context.pageSize();
   }
 
-  /** How all pages stand, and the fullest uid. Walks all page tables: some ms a million pages. */
+  /**
+   * Pages of all ranges by state, and the fullest uid. Walks all page tables, which takes some ms
+   * for a million pages.
+   */
   public PageTotals totals() {
     return PageTotals.of(ranges.all());
   }
 
-  /** Pages of all ranges by state. Walks all page tables: some ms a million pages. */
+  /**
+   * Pages of all ranges by state. Walks all page tables, which takes some ms for a million pages.
+   */
   public PageCounts counts() {
     return totals().pages();
   }
 
-  /** Pages of all ranges up to the highest of each that ever held memory. */
+  /** The sum, over all ranges, of one past the highest page that ever held memory. */
   public long highWatermarkPages() {
     long pages = 0;
     for (ShrinkablePageRange range : ranges.all()) {
@@ -180,7 +184,7 @@ public final class Shrinker {
     return pages;
   }
 
-  /** Pages that the headers and tables of all ranges take. */
+  /** Pages that the headers and page tables of all ranges take. */
   public long bookkeepingPages() {
     long pages = 0;
     for (ShrinkablePageRange range : ranges.all()) {
@@ -189,19 +193,19 @@ public final class Shrinker {
     return pages;
   }
 
-  /** What every range's pages did so far. */
+  /** The counters of what happened to the pages of all ranges so far. */
   public PageCounters counters() {
     return context.counters();
   }
 
-  /** What clients say they did themselves, as far as it can be believed. */
+  /** The counts that clients report of their own actions, as far as they can be true. */
   public ClientReports clientReports() {
     return clientReports;
   }
 
   /**
-   * Tells {@code told} whenever memory was reserved and the charge of the server, or of the uid, is
-   * above its high watermark: which of the two.
+   * Calls {@code told} after each reservation that left the charge of the server, or of the uid,
+   * above its high watermark. It gets the budget that is above.
    */
   public void whenAboveHighWatermark(Consumer<PageBudget> told) {
     reservations().whenAboveHigh(told);
@@ -223,32 +227,32 @@ public final class Shrinker {
     return above;
   }
 
-  /** What is charged to the whole server, in pages. */
+  /** The charge of the whole server, in pages. */
   public long chargedPages() {
     return context.budget().chargedPages();
   }
 
-  /** When memory is taken ahead of need. */
+  /** The configuration that says when memory is taken ahead of need. */
   public ReclaimConfig config() {
     return config;
   }
 
-  /** Who waits for memory. */
+  /** The queue of requests that wait for memory. */
   public AllocationQueue allocationQueue() {
     return allocationQueue;
   }
 
-  /** The way to memory: nothing is given that was not reserved. */
+  /** The reservations. A range gives memory to a page only after it has reserved it here. */
   Reservations reservations() {
     return allocationQueue.reservations();
   }
 
-  /** What its ranges have in common. */
+  /** What all ranges share. */
   PageContext context() {
     return context;
   }
 
-  /** What stamps are read from. */
+  /** The clock that stamps are read from. */
   public PageClock clock() {
     return context.clock();
   }

@@ -4,12 +4,13 @@ import dev.pagetide.shm.PageState;
 import java.util.Arrays;
 
 /**
- * How many pages of a range are in each state, and which of some pages are, as runs of neighbours
- * in one state: each page's state at some moment during one walk, so that numbers and runs agree.
+ * How many pages of a range are in each state, and the states of some of its pages as runs of
+ * neighbours in one state. Each page's state is its state at some moment during one walk, so the
+ * numbers and the runs agree.
  *
- * <p>The walk takes no lock and waits for nobody. It takes time with the range, some milliseconds
- * for a million resident pages, and heap with the runs, of which there is a most, and not with the
- * range: 64 pages without memory are one look at their bits.
+ * <p>The walk takes no lock and waits for no thread. Its time grows with the range: some
+ * milliseconds for a million resident pages. 64 pages without memory cost one read of their bits.
+ * Its heap grows with the runs, whose number is bounded, and not with the range.
  */
 public final class StateRuns {
   private static final int FIRST_CAPACITY = 64;
@@ -22,10 +23,10 @@ public final class StateRuns {
   private PageState[] states = new PageState[FIRST_CAPACITY];
   private int size;
 
-  /** Of the whole range. */
+  /** The counts of the whole range. */
   private PageCounts counts = PageCounts.NONE;
 
-  /** Whether there are more runs than may be told. */
+  /** Whether there are more runs than may be returned. */
   private boolean full;
 
   private StateRuns(int startPage, int endPage, int most) {
@@ -37,8 +38,8 @@ public final class StateRuns {
   /**
    * Walks through a whole range once.
    *
-   * @param pages whose runs to tell: one span of the range's at most
-   * @param most the most runs to tell, at least 1; those that follow are left out
+   * @param pages the pages whose runs to return: at most one span
+   * @param most the most runs to return, at least 1; the runs that follow are left out
    * @throws PageFailure.Closed if the range is closing
    */
   public static StateRuns of(ShrinkablePageRange range, PageSpans pages, int most) {
@@ -67,7 +68,7 @@ public final class StateRuns {
     counts = walk.counts();
   }
 
-  /** Pages {@code [from, to)} of the 64 from {@code base} on, whose bits tell their states. */
+  /** Adds pages {@code [from, to)} of the 64 from {@code base} on, whose states the bits give. */
   private void add(int base, int from, int to, long inReserve, long inUse) {
     int page = from;
     while (page < to) {
@@ -135,7 +136,7 @@ public final class StateRuns {
     return ends[run];
   }
 
-  /** The state of each page of a run; the next one's is another. */
+  /** The state of all pages of a run. The next run has a different state. */
   public PageState state(int run) {
     return states[run];
   }

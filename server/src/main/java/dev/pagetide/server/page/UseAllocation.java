@@ -13,32 +13,33 @@ import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One use that has to allocate: memory first, words last.
+ * One call to use pages that has to allocate. It takes memory first and changes words last.
  *
  * <ol>
- *   <li>Budget for the absent pages is reserved, holding no lock; that may reclaim.
- *   <li>Under the lock, run by run, absent pages get memory and their bits; words stay FREE.
- *   <li>Once every page of the call has its bit, under the lock, every word becomes USED. A page
- *       reclaimed meanwhile sends the call round again.
+ *   <li>It reserves budget for the absent pages, holding no lock. That may reclaim pages.
+ *   <li>Under the lock, run by run, it gives absent pages memory and sets their bits. Their words
+ *       stay FREE.
+ *   <li>Under the lock, once every page of the call has its bit, it makes every word USED. If a
+ *       page was reclaimed in the meantime, the call begins another round at the first step.
  * </ol>
  *
- * <p>If the first or the second step fails, no word has changed, and what this call allocated is
- * punched again. Confined to one thread.
+ * <p>If the first or the second step fails, no word has changed, and the call punches the pages
+ * that it allocated. Confined to one thread.
  */
 /*
- * Why it ends: a page this call allocated keeps a FREE word until the third step, and the shrinker
- * takes AVAILABLE pages only; so each round leaves fewer pages to be reclaimed under it, and a
- * round in which none is reclaimed is the last. What can undo that is a second user of the same
- * page, who uses and stops it and has it reclaimed, all between our second step and our third. Or a
- * client writes AVAILABLE where it may not, again and again. So the number of rounds is bounded;
- * the bound leaves room for what second users do.
+ * Why it ends: a page that this call allocated keeps a FREE word until the third step, and the
+ * shrinker takes AVAILABLE pages only. So each round leaves fewer pages that can be reclaimed
+ * before the third step, and a round in which none is reclaimed is the last. Two things can undo
+ * that. A second call may use and stop the same page, and a scan may then reclaim it, all between
+ * our second step and our third. Or a client writes AVAILABLE, again and again, where it may not.
+ * So the number of rounds is bounded, and the bound leaves room for second calls.
  *
- * What a second user of the same pages does meanwhile: it may find a page with its bit set and its
- * word FREE, in its own third step, and make it USED. Then that page is the second user's too: if
- * this call fails, it gives back only pages whose word is still FREE.
+ * What a second call for the same pages does in the meantime: in its own third step it may find a
+ * page with its bit set and its word FREE, and make it USED. Then that page belongs to the second
+ * call, too. So if this call fails, it gives back only pages whose word is still FREE.
  */
 final class UseAllocation {
-  /** Rounds beyond one a page: what a second user of the same pages can cost, and more. */
+  /** The rounds beyond one per page: more than second calls for the same pages can cost. */
   private static final int SPARE_ROUNDS = 1_000;
 
   private final PageMap map;
@@ -54,25 +55,26 @@ final class UseAllocation {
   private final Reservations reservations;
   private final boolean mayWait;
 
-  /** Pages this call gave memory to. */
+  /** The pages to which this call gave memory. */
   private final BitSet given = new BitSet();
 
   private long reserved;
 
-  /** How many pages it has to wait for. */
+  /** For how many pages the call has to wait. */
   private long missingPages;
 
-  /** Whether the file held more than the server gave. */
+  /** Whether the file had more memory than the server gave. */
   private boolean sawStrays;
 
-  /** How often a page was given memory and kept it: counted as allocated in the end. */
+  /** How many times a page got memory and kept it. At the end, counted as allocated. */
   private int allocated;
 
   /**
-   * A use that has not begun.
+   * A call that has not begun.
    *
-   * @param reserved pages charged in its name already; they are its own to give or give back
-   * @param mayWait whether it may be told to wait for memory
+   * @param reserved the number of pages already reserved for this call, which gives them memory or
+   *     gives the reservation back
+   * @param mayWait whether {@link #run} may answer that the call has to wait for memory
    */
   UseAllocation(ShrinkablePageRange range, PageSpans spans, long reserved, boolean mayWait) {
     this.reserved = reserved;
@@ -91,7 +93,7 @@ final class UseAllocation {
   }
 
   /**
-   * Makes every page USED, or fails at once where there is no memory.
+   * Makes every page USED, or fails at once if there is no memory.
    *
    * @return the pages that had no memory
    * @throws PageFailure as {@link #run}
@@ -107,8 +109,8 @@ final class UseAllocation {
   /**
    * Makes every page USED.
    *
-   * @return the pages that had no memory; null if it has to wait for {@link #missingPages}, and
-   *     then no word has changed
+   * @return the pages that had no memory; null if the call has to wait for {@link #missingPages},
+   *     and then no word has changed
    * @throws PageFailure if there is no memory for all of them, or the range is closing; then no
    *     word has changed
    */
@@ -139,7 +141,7 @@ final class UseAllocation {
               continue;
             }
             case WAIT -> {
-              missingPages = (long) absent + given.cardinality(); // what we gave is taken back
+              missingPages = (long) absent + given.cardinality(); // because takeBack() takes these
               return null;
             }
             case DONE -> {}
@@ -163,24 +165,24 @@ final class UseAllocation {
       map.endAllocation();
       counters.allocated(allocated);
       if (sawStrays) {
-        StrayAudit.run(range); // those that lie elsewhere
+        StrayAudit.run(range); // for strays among the other pages
       }
     }
   }
 
-  /** How many pages were absent when it had to wait: all that it needs memory for. */
+  /** How many pages need memory, as counted when the call had to wait. */
   long missingPages() {
     return missingPages;
   }
 
   private enum Reserved {
     DONE,
-    /** Somebody gave memory to some of the pages meanwhile. */
+    /** Another call gave memory to some of the pages in the meantime. */
     COUNT_AGAIN,
     WAIT
   }
 
-  /** Reserves budget for absent pages, beside what is reserved already. */
+  /** Reserves budget for those absent pages for which none is reserved yet. */
   private Reserved reserve(int absent) {
     long more = absent - reserved;
     if (more <= 0) {
@@ -212,7 +214,7 @@ final class UseAllocation {
     return absent;
   }
 
-  /** Gives back what is reserved and was not given. */
+  /** Gives back the reservation of pages that got no memory. */
   private void giveBackReserve() {
     if (reserved > 0) {
       reservations.giveBack(budget, reserved);
@@ -227,15 +229,15 @@ final class UseAllocation {
         boolean sawThemBefore = sawStrays;
         page = allocateUnderOneHold(page, spans.endPage(span));
         if (sawStrays && !sawThemBefore) {
-          context.hugePages().refreshNow(); // because it decides whose they are
+          context.hugePages().refreshNow(); // because it decides whether the host gave them
         }
       }
     }
   }
 
   /**
-   * Allocates absent pages from {@code page} on, and returns the first page not looked at. The hold
-   * that sees strays first allocates nothing.
+   * Allocates absent pages from {@code page} on, and returns the first page that it did not check.
+   * Under the hold of the lock that first sees strays it allocates nothing.
    */
   private int allocateUnderOneHold(int page, int endPage) throws SystemCallException {
     int left = (int) Math.min(reserved, ResidentPages.MAX_PAGES_PER_HOLD);
@@ -271,7 +273,7 @@ final class UseAllocation {
       nanos = clock.nanos() - start;
     } finally {
       pages.lock.unlock();
-      reservations.given(gave); // also where the kernel refused a later run
+      reservations.given(gave); // also if the kernel refused a later run
     }
     if (gave > 0) {
       context.observer().lockWaited(waited);
@@ -280,7 +282,7 @@ final class UseAllocation {
     return page;
   }
 
-  /** The third step; null if a page was reclaimed since it was counted. */
+  /** The third step. Returns null if a page was reclaimed since the absent pages were counted. */
   private @Nullable PageSpans tryMakeUsed() {
     pages.lock.lock();
     try {
@@ -317,20 +319,20 @@ final class UseAllocation {
     }
   }
 
-  /** Makes a resident page USED, and tells what its word was. */
+  /** Makes a resident page USED, and returns the word that it had. */
   @GuardedBy("pages.lock")
   private long makeUsed(int page) {
     while (true) {
       long word = table.wordAcquire(page);
       int state = PageWord.state(word);
-      // We hold the lock, so the word cannot become FREE; a client may flip it, so we may go round.
+      // We hold the lock, so the word cannot become FREE. A client may flip it; then we try again.
       if (state == PageWord.USED || table.casWord(page, word, PageWord.USED_WORD)) {
         return word;
       }
     }
   }
 
-  /** Undoes the second step for every page that nobody has used since. */
+  /** Undoes the second step for every page that no other call has used since. */
   private void takeBack() {
     int start = given.nextSetBit(0);
     while (start >= 0) {
@@ -376,7 +378,8 @@ final class UseAllocation {
       pages.punch(startPage, endPage);
       return true;
     } catch (SystemCallException e) {
-      // The memory stays, and the charge with it; as AVAILABLE pages a later scan tries again.
+      // The pages keep their memory and their charge. We make them AVAILABLE, so that a later scan
+      // tries again.
       long available = PageWord.available(clock.nanos());
       for (int page = startPage; page < endPage; page++) {
         long word = table.wordAcquire(page);

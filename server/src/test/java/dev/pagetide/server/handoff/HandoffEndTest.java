@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 final class HandoffEndTest {
   private static final ByteString DATA = ByteString.copyFromUtf8("still here");
 
-  /** How far a hand-over has come. */
+  /** How far a hand-off has come. */
   enum Step {
     CONNECTED,
     PART_OF_THE_TOKEN_SENT,
@@ -30,7 +30,7 @@ final class HandoffEndTest {
 
   @ParameterizedTest
   @EnumSource
-  void main_killedInAStepOfAHandover_clientSeesTheEndAndANewServerServes(Step step)
+  void main_killedInAStepOfAHandoff_clientSeesTheEndAndANewServerServes(Step step)
       throws Exception {
     try (TestServer server = TestServer.start("--handoff-wait=60s");
         RawHandoff connection = RawHandoff.connect(server)) {

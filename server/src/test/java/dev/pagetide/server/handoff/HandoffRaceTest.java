@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Hand-overs that race the end of their session while other sessions open and take the numbers that
+ * Hand-offs that race the end of their session while other sessions open and take the numbers that
  * become free.
  *
  * <p>The bug it would show: a number is sent that is another session's file by then. FORBIDDEN: a
@@ -70,7 +70,7 @@ final class HandoffRaceTest {
           ManagedChannel channel = server.connect();
           tasks.add(() -> {
             for (int i = 0; i < handoffs / CLIENTS; i++) {
-              handOverAndEnd(server, channel, random);
+              handOffAndEnd(server, channel, random);
             }
             return handoffs / CLIENTS;
           });
@@ -81,8 +81,8 @@ final class HandoffRaceTest {
       }
 
       assertThat(passed.get() + tooLate.get()).isEqualTo(handoffs / CLIENTS * CLIENTS);
-      assertThat(passed.get()).as("hand-overs that won").isPositive();
-      assertThat(tooLate.get()).as("hand-overs that lost").isPositive();
+      assertThat(passed.get()).as("hand-offs that won").isPositive();
+      assertThat(tooLate.get()).as("hand-offs that lost").isPositive();
       Awaitility.await().until(() -> server.metric("pagetide_sessions") == 0);
       assertThat(server.descriptors("memfd:")).isZero();
       // At most: an idle connection to /metrics ends when it likes.
@@ -99,7 +99,7 @@ final class HandoffRaceTest {
     }
   }
 
-  private void handOverAndEnd(TestServer server, ManagedChannel channel, Random random)
+  private void handOffAndEnd(TestServer server, ManagedChannel channel, Random random)
       throws Exception {
     RawSession session = RawSession.open(channel, 1);
     // It takes the numbers that the end of the first one makes free.

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Clients of the hand-over socket that do not keep to the protocol, and too many that do: each gets
+ * Clients of the hand-off socket that do not keep to the protocol, and too many that do: each gets
  * its status, and none leaves anything behind.
  */
 @Promise(32)

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The listener in this process: who may have a file, and what goes wrong within a hand-over. */
+/** The listener in this process: who may have a file, and what goes wrong within a hand-off. */
 final class HandoffServerTest {
   private static final int EMFILE = 24;
 

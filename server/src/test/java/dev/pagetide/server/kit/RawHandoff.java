@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.OptionalInt;
 
 /**
- * A connection to the hand-over socket as a client in C has it: plain system calls, so that what is
+ * A connection to the hand-off socket as a client in C has it: plain system calls, so that what is
  * tested is the protocol and not a library's view of it. Each call gives up after 30 s.
  */
 public final class RawHandoff implements AutoCloseable {

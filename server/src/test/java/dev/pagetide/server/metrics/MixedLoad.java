@@ -30,8 +30,8 @@ import org.awaitility.Awaitility;
 
 /**
  * Clients of every kind, at work on one server until they are told to stop: more pages are wanted
- * than there are, so that uses wait and are refused; buffers are handed over, with and without a
- * reply; sessions come and go; the operator scans; one client trespasses.
+ * than there are, so that uses wait and are refused; buffers are sent, with and without a reply;
+ * sessions come and go; the operator scans; one client trespasses.
  */
 final class MixedLoad {
   private static final int PAGES = 32;
@@ -68,7 +68,7 @@ final class MixedLoad {
     MixedLoad load = new MixedLoad(server);
     // First of all, while there is memory: these two are not to be refused.
     load.trespass();
-    load.handOver();
+    load.sendBuffers();
     for (int client = 0; client < CLIENTS; client++) {
       load.usePages();
     }
@@ -137,7 +137,7 @@ final class MixedLoad {
         });
   }
 
-  private void handOver() {
+  private void sendBuffers() {
     ManagedChannel channel = server.connect();
     RawEndpoint alice = RawEndpoint.open(channel, "alice", 4);
     RawEndpoint bob = RawEndpoint.open(channel, "bob", 4);

@@ -261,7 +261,7 @@ final class HostileClient implements AutoCloseable {
     return "unknown " + unknown + " busy " + busy + " other " + other;
   }
 
-  /** Connects to the hand-over socket and says nothing. */
+  /** Connects to the hand-off socket and says nothing. */
   private String hold(int connections) {
     for (int i = 0; i < connections; i++) {
       check(client.connectHandoff());

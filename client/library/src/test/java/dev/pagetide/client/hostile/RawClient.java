@@ -108,7 +108,7 @@ final class RawClient implements AutoCloseable {
         .withDeadlineAfter(WAIT_SECONDS, TimeUnit.SECONDS);
   }
 
-  /** A socket that is connected to the hand-over socket, or minus an errno. */
+  /** A socket that is connected to the hand-off socket, or minus an errno. */
   int connectHandoff() {
     return SystemCalls.connect(directory.resolve("handoff.sock"));
   }
@@ -126,7 +126,7 @@ final class RawClient implements AutoCloseable {
         : HandoffStatus.of((byte) status.charAt(0)).map(Enum::name).orElse(status);
   }
 
-  /** The whole hand-over. */
+  /** The whole hand-off. */
   int fetchDescriptor() {
     int socket = (int) check(connectHandoff());
     try {
