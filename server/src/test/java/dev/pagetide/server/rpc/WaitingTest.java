@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -322,22 +321,27 @@ final class WaitingTest {
     assertThat(errors).contains("no memory for 2 pages: resident 36 of 36 pages");
   }
 
+  /** The memory of the session that ends first may be granted to the other, which waits still. */
   @Test
   void drain_someWait_endsThem() throws Exception {
-    RawSession holder = open(16);
+    RawSession one = open(16);
     RawSession other = open(16);
-    ListenableFuture<UseRangeResponse> waiting = other.useLater(16, 17);
-    awaitWaiting(1);
+    List<ListenableFuture<UseRangeResponse>> waiting =
+        List.of(one.useLater(16, 17), other.useLater(16, 17));
+    awaitWaiting(2);
 
     assertThat(server.process().terminate()).isEqualTo(0);
 
-    assertThat(holder.end()).isNotNull();
-    try {
-      throw new AssertionError("not refused: " + waiting.get(LONG_SECONDS, TimeUnit.SECONDS));
-    } catch (ExecutionException | CancellationException e) {
-      assertThat(waiting.isDone()).isTrue();
-    } catch (TimeoutException e) {
-      throw new AssertionError("waits still", e);
+    assertThat(one.end()).isNotNull();
+    assertThat(other.end()).isNotNull();
+    int refused = 0;
+    for (ListenableFuture<UseRangeResponse> use : waiting) {
+      try {
+        assertThat(fresh(use)).hasSize(1);
+      } catch (ExecutionException | CancellationException e) {
+        refused++;
+      }
     }
+    assertThat(refused).isPositive();
   }
 }
