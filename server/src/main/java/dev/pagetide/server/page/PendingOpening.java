@@ -1,13 +1,10 @@
 package dev.pagetide.server.page;
 
-import dev.pagetide.server.budget.Answer;
 import dev.pagetide.server.budget.OpeningCharge;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.QueuePlace;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 
 /**
  * One opening of a range. If necessary, it waits for the memory of its header and page table. While
@@ -20,13 +17,10 @@ import java.util.concurrent.RejectedExecutionException;
  * While it waits, the range and its budget do not exist. So pages that are reserved for it are
  * charged to a budget of its own below the server's. The new range's budget takes that charge over.
  */
-public final class PendingOpening<S> implements Runnable {
+public final class PendingOpening<S> extends PendingRequest<S> {
   private final Shrinker shrinker;
   private final Attempt<S> attempt;
-  private final Executor workers;
   private final PageBudget held;
-  private final QueuePlace place;
-  private final CompletableFuture<S> result = new CompletableFuture<>();
 
   /**
    * Opens, or throws and undoes what it did.
@@ -65,11 +59,29 @@ public final class PendingOpening<S> implements Runnable {
    */
   public PendingOpening(
       Shrinker shrinker, Object owner, Attempt<S> attempt, long maxWaitNanos, Executor workers) {
+    this(
+        shrinker,
+        owner,
+        attempt,
+        maxWaitNanos,
+        workers,
+        budgetOfOpening(shrinker.context().budget()));
+  }
+
+  private PendingOpening(
+      Shrinker shrinker,
+      Object owner,
+      Attempt<S> attempt,
+      long maxWaitNanos,
+      Executor workers,
+      PageBudget held) {
+    super(
+        new QueuePlace(shrinker.allocationQueue(), held, () -> false, owner, maxWaitNanos),
+        workers,
+        "opening");
     this.shrinker = shrinker;
     this.attempt = attempt;
-    this.workers = workers;
-    this.held = budgetOfOpening(shrinker.context().budget());
-    this.place = new QueuePlace(shrinker.allocationQueue(), held, () -> false, owner, maxWaitNanos);
+    this.held = held;
   }
 
   /**
@@ -85,36 +97,8 @@ public final class PendingOpening<S> implements Runnable {
     return result;
   }
 
-  /** Begins, on the calling thread, which may reclaim. Called once. */
   @Override
-  public void run() {
-    attempt(0);
-  }
-
-  /**
-   * Stops waiting. If the opening is waiting, the result is a {@link CancellationException}, and
-   * nothing was opened. Otherwise it ends as it would have ended.
-   */
-  public void giveUp() {
-    if (place.leave()) {
-      endGivenUp();
-    }
-  }
-
-  private void endGivenUp() {
-    fail(new CancellationException("the opening was given up"));
-  }
-
-  private void denied(Answer.Denial denial) {
-    fail(PageFailure.of(denial));
-  }
-
-  private void fail(Throwable why) {
-    place.over();
-    result.completeExceptionally(why);
-  }
-
-  private void attempt(long reserved) {
+  void attempt(long reserved) {
     OpeningCharge charge = new OpeningCharge(held, reserved, place.mayWait());
     S opened;
     try {
@@ -134,28 +118,8 @@ public final class PendingOpening<S> implements Runnable {
     result.complete(opened);
   }
 
-  private void waitFor(long pages) {
-    boolean told;
-    try {
-      told = place.waitFor(pages, () -> resume(pages), this::denied, this::fail);
-    } catch (RuntimeException | Error e) {
-      fail(e);
-      return;
-    }
-    if (!told) {
-      endGivenUp();
-    }
-  }
-
-  private void resume(long reserved) {
-    try {
-      workers.execute(() -> attempt(reserved));
-    } catch (RejectedExecutionException e) {
-      shrinker.reservations().giveBack(held, reserved);
-      fail(new PageFailure.Closed());
-    } catch (RuntimeException | Error e) { // no thread can be started
-      shrinker.reservations().giveBack(held, reserved);
-      fail(e);
-    }
+  @Override
+  void giveBack(long reserved) {
+    shrinker.reservations().giveBack(held, reserved);
   }
 }
