@@ -18,7 +18,6 @@ import dev.pagetide.server.transaction.TransactionConfig;
 import dev.pagetide.server.transaction.TransactionObserver;
 import dev.pagetide.v1.ExchangeResponse;
 import io.grpc.Metadata;
-import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -69,53 +68,13 @@ final class ExchangeStreamTest {
     assertThat(call.ends).as("tries to end the call").isEqualTo(1);
   }
 
-  private static final class ClosedCall extends ServerCallStreamObserver<ExchangeResponse> {
+  private static final class ClosedCall extends FakeCall<ExchangeResponse> {
     private int ends;
-
-    @Override
-    public void onNext(ExchangeResponse message) {}
 
     @Override
     public void onError(Throwable why) {
       ends++;
       throw new IllegalStateException("call already closed");
     }
-
-    @Override
-    public void onCompleted() {}
-
-    @Override
-    public boolean isCancelled() {
-      return false;
-    }
-
-    @Override
-    public void setOnCancelHandler(Runnable handler) {}
-
-    @Override
-    public void setOnCloseHandler(Runnable handler) {}
-
-    @Override
-    public void setCompression(String compression) {}
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
-
-    @Override
-    public void setOnReadyHandler(Runnable handler) {}
-
-    @Override
-    public void disableAutoInboundFlowControl() {}
-
-    @Override
-    public void disableAutoRequest() {}
-
-    @Override
-    public void request(int count) {}
-
-    @Override
-    public void setMessageCompression(boolean enabled) {}
   }
 }

@@ -17,7 +17,6 @@ import dev.pagetide.v1.OpenRangeRequest;
 import dev.pagetide.v1.OpenRangeResponse;
 import dev.pagetide.v1.RangeMode;
 import io.grpc.Status;
-import io.grpc.stub.ServerCallStreamObserver;
 import java.time.InstantSource;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -72,50 +71,12 @@ final class SessionStreamsTest {
     assertThat(budget.chargedPages()).isZero();
   }
 
-  /** A call whose client has not gone. */
-  private static final class Call extends ServerCallStreamObserver<OpenRangeResponse> {
+  private static final class Call extends FakeCall<OpenRangeResponse> {
     private final CompletableFuture<Throwable> error = new CompletableFuture<>();
-
-    @Override
-    public void onNext(OpenRangeResponse message) {}
 
     @Override
     public void onError(Throwable why) {
       error.complete(why);
     }
-
-    @Override
-    public void onCompleted() {}
-
-    @Override
-    public boolean isCancelled() {
-      return false;
-    }
-
-    @Override
-    public void setOnCancelHandler(Runnable handler) {}
-
-    @Override
-    public void setOnCloseHandler(Runnable handler) {}
-
-    @Override
-    public void setCompression(String compression) {}
-
-    @Override
-    public boolean isReady() {
-      return true;
-    }
-
-    @Override
-    public void setOnReadyHandler(Runnable handler) {}
-
-    @Override
-    public void disableAutoInboundFlowControl() {}
-
-    @Override
-    public void request(int count) {}
-
-    @Override
-    public void setMessageCompression(boolean enabled) {}
   }
 }
