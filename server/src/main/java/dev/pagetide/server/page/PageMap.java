@@ -24,6 +24,7 @@ final class PageMap {
 
   private final PageTable table;
   private final ResidentBits bits;
+  private final ReclaimGate gate = new ReclaimGate();
 
   /**
    * Low half: how many calls allocate and how many scans punch now. High half: how many ever did,
@@ -125,6 +126,11 @@ final class PageMap {
     allocations.addAndGet(-UNDER_WAY);
   }
 
+  /** Keeps scans out while a request looks at several pages and makes them USED. */
+  ReclaimGate gate() {
+    return gate;
+  }
+
   /** Whether no request allocates and no scan punches now. */
   boolean isQuiet() {
     return isQuiet(allocations.get());
@@ -150,7 +156,7 @@ final class PageMap {
    * cleared the last bit. We are inside the gate. So either the scan has not closed the gate yet
    * and waits for us to leave, or it has opened the gate again, and then we see that it has begun.
    */
-  boolean allHeld(int startPage, int endPage) {
+  private boolean allHeld(int startPage, int endPage) {
     long before = allocations.get();
     if (!bits.allSetAcquire(startPage, endPage)) {
       return false;
@@ -194,7 +200,7 @@ final class PageMap {
    * allowed. If we returned false for that, the caller would take the slow path behind the lock. If
    * the slow path were then refused memory, it could not give back the pages that are flipped here.
    */
-  boolean toUsed(int startPage, int endPage, ThreadCounts.Cell counts) {
+  private boolean toUsed(int startPage, int endPage, ThreadCounts.Cell counts) {
     PageTable words = table;
     boolean allUsed = true;
     int reused = 0;
@@ -207,6 +213,40 @@ final class PageMap {
     }
     counts.addReused(reused);
     return allUsed;
+  }
+
+  /**
+   * Makes pages USED if the gate is open and all of them are AVAILABLE or USED.
+   *
+   * @return whether they are USED; see {@link #toUsed(int, int, ThreadCounts.Cell)}
+   */
+  boolean toUsedIfAllHeld(int startPage, int endPage, ThreadCounts.Cell counts) {
+    try {
+      return gate.enter() && allHeld(startPage, endPage) && toUsed(startPage, endPage, counts);
+    } finally {
+      gate.leave();
+    }
+  }
+
+  /** As above, for a set of pages: unless all are AVAILABLE or USED, none changes. */
+  boolean toUsedIfAllHeld(PageSpans spans, ThreadCounts.Cell counts) {
+    try {
+      if (!gate.enter()) {
+        return false;
+      }
+      for (int span = 0; span < spans.size(); span++) {
+        if (!allHeld(spans.startPage(span), spans.endPage(span))) {
+          return false;
+        }
+      }
+      boolean allUsed = true;
+      for (int span = 0; span < spans.size(); span++) {
+        allUsed &= toUsed(spans.startPage(span), spans.endPage(span), counts);
+      }
+      return allUsed;
+    } finally {
+      gate.leave();
+    }
   }
 
   /** Makes resident USED pages AVAILABLE, and returns how many there were. */

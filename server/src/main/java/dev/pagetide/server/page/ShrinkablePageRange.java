@@ -72,7 +72,6 @@ public final class ShrinkablePageRange implements AutoCloseable {
   private final ResidentPages pages;
   private final ByteCopies copies;
   private final UsedAges ages;
-  private final ReclaimGate gate = new ReclaimGate();
   private final CloseGuard entries = new CloseGuard();
   private final int pageCount;
   private final int pageSize;
@@ -176,7 +175,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
       // One page needs no gate, because there is only a compare-and-set between read and flip.
       return endPage - startPage == 1
           ? map.toUsed(startPage, ownCounts())
-          : tryUsePages(startPage, endPage);
+          : map.toUsedIfAllHeld(startPage, endPage, ownCounts());
     } catch (IllegalStateException e) {
       throw entries.closed(e);
     }
@@ -189,41 +188,9 @@ public final class ShrinkablePageRange implements AutoCloseable {
     }
     entries.checkOpen();
     try {
-      return tryUseSpans(spans);
+      return map.toUsedIfAllHeld(spans, ownCounts());
     } catch (IllegalStateException e) {
       throw entries.closed(e);
-    }
-  }
-
-  private boolean tryUsePages(int startPage, int endPage) {
-    try {
-      if (!gate.enter() || !map.allHeld(startPage, endPage)) {
-        return false;
-      }
-      return map.toUsed(startPage, endPage, ownCounts());
-    } finally {
-      gate.leave();
-    }
-  }
-
-  private boolean tryUseSpans(PageSpans spans) {
-    try {
-      if (!gate.enter()) {
-        return false;
-      }
-      for (int span = 0; span < spans.size(); span++) {
-        if (!map.allHeld(spans.startPage(span), spans.endPage(span))) {
-          return false;
-        }
-      }
-      ThreadCounts.Cell counts = ownCounts();
-      boolean allUsed = true;
-      for (int span = 0; span < spans.size(); span++) {
-        allUsed &= map.toUsed(spans.startPage(span), spans.endPage(span), counts);
-      }
-      return allUsed;
-    } finally {
-      gate.leave();
     }
   }
 
@@ -488,7 +455,7 @@ public final class ShrinkablePageRange implements AutoCloseable {
   }
 
   ReclaimGate gate() {
-    return gate;
+    return map.gate();
   }
 
   CloseGuard entries() {
