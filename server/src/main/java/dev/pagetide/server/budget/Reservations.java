@@ -70,6 +70,7 @@ public final class Reservations {
     }
   }
 
+  /** For tests: what newcomers may take. */
   OpenPages openPages() {
     return open;
   }
@@ -82,7 +83,7 @@ public final class Reservations {
   /**
    * The number of pages that each range may hold now before reclaim takes from it ahead of others.
    */
-  public FairShare fairShare() {
+  FairShare fairShare() {
     return FairShare.of(server, reclaimer.rangeCount());
   }
 
@@ -97,7 +98,7 @@ public final class Reservations {
       return new Answer.Refused(
           refusal(leaf, pages, Shortage.of(tooNarrow), true, 0, 0, new RefusalCounts(reclaimer)));
     }
-    boolean behind = waiting.goFirst(fairShare(), leaf, pages);
+    boolean behind = !waiting.isEmpty() && waiting.goFirst(fairShare(), leaf, pages);
     Shortage shortage =
         behind ? pass(leaf, pages) : reclaimAndCharge(leaf, pages, ReclaimTrigger.BUDGET, true);
     if (shortage == null) {
