@@ -7,7 +7,6 @@ import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.config.ServerOptions;
 import dev.pagetide.server.directory.MapKeyFile;
 import dev.pagetide.server.directory.ServerDirectory;
-import dev.pagetide.server.handoff.HandoffConfig;
 import dev.pagetide.server.handoff.HandoffServer;
 import dev.pagetide.server.host.CgroupHeadroom;
 import dev.pagetide.server.host.CgroupMemory;
@@ -184,12 +183,7 @@ final class RunningServer implements AutoCloseable {
     grpc = endpoint;
     opened.push(endpoint);
     transactions.bind(endpoint.endpoints());
-    HandoffServer handoffs =
-        new HandoffServer(
-            sessions,
-            new HandoffConfig(options.handoffs().max(), options.handoffs().maxWait()),
-            meters,
-            cutOffs);
+    HandoffServer handoffs = new HandoffServer(sessions, options.handoffs(), meters, cutOffs);
     opened.push(handoffs);
     Runnable beforeScrape =
         () -> {

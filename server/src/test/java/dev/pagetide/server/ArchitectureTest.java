@@ -43,7 +43,7 @@ final class ArchitectureTest {
           Map.entry("handoff", Set.of("session", "page", "os")),
           Map.entry("web", Set.of("session", "page", "budget")),
           Map.entry("directory", Set.of("web", "host")),
-          Map.entry("config", Set.of("directory", "host", "pressure", "transaction")),
+          Map.entry("config", Set.of("directory", "handoff", "host", "pressure", "transaction")),
           Map.entry(
               "metrics",
               Set.of("session", "page", "budget", "buffer", "transaction", "pressure", "handoff")));

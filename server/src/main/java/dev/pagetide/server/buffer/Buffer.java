@@ -65,7 +65,7 @@ public final class Buffer {
   }
 
   /** Bytes it takes: the size rounded up to a multiple of 8, at least 8. */
-  public long spaceBytes() {
+  long spaceBytes() {
     return spaceBytes;
   }
 
@@ -80,7 +80,7 @@ public final class Buffer {
   }
 
   /** The sender among whose one-way buffers it is counted. */
-  public long senderId() {
+  long senderId() {
     return request.senderId();
   }
 

@@ -335,7 +335,7 @@ public final class BufferAllocator {
    *     this may be called again
    * @throws IllegalStateException if the buffer is not CLEARING
    */
-  public void finishFree(Buffer buffer) {
+  void finishFree(Buffer buffer) {
     lock.lock();
     try {
       if (closed) {

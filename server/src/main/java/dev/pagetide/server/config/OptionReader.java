@@ -2,6 +2,7 @@ package dev.pagetide.server.config;
 
 import dev.pagetide.server.config.OptionValues.Bound;
 import dev.pagetide.server.directory.ServerDirectory;
+import dev.pagetide.server.handoff.HandoffConfig;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.transaction.TransactRule;
@@ -165,7 +166,7 @@ public final class OptionReader {
                 new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour"))),
         requests,
         transactions(memory.memory().allocationWait()),
-        new ServerOptions.Handoffs(
+        new HandoffConfig(
             (int) handoffs,
             values.time(
                 ServerOption.HANDOFF_WAIT,

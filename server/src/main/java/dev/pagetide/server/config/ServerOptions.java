@@ -1,6 +1,7 @@
 package dev.pagetide.server.config;
 
 import dev.pagetide.server.directory.ServerDirectory;
+import dev.pagetide.server.handoff.HandoffConfig;
 import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.transaction.TransactionConfig;
 import java.net.InetSocketAddress;
@@ -29,7 +30,7 @@ public record ServerOptions(
     Sessions sessions,
     Requests requests,
     TransactionConfig transactions,
-    Handoffs handoffs) {
+    HandoffConfig handoffs) {
 
   /**
    * Where the server is reached.
@@ -98,12 +99,4 @@ public record ServerOptions(
    * @param maxBytesInFlight most bytes of requests and answers of those calls
    */
   public record Requests(int maxDataBytes, int maxInFlight, long maxBytesInFlight) {}
-
-  /**
-   * What connections to the hand-off socket may cost.
-   *
-   * @param max most of them that are served at once
-   * @param maxWait how long such a connection may last
-   */
-  public record Handoffs(int max, Duration maxWait) {}
 }

@@ -96,7 +96,7 @@ public final class Shrinker {
    * the other ranges stopped within {@code --protect-recent}, also if no range is above its share.
    * Otherwise a range that takes the freed memory could drive the others below their share.
    */
-  public ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
+  ScanResult scanFairly(long pages, ReclaimTrigger trigger) {
     return scan(ReclaimRequest.fair(pages, context.budget(), trigger));
   }
 
@@ -105,7 +105,7 @@ public final class Shrinker {
    * #scanFairly}. For a uid's budget, takes the oldest pages of the uid's ranges alone, and also
    * spares pages that were stopped within {@code --protect-recent}.
    */
-  public ScanResult scanAhead(long pages, PageBudget scope) {
+  ScanResult scanAhead(long pages, PageBudget scope) {
     return scope == context.budget()
         ? scanFairly(pages, ReclaimTrigger.WATERMARK)
         : scan(pages, scope, ReclaimTrigger.WATERMARK);
@@ -207,12 +207,12 @@ public final class Shrinker {
    * Calls {@code told} after each reservation that left the charge of the server, or of the uid,
    * above its high watermark. It gets the budget that is above.
    */
-  public void whenAboveHighWatermark(Consumer<PageBudget> told) {
+  void whenAboveHighWatermark(Consumer<PageBudget> told) {
     reservations().whenAboveHigh(told);
   }
 
   /** The server's budget and those of uids whose charge is above their high watermark. */
-  public Set<PageBudget> aboveHighWatermark() {
+  Set<PageBudget> aboveHighWatermark() {
     Set<PageBudget> above = new LinkedHashSet<>();
     PageBudget server = context.budget();
     if (server.chargedPages() > config.highWatermarkPages(server)) {

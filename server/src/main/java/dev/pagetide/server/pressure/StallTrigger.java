@@ -11,7 +11,7 @@ import java.util.List;
  * mm/vmscan.c}). The kernel starts at priority 12 because it scans many times a second. A trigger
  * fires at most once in two seconds, so these start with larger shares.
  */
-public enum StallTrigger {
+enum StallTrigger {
   /**
    * Some task stalled 70 ms of 2 s, which is a hint. 1/64 is a first relief for an allocator that
    * stalls.

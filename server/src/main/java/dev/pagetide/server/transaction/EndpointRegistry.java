@@ -164,7 +164,7 @@ public final class EndpointRegistry {
   /** Counts a transaction that was refused before it began. */
   void refused(TransactRequest request, Throwable why) {
     observer.ended(
-        request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY,
+        request.kind(),
         why instanceof TransactionFailure.TargetDied
             ? TransactionOutcome.TARGET_DIED
             : TransactionOutcome.FAILED,

@@ -1,5 +1,6 @@
 package dev.pagetide.server.transaction;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Executor;
@@ -31,12 +32,17 @@ final class Mailbox {
   /**
    * A transaction is its own key, so that it can be removed. Any other event has a key of its own.
    */
+  @GuardedBy("this")
   private final Map<Object, Event> waiting = new LinkedHashMap<>();
 
+  @GuardedBy("this")
   private boolean scheduled;
+
+  @GuardedBy("this")
   private boolean closed;
 
   /** Whether an event was taken out that the stream may not have taken. */
+  @GuardedBy("this")
   private boolean broken;
 
   /**
@@ -84,7 +90,8 @@ final class Mailbox {
     return true;
   }
 
-  private synchronized boolean put(Event event) {
+  @GuardedBy("this")
+  private boolean put(Event event) {
     if (closed) {
       return false;
     }
@@ -92,7 +99,8 @@ final class Mailbox {
     return true;
   }
 
-  private synchronized boolean trySendSoon() {
+  @GuardedBy("this")
+  private boolean trySendSoon() {
     try {
       sendSoon();
       return true;
@@ -109,7 +117,8 @@ final class Mailbox {
     }
   }
 
-  private synchronized void sendSoon() {
+  @GuardedBy("this")
+  private void sendSoon() {
     if (!scheduled && sink.isReady()) {
       try {
         scheduled = true;

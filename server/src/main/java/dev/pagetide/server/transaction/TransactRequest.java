@@ -22,4 +22,9 @@ public record TransactRequest(
     boolean clearOnFree,
     long size,
     long timeoutMillis,
-    long sinceNanos) {}
+    long sinceNanos) {
+  /** Whether the sender waits for a reply, as observers tell it. */
+  TransactionKind kind() {
+    return oneWay ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
+  }
+}

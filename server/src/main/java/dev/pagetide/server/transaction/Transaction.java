@@ -141,7 +141,7 @@ public final class Transaction {
   }
 
   TransactionKind kind() {
-    return request.oneWay() ? TransactionKind.ONE_WAY : TransactionKind.TWO_WAY;
+    return request.kind();
   }
 
   /** Sets the fill that works for it now, and that its end gives up. */

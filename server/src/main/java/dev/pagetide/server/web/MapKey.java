@@ -81,6 +81,6 @@ public final class MapKey {
   /** Leaves the key out. */
   @Override
   public String toString() {
-    return "WebKey";
+    return "MapKey";
   }
 }

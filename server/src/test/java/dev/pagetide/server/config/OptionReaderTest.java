@@ -7,6 +7,7 @@ import static dev.pagetide.server.config.OptionReading.host;
 import static dev.pagetide.server.config.OptionReading.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagetide.server.handoff.HandoffConfig;
 import dev.pagetide.server.host.HostLimits;
 import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.transaction.TransactRule;
@@ -45,7 +46,7 @@ final class OptionReaderTest {
                 new ServerOptions.Sessions(1024, 1024, Duration.ofSeconds(5)),
                 new ServerOptions.Requests(1 << 20, 1024, 64 << 20),
                 new TransactionConfig(4096, 1024, 1_000_000_000, TransactRule.OWN),
-                new ServerOptions.Handoffs(64, Duration.ofSeconds(5))));
+                new HandoffConfig(64, Duration.ofSeconds(5))));
   }
 
   @Test
@@ -97,7 +98,7 @@ final class OptionReaderTest {
                         Set.of(
                             new TransactRule.Pair(1000, 0),
                             new TransactRule.Pair(TransactRule.ANY, 1001)))),
-                new ServerOptions.Handoffs(1, Duration.ofMillis(100))));
+                new HandoffConfig(1, Duration.ofMillis(100))));
   }
 
   @Test

@@ -24,8 +24,8 @@ final class UseCommand extends SessionCommand {
   @Option(
       names = "--no-wait",
       description =
-          "Where there is no memory, fail at once (default: wait in line for as long as the server"
-              + " allows).")
+          "If there is no memory, fail at once (default: wait in the queue for as long as the"
+              + " server allows).")
   private boolean noWait;
 
   @Override
