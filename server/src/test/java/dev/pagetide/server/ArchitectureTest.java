@@ -12,6 +12,8 @@ import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.budget.Reservations;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
+import java.lang.reflect.Method;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -141,6 +143,9 @@ final class ArchitectureTest {
   }
 
   private static Set<String> callersOf(Class<?> owner, String... methods) {
+    assertThat(Arrays.stream(owner.getDeclaredMethods()).map(Method::getName))
+        .as("the methods of %s", owner)
+        .contains(methods);
     return CLASSES.stream()
         .flatMap(type -> type.getAccessesFromSelf().stream())
         .filter(call -> call.getTargetOwner().isEquivalentTo(owner))

@@ -3,6 +3,7 @@ package dev.pagetide.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagetide.server.kit.TestServer;
+import dev.pagetide.testkit.WithServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Set;
@@ -13,6 +14,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** The meters and their labels as OPERATIONS.md lists them, against a scrape of a server. */
+@WithServer
 final class MeterListTest {
   private static final Path OPERATIONS = Path.of("docs", "OPERATIONS.md");
 
@@ -64,11 +66,8 @@ final class MeterListTest {
   }
 
   @Test
-  void operations_list_hasEachMeterWithItsLabelsAndNoOther() throws Exception {
-    TestServer server = TestServer.start();
-
+  void operations_list_hasEachMeterWithItsLabelsAndNoOther(TestServer server) throws IOException {
     Set<String> meters = meters(server.scrape("text/plain").body());
-    server.closeWithoutStackTrace();
 
     assertThat(meters).hasSizeGreaterThan(50);
     assertThat(listed()).isEqualTo(meters);

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -96,6 +97,23 @@ public final class JavaProcess implements AutoCloseable {
     return output.readLine();
   }
 
+  /** As {@link #readLine}; kills a process that says nothing in time, which ends its output. */
+  @Nullable String readLineInTime() throws IOException {
+    CompletableFuture<Boolean> said = new CompletableFuture<>();
+    var _ =
+        said.completeOnTimeout(false, WAIT_SECONDS, TimeUnit.SECONDS)
+            .thenAccept(inTime -> {
+              if (!inTime) {
+                var _ = process.toHandle().destroyForcibly();
+              }
+            });
+    try {
+      return readLine();
+    } finally {
+      said.complete(true);
+    }
+  }
+
   /** Sends a line to its standard input. */
   public void writeLine(String line) throws IOException {
     Writer input = process.outputWriter();
@@ -115,11 +133,10 @@ public final class JavaProcess implements AutoCloseable {
     var _ = process.toHandle().destroy();
   }
 
-  /** Sends a signal by its name, without SIG: STOP, CONT. */
-  public void signal(String name) throws IOException, InterruptedException {
-    Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + pid()).start();
-    if (kill.waitFor() != 0) {
-      throw new AssertionError("no signal " + name + " to process " + pid());
+  /** Sends a signal by its number, of those in {@link SystemCalls}. */
+  public void signal(int number) {
+    if (SystemCalls.kill(pid(), number) != 0) {
+      throw new AssertionError("no signal " + number + " to process " + pid());
     }
   }
 

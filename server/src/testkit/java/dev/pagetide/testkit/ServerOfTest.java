@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -27,6 +28,12 @@ final class ServerOfTest implements ParameterResolver {
   public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
     Class<?> type = parameter.getParameter().getType();
     // A store looks into its parents first: a test finds the server of its class, if there is one.
+    Optional<Running> ofTheClass = context.getParent().map(parent -> running(parent, type));
+    if (ofTheClass.isPresent()
+        && context.getTestMethod().filter(ServerOfTest::isAnnotated).isPresent()) {
+      throw new ParameterResolutionException(
+          "the server of the class runs already, without the options of " + context.getUniqueId());
+    }
     return context
         .getStore(NAMESPACE)
         .computeIfAbsent(type, _ -> new Running(start(type, options(context))), Running.class)
@@ -37,10 +44,30 @@ final class ServerOfTest implements ParameterResolver {
     List<String> own = options(context.getTestMethod());
     Set<String> names = own.stream().map(ServerOfTest::name).collect(Collectors.toSet());
     return Stream.concat(
-            options(context.getTestClass()).stream()
+            options(context.getTestClass().flatMap(ServerOfTest::annotated)).stream()
                 .filter(option -> !names.contains(name(option))),
             own.stream())
         .toArray(String[]::new);
+  }
+
+  /** The class itself, or the nearest superclass or enclosing class, that asks for a server. */
+  private static Optional<Class<?>> annotated(Class<?> test) {
+    for (Class<?> outer = test; outer != null; outer = outer.getEnclosingClass()) {
+      for (Class<?> type = outer; type != null; type = type.getSuperclass()) {
+        if (isAnnotated(type)) {
+          return Optional.of(type);
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static boolean isAnnotated(AnnotatedElement element) {
+    return element.isAnnotationPresent(WithServer.class);
+  }
+
+  private static @Nullable Running running(ExtensionContext context, Class<?> type) {
+    return context.getStore(NAMESPACE).get(type, Running.class);
   }
 
   /** What stands before the equals sign of an option. */

@@ -36,7 +36,12 @@ public class ServerProcess implements AutoCloseable {
     this.command = launch.command(MAIN);
     command.addAll(List.of("--dir", parent.resolve("d").toString()));
     command.addAll(options);
-    this.process = launch();
+    try {
+      this.process = launch();
+    } catch (IOException | RuntimeException | Error e) {
+      deleteParent();
+      throw e;
+    }
   }
 
   /** Makes a server's parent: not below the build's folder, because a Unix path is short. */
@@ -51,12 +56,17 @@ public class ServerProcess implements AutoCloseable {
 
   private JavaProcess launch() throws IOException {
     JavaProcess started = JavaProcess.start(command, errors);
-    String line = started.readLine();
+    String line;
+    try {
+      line = started.readLineInTime();
+    } catch (IOException | RuntimeException | Error e) {
+      started.close();
+      throw e;
+    }
     if (line == null || !line.startsWith("ready ")) {
       started.close();
       File log = errors.file();
       String said = log == null ? started.errors() : Files.readString(log.toPath());
-      deleteParent();
       throw new IOException("the server said %s; its log:\n%s".formatted(line, said));
     }
     ready = Arrays.asList(line.split(" ", -1));

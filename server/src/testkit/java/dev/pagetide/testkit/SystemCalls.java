@@ -158,6 +158,9 @@ public final class SystemCalls {
       check(call(() -> (int) BIND.invokeExact(CAPTURED.get(), socket, address, SOCKADDR_BYTES)));
       check(call(() -> (int) LISTEN.invokeExact(CAPTURED.get(), socket, 16)));
       return socket;
+    } catch (Throwable t) {
+      close(socket);
+      throw t;
     }
   }
 

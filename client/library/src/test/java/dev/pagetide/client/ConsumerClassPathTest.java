@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.jar.JarOutputStream;
@@ -31,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag(Requires.TAG)
 final class ConsumerClassPathTest {
   private static final long MOST_BYTES = 20_000_000;
+  private static final long MOST_MINUTES = 5;
   private static final String VERSION = "0.1.0-SNAPSHOT";
   private static final Path TREE = Path.of("../..");
   private static final Pattern NATIVE =
@@ -66,17 +69,24 @@ final class ConsumerClassPathTest {
     command.add("-Dexec.args=%classpath");
     command.add("-Dexec.outputFile=" + classPath);
     command.add("org.codehaus.mojo:exec-maven-plugin:3.6.4:exec");
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(command)
             .directory(project.toFile())
             .redirectInput(new File("/dev/null"))
             .redirectErrorStream(true)
-            .redirectOutput(said.toFile())
-            .start();
+            .redirectOutput(said.toFile());
+    builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+    builder.environment().keySet().removeAll(Set.of("MAVEN_ARGS", "MAVEN_OPTS"));
+    Process process = builder.start();
+    try {
+      boolean ended = process.waitFor(MOST_MINUTES, TimeUnit.MINUTES);
 
-    int status = process.waitFor();
-
-    assertThat(status).as(Files.readString(said)).isZero();
+      assertThat(ended).as("ended; said so far: %s", Files.readString(said)).isTrue();
+      assertThat(process.exitValue()).as(Files.readString(said)).isZero();
+    } finally {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+    }
     jars =
         Stream.of(Files.readString(classPath).strip().split(File.pathSeparator, -1))
             .filter(entry -> entry.endsWith(".jar"))

@@ -40,6 +40,7 @@ import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,7 +66,7 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
 
   private final LinkedBlockingQueue<ExchangeRequest> commands = new LinkedBlockingQueue<>();
 
-  /** Frees that came before a Reply that was asked for. For the test's thread. */
+  /** Frees that {@link #nextReplyAfterFrees} has kept. For the test's thread. */
   private final Deque<ExchangeRequest> overtaken = new ArrayDeque<>();
 
   private final Server server;
@@ -157,17 +158,29 @@ final class FakeExchange extends TransactionServiceGrpc.TransactionServiceImplBa
     events().request(1_000_000);
   }
 
-  /**
-   * The next command, which must be of that kind. Frees may overtake commands, so those that come
-   * before a Reply are kept for the next call that asks for frees.
-   */
+  /** The next command, which must be of that kind. */
   ExchangeRequest next(CommandCase kind) {
     ExchangeRequest command = next();
-    while (kind == CommandCase.REPLY && command.hasFreeBuffers()) {
+    assertThat(command.getCommandCase()).isEqualTo(kind);
+    return command;
+  }
+
+  /**
+   * The next command, which must be a Reply, where its handler does not wait for the answer. Frees
+   * that wait are sent before the commands that wait, so the free of the handler's own buffer may
+   * overtake the Reply. Frees that come first are kept for the next call that asks for frees.
+   *
+   * @param mayOvertake the buffers whose free may come first
+   */
+  ExchangeRequest nextReplyAfterFrees(long... mayOvertake) {
+    ExchangeRequest command = received();
+    while (command.hasFreeBuffers()) {
+      assertThat(command.getFreeBuffers().getOffsetsList())
+          .isSubsetOf(LongStream.of(mayOvertake).boxed().toList());
       overtaken.add(command);
       command = received();
     }
-    assertThat(command.getCommandCase()).isEqualTo(kind);
+    assertThat(command.getCommandCase()).isEqualTo(CommandCase.REPLY);
     return command;
   }
 

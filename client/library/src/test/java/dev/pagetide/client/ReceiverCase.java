@@ -3,7 +3,6 @@ package dev.pagetide.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeRequest.CommandCase;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -70,16 +69,6 @@ abstract class ReceiverCase {
       freed.addAll(server.next(CommandCase.FREE_BUFFERS).getFreeBuffers().getOffsetsList());
     }
     assertThat(freed).containsExactlyInAnyOrderElementsOf(expected);
-  }
-
-  /** The next reply; frees that come before it are taken, too. */
-  ExchangeRequest nextReply() {
-    ExchangeRequest next = server.next();
-    while (next.hasFreeBuffers()) {
-      next = server.next();
-    }
-    assertThat(next.getCommandCase()).isEqualTo(CommandCase.REPLY);
-    return next;
   }
 
   static <T> T join(CompletableFuture<T> future) {

@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,7 +82,7 @@ final class ReceiverFailuresTest extends ReceiverCase {
     }
     server.transact(4, false, TEXT);
 
-    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("handler 4");
+    assertThat(server.nextReplyAfterFrees(64).getReply().getRefusal()).contains("handler 4");
     assertThat(codes).containsExactly(1, 2, 3, 4);
     assertThat(errors).extracting(Throwable::getMessage).contains("handler 1", "handler 3");
     await().until(server::isAskedForMore);
@@ -139,7 +140,8 @@ final class ReceiverFailuresTest extends ReceiverCase {
     await().until(() -> interrupted.size() == 10);
     server.transact(11, false, TEXT);
 
-    assertThat(nextReply().getReply().getRefusal()).isNotEmpty();
+    long[] all = LongStream.rangeClosed(1, 11).map(number -> 16 * number).toArray();
+    assertThat(server.nextReplyAfterFrees(all).getReply().getRefusal()).isNotEmpty();
     assertThat(interrupted).hasSize(11).doesNotContain(true);
     assertThat(Thread.interrupted()).isFalse();
     assertThat(errors).hasSize(5).allMatch(e -> e instanceof InterruptedException);
@@ -179,7 +181,7 @@ final class ReceiverFailuresTest extends ReceiverCase {
         transaction -> codes.add(transaction.code()));
 
     server.transact(1, false, TEXT);
-    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("no thread");
+    assertThat(server.nextReplyAfterFrees(16).getReply().getRefusal()).contains("no thread");
     expectFree(16);
     server.transact(2, true, TEXT);
     expectFree(32);
@@ -204,7 +206,8 @@ final class ReceiverFailuresTest extends ReceiverCase {
     server.transact(1, true, TEXT);
     server.transact(2, false, TEXT);
 
-    assertThat(nextReply().getReply().getRefusal()).contains("returned without a reply");
+    assertThat(server.nextReplyAfterFrees(16, 32).getReply().getRefusal())
+        .contains("returned without a reply");
     assertThat(codes).containsExactly(1, 2);
     assertThat(errors).hasSize(2).allMatch(e -> "too late".equals(e.getMessage()));
   }

@@ -36,7 +36,7 @@ final class ReceiverFlowTest extends ReceiverCase {
       server.transact(i, true, TEXT);
     }
     server.transact(21, false, TEXT);
-    server.accept(server.next(CommandCase.REPLY)); // the two-way one overtakes
+    server.accept(server.nextReplyAfterFrees(21 * 16)); // the two-way one overtakes
     await().until(() -> order.contains(1)); // each has a thread of its own
     assertThat(order).containsExactlyInAnyOrder(1, 21);
     first.release();
@@ -83,7 +83,7 @@ final class ReceiverFlowTest extends ReceiverCase {
     await().until(server::isAskedForMore);
     server.reply(asked, 160, "nested");
 
-    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    ExchangeRequest reply = server.nextReplyAfterFrees(160, 16);
     assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("nested");
     server.accept(reply);
     expectFree(160, 16);
@@ -172,7 +172,7 @@ final class ReceiverFlowTest extends ReceiverCase {
     open(options().withExecutor(Runnable::run), transaction -> transaction.reply(payload("bad")));
 
     server.transact(1, false, TEXT);
-    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    ExchangeRequest reply = server.nextReplyAfterFrees(16);
     expectFree(16);
     server.fail(reply, Status.Code.OUT_OF_RANGE, ErrorReason.PAST_END, "too far");
 
@@ -229,7 +229,7 @@ final class ReceiverFlowTest extends ReceiverCase {
         transaction -> {});
 
     server.transact(1, false, TEXT);
-    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal()).contains("full");
+    assertThat(server.nextReplyAfterFrees(16).getReply().getRefusal()).contains("full");
     expectFree(16);
     server.transact(2, true, TEXT);
     expectFree(32);
@@ -392,7 +392,8 @@ final class ReceiverFlowTest extends ReceiverCase {
     join(nested);
     expectFree(32);
     server.reply(asked, 160, "");
-    assertThat(nextReply().getReply().getRefusal()).contains("returned without a reply");
+    assertThat(server.nextReplyAfterFrees(160, 16).getReply().getRefusal())
+        .contains("returned without a reply");
   }
 
   @Test

@@ -34,7 +34,7 @@ final class ReceiverTest extends ReceiverCase {
 
     server.transact(3, false, TEXT);
 
-    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    ExchangeRequest reply = server.nextReplyAfterFrees(48);
     assertThat(reply.getReply().getTransaction()).isEqualTo(3);
     assertThat(reply.getReply().getPayload().getData().toStringUtf8()).isEqualTo("TWELVE BYTES");
     assertThat(reply.getReply().getRefusal()).isEmpty();
@@ -149,7 +149,7 @@ final class ReceiverTest extends ReceiverCase {
 
     server.transact(1, false, TEXT);
 
-    assertThat(server.next(CommandCase.REPLY).getReply().getRefusal())
+    assertThat(server.nextReplyAfterFrees(16).getReply().getRefusal())
         .contains("returned without a reply");
     expectFree(16);
   }
@@ -181,7 +181,7 @@ final class ReceiverTest extends ReceiverCase {
 
     server.transact(1, false, TEXT);
 
-    String refusal = server.next(CommandCase.REPLY).getReply().getRefusal();
+    String refusal = server.nextReplyAfterFrees(16).getReply().getRefusal();
     assertThat(refusal).contains("IllegalArgumentException: no such key");
     assertThat(refusal.getBytes(StandardCharsets.UTF_8)).hasSize(1024);
     expectFree(16);
@@ -216,7 +216,7 @@ final class ReceiverTest extends ReceiverCase {
     });
 
     server.transact(1, false, TEXT);
-    server.accept(server.next(CommandCase.REPLY));
+    server.accept(server.nextReplyAfterFrees(16));
 
     assertThat(join(second).reason()).contains(ErrorReason.TRANSACTION_OVER);
     expectFree(16);
@@ -264,7 +264,7 @@ final class ReceiverTest extends ReceiverCase {
     });
 
     server.transact(1, false, TEXT);
-    ExchangeRequest reply = server.next(CommandCase.REPLY);
+    ExchangeRequest reply = server.nextReplyAfterFrees(16);
     expectFree(16); // the handler has returned
     server.fail(reply, Status.Code.OUT_OF_RANGE, ErrorReason.PAST_END, "no");
 

@@ -88,8 +88,9 @@ final class ReplyEndTest extends ReceiverCase {
 
       server.transact(1, false, TEXT);
 
-      assertThat(nextReply().getReply().getPayload().getData().toStringUtf8()).isEqualTo("lost");
-      assertThat(nextReply().getReply().getRefusal()).contains("no more memory");
+      assertThat(server.next(CommandCase.REPLY).getReply().getPayload().getData().toStringUtf8())
+          .isEqualTo("lost");
+      assertThat(server.nextReplyAfterFrees(16).getReply().getRefusal()).contains("no more memory");
       assertThat(armed).isFalse();
       receiver.close();
     }

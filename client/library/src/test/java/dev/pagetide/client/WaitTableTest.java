@@ -208,26 +208,13 @@ final class WaitTableTest {
 
   @Test
   void everyWait_interrupted_isCancelledAndLeavesNothing() throws Exception {
-    AtomicInteger interrupts = new AtomicInteger();
-
-    interruptEach(call -> interrupts.incrementAndGet(), true);
-
-    assertThat(interrupts.get()).isGreaterThanOrEqualTo(cases.calls().size() - 2); // connectTcp
+    interruptEach(_ -> {}, true);
   }
 
   @Test
   void everyWait_answerComesBetweenInterruptAndCancellation_isAnsweredAndLeavesNothing()
       throws Exception {
-    AtomicInteger interrupts = new AtomicInteger();
-
-    interruptEach(
-        call -> {
-          await().until(call::isDone);
-          interrupts.incrementAndGet();
-        },
-        false);
-
-    assertThat(interrupts.get()).isGreaterThanOrEqualTo(cases.calls().size() - 2); // connectTcp
+    interruptEach(call -> await().until(call::isDone), false);
   }
 
   private void interruptEach(Consumer<CompletableFuture<?>> listener, boolean cancels)

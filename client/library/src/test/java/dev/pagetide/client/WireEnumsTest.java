@@ -44,6 +44,12 @@ final class WireEnumsTest {
       var wire = dev.pagetide.v1.PageState.valueOf("PAGE_STATE_" + state);
       assertThat(WireEnums.pageState(wire, wire.getNumber())).isEqualTo(state);
     }
+    for (var wire : dev.pagetide.v1.PageState.values()) {
+      String name = wire.name().replaceFirst("^PAGE_STATE_", "");
+      if (wire != dev.pagetide.v1.PageState.UNRECOGNIZED && !name.equals("UNSPECIFIED")) {
+        assertThat(PageState.valueOf(name).name()).isEqualTo(name);
+      }
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 package dev.pagetide.client;
 
 import dev.pagetide.testkit.JavaProcess;
+import dev.pagetide.testkit.SystemCalls;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -25,7 +26,7 @@ public final class ServerProcess extends dev.pagetide.testkit.ServerProcess {
   /** Starts a server, with {@code options} besides its directory, and waits until it is ready. */
   public static ServerProcess start(String... options) throws IOException {
     List<String> all = new ArrayList<>(List.of(options));
-    if (!all.contains("--http")) {
+    if (all.stream().noneMatch(option -> option.split("=", 2)[0].equals("--http"))) {
       all.addAll(List.of("--http", "off"));
     }
     return new ServerProcess(newParent(), all);
@@ -66,16 +67,16 @@ public final class ServerProcess extends dev.pagetide.testkit.ServerProcess {
   }
 
   /** Stops the process where it is: it answers nothing until {@link #goOn}. */
-  public void pause() throws IOException, InterruptedException {
-    process().signal("STOP");
+  public void pause() throws IOException {
+    process().signal(SystemCalls.SIGSTOP);
     while (!Files.readString(Path.of("/proc/" + pid() + "/stat")).contains(") T ")) {
       Thread.onSpinWait();
     }
   }
 
   /** Ends a {@link #pause}. */
-  public void goOn() throws IOException, InterruptedException {
-    process().signal("CONT");
+  public void goOn() {
+    process().signal(SystemCalls.SIGCONT);
   }
 
   /** Sends SIGTERM. */

@@ -81,6 +81,7 @@ public final class RawHandoff implements AutoCloseable {
       return OptionalInt.empty();
     }
     if (answer(received.read()) != 1 && received.descriptor().isPresent()) {
+      closeDescriptor(received.descriptor().getAsInt());
       throw new AssertionError("the descriptor came with " + received.read() + " bytes");
     }
     return received.descriptor();

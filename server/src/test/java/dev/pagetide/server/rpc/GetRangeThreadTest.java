@@ -20,6 +20,8 @@ import dev.pagetide.v1.GetRangeResponse;
 import dev.pagetide.v1.PageSpan;
 import dev.pagetide.v1.PageState;
 import dev.pagetide.v1.StateRun;
+import dev.pagetide.v1.StopUsingRangeResponse;
+import dev.pagetide.v1.UseRangeResponse;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
@@ -39,7 +41,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
-/** Which thread walks through a range for GetRange: a large one's walk keeps no event loop. */
+/**
+ * Which thread looks at many pages. GetRange's walk through a large range keeps no event loop. Warm
+ * uses and stops stay on the event loop, because they are done in the order of their connection.
+ */
 final class GetRangeThreadTest {
   private static final int SMALL_PAGES = 64;
   private static final int LARGE_PAGES = 4096;
@@ -169,6 +174,26 @@ final class GetRangeThreadTest {
       assertThat(answeredBy(GetRangeResponse.class).stream().skip(1))
           .hasSize(2)
           .allSatisfy(thread -> assertThat(thread).startsWith(WORKER));
+    });
+  }
+
+  @Test
+  void useAndStop_ofManyResidentPages_areDoneAtOnce() throws IOException {
+    withServer(channel -> {
+      RawSession session = RawSession.open(channel, LARGE_PAGES);
+      assertThat(session.use(0, LARGE_PAGES)).hasSize(1);
+      assertThat(session.use(0, LARGE_PAGES)).as("fresh").isEmpty();
+      session.stop(0, LARGE_PAGES);
+      assertThat(session.range().getUsedPages()).isZero();
+      session.stop(0, LARGE_PAGES);
+
+      List<String> uses = answeredBy(UseRangeResponse.class);
+      assertThat(uses).hasSize(2);
+      assertThat(uses.get(0)).as("the cold use").startsWith(WORKER);
+      assertThat(uses.get(1)).as("the warm use").doesNotStartWith(WORKER);
+      assertThat(answeredBy(StopUsingRangeResponse.class))
+          .hasSize(2)
+          .allSatisfy(thread -> assertThat(thread).doesNotStartWith(WORKER));
     });
   }
 }

@@ -9,6 +9,7 @@ import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.server.kit.WritingClient;
 import dev.pagetide.testkit.JavaProcess;
 import dev.pagetide.testkit.Promise;
+import dev.pagetide.testkit.SystemCalls;
 import dev.pagetide.testkit.WithServer;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -112,7 +113,7 @@ final class SessionLifeTest {
   private void keepsTheSessionOfAClientStoppedFor(Duration pause) throws Exception {
     try (JavaProcess client = JavaProcess.start(WritingClient.class, server.target())) {
       var _ = awaitWriting(client);
-      signal("STOP", client);
+      client.signal(SystemCalls.SIGSTOP);
 
       Awaitility.await()
           .during(pause)
@@ -122,7 +123,7 @@ final class SessionLifeTest {
           .singleElement()
           .matches(range -> range.getUsedPages() == WritingClient.PAGES);
 
-      signal("CONT", client);
+      client.signal(SystemCalls.SIGCONT);
       double calls = writes();
       Awaitility.await().until(() -> writes() > calls);
       assertThat(server.metric("pagetide_sessions")).isEqualTo(1);
@@ -249,11 +250,6 @@ final class SessionLifeTest {
     assertThat(line).startsWith("session ");
     assertThat(client.readLine()).isEqualTo("writing");
     return line == null ? "" : line.substring("session ".length());
-  }
-
-  private static void signal(String name, JavaProcess process) throws Exception {
-    Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start();
-    assertThat(kill.waitFor()).isEqualTo(0);
   }
 
   private void awaitSessions(int number) {

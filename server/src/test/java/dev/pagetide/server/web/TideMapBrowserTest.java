@@ -325,7 +325,7 @@ final class TideMapBrowserTest {
         });
   }
 
-  /** The same numbers as pagetide top's FiguresTest: both are rounded down. */
+  /** The same numbers as pagetide top's HumanUnitsTest: both are rounded down. */
   @Test
   void size_anyNumber_isRoundedDownAsTopDoes() {
     open();

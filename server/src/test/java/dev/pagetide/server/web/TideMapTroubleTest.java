@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pagetide.server.kit.RawSession;
 import dev.pagetide.server.kit.TestServer;
 import dev.pagetide.testkit.Requires;
+import dev.pagetide.testkit.SystemCalls;
 import java.time.Duration;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
@@ -116,11 +117,11 @@ final class TideMapTroubleTest {
 
   @Test
   void map_serverStopped_isNotLiveUntilItSaysSomethingAgain() throws Exception {
-    server.process().signal("STOP");
+    server.process().signal(SystemCalls.SIGSTOP);
 
     awaitConnection("Nothing comes from the server");
 
-    server.process().signal("CONT");
+    server.process().signal(SystemCalls.SIGCONT);
 
     awaitConnection("Live");
     var _ = first.use(0, 2);

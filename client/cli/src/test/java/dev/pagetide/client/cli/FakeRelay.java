@@ -36,12 +36,12 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
     implements AutoCloseable {
 
   private final Server server;
-  private final Map<String, Party> receivers = new HashMap<>();
+  private final Map<String, Endpoint> receivers = new HashMap<>();
   private final Map<Long, Asked> asked = new HashMap<>();
   private long transactions;
 
   /** An attached session, which has its name as its token. */
-  private record Party(String name, StreamObserver<ExchangeResponse> events) {
+  private record Endpoint(String name, StreamObserver<ExchangeResponse> events) {
     void send(ExchangeResponse.Builder event) {
       synchronized (events) {
         events.onNext(event.build());
@@ -50,7 +50,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
   }
 
   /** A two-way transaction that waits for its reply. */
-  private record Asked(Party asker, long command) {}
+  private record Asked(Endpoint asker, long command) {}
 
   FakeRelay() throws IOException {
     server =
@@ -91,7 +91,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
   @Override
   public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeResponse> events) {
     return new StreamObserver<>() {
-      private Party endpoint = new Party("", events);
+      private Endpoint endpoint = new Endpoint("", events);
 
       @Override
       public void onNext(ExchangeRequest message) {
@@ -103,7 +103,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
         synchronized (FakeRelay.this) {
           switch (command.getCommandCase()) {
             case ATTACH -> {
-              endpoint = new Party(command.getAttach().getSession(), events);
+              endpoint = new Endpoint(command.getAttach().getSession(), events);
               if (command.getAttach().getReceives()) {
                 receivers.put(endpoint.name(), endpoint);
               }
@@ -134,9 +134,9 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
     return ExchangeResponse.newBuilder().setId(command.getId());
   }
 
-  private void transact(Party sender, ExchangeRequest command) {
+  private void transact(Endpoint sender, ExchangeRequest command) {
     Transact transact = command.getTransact();
-    Party receiver = receivers.get(transact.getTarget());
+    Endpoint receiver = receivers.get(transact.getTarget());
     if (receiver == null) {
       sender.send(
           answer(command)
@@ -170,7 +170,7 @@ final class FakeRelay extends TransactionServiceGrpc.TransactionServiceImplBase
     }
   }
 
-  private void reply(Party receiver, ExchangeRequest command) {
+  private void reply(Endpoint receiver, ExchangeRequest command) {
     Reply reply = command.getReply();
     Asked waiting = asked.remove(reply.getTransaction());
     if (waiting == null) {
