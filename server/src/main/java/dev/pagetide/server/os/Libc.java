@@ -90,8 +90,6 @@ final class Libc {
   private static final MethodHandle FSTAT = bind("fstat", JAVA_INT, JAVA_INT, ADDRESS);
   private static final MethodHandle PREAD =
       bind("pread", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle PWRITE =
-      bind("pwrite", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle WRITE = bind("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
   private static final MethodHandle POLL = bind("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle EVENTFD = bind("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
@@ -165,16 +163,6 @@ final class Libc {
     return call(
         () -> (long) PREAD.invokeExact(CAPTURED.get(), fd, buffer, count, offset),
         "pread(%d, %d bytes, %d)",
-        fd,
-        count,
-        offset);
-  }
-
-  static long pwrite(int fd, MemorySegment buffer, long count, long offset)
-      throws SystemCallException {
-    return call(
-        () -> (long) PWRITE.invokeExact(CAPTURED.get(), fd, buffer, count, offset),
-        "pwrite(%d, %d bytes, %d)",
         fd,
         count,
         offset);

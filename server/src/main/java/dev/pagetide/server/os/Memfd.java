@@ -24,8 +24,6 @@ public final class Memfd implements PageFile {
   private static final ThreadLocal<MemorySegment> STAT =
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Libc.STAT_BYTES, Long.BYTES));
 
-  private static final MemorySegment ZEROS = Arena.ofAuto().allocate(COPY_BYTES).asReadOnly();
-
   private static final int BLOCK_BYTES = 512;
 
   private final int fd;
@@ -179,19 +177,18 @@ public final class Memfd implements PageFile {
     }
   }
 
+  /**
+   * Through the mapping, because pwrite(2) takes the inode's lock, and a client can hold that lock
+   * for as long as it likes: it writes to its own file from memory that it never fills.
+   */
   @Override
   public void write(long offset, ByteBuffer source) throws SystemCallException {
-    Objects.checkFromIndexSize(offset, (long) source.remaining(), layout.dataBytes());
-    MemorySegment copy = COPY_BUFFER.get();
-    long position = layout.dataOffset() + offset;
-    while (source.hasRemaining()) {
-      int count = Math.min(COPY_BYTES, source.remaining());
-      MemorySegment.copy(
-          MemorySegment.ofBuffer(source), 0, copy, 0, count); // ofBuffer starts at the position
-      int written = (int) Libc.pwrite(fd, copy, count, position);
-      source.position(source.position() + written);
-      position += written;
-    }
+    int length = source.remaining();
+    Objects.checkFromIndexSize(offset, (long) length, layout.dataBytes());
+    MemorySegment target = data();
+    // SAFETY: the file is sealed against shrinking, so no page of the mapping is past its end.
+    copy(MemorySegment.ofBuffer(source), 0, target, offset, length); // starts at the position
+    source.position(source.limit());
   }
 
   /**
@@ -208,16 +205,17 @@ public final class Memfd implements PageFile {
     }
     Objects.checkFromIndexSize(sourceOffset, length, from.layout.dataBytes());
     Objects.checkFromIndexSize(offset, length, layout.dataBytes());
-    MemorySegment target = data().asSlice(offset, length);
+    MemorySegment target = data();
     if (kept) {
       // SAFETY: the file is sealed against shrinking, so no page of either mapping is past its end.
-      MemorySegment.copy(from.data(), sourceOffset, target, 0, length);
+      copy(from.data(), sourceOffset, target, offset, length);
       return;
     }
     long position = from.layout.dataOffset() + sourceOffset;
     long copied = 0;
     while (copied < length) {
-      long read = Libc.pread(from.fd, target.asSlice(copied), length - copied, position + copied);
+      MemorySegment rest = target.asSlice(offset + copied);
+      long read = Libc.pread(from.fd, rest, length - copied, position + copied);
       if (read == 0) {
         throw new AssertionError("a file sealed against shrinking ended at " + position);
       }
@@ -225,13 +223,26 @@ public final class Memfd implements PageFile {
     }
   }
 
+  /** Through the mapping, for the reason that {@link #write} gives. */
   @Override
   public void writeZeros(long offset, long length) throws SystemCallException {
     Objects.checkFromIndexSize(offset, length, layout.dataBytes());
-    long position = layout.dataOffset() + offset;
-    long end = position + length;
-    while (position < end) {
-      position += Libc.pwrite(fd, ZEROS, Math.min(COPY_BYTES, end - position), position);
+    MemorySegment target = data();
+    for (long done = 0; done < length; done += COPY_BYTES) {
+      target.asSlice(offset + done, Math.min(COPY_BYTES, length - done)).fill((byte) 0);
+    }
+  }
+
+  /**
+   * Copies in steps of at most {@link #COPY_BYTES}. A step cannot be interrupted by a safepoint,
+   * and each of its page faults may wait until a punch under way in the same file has ended. In one
+   * step the copy of a large range would hold up every thread of the server.
+   */
+  private static void copy(
+      MemorySegment source, long sourceOffset, MemorySegment target, long offset, long length) {
+    for (long done = 0; done < length; done += COPY_BYTES) {
+      long count = Math.min(COPY_BYTES, length - done);
+      MemorySegment.copy(source, sourceOffset + done, target, offset + done, count);
     }
   }
 

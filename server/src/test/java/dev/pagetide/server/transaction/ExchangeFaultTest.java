@@ -33,7 +33,7 @@ final class ExchangeFaultTest {
             new Class<?>[] {PageFile.class},
             (_, method, arguments) -> {
               if (method.getName().equals("write")) {
-                throw new SystemCallException("pwrite()", EIO);
+                throw new SystemCallException("write()", EIO);
               }
               try {
                 return method.invoke(file, arguments);
