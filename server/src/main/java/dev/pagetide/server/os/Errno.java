@@ -5,6 +5,7 @@ import java.util.Map;
 /** The names of the error numbers of the calls in {@link Libc}, on Linux. */
 final class Errno {
   static final int EINTR = 4;
+  static final int EFAULT = 14;
   static final int EINVAL = 22;
   static final int ENFILE = 23;
   static final int EMFILE = 24;
@@ -21,7 +22,7 @@ final class Errno {
           Map.entry(11, "EAGAIN"),
           Map.entry(12, "ENOMEM"),
           Map.entry(13, "EACCES"),
-          Map.entry(14, "EFAULT"),
+          Map.entry(EFAULT, "EFAULT"),
           Map.entry(16, "EBUSY"),
           Map.entry(19, "ENODEV"),
           Map.entry(EINVAL, "EINVAL"),

@@ -83,7 +83,10 @@ public final class Memfd implements PageFile {
     }
   }
 
-  private static Memfd map(int fd, SharedFileLayout layout) throws SystemCallException {
+  /**
+   * Maps header and table of a file that has its size already. Owns the descriptor if it returns.
+   */
+  static Memfd map(int fd, SharedFileLayout layout) throws SystemCallException {
     Arena arena = Arena.ofShared();
     boolean mapped = false;
     try {
@@ -228,21 +231,41 @@ public final class Memfd implements PageFile {
   public void writeZeros(long offset, long length) throws SystemCallException {
     Objects.checkFromIndexSize(offset, length, layout.dataBytes());
     MemorySegment target = data();
-    for (long done = 0; done < length; done += COPY_BYTES) {
-      target.asSlice(offset + done, Math.min(COPY_BYTES, length - done)).fill((byte) 0);
-    }
+    inSteps(length, (done, count) -> target.asSlice(offset + done, count).fill((byte) 0));
+  }
+
+  private static void copy(
+      MemorySegment source, long sourceOffset, MemorySegment target, long offset, long length)
+      throws SystemCallException {
+    inSteps(
+        length,
+        (done, count) ->
+            MemorySegment.copy(source, sourceOffset + done, target, offset + done, count));
+  }
+
+  @FunctionalInterface
+  private interface Step {
+    void run(long done, long count);
   }
 
   /**
-   * Copies in steps of at most {@link #COPY_BYTES}. A step cannot be interrupted by a safepoint,
-   * and each of its page faults may wait until a punch under way in the same file has ended. In one
-   * step the copy of a large range would hold up every thread of the server.
+   * Accesses a mapping in steps of at most {@link #COPY_BYTES}. A safepoint cannot interrupt a
+   * step, and each of its page faults may wait until a punch under way in the same file has ended.
+   * In one step, the copy of a large range would hold up every thread of the server.
+   *
+   * @throws SystemCallException if the kernel has no memory for a page, or the page's memory is
+   *     broken: it sends SIGBUS, of which the JVM makes an InternalError
    */
-  private static void copy(
-      MemorySegment source, long sourceOffset, MemorySegment target, long offset, long length) {
-    for (long done = 0; done < length; done += COPY_BYTES) {
-      long count = Math.min(COPY_BYTES, length - done);
-      MemorySegment.copy(source, sourceOffset + done, target, offset + done, count);
+  private static void inSteps(long length, Step step) throws SystemCallException {
+    try {
+      for (long done = 0; done < length; done += COPY_BYTES) {
+        step.run(done, Math.min(COPY_BYTES, length - done));
+      }
+    } catch (InternalError e) {
+      SystemCallException refused =
+          new SystemCallException("access to a mapping of " + length + " bytes", Errno.EFAULT);
+      refused.initCause(e);
+      throw refused;
     }
   }
 
