@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.session.CutOffObserver;
 import io.grpc.BindableService;
 import io.grpc.Server;
@@ -97,6 +98,9 @@ final class Listeners implements AutoCloseable {
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
+    if (address instanceof DomainSocketAddress) {
+      PassedDescriptors.refuse(builder::withOption);
+    }
     if (address instanceof InetSocketAddress) {
       // Keepalive finds a host that is gone. The kernel of a paused client still answers.
       builder
