@@ -95,6 +95,9 @@ final class Listeners implements AutoCloseable {
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
+            // FrameGuard counts the resets that arrive. This also counts those that a client
+            // provokes, by frames that are wrong.
+            .maxRstFramesPerWindow(2 * FrameCounts.MOST_RESETS, FrameCounts.WINDOW_SECONDS)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
