@@ -160,7 +160,7 @@ final class FrameGuard extends ChannelDuplexHandler {
     if (message instanceof ByteBuf bytes && isOfAnAnswer(bytes)) {
       counts.dataPassed();
     }
-    context.write(message, promise);
+    var _ = context.write(message, promise);
   }
 
   private static boolean isOfAnAnswer(ByteBuf bytes) {
@@ -176,7 +176,15 @@ final class FrameGuard extends ChannelDuplexHandler {
     // gRPC's handler tells the client why, and closes the connection once that is sent.
     context.fireExceptionCaught(
         Http2Exception.connectionError(Http2Error.ENHANCE_YOUR_CALM, exceeded.why()));
-    var _ = context.executor().schedule(() -> context.close(), GOAWAY_SECONDS, TimeUnit.SECONDS);
+    var _ =
+        context
+            .executor()
+            .schedule(
+                () -> {
+                  var _ = context.close();
+                },
+                GOAWAY_SECONDS,
+                TimeUnit.SECONDS);
   }
 
   @Override

@@ -32,8 +32,7 @@ final class FrameGuardTest {
   private long now = 1_000;
 
   private final FrameGuard guard =
-      new FrameGuard(
-          Peer.unix(1, 2), (peer, limit, why) -> limits.add(limit), reading, () -> now);
+      new FrameGuard(Peer.unix(1, 2), (peer, limit, why) -> limits.add(limit), reading, () -> now);
   private final EmbeddedChannel channel = new EmbeddedChannel(guard, service);
 
   /** The handler of HTTP/2 behind the guard: takes the bytes, and notes where a turn ends. */
