@@ -25,6 +25,7 @@ import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.RpcMeters;
 import dev.pagetide.server.metrics.ShortageLog;
 import dev.pagetide.server.metrics.TransactionMeters;
+import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.server.page.BackgroundReclaim;
@@ -203,6 +204,7 @@ final class RunningServer implements AutoCloseable {
               levels == null ? null : levels::byName);
       http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
     }
+    PassedDescriptors.problem().ifPresent(LOG::warn);
     tcp = listenTcp(reach.listen(), endpoint);
     // The hand-off socket comes first, because sessions are told of it, and the other one opens
     // sessions.

@@ -1,5 +1,6 @@
 package dev.pagetide.server.handoff;
 
+import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.shm.HandoffStatus;
@@ -71,6 +72,7 @@ public final class HandoffServer implements AutoCloseable {
                         .addLast(new HandoffConnection(sessions, limits, slots, observer, cutOffs));
                   }
                 });
+    PassedDescriptors.refuse(bootstrap::option);
   }
 
   /**

@@ -105,11 +105,12 @@ final class InFlight extends ServerStreamTracer.Factory {
       public <Q, A> ServerCall.Listener<Q> interceptCall(
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         Ticket ticket = ticket();
-        ticket.admit(call, call.getAttributes().get(SHARE));
+        RefusableCall<Q, A> refusable = RefusableCall.of(call);
+        ticket.admit(refusable, call.getAttributes().get(SHARE));
         if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
-        return new Admission<>(next.startCall(call, headers), ticket);
+        return new Admission<>(next.startCall(refusable, headers), ticket);
       }
     };
   }
@@ -175,7 +176,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     private @Nullable Share connection;
 
     /** The call while its request arrives: then it can be refused before it has done anything. */
-    private @Nullable ServerCall<?, ?> receiving;
+    private @Nullable RefusableCall<?, ?> receiving;
 
     private boolean refused;
     private Peer peer = Peer.TCP;
@@ -198,7 +199,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       return context.withValue(TICKET, this);
     }
 
-    private synchronized void admit(ServerCall<?, ?> call, @Nullable Share share) {
+    private synchronized void admit(RefusableCall<?, ?> call, @Nullable Share share) {
       receiving = call;
       connection = share;
       peer = PeerNegotiator.of(call);
@@ -221,7 +222,7 @@ final class InFlight extends ServerStreamTracer.Factory {
 
     private synchronized void refuseIfOver() {
       Share full = full();
-      ServerCall<?, ?> call = receiving;
+      RefusableCall<?, ?> call = receiving;
       if (full != null && call != null && !refused) {
         refused = true;
         String why = why(full);
@@ -229,9 +230,7 @@ final class InFlight extends ServerStreamTracer.Factory {
         // Only its last frame is left, which OutboundBackpressure bounds. If that counted, the
         // refusals of one connection would cause refusals of the others.
         letGo();
-        StatusRuntimeException refusal = StatusMapper.tooManyRequests(why);
-        Metadata trailers = refusal.getTrailers();
-        call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
+        call.refuse(StatusMapper.tooManyRequests(why));
         cutOffs.cutOff(peer, limit, why); // last, because only the operator needs it
       }
     }

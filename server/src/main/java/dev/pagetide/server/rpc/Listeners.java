@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.session.CutOffObserver;
 import io.grpc.BindableService;
 import io.grpc.Server;
@@ -94,9 +95,15 @@ final class Listeners implements AutoCloseable {
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
+            // FrameGuard counts the resets that arrive. This also counts those that a client
+            // provokes, by frames that are wrong.
+            .maxRstFramesPerWindow(2 * FrameCounts.MOST_RESETS, FrameCounts.WINDOW_SECONDS)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
+    if (address instanceof DomainSocketAddress) {
+      PassedDescriptors.refuse(builder::withOption);
+    }
     if (address instanceof InetSocketAddress) {
       // Keepalive finds a host that is gone. The kernel of a paused client still answers.
       builder

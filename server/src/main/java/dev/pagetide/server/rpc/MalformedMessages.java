@@ -4,7 +4,6 @@ import com.google.rpc.Code;
 import dev.pagetide.v1.ErrorReason;
 import io.grpc.BindableService;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
-import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.PrototypeMarshaller;
 import io.grpc.ServerCall;
@@ -55,8 +54,11 @@ final class MalformedMessages {
     ServerCallHandler<Q, A> handler = method.getServerCallHandler();
     return ServerMethodDefinition.create(
         descriptor.toBuilder().setRequestMarshaller(requests).build(),
-        (call, headers) ->
-            new Listener<>(handler.startCall(call, headers), call, requests.malformed));
+        (call, headers) -> {
+          RefusableCall<Q, A> refusable = RefusableCall.of(call);
+          return new Listener<>(
+              handler.startCall(refusable, headers), refusable, requests.malformed);
+        });
   }
 
   /** Parses messages. A message that cannot be parsed becomes one special message. */
@@ -97,11 +99,11 @@ final class MalformedMessages {
   }
 
   private static final class Listener<Q, A> extends SimpleForwardingServerCallListener<Q> {
-    private final ServerCall<Q, A> call;
+    private final RefusableCall<Q, A> call;
     private final Q malformed;
     private boolean refused;
 
-    Listener(ServerCall.Listener<Q> service, ServerCall<Q, A> call, Q malformed) {
+    Listener(ServerCall.Listener<Q> service, RefusableCall<Q, A> call, Q malformed) {
       super(service);
       this.call = call;
       this.malformed = malformed;
@@ -128,8 +130,7 @@ final class MalformedMessages {
                   call.getMethodDescriptor().getRequestMarshaller() instanceof Requests<?> r
                       ? r.getMessageClass().getSimpleName()
                       : "message"));
-      Metadata trailers = refusal.getTrailers();
-      call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
+      call.refuse(refusal);
     }
 
     @Override

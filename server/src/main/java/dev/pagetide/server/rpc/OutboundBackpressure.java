@@ -17,7 +17,7 @@ import java.util.Locale;
 /*
  * Data alone never reaches this limit, because the flow controller stops at Netty's high watermark,
  * 64 KiB. The HTTP/2 handler asks for more bytes even if automatic reading is off; therefore we
- * override read().
+ * override read(), also for the FrameGuard behind this handler.
  */
 final class OutboundBackpressure extends ChannelDuplexHandler {
   /** The size of some thousand refusals. */
@@ -27,11 +27,13 @@ final class OutboundBackpressure extends ChannelDuplexHandler {
 
   private final Peer peer;
   private final CutOffObserver cutOffs;
+  private final Reading reading;
   private boolean stopped;
 
-  OutboundBackpressure(Peer peer, CutOffObserver cutOffs) {
+  OutboundBackpressure(Peer peer, CutOffObserver cutOffs, Reading reading) {
     this.peer = peer;
     this.cutOffs = cutOffs;
+    this.reading = reading;
   }
 
   @Override
@@ -40,7 +42,7 @@ final class OutboundBackpressure extends ChannelDuplexHandler {
     boolean open = context.channel().isActive();
     if (!stopped && open && context.channel().bytesBeforeWritable() > MAX_UNREAD_BYTES) {
       stopped = true;
-      context.channel().config().setAutoRead(false);
+      reading.stop(context.channel());
       cutOffs.cutOff(
           peer,
           LIMIT,
@@ -56,7 +58,7 @@ final class OutboundBackpressure extends ChannelDuplexHandler {
 
   @Override
   public void read(ChannelHandlerContext context) {
-    if (!stopped) {
+    if (!reading.isStopped()) {
       context.read();
     }
   }
@@ -65,7 +67,7 @@ final class OutboundBackpressure extends ChannelDuplexHandler {
   public void channelWritabilityChanged(ChannelHandlerContext context) {
     if (stopped && context.channel().isWritable()) {
       stopped = false;
-      context.channel().config().setAutoRead(true);
+      reading.resume(context.channel());
     }
     context.fireChannelWritabilityChanged();
   }

@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.budget.PageClock;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import io.grpc.Attributes;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds the {@link Peer} of a call. The kernel tells which process connected to a Unix socket; this
  * class asks once for each connection. It also gives each connection its {@link
- * OutboundBackpressure}.
+ * OutboundBackpressure} and its {@link FrameGuard}.
  *
  * <p>gRPC has no public access to the socket of a call, so this class uses gRPC's internal classes.
  * No other class does.
@@ -119,9 +120,13 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
                   .build();
           passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
         }
+        Peer known = peer == null ? Peer.TCP : peer;
+        Reading reading = new Reading();
         context
             .pipeline()
-            .addFirst(new OutboundBackpressure(peer == null ? Peer.TCP : peer, cutOffs));
+            .addFirst(
+                new OutboundBackpressure(known, cutOffs, reading),
+                new FrameGuard(known, cutOffs, reading, PageClock.MONOTONIC));
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);

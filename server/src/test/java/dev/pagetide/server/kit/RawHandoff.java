@@ -59,9 +59,17 @@ public final class RawHandoff implements AutoCloseable {
     return send(text.getBytes(StandardCharsets.ISO_8859_1));
   }
 
-  /** Sends bytes and, with the same message, descriptors of its own. */
+  /**
+   * Sends bytes and, with the same message, a descriptor of its own; without it if the kernel does
+   * not let the server's clients send one.
+   */
   public void sendWithDescriptor(String text, int descriptor) throws IOException {
-    int _ = answer(SystemCalls.sendDescriptor(socket, text, descriptor));
+    int sent = SystemCalls.sendDescriptor(socket, text, descriptor);
+    if (sent == -SystemCalls.EPERM) {
+      send(text);
+    } else {
+      int _ = answer(sent);
+    }
   }
 
   /** Reads exactly one byte, without room for control data; {@link #END} if there is none. */

@@ -8,7 +8,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionTimeoutException;
@@ -18,6 +20,7 @@ public final class RawHttp2 implements AutoCloseable {
   private static final int DATA = 0;
   private static final int HEADERS = 1;
   private static final int SETTINGS = 4;
+  private static final int GOAWAY = 7;
   private static final int WINDOW_UPDATE = 8;
   private static final int ACK = 1;
   private static final int END_STREAM = 1;
@@ -28,6 +31,8 @@ public final class RawHttp2 implements AutoCloseable {
   private final ByteBuffer input = ByteBuffer.allocate(1 << 20);
   private final Set<Integer> ended = new HashSet<>();
   private boolean hasSettings;
+  private boolean isEnded;
+  private OptionalInt goAway = OptionalInt.empty();
   private int nextStream = 1;
 
   /** Bytes that may still be sent on this connection. */
@@ -117,6 +122,67 @@ public final class RawHttp2 implements AutoCloseable {
     return false;
   }
 
+  /** The bytes of the next call's headers. */
+  public byte[] nextHeaders(String path) {
+    int stream = nextStream;
+    nextStream += 2;
+    return frame(HEADERS, END_HEADERS, stream, headers(path)).array();
+  }
+
+  /** The number of the call whose headers were made last. */
+  public int lastStream() {
+    return nextStream - 2;
+  }
+
+  /** The bytes of a frame. */
+  public static byte[] frameBytes(int type, int flags, int stream, byte[] payload) {
+    return frame(type, flags, stream, payload).array();
+  }
+
+  /**
+   * Sends batches of frames until the server ends the connection.
+   *
+   * @param batches makes one batch
+   * @return the error code with which it ended; empty if it took as many batches as that
+   */
+  public OptionalInt floodUntilEnded(Callable<byte[]> batches, int most) throws Exception {
+    for (int batch = 0; batch < most && !isEnded; batch++) {
+      ByteBuffer bytes = ByteBuffer.wrap(batches.call());
+      await(() -> isSentOrEnded(bytes));
+    }
+    if (isEnded) {
+      // What it still sent can be read.
+      await(() -> goAway.isPresent() || !hasMore());
+    }
+    return goAway;
+  }
+
+  private static void await(Callable<Boolean> condition) {
+    Awaitility.await()
+        .pollDelay(0, TimeUnit.MILLISECONDS)
+        .pollInterval(1, TimeUnit.MILLISECONDS)
+        .until(condition);
+  }
+
+  private boolean isSentOrEnded(ByteBuffer bytes) {
+    try {
+      readFrames();
+      return socket.write(bytes) >= 0 && !bytes.hasRemaining();
+    } catch (IOException e) {
+      isEnded = true;
+      return true;
+    }
+  }
+
+  private boolean hasMore() {
+    try {
+      readFrames();
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
   private void readFrames() throws IOException {
     if (socket.read(input) < 0) {
       throw new EOFException("the server closed the connection");
@@ -136,6 +202,10 @@ public final class RawHttp2 implements AutoCloseable {
       switch (lengthAndType & 0xff) {
         case WINDOW_UPDATE -> window += stream == 0 ? input.getInt() : 0;
         case SETTINGS -> hasSettings = true;
+        case GOAWAY -> {
+          int _ = input.getInt(); // the last stream
+          goAway = OptionalInt.of(input.getInt());
+        }
         case HEADERS -> {
           if ((flags & END_STREAM) != 0) {
             ended.add(stream);

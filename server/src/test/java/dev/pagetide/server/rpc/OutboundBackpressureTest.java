@@ -16,7 +16,8 @@ final class OutboundBackpressureTest {
 
   private final List<String> limits = new ArrayList<>();
   private final OutboundBackpressure handler =
-      new OutboundBackpressure(Peer.unix(1, 2), (peer, limit, why) -> limits.add(limit));
+      new OutboundBackpressure(
+          Peer.unix(1, 2), (peer, limit, why) -> limits.add(limit), new Reading());
 
   @Test
   void read_muchLiesUnread_nothingMoreIsReadAndTheClientIsToldOfOnce() {

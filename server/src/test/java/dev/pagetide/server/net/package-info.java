@@ -1,0 +1,4 @@
+@NullMarked
+package dev.pagetide.server.net;
+
+import org.jspecify.annotations.NullMarked;
