@@ -147,7 +147,7 @@ public final class OptionReader {
             ServerOption.MAX_SESSIONS_PER_UID,
             oneUid ? sessions : Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
-    ServerOptions.Requests requests = requests();
+    ServerOptions.Requests requests = requests(oneUid);
     return new ServerOptions(
         new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
         memory.memory(),
@@ -192,7 +192,7 @@ public final class OptionReader {
             /* refused= */ TransactRule.OWN));
   }
 
-  private ServerOptions.Requests requests() {
+  private ServerOptions.Requests requests(boolean oneUid) {
     long calls =
         values.count(
             ServerOption.MAX_REQUESTS_IN_FLIGHT,
@@ -206,7 +206,7 @@ public final class OptionReader {
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
         values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
-    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes);
+    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes, oneUid);
   }
 
   private Path directory() {

@@ -89,9 +89,14 @@ public enum ServerOption {
   MAX_REQUESTS_IN_FLIGHT(
       "N",
       "1024",
-      "Calls at once, counted until their answer is on the wire; further calls are refused."),
+      "Calls at once, counted until their answer is on the wire; further calls are refused. A uid"
+          + " may have half of them (all of them where only one uid can connect), a connection half"
+          + " of that, and always 8."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
-      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further calls are refused."),
+      "SIZE",
+      "64MiB",
+      "Bytes of requests and answers of those calls; further calls are refused. A uid and a"
+          + " connection may have the same parts of them, and a connection always 64KiB."),
   MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
   MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
   ALLOW_TRANSACTIONS(

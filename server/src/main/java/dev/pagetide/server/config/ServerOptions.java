@@ -97,6 +97,8 @@ public record ServerOptions(
    * @param maxInFlight most calls at once that are not yet closed on the wire, session streams not
    *     counted
    * @param maxBytesInFlight most bytes of requests and answers of those calls
+   * @param oneUid whether only one uid can connect; then that may have all of them
    */
-  public record Requests(int maxDataBytes, int maxInFlight, long maxBytesInFlight) {}
+  public record Requests(
+      int maxDataBytes, int maxInFlight, long maxBytesInFlight, boolean oneUid) {}
 }

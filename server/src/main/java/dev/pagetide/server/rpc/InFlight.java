@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.rpc.ConnectionShares.Connection;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import io.grpc.Attributes;
@@ -14,8 +15,6 @@ import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * call would be too early, because an answer that the client does not read stays in the server's
  * memory long after the call "finished". gRPC's own limit would not do, because it counts session
  * streams, which may live without limit. A session stream is in flight until its session is open;
- * from then on the limit on sessions counts it. One connection gets at most half of the limit, so
- * that no client can take it all.
+ * from then on the limit on sessions counts it. {@link ConnectionShares} says how much of the limit
+ * one uid and one connection may have.
  */
 /*
  * When a byte counts. A byte of a request counts as it arrives, because 500 calls that each hold
@@ -34,12 +33,22 @@ import org.jspecify.annotations.Nullable;
  * made, because otherwise 500 Reads that were admitted while nothing was in flight would become 500
  * answers. A call that exceeds a limit is refused before it has done anything. A call that is alone
  * never exceeds a limit: otherwise no client could make a call that is larger than half the limit.
+ *
+ * Others cannot keep a connection from being served that has little in flight (see
+ * ConnectionShares). So the counts of the whole server and of a uid can stay above their limits.
+ * Therefore calls are compared with the limits only when a call begins: otherwise such calls would
+ * end one that was admitted before them.
  */
 final class InFlight extends ServerStreamTracer.Factory {
   private static final Context.Key<Ticket> TICKET = Context.key("pagetide-in-flight");
-  private static final Attributes.Key<Share> SHARE = Attributes.Key.create("pagetide-in-flight");
+  private static final Attributes.Key<Connection> CONNECTION =
+      Attributes.Key.create("pagetide-in-flight");
+
+  private static final String MAX_CALLS = "--max-requests-in-flight";
+  private static final String MAX_BYTES = "--max-request-bytes-in-flight";
 
   private final Share whole;
+  private final ConnectionShares shares;
   private final RequestConfig limits;
   private final CutOffObserver cutOffs;
 
@@ -52,6 +61,7 @@ final class InFlight extends ServerStreamTracer.Factory {
     this.limits = limits;
     this.cutOffs = cutOffs;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
+    this.shares = new ConnectionShares(whole, limits.oneUid());
   }
 
   /** The ticket of the call for which this thread works. */
@@ -63,37 +73,21 @@ final class InFlight extends ServerStreamTracer.Factory {
     return ticket;
   }
 
-  /** A limit and the requests that count against it. */
-  private static final class Share {
-    private final int maxCalls;
-    private final long maxBytes;
-    private final AtomicInteger calls = new AtomicInteger();
-    private final AtomicLong bytes = new AtomicLong();
-
-    Share(int maxCalls, long maxBytes) {
-      this.maxCalls = maxCalls;
-      this.maxBytes = maxBytes;
-    }
-
-    boolean hasTooManyCalls() {
-      return calls.get() > maxCalls;
-    }
-
-    /** Whether it holds too many bytes, unless one call alone holds all of them: {@code own}. */
-    boolean hasTooManyBytes(long own) {
-      long now = bytes.get();
-      return now > maxBytes && now > own;
-    }
-  }
-
-  /** Gives each connection its share. */
+  /** Gives each connection its shares. */
   ServerTransportFilter connections() {
     return new ServerTransportFilter() {
       @Override
       public Attributes transportReady(Attributes attributes) {
-        int calls = Math.max(1, limits.maxRequestsInFlight() / 2);
-        long bytes = Math.max(1, limits.maxRequestBytesInFlight() / 2);
-        return attributes.toBuilder().set(SHARE, new Share(calls, bytes)).build();
+        Connection connection = shares.begun(PeerNegotiator.of(attributes));
+        return attributes.toBuilder().set(CONNECTION, connection).build();
+      }
+
+      @Override
+      public void transportTerminated(@Nullable Attributes attributes) {
+        Connection connection = attributes == null ? null : attributes.get(CONNECTION);
+        if (connection != null) {
+          shares.ended(connection);
+        }
       }
     };
   }
@@ -105,7 +99,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       public <Q, A> ServerCall.Listener<Q> interceptCall(
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         Ticket ticket = ticket();
-        ticket.admit(call, call.getAttributes().get(SHARE));
+        ticket.admit(call, call.getAttributes().get(CONNECTION));
         if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
@@ -139,25 +133,20 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
   }
 
-  private String why(Share share) {
+  private String why(Share share, @Nullable Connection connection) {
+    String whose = "";
+    if (connection != null && share == connection.own()) {
+      whose = " on this connection, which may have " + (limits.oneUid() ? "half" : "a quarter");
+    } else if (connection != null && share == connection.user()) {
+      whose = " of this uid, which may have " + (limits.oneUid() ? "all" : "half");
+    }
     return String.format(
         Locale.ROOT,
         "too many requests in flight%s: read the answers of those under way first"
             + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)",
-        share == whole ? "" : " on this connection, which may have half of them",
+        whose.isEmpty() ? "" : whose + " of them",
         limits.maxRequestsInFlight(),
         limits.maxRequestBytesInFlight());
-  }
-
-  /** The limit that a share exceeds. */
-  private static String limit(Share share) {
-    return share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight";
-  }
-
-  private StatusRuntimeException refusal(Share share, Peer peer) {
-    String why = why(share);
-    cutOffs.cutOff(peer, limit(share), why);
-    return StatusMapper.tooManyRequests(why);
   }
 
   @Override
@@ -172,7 +161,8 @@ final class InFlight extends ServerStreamTracer.Factory {
    * sends the answer.
    */
   final class Ticket extends ServerStreamTracer {
-    private @Nullable Share connection;
+    /** Null only in tests: every connection has its shares before its first call. */
+    private @Nullable Connection connection;
 
     /** The call while its request arrives: then it can be refused before it has done anything. */
     private @Nullable ServerCall<?, ?> receiving;
@@ -198,16 +188,22 @@ final class InFlight extends ServerStreamTracer.Factory {
       return context.withValue(TICKET, this);
     }
 
-    private synchronized void admit(ServerCall<?, ?> call, @Nullable Share share) {
+    private synchronized void admit(ServerCall<?, ?> call, @Nullable Connection shares) {
       receiving = call;
-      connection = share;
+      connection = shares;
       peer = PeerNegotiator.of(call);
       counts = true;
-      whole.calls.incrementAndGet();
-      if (share != null) {
-        share.calls.incrementAndGet();
+      whole.addCall();
+      if (shares != null) {
+        shares.user().addCall();
+        shares.own().addCall();
       }
-      refuseIfOver();
+      Share full = overLimit(/* ofCalls= */ true, 0);
+      if (full != null) {
+        refuse(full, MAX_CALLS);
+      } else {
+        refuseIfTooManyBytes();
+      }
     }
 
     private synchronized boolean isRefused() {
@@ -215,17 +211,23 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void allIsIn() {
-      refuseIfOver();
+      refuseIfTooManyBytes();
       receiving = null;
     }
 
-    private synchronized void refuseIfOver() {
-      Share full = full();
+    private synchronized void refuseIfTooManyBytes() {
+      Share full = overLimit(/* ofCalls= */ false, bytes);
+      if (full != null) {
+        refuse(full, MAX_BYTES);
+      }
+    }
+
+    /** Refuses the call, unless its request is all in, or it is refused already. */
+    private synchronized void refuse(Share full, String limit) {
       ServerCall<?, ?> call = receiving;
-      if (full != null && call != null && !refused) {
+      if (call != null && !refused) {
         refused = true;
-        String why = why(full);
-        String limit = limit(full); // before letGo() lowers the counts
+        String why = why(full, connection);
         // Only its last frame is left, which OutboundBackpressure bounds. If that counted, the
         // refusals of one connection would cause refusals of the others.
         letGo();
@@ -236,14 +238,28 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
-    private synchronized @Nullable Share full() {
-      if (whole.hasTooManyCalls() || whole.hasTooManyBytes(bytes)) {
+    /** The share that is over its limit, if one of them is that this call has to stay within. */
+    private synchronized @Nullable Share overLimit(boolean ofCalls, long ownBytes) {
+      Connection shares = connection;
+      if (shares == null) {
+        return whole.isOver(ofCalls, ownBytes) ? whole : null;
+      }
+      if (shares.own().isOver(ofCalls, ownBytes)) {
+        return shares.own();
+      }
+      if (shares.hasLittle()) {
+        return null;
+      }
+      if (whole.isOver(ofCalls, ownBytes)) {
         return whole;
       }
-      Share share = connection;
-      return share != null && (share.hasTooManyCalls() || share.hasTooManyBytes(bytes))
-          ? share
-          : null;
+      return shares.user().isOver(ofCalls, ownBytes) ? shares.user() : null;
+    }
+
+    private StatusRuntimeException tooManyBytes(Share full) {
+      String why = why(full, connection);
+      cutOffs.cutOff(peer, MAX_BYTES, why);
+      return StatusMapper.tooManyRequests(why);
     }
 
     /**
@@ -253,10 +269,10 @@ final class InFlight extends ServerStreamTracer.Factory {
      */
     synchronized void expectAnswer(long size) {
       add(size);
-      Share full = full();
+      Share full = overLimit(/* ofCalls= */ false, bytes);
       if (full != null) {
         add(-size);
-        throw refusal(full, peer);
+        throw tooManyBytes(full);
       }
       expectedBytes += size;
     }
@@ -269,14 +285,10 @@ final class InFlight extends ServerStreamTracer.Factory {
     synchronized void hold(long size) {
       held += size;
       addToShares(size);
-      Share share = connection;
-      if (whole.hasTooManyBytes(held)) {
+      Share full = overLimit(/* ofCalls= */ false, held);
+      if (full != null) {
         release(size);
-        throw refusal(whole, peer);
-      }
-      if (share != null && share.hasTooManyBytes(held)) {
-        release(size);
-        throw refusal(share, peer);
+        throw tooManyBytes(full);
       }
     }
 
@@ -289,13 +301,14 @@ final class InFlight extends ServerStreamTracer.Factory {
     /** Stops counting the call: it is a session's stream from now on. */
     synchronized void becomeSession() {
       letGo();
+      receiving = null; // what arrives from now on is no part of a request in flight
     }
 
     @Override
     public synchronized void inboundWireSize(long size) {
       wireBytes += size;
       add(size);
-      refuseIfOver();
+      refuseIfTooManyBytes();
     }
 
     @Override
@@ -320,9 +333,11 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void addToShares(long size) {
-      whole.bytes.addAndGet(size);
-      if (connection != null) {
-        connection.bytes.addAndGet(size);
+      whole.addBytes(size);
+      Connection shares = connection;
+      if (shares != null) {
+        shares.user().addBytes(size);
+        shares.own().addBytes(size);
       }
     }
 
@@ -344,10 +359,12 @@ final class InFlight extends ServerStreamTracer.Factory {
     private synchronized void letGo() {
       if (counts) {
         counts = false;
-        whole.calls.decrementAndGet();
+        whole.removeCall();
         addToShares(-bytes);
-        if (connection != null) {
-          connection.calls.decrementAndGet();
+        Connection shares = connection;
+        if (shares != null) {
+          shares.user().removeCall();
+          shares.own().removeCall();
         }
         bytes = 0;
       }

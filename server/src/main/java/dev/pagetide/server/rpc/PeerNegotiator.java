@@ -67,7 +67,12 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
 
   /** The caller of a call, whether or not {@link #interceptor} has seen it. */
   static Peer of(ServerCall<?, ?> call) {
-    Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
+    return of(call.getAttributes());
+  }
+
+  /** The process at the other end of a connection with these attributes. */
+  static Peer of(Attributes connection) {
+    Peer peer = connection.get(PEER_ATTRIBUTE);
     return peer == null ? Peer.TCP : peer;
   }
 

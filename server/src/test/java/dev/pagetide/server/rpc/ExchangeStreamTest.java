@@ -55,7 +55,8 @@ final class ExchangeStreamTest {
   @Test
   void end_callIsClosedAlready_doesNothing() {
     InFlight inFlight =
-        new InFlight(new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1)), (_, _, _) -> {});
+        new InFlight(
+            new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1), true), (_, _, _) -> {});
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     ClosedCall call = new ClosedCall();

@@ -83,7 +83,7 @@ final class GetRangeThreadTest {
             InstantSource.system());
     EndpointConfig config =
         new EndpointConfig(
-            new RequestConfig(1 << 20, 100, 1L << 30, Duration.ZERO),
+            new RequestConfig(1 << 20, 100, 1L << 30, Duration.ZERO, true),
             new TransactionConfig(16, 16, 0, TransactRule.OWN),
             0,
             1,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Empty;
 import dev.pagetide.server.session.CutOffObserver;
+import io.grpc.Attributes;
 import io.grpc.Context;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** Calls above the limit, whatever happens to the one who hears of them. */
 final class InFlightTest {
   private static final RequestConfig ONE_CALL =
-      new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1));
+      new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1), true);
   private static final MethodDescriptor<Empty, Empty> METHOD =
       MethodDescriptor.<Empty, Empty>newBuilder()
           .setType(MethodType.UNARY)
@@ -35,6 +36,17 @@ final class InFlightTest {
   private int served;
 
   private final class Call extends ServerCall<Empty, Empty> {
+    private final Attributes connection;
+
+    Call(Attributes connection) {
+      this.connection = connection;
+    }
+
+    @Override
+    public Attributes getAttributes() {
+      return connection;
+    }
+
     @Override
     public void request(int messages) {}
 
@@ -61,6 +73,14 @@ final class InFlightTest {
   }
 
   private InFlight.Ticket begin(InFlight inFlight) {
+    return begin(inFlight, Attributes.EMPTY);
+  }
+
+  private static Attributes connect(InFlight inFlight) {
+    return inFlight.connections().transportReady(Attributes.EMPTY);
+  }
+
+  private InFlight.Ticket begin(InFlight inFlight, Attributes connection) {
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     Context context = ticket.filterContext(Context.ROOT);
@@ -69,7 +89,7 @@ final class InFlightTest {
           inFlight
               .interceptor()
               .interceptCall(
-                  new Call(),
+                  new Call(connection),
                   new Metadata(),
                   (_, _) -> {
                     served++;
@@ -92,6 +112,93 @@ final class InFlightTest {
     first.streamClosed(Status.OK);
     var _ = begin(inFlight);
     assertThat(served).isEqualTo(2);
+  }
+
+  @Test
+  void admit_othersHaveUsedUpTheLimit_isServedWhileItsConnectionHasLittle() {
+    InFlight inFlight =
+        new InFlight(
+            new RequestConfig(1024, 40, 1 << 20, Duration.ofSeconds(1), true),
+            (_, limit, _) -> told.add(limit));
+    for (Attributes hostile : List.of(connect(inFlight), connect(inFlight), connect(inFlight))) {
+      for (int call = 0; call < 20; call++) {
+        var _ = begin(inFlight, hostile);
+      }
+    }
+    // The third has eight more than the limit leaves to it, as every connection may.
+    assertThat(served).isEqualTo(48);
+    Attributes honest = connect(inFlight);
+
+    List<InFlight.Ticket> tickets = new ArrayList<>();
+    for (int call = 0; call < ConnectionShares.FEW_CALLS; call++) {
+      tickets.add(begin(inFlight, honest));
+    }
+
+    assertThat(served).isEqualTo(56);
+    var _ = begin(inFlight, honest);
+    assertThat(served).as("the ninth").isEqualTo(56);
+    tickets.getFirst().streamClosed(Status.OK);
+    var _ = begin(inFlight, honest);
+    assertThat(served).as("the ninth, once the first is over").isEqualTo(57);
+  }
+
+  @Test
+  void admit_bytesOfOthersUseUpTheLimit_isServedWhileItsConnectionHasLittle() {
+    InFlight inFlight =
+        new InFlight(
+            new RequestConfig(1024, 40, 1 << 20, Duration.ofSeconds(1), true),
+            (_, limit, _) -> told.add(limit));
+    for (Attributes hostile : List.of(connect(inFlight), connect(inFlight))) {
+      begin(inFlight, hostile).inboundWireSize(512 << 10);
+      begin(inFlight, hostile).inboundWireSize(1);
+    }
+    Attributes honest = connect(inFlight);
+
+    InFlight.Ticket small = begin(inFlight, honest);
+    small.inboundWireSize(ConnectionShares.FEW_BYTES);
+
+    assertThat(served).isEqualTo(5);
+    int before = closed.size();
+    small.inboundWireSize(1);
+    assertThat(closed).hasSize(before + 1);
+    assertThat(told).last().isEqualTo("--max-request-bytes-in-flight");
+  }
+
+  @Test
+  void inboundWireSize_othersCallsGoAboveTheLimit_doesNotEndACallThatWasAdmitted() {
+    InFlight inFlight =
+        new InFlight(
+            new RequestConfig(1024, 20, 1 << 20, Duration.ofSeconds(1), true),
+            (_, limit, _) -> told.add(limit));
+    Attributes busy = connect(inFlight);
+    List<InFlight.Ticket> tickets = new ArrayList<>();
+    for (int call = 0; call < 10; call++) {
+      tickets.add(begin(inFlight, busy));
+    }
+    for (int connection = 0; connection < 2; connection++) {
+      Attributes other = connect(inFlight);
+      for (int call = 0; call < ConnectionShares.FEW_CALLS; call++) {
+        var _ = begin(inFlight, other);
+      }
+    }
+
+    tickets.forEach(ticket -> ticket.inboundWireSize(10));
+
+    assertThat(closed).isEmpty();
+    assertThat(told).isEmpty();
+  }
+
+  @Test
+  void becomeSession_theLimitIsUsedUp_isNotEndedByWhatItReceives() {
+    InFlight inFlight = new InFlight(ONE_CALL, (_, limit, _) -> told.add(limit));
+    InFlight.Ticket stream = begin(inFlight);
+    stream.becomeSession();
+    begin(inFlight).hold(2000);
+
+    stream.inboundWireSize(10);
+
+    assertThat(closed).isEmpty();
+    assertThat(told).isEmpty();
   }
 
   @Test
