@@ -63,6 +63,9 @@ public final class OptionReader {
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_REQUEST_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_IDLE_WAIT = Duration.ofSeconds(1);
+  private static final Duration MAX_IDLE_WAIT = Duration.ofDays(1);
 
   /**
    * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
@@ -206,7 +209,18 @@ public final class OptionReader {
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
         values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
-    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes, oneUid);
+    Duration wait =
+        values.time(
+            ServerOption.REQUEST_WAIT,
+            new Bound(MIN_REQUEST_WAIT.toMillis(), "what a busy machine may take"),
+            OptionValues.MAX_WAIT);
+    Duration idleWait =
+        values.time(
+            ServerOption.IDLE_WAIT,
+            new Bound(MIN_IDLE_WAIT.toMillis(), "the least that gRPC keeps"),
+            new Bound(MAX_IDLE_WAIT.toMillis(), "a day"));
+    return new ServerOptions.Requests(
+        (int) dataBytes, (int) calls, bytes, oneUid, wait, idleWait);
   }
 
   private Path directory() {

@@ -97,6 +97,17 @@ public enum ServerOption {
       "64MiB",
       "Bytes of requests and answers of those calls; further calls are refused. A uid and a"
           + " connection may have the same parts of them, and a connection always 64KiB."),
+  REQUEST_WAIT(
+      "TIME",
+      "10s",
+      "How long a request may take to arrive: from a call's headers until it is all there or, on an"
+          + " Exchange, until its Attach is, and from a connection until HTTP/2 begins on it. The"
+          + " server ends what takes longer."),
+  IDLE_WAIT(
+      "TIME",
+      "300s",
+      "How long a connection may stay without a call and without a session; gRPC clients connect"
+          + " again by themselves."),
   MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
   MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
   ALLOW_TRANSACTIONS(

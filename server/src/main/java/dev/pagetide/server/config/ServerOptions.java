@@ -98,7 +98,14 @@ public record ServerOptions(
    *     counted
    * @param maxBytesInFlight most bytes of requests and answers of those calls
    * @param oneUid whether only one uid can connect; then that may have all of them
+   * @param requestWait how long a request, and the beginning of a connection, may take to arrive
+   * @param idleWait how long a connection may stay without a call
    */
   public record Requests(
-      int maxDataBytes, int maxInFlight, long maxBytesInFlight, boolean oneUid) {}
+      int maxDataBytes,
+      int maxInFlight,
+      long maxBytesInFlight,
+      boolean oneUid,
+      Duration requestWait,
+      Duration idleWait) {}
 }

@@ -23,6 +23,7 @@ public final class CutOffMeters implements CutOffObserver {
           "--max-sessions-per-uid",
           "--max-requests-in-flight",
           "--max-request-bytes-in-flight",
+          "--request-wait",
           "--max-handoffs",
           "--handoff-wait",
           "unread-answers");

@@ -15,6 +15,7 @@ import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +45,9 @@ final class InFlight extends ServerStreamTracer.Factory {
   private static final Attributes.Key<Connection> CONNECTION =
       Attributes.Key.create("pagetide-in-flight");
 
+  private static final Attributes.Key<ArrivingCalls> ARRIVING =
+      Attributes.Key.create("pagetide-arriving");
+
   private static final String MAX_CALLS = "--max-requests-in-flight";
   private static final String MAX_BYTES = "--max-request-bytes-in-flight";
 
@@ -51,15 +55,18 @@ final class InFlight extends ServerStreamTracer.Factory {
   private final ConnectionShares shares;
   private final RequestConfig limits;
   private final CutOffObserver cutOffs;
+  private final Supplier<ArrivingCalls> arriving;
 
   /**
    * A limit with no request in flight.
    *
    * @param cutOffs is notified of each call that is refused
+   * @param arriving gives the calls that arrive on the loop of the thread that asks
    */
-  InFlight(RequestConfig limits, CutOffObserver cutOffs) {
+  InFlight(RequestConfig limits, CutOffObserver cutOffs, Supplier<ArrivingCalls> arriving) {
     this.limits = limits;
     this.cutOffs = cutOffs;
+    this.arriving = arriving;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
     this.shares = new ConnectionShares(whole, limits.oneUid());
   }
@@ -79,7 +86,10 @@ final class InFlight extends ServerStreamTracer.Factory {
       @Override
       public Attributes transportReady(Attributes attributes) {
         Connection connection = shares.begun(PeerNegotiator.of(attributes));
-        return attributes.toBuilder().set(CONNECTION, connection).build();
+        return attributes.toBuilder()
+            .set(CONNECTION, connection)
+            .set(ARRIVING, arriving.get())
+            .build();
       }
 
       @Override
@@ -99,7 +109,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       public <Q, A> ServerCall.Listener<Q> interceptCall(
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         Ticket ticket = ticket();
-        ticket.admit(call, call.getAttributes().get(CONNECTION));
+        ticket.admit(call);
         if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
@@ -164,6 +174,13 @@ final class InFlight extends ServerStreamTracer.Factory {
     /** Null only in tests: every connection has its shares before its first call. */
     private @Nullable Connection connection;
 
+    /** Where the call is while its request arrives. Its fields are confined to the loop. */
+    private @Nullable ArrivingCalls arriving;
+
+    InFlight.@Nullable Ticket previous;
+    InFlight.@Nullable Ticket next;
+    int beganAtTick;
+
     /** The call while its request arrives: then it can be refused before it has done anything. */
     private @Nullable ServerCall<?, ?> receiving;
 
@@ -188,8 +205,9 @@ final class InFlight extends ServerStreamTracer.Factory {
       return context.withValue(TICKET, this);
     }
 
-    private synchronized void admit(ServerCall<?, ?> call, @Nullable Connection shares) {
+    private synchronized void admit(ServerCall<?, ?> call) {
       receiving = call;
+      Connection shares = call.getAttributes().get(CONNECTION);
       connection = shares;
       peer = PeerNegotiator.of(call);
       counts = true;
@@ -204,6 +222,21 @@ final class InFlight extends ServerStreamTracer.Factory {
       } else {
         refuseIfTooManyBytes();
       }
+      ArrivingCalls loops = call.getAttributes().get(ARRIVING);
+      if (!refused && loops != null) {
+        loops.add(this);
+        arriving = loops;
+      }
+    }
+
+    /** From now on nothing that arrives is part of a request in flight. On the call's loop. */
+    private synchronized void stopReceiving() {
+      receiving = null;
+      ArrivingCalls loops = arriving;
+      if (loops != null) {
+        arriving = null;
+        loops.remove(this);
+      }
     }
 
     private synchronized boolean isRefused() {
@@ -212,7 +245,7 @@ final class InFlight extends ServerStreamTracer.Factory {
 
     private synchronized void allIsIn() {
       refuseIfTooManyBytes();
-      receiving = null;
+      stopReceiving();
     }
 
     private synchronized void refuseIfTooManyBytes() {
@@ -222,16 +255,30 @@ final class InFlight extends ServerStreamTracer.Factory {
       }
     }
 
-    /** Refuses the call, unless its request is all in, or it is refused already. */
     private synchronized void refuse(Share full, String limit) {
+      String why = why(full, connection);
+      refuse(StatusMapper.tooManyRequests(why), limit, why);
+    }
+
+    /** Ends the call because its request has not come in time. On the call's loop. */
+    synchronized void isTooLate() {
+      String why =
+          String.format(
+              Locale.ROOT,
+              "the request was not all there within --request-wait=%dms; send it again, all at once",
+              limits.requestWait().toMillis());
+      refuse(StatusMapper.requestTooLate(why), "--request-wait", why);
+    }
+
+    /** Refuses the call, unless its request is all in, or it is refused already. */
+    private synchronized void refuse(StatusRuntimeException refusal, String limit, String why) {
       ServerCall<?, ?> call = receiving;
+      stopReceiving();
       if (call != null && !refused) {
         refused = true;
-        String why = why(full, connection);
         // Only its last frame is left, which OutboundBackpressure bounds. If that counted, the
         // refusals of one connection would cause refusals of the others.
         letGo();
-        StatusRuntimeException refusal = StatusMapper.tooManyRequests(why);
         Metadata trailers = refusal.getTrailers();
         call.close(refusal.getStatus(), trailers == null ? new Metadata() : trailers);
         cutOffs.cutOff(peer, limit, why); // last, because only the operator needs it
@@ -298,10 +345,13 @@ final class InFlight extends ServerStreamTracer.Factory {
       addToShares(-size);
     }
 
-    /** Stops counting the call: it is a session's stream from now on. */
+    /**
+     * Stops counting the call: it is a session's stream from now on. Called on the call's loop,
+     * unless its request is all in.
+     */
     synchronized void becomeSession() {
       letGo();
-      receiving = null; // what arrives from now on is no part of a request in flight
+      stopReceiving();
     }
 
     @Override
@@ -353,7 +403,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       disconnected =
           status.getCode() != Status.Code.OK && status.getCode() != Status.Code.CANCELLED;
       letGo();
-      receiving = null;
+      stopReceiving();
     }
 
     private synchronized void letGo() {

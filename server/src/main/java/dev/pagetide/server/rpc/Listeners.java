@@ -62,7 +62,15 @@ final class Listeners implements AutoCloseable {
     this.limits = limits;
     this.cutOffs = cutOffs;
     this.services = services;
-    this.inFlight = new InFlight(limits, cutOffs);
+    long tickNanos = Math.max(1, limits.requestWait().toNanos() / ArrivingCalls.TICKS);
+    this.inFlight =
+        new InFlight(
+            limits,
+            cutOffs,
+            loops.forEachLoop(
+                loop ->
+                    new ArrivingCalls(
+                        tick -> loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS))));
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());
@@ -95,6 +103,10 @@ final class Listeners implements AutoCloseable {
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
+            // Until its first SETTINGS frame. A session's stream keeps its connection from being
+            // idle, as every call does; pings do not.
+            .handshakeTimeout(limits.requestWait().toMillis(), TimeUnit.MILLISECONDS)
+            .maxConnectionIdle(limits.idleWait().toMillis(), TimeUnit.MILLISECONDS)
             .addStreamTracerFactory(inFlight)
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {

@@ -44,7 +44,7 @@ final class OptionReaderTest {
                     2 * GIB - 2 * GIB / 8, 2 * GIB - 2 * GIB / 16, Duration.ofMillis(500)),
                 PressureMode.ON,
                 new ServerOptions.Sessions(1024, 1024, Duration.ofSeconds(5)),
-                new ServerOptions.Requests(1 << 20, 1024, 64 << 20, true),
+                new ServerOptions.Requests(1 << 20, 1024, 64 << 20, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
                 new TransactionConfig(4096, 1024, 1_000_000_000, TransactRule.OWN),
                 new HandoffConfig(64, Duration.ofSeconds(5))));
   }
@@ -73,6 +73,8 @@ final class OptionReaderTest {
             "--max-data-bytes=3MiB",
             "--max-requests-in-flight=1",
             "--max-request-bytes-in-flight=4MiB",
+            "--request-wait=100ms",
+            "--idle-wait=86400s",
             "--max-buffers=7",
             "--max-transactions=8",
             "--allow-transactions=1000:0,any:1001",
@@ -89,7 +91,7 @@ final class OptionReaderTest {
                 new ServerOptions.Reclaim(0, GIB, Duration.ofMinutes(1)),
                 PressureMode.DRY_RUN,
                 new ServerOptions.Sessions(10, 10, Duration.ZERO),
-                new ServerOptions.Requests(3 << 20, 1, 4 << 20, false),
+                new ServerOptions.Requests(3 << 20, 1, 4 << 20, false, Duration.ofMillis(100), Duration.ofDays(1)),
                 new TransactionConfig(
                     7,
                     8,
