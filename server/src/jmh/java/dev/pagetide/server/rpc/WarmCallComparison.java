@@ -116,7 +116,13 @@ public final class WarmCallComparison {
   }
 
   private static Listeners listeners(BindableService service, List<ServerInterceptor> meters) {
-    return new Listeners(new EventLoops(), LIMITS, CutOffObserver.NONE, meters, List.of(service));
+    return new Listeners(
+        new EventLoops(),
+        LIMITS,
+        new ConnectionConfig(100, 100),
+        CutOffObserver.NONE,
+        meters,
+        List.of(service));
   }
 
   private static ManagedChannel connect(Path socket) {

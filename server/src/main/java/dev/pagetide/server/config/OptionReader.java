@@ -50,6 +50,9 @@ public final class OptionReader {
    */
   static final long REQUEST_OVERHEAD_BYTES = 64 * KIB;
 
+  /** Connections without a session: of those that observe the server, or are about to open one. */
+  private static final long FURTHER_CONNECTIONS = 256;
+
   /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
 
@@ -150,6 +153,11 @@ public final class OptionReader {
             ServerOption.MAX_SESSIONS_PER_UID,
             oneUid ? sessions : Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
+    long connections =
+        values.count(
+            ServerOption.MAX_CONNECTIONS,
+            defaultConnections(sessions, handoffs),
+            connectionsThatFit(sessions, handoffs));
     ServerOptions.Requests requests = requests(oneUid);
     return new ServerOptions(
         new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
@@ -167,6 +175,8 @@ public final class OptionReader {
                 ServerOption.DRAIN_WAIT,
                 new Bound(0, "no time at all"),
                 new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour"))),
+        new ServerOptions.Connections(
+            (int) connections, (int) (oneUid ? connections : Math.max(1, connections / 2))),
         requests,
         transactions(memory.memory().allocationWait()),
         new HandoffConfig(
@@ -333,6 +343,33 @@ public final class OptionReader {
             host.maxMapCount(),
             MAPPINGS_PER_SESSION,
             SPARE_MAPPINGS));
+  }
+
+  /** The open files that sessions, hand-offs and the server itself leave to connections. */
+  private long filesForConnections(long sessions, long handoffs) {
+    return host.maxOpenFiles() - SPARE_FILES - handoffs * FILES_PER_HANDOFF - sessions;
+  }
+
+  private long defaultConnections(long sessions, long handoffs) {
+    return Math.min(
+        sessions + FURTHER_CONNECTIONS, Math.max(1, filesForConnections(sessions, handoffs)));
+  }
+
+  private Bound connectionsThatFit(long sessions, long handoffs) {
+    if (!values.areGood(ServerOption.MAX_SESSIONS, ServerOption.MAX_HANDOFFS)) {
+      return new Bound(Integer.MAX_VALUE, "the most there are");
+    }
+    return new Bound(
+        Math.min(filesForConnections(sessions, handoffs), Integer.MAX_VALUE),
+        String.format(
+            Locale.ROOT,
+            "which is what %d open files leave (ulimit -n; 1 for each of %s, %d for each of %s, %d"
+                + " spare)",
+            host.maxOpenFiles(),
+            values.shown(ServerOption.MAX_SESSIONS, sessions),
+            FILES_PER_HANDOFF,
+            values.shown(ServerOption.MAX_HANDOFFS, handoffs),
+            SPARE_FILES));
   }
 
   private static Bound dataThatFits(long requestBytes) {

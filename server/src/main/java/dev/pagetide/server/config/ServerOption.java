@@ -42,12 +42,18 @@ public enum ServerOption {
   MAX_SESSIONS(
       "N",
       "1024",
-      "Sessions alive at once. Each takes 2 open files and 2 mappings: checked against ulimit -n"
-          + " and vm.max_map_count."),
+      "Sessions alive at once. Each takes 2 mappings and 2 open files, its file and one of"
+          + " --max-connections: checked against vm.max_map_count and ulimit -n."),
   MAX_SESSIONS_PER_UID(
       "N",
       "--max-sessions, or half of it where other uids can connect (--socket-mode, --listen)",
       "Sessions alive at once of one uid; all callers over TCP count as one."),
+  MAX_CONNECTIONS(
+      "N",
+      "256 more than --max-sessions, or as many as ulimit -n leaves",
+      "Connections to grpc.sock and by --listen at once, each an open file. One uid may have half"
+          + " of them, or all of them where only one uid can connect; all callers over TCP count as"
+          + " one. The server closes further ones."),
   MAX_RESIDENT_BYTES_PER_UID(
       "SIZE",
       "--max-resident-bytes, or half of it where other uids can connect (--socket-mode, --listen)",

@@ -24,6 +24,7 @@ public final class CutOffMeters implements CutOffObserver {
           "--max-requests-in-flight",
           "--max-request-bytes-in-flight",
           "--request-wait",
+          "--max-connections",
           "--max-handoffs",
           "--handoff-wait",
           "unread-answers");

@@ -265,7 +265,7 @@ final class InFlight extends ServerStreamTracer.Factory {
       String why =
           String.format(
               Locale.ROOT,
-              "the request was not all there within --request-wait=%dms; send it again, all at once",
+              "the request was not all there within --request-wait=%dms; send it again, at once",
               limits.requestWait().toMillis());
       refuse(StatusMapper.requestTooLate(why), "--request-wait", why);
     }

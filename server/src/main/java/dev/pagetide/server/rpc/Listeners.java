@@ -6,6 +6,7 @@ import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
 import io.grpc.netty.NettyServerBuilder;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.EpollChannelOption;
@@ -43,6 +44,7 @@ final class Listeners implements AutoCloseable {
   private final List<BindableService> services;
   private final RequestConfig limits;
   private final CutOffObserver cutOffs;
+  private final ConnectionLimit connections;
   private final List<Server> servers = new ArrayList<>();
 
   /**
@@ -55,6 +57,7 @@ final class Listeners implements AutoCloseable {
   Listeners(
       EventLoops loops,
       RequestConfig limits,
+      ConnectionConfig connections,
       CutOffObserver cutOffs,
       List<ServerInterceptor> observers,
       List<BindableService> services) {
@@ -62,6 +65,7 @@ final class Listeners implements AutoCloseable {
     this.limits = limits;
     this.cutOffs = cutOffs;
     this.services = services;
+    this.connections = new ConnectionLimit(connections, limits.requestWait(), cutOffs);
     long tickNanos = Math.max(1, limits.requestWait().toNanos() / ArrivingCalls.TICKS);
     this.inFlight =
         new InFlight(
@@ -70,7 +74,9 @@ final class Listeners implements AutoCloseable {
             loops.forEachLoop(
                 loop ->
                     new ArrivingCalls(
-                        tick -> loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS))));
+                        tick -> {
+                          var _ = loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS);
+                        })));
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());
@@ -82,32 +88,34 @@ final class Listeners implements AutoCloseable {
     listen(
         new DomainSocketAddress(socket.toFile()),
         PeerNegotiator.credentials(cutOffs),
-        EpollServerDomainSocketChannel.class);
+        EpollServerDomainSocketChannel::new);
   }
 
   /** Listens on TCP; returns the port. */
   int listenTcp(InetSocketAddress address) throws IOException {
-    return listen(address, PeerNegotiator.credentials(cutOffs), EpollServerSocketChannel.class)
+    return listen(address, PeerNegotiator.credentials(cutOffs), EpollServerSocketChannel::new)
         .getPort();
   }
 
   private Server listen(
-      SocketAddress address, ServerCredentials credentials, Class<? extends ServerChannel> channel)
+      SocketAddress address,
+      ServerCredentials credentials,
+      ChannelFactory<? extends ServerChannel> channels)
       throws IOException {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address, credentials)
-            .channelType(channel)
+            .channelFactory(connections.counting(channels))
             .bossEventLoopGroup(loops.acceptor())
             .workerEventLoopGroup(loops.connections())
             .directExecutor()
             .permitKeepAliveTime(PERMIT_PING_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
-            // Until its first SETTINGS frame. A session's stream keeps its connection from being
-            // idle, as every call does; pings do not.
-            .handshakeTimeout(limits.requestWait().toMillis(), TimeUnit.MILLISECONDS)
+            // A session's stream keeps its connection from being idle, as every call does; pings
+            // do not.
             .maxConnectionIdle(limits.idleWait().toMillis(), TimeUnit.MILLISECONDS)
             .addStreamTracerFactory(inFlight)
+            .addTransportFilter(PeerNegotiator.starts())
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {
       // Keepalive finds a host that is gone. The kernel of a paused client still answers.

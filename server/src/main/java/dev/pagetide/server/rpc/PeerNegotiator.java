@@ -11,12 +11,14 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerTransportFilter;
 import io.grpc.netty.GrpcHttp2ConnectionHandler;
 import io.grpc.netty.InternalNettyServerCredentials;
 import io.grpc.netty.InternalProtocolNegotiationEvent;
 import io.grpc.netty.InternalProtocolNegotiator;
 import io.grpc.netty.InternalProtocolNegotiators;
 import io.grpc.netty.ProtocolNegotiationEvent;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -24,7 +26,6 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.PeerCredentials;
 import io.netty.util.AsciiString;
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the {@link Peer} of a call. The kernel tells which process connected to a Unix socket; this
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotiator {
   private static final Attributes.Key<Peer> PEER_ATTRIBUTE = Attributes.Key.create("pagetide-peer");
+  private static final Attributes.Key<ConnectionStart> START_ATTRIBUTE =
+      Attributes.Key.create("pagetide-connection-start");
   private static final Context.Key<Peer> PEER_CONTEXT = Context.key("pagetide-peer");
   private static final AsciiString HTTP = AsciiString.cached("http");
 
@@ -85,6 +88,29 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     return peer;
   }
 
+  /** The process at the other end of a connection. */
+  static Peer peer(Channel connection) throws IOException {
+    if (connection instanceof EpollDomainSocketChannel socket) {
+      PeerCredentials credentials = socket.peerCredentials();
+      return Peer.unix(credentials.uid(), credentials.pid());
+    }
+    return Peer.TCP;
+  }
+
+  /** Tells each connection that HTTP/2 has begun on it. */
+  static ServerTransportFilter starts() {
+    return new ServerTransportFilter() {
+      @Override
+      public Attributes transportReady(Attributes attributes) {
+        ConnectionStart start = attributes.get(START_ATTRIBUTE);
+        if (start != null) {
+          start.isOver();
+        }
+        return attributes;
+      }
+    };
+  }
+
   @Override
   public AsciiString scheme() {
     return HTTP;
@@ -116,28 +142,17 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     public void userEventTriggered(ChannelHandlerContext context, Object event) throws IOException {
       Object passedOn = event;
       if (event instanceof ProtocolNegotiationEvent negotiation) {
-        Peer peer = peer(context);
-        if (peer != null) {
-          Attributes attributes =
-              InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
-                  .set(PEER_ATTRIBUTE, peer)
-                  .build();
-          passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
-        }
-        context
-            .pipeline()
-            .addFirst(new OutboundBackpressure(peer == null ? Peer.TCP : peer, cutOffs));
+        Peer peer = peer(context.channel());
+        Attributes attributes =
+            InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
+                .set(PEER_ATTRIBUTE, peer)
+                .set(START_ATTRIBUTE, context.pipeline().get(ConnectionStart.class))
+                .build();
+        passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
+        context.pipeline().addFirst(new OutboundBackpressure(peer, cutOffs));
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);
-    }
-
-    private static @Nullable Peer peer(ChannelHandlerContext context) throws IOException {
-      if (context.channel() instanceof EpollDomainSocketChannel socket) {
-        PeerCredentials credentials = socket.peerCredentials();
-        return Peer.unix(credentials.uid(), credentials.pid());
-      }
-      return null;
     }
   }
 }

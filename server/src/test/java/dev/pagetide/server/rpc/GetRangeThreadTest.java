@@ -84,6 +84,7 @@ final class GetRangeThreadTest {
     EndpointConfig config =
         new EndpointConfig(
             new RequestConfig(1 << 20, 100, 1L << 30, Duration.ZERO, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
+            new ConnectionConfig(10, 10),
             new TransactionConfig(16, 16, 0, TransactRule.OWN),
             0,
             1,
