@@ -40,6 +40,7 @@ import dev.pagetide.server.pressure.PressureMode;
 import dev.pagetide.server.pressure.PressureMonitor;
 import dev.pagetide.server.pressure.PressureObserver;
 import dev.pagetide.server.pressure.ReclaimablePages;
+import dev.pagetide.server.rpc.ConnectionConfig;
 import dev.pagetide.server.rpc.EndpointConfig;
 import dev.pagetide.server.rpc.GrpcEndpoint;
 import dev.pagetide.server.rpc.RequestConfig;
@@ -222,7 +223,11 @@ final class RunningServer implements AutoCloseable {
             options.requests().maxDataBytes(),
             options.requests().maxInFlight(),
             options.requests().maxBytesInFlight(),
-            options.memory().allocationWait()),
+            options.memory().allocationWait(),
+            options.requests().oneUid(),
+            options.requests().requestWait(),
+            options.requests().idleWait()),
+        new ConnectionConfig(options.connections().max(), options.connections().maxPerUid()),
         options.transactions(),
         HostLimits.ownUid(),
         serverInstance,

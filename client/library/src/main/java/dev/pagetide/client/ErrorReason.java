@@ -110,6 +110,9 @@ public enum ErrorReason {
   /** The receiver said that it cannot serve the transaction. */
   REFUSED_BY_RECEIVER,
 
+  /** The request took longer to arrive at the server than {@code --request-wait} allows. */
+  REQUEST_TOO_LATE,
+
   /** A reason that a newer server knows and this client does not. */
   UNRECOGNIZED
 }

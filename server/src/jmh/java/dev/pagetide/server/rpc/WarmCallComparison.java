@@ -47,7 +47,7 @@ public final class WarmCallComparison {
   private static final int MEASURED_PAIRS = 20_000;
   private static final long RANGE_BYTES = 1 << 20;
   private static final RequestConfig LIMITS =
-      new RequestConfig(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1));
+      new RequestConfig(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1), true, Duration.ofSeconds(10), Duration.ofMinutes(5));
 
   private WarmCallComparison() {}
 
@@ -116,7 +116,13 @@ public final class WarmCallComparison {
   }
 
   private static Listeners listeners(BindableService service, List<ServerInterceptor> meters) {
-    return new Listeners(new EventLoops(), LIMITS, CutOffObserver.NONE, meters, List.of(service));
+    return new Listeners(
+        new EventLoops(),
+        LIMITS,
+        new ConnectionConfig(100, 100),
+        CutOffObserver.NONE,
+        meters,
+        List.of(service));
   }
 
   private static ManagedChannel connect(Path socket) {

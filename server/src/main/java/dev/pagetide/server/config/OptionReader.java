@@ -50,6 +50,9 @@ public final class OptionReader {
    */
   static final long REQUEST_OVERHEAD_BYTES = 64 * KIB;
 
+  /** Connections without a session: of those that observe the server, or are about to open one. */
+  private static final long FURTHER_CONNECTIONS = 256;
+
   /** A session's open files: its shared file and its connection. */
   private static final int FILES_PER_SESSION = 2;
 
@@ -63,6 +66,9 @@ public final class OptionReader {
   private static final long MAX_MAX_HANDOFFS = 16384;
 
   private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_REQUEST_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_IDLE_WAIT = Duration.ofSeconds(1);
+  private static final Duration MAX_IDLE_WAIT = Duration.ofDays(1);
 
   /**
    * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
@@ -147,7 +153,12 @@ public final class OptionReader {
             ServerOption.MAX_SESSIONS_PER_UID,
             oneUid ? sessions : Math.max(1, sessions / 2),
             new Bound(sessions, "which is --max-sessions"));
-    ServerOptions.Requests requests = requests();
+    long connections =
+        values.count(
+            ServerOption.MAX_CONNECTIONS,
+            defaultConnections(sessions, handoffs),
+            connectionsThatFit(sessions, handoffs));
+    ServerOptions.Requests requests = requests(oneUid);
     return new ServerOptions(
         new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
         memory.memory(),
@@ -164,6 +175,8 @@ public final class OptionReader {
                 ServerOption.DRAIN_WAIT,
                 new Bound(0, "no time at all"),
                 new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour"))),
+        new ServerOptions.Connections(
+            (int) connections, (int) (oneUid ? connections : Math.max(1, connections / 2))),
         requests,
         transactions(memory.memory().allocationWait()),
         new HandoffConfig(
@@ -192,7 +205,7 @@ public final class OptionReader {
             /* refused= */ TransactRule.OWN));
   }
 
-  private ServerOptions.Requests requests() {
+  private ServerOptions.Requests requests(boolean oneUid) {
     long calls =
         values.count(
             ServerOption.MAX_REQUESTS_IN_FLIGHT,
@@ -206,7 +219,18 @@ public final class OptionReader {
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
         values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
-    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes);
+    Duration wait =
+        values.time(
+            ServerOption.REQUEST_WAIT,
+            new Bound(MIN_REQUEST_WAIT.toMillis(), "what a busy machine may take"),
+            OptionValues.MAX_WAIT);
+    Duration idleWait =
+        values.time(
+            ServerOption.IDLE_WAIT,
+            new Bound(MIN_IDLE_WAIT.toMillis(), "the least that gRPC keeps"),
+            new Bound(MAX_IDLE_WAIT.toMillis(), "a day"));
+    return new ServerOptions.Requests(
+        (int) dataBytes, (int) calls, bytes, oneUid, wait, idleWait);
   }
 
   private Path directory() {
@@ -319,6 +343,33 @@ public final class OptionReader {
             host.maxMapCount(),
             MAPPINGS_PER_SESSION,
             SPARE_MAPPINGS));
+  }
+
+  /** The open files that sessions, hand-offs and the server itself leave to connections. */
+  private long filesForConnections(long sessions, long handoffs) {
+    return host.maxOpenFiles() - SPARE_FILES - handoffs * FILES_PER_HANDOFF - sessions;
+  }
+
+  private long defaultConnections(long sessions, long handoffs) {
+    return Math.min(
+        sessions + FURTHER_CONNECTIONS, Math.max(1, filesForConnections(sessions, handoffs)));
+  }
+
+  private Bound connectionsThatFit(long sessions, long handoffs) {
+    if (!values.areGood(ServerOption.MAX_SESSIONS, ServerOption.MAX_HANDOFFS)) {
+      return new Bound(Integer.MAX_VALUE, "the most there are");
+    }
+    return new Bound(
+        Math.min(filesForConnections(sessions, handoffs), Integer.MAX_VALUE),
+        String.format(
+            Locale.ROOT,
+            "which is what %d open files leave (ulimit -n; 1 for each of %s, %d for each of %s, %d"
+                + " spare)",
+            host.maxOpenFiles(),
+            values.shown(ServerOption.MAX_SESSIONS, sessions),
+            FILES_PER_HANDOFF,
+            values.shown(ServerOption.MAX_HANDOFFS, handoffs),
+            SPARE_FILES));
   }
 
   private static Bound dataThatFits(long requestBytes) {

@@ -42,12 +42,18 @@ public enum ServerOption {
   MAX_SESSIONS(
       "N",
       "1024",
-      "Sessions alive at once. Each takes 2 open files and 2 mappings: checked against ulimit -n"
-          + " and vm.max_map_count."),
+      "Sessions alive at once. Each takes 2 mappings and 2 open files, its file and one of"
+          + " --max-connections: checked against vm.max_map_count and ulimit -n."),
   MAX_SESSIONS_PER_UID(
       "N",
       "--max-sessions, or half of it where other uids can connect (--socket-mode, --listen)",
       "Sessions alive at once of one uid; all callers over TCP count as one."),
+  MAX_CONNECTIONS(
+      "N",
+      "256 more than --max-sessions, or as many as ulimit -n leaves",
+      "Connections to grpc.sock and by --listen at once, each an open file. One uid may have half"
+          + " of them, or all of them where only one uid can connect; all callers over TCP count as"
+          + " one. The server closes further ones."),
   MAX_RESIDENT_BYTES_PER_UID(
       "SIZE",
       "--max-resident-bytes, or half of it where other uids can connect (--socket-mode, --listen)",
@@ -89,9 +95,25 @@ public enum ServerOption {
   MAX_REQUESTS_IN_FLIGHT(
       "N",
       "1024",
-      "Calls at once, counted until their answer is on the wire; further calls are refused."),
+      "Calls at once, counted until their answer is on the wire; further calls are refused. A uid"
+          + " may have half of them (all of them where only one uid can connect), a connection half"
+          + " of that, and always 8."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
-      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further calls are refused."),
+      "SIZE",
+      "64MiB",
+      "Bytes of requests and answers of those calls; further calls are refused. A uid and a"
+          + " connection may have the same parts of them, and a connection always 64KiB."),
+  REQUEST_WAIT(
+      "TIME",
+      "10s",
+      "How long a request may take to arrive: from a call's headers until it is all there or, on an"
+          + " Exchange, until its Attach is, and from a connection until HTTP/2 begins on it. The"
+          + " server ends what takes longer."),
+  IDLE_WAIT(
+      "TIME",
+      "300s",
+      "How long a connection may stay without a call and without a session; gRPC clients connect"
+          + " again by themselves."),
   MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
   MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
   ALLOW_TRANSACTIONS(

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param reclaim which memory the server takes back ahead of need
  * @param pressure what is done about the host's pressure
  * @param sessions how many sessions there may be, and how long a stopping server waits for them
+ * @param connections how many connections there may be
  * @param requests what calls may cost at once
  * @param transactions what transactions may cost, and who may transact to whom
  * @param handoffs what connections to the hand-off socket may cost
@@ -28,6 +29,7 @@ public record ServerOptions(
     Reclaim reclaim,
     PressureMode pressure,
     Sessions sessions,
+    Connections connections,
     Requests requests,
     TransactionConfig transactions,
     HandoffConfig handoffs) {
@@ -91,12 +93,29 @@ public record ServerOptions(
   public record Sessions(int max, int maxPerUid, Duration drainWait) {}
 
   /**
+   * How many connections to the gRPC servers there may be.
+   *
+   * @param max most connections at once
+   * @param maxPerUid most connections at once of one uid; at most {@code max}
+   */
+  public record Connections(int max, int maxPerUid) {}
+
+  /**
    * What calls may cost at once.
    *
    * @param maxDataBytes most bytes of data in one Read or Write
    * @param maxInFlight most calls at once that are not yet closed on the wire, session streams not
    *     counted
    * @param maxBytesInFlight most bytes of requests and answers of those calls
+   * @param oneUid whether only one uid can connect; then that may have all of them
+   * @param requestWait how long a request, and the beginning of a connection, may take to arrive
+   * @param idleWait how long a connection may stay without a call
    */
-  public record Requests(int maxDataBytes, int maxInFlight, long maxBytesInFlight) {}
+  public record Requests(
+      int maxDataBytes,
+      int maxInFlight,
+      long maxBytesInFlight,
+      boolean oneUid,
+      Duration requestWait,
+      Duration idleWait) {}
 }

@@ -23,6 +23,8 @@ public final class CutOffMeters implements CutOffObserver {
           "--max-sessions-per-uid",
           "--max-requests-in-flight",
           "--max-request-bytes-in-flight",
+          "--request-wait",
+          "--max-connections",
           "--max-handoffs",
           "--handoff-wait",
           "unread-answers",

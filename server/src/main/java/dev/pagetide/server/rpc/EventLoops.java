@@ -4,8 +4,12 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.EventExecutor;
+import java.util.IdentityHashMap;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** The event-loop threads that serve all connections of one server. */
 final class EventLoops implements AutoCloseable {
@@ -43,6 +47,24 @@ final class EventLoops implements AutoCloseable {
         }
       }
       loops.next().execute(task);
+    };
+  }
+
+  /**
+   * Makes a value for each loop.
+   *
+   * @return gives the value of the loop whose thread asks
+   */
+  <T> Supplier<T> forEachLoop(Function<EventExecutor, T> make) {
+    Map<EventExecutor, T> values = new IdentityHashMap<>();
+    loops.forEach(loop -> values.put(loop, make.apply(loop)));
+    return () -> {
+      for (Map.Entry<EventExecutor, T> value : values.entrySet()) {
+        if (value.getKey().inEventLoop()) {
+          return value.getValue();
+        }
+      }
+      throw new AssertionError("not an event loop: " + Thread.currentThread());
     };
   }
 

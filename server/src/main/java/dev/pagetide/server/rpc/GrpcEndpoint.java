@@ -66,6 +66,7 @@ public final class GrpcEndpoint implements AutoCloseable {
         new Listeners(
             loops,
             limits,
+            config.connections(),
             cutOffs,
             observers,
             List.of(

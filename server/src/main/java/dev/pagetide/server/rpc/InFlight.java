@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.rpc.ConnectionShares.Connection;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
 import io.grpc.Attributes;
@@ -14,8 +15,7 @@ import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * call would be too early, because an answer that the client does not read stays in the server's
  * memory long after the call "finished". gRPC's own limit would not do, because it counts session
  * streams, which may live without limit. A session stream is in flight until its session is open;
- * from then on the limit on sessions counts it. One connection gets at most half of the limit, so
- * that no client can take it all.
+ * from then on the limit on sessions counts it. {@link ConnectionShares} says how much of the limit
+ * one uid and one connection may have.
  */
 /*
  * When a byte counts. A byte of a request counts as it arrives, because 500 calls that each hold
@@ -34,24 +34,41 @@ import org.jspecify.annotations.Nullable;
  * made, because otherwise 500 Reads that were admitted while nothing was in flight would become 500
  * answers. A call that exceeds a limit is refused before it has done anything. A call that is alone
  * never exceeds a limit: otherwise no client could make a call that is larger than half the limit.
+ *
+ * Others cannot keep a connection from being served that has little in flight (see
+ * ConnectionShares). So the counts of the whole server and of a uid can stay above their limits.
+ * Therefore calls are compared with the limits only when a call begins: otherwise such calls would
+ * end one that was admitted before them.
  */
 final class InFlight extends ServerStreamTracer.Factory {
   private static final Context.Key<Ticket> TICKET = Context.key("pagetide-in-flight");
-  private static final Attributes.Key<Share> SHARE = Attributes.Key.create("pagetide-in-flight");
+  private static final Attributes.Key<Connection> CONNECTION =
+      Attributes.Key.create("pagetide-in-flight");
+
+  private static final Attributes.Key<ArrivingCalls> ARRIVING =
+      Attributes.Key.create("pagetide-arriving");
+
+  private static final String MAX_CALLS = "--max-requests-in-flight";
+  private static final String MAX_BYTES = "--max-request-bytes-in-flight";
 
   private final Share whole;
+  private final ConnectionShares shares;
   private final RequestConfig limits;
   private final CutOffObserver cutOffs;
+  private final Supplier<ArrivingCalls> arriving;
 
   /**
    * A limit with no request in flight.
    *
    * @param cutOffs is notified of each call that is refused
+   * @param arriving gives the calls that arrive on the loop of the thread that asks
    */
-  InFlight(RequestConfig limits, CutOffObserver cutOffs) {
+  InFlight(RequestConfig limits, CutOffObserver cutOffs, Supplier<ArrivingCalls> arriving) {
     this.limits = limits;
     this.cutOffs = cutOffs;
+    this.arriving = arriving;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
+    this.shares = new ConnectionShares(whole, limits.oneUid());
   }
 
   /** The ticket of the call for which this thread works. */
@@ -63,37 +80,24 @@ final class InFlight extends ServerStreamTracer.Factory {
     return ticket;
   }
 
-  /** A limit and the requests that count against it. */
-  private static final class Share {
-    private final int maxCalls;
-    private final long maxBytes;
-    private final AtomicInteger calls = new AtomicInteger();
-    private final AtomicLong bytes = new AtomicLong();
-
-    Share(int maxCalls, long maxBytes) {
-      this.maxCalls = maxCalls;
-      this.maxBytes = maxBytes;
-    }
-
-    boolean hasTooManyCalls() {
-      return calls.get() > maxCalls;
-    }
-
-    /** Whether it holds too many bytes, unless one call alone holds all of them: {@code own}. */
-    boolean hasTooManyBytes(long own) {
-      long now = bytes.get();
-      return now > maxBytes && now > own;
-    }
-  }
-
-  /** Gives each connection its share. */
+  /** Gives each connection its shares. */
   ServerTransportFilter connections() {
     return new ServerTransportFilter() {
       @Override
       public Attributes transportReady(Attributes attributes) {
-        int calls = Math.max(1, limits.maxRequestsInFlight() / 2);
-        long bytes = Math.max(1, limits.maxRequestBytesInFlight() / 2);
-        return attributes.toBuilder().set(SHARE, new Share(calls, bytes)).build();
+        Connection connection = shares.begun(PeerNegotiator.of(attributes));
+        return attributes.toBuilder()
+            .set(CONNECTION, connection)
+            .set(ARRIVING, arriving.get())
+            .build();
+      }
+
+      @Override
+      public void transportTerminated(@Nullable Attributes attributes) {
+        Connection connection = attributes == null ? null : attributes.get(CONNECTION);
+        if (connection != null) {
+          shares.ended(connection);
+        }
       }
     };
   }
@@ -106,7 +110,7 @@ final class InFlight extends ServerStreamTracer.Factory {
           ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         Ticket ticket = ticket();
         RefusableCall<Q, A> refusable = RefusableCall.of(call);
-        ticket.admit(refusable, call.getAttributes().get(SHARE));
+        ticket.admit(refusable);
         if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
@@ -140,25 +144,20 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
   }
 
-  private String why(Share share) {
+  private String why(Share share, @Nullable Connection connection) {
+    String whose = "";
+    if (connection != null && share == connection.own()) {
+      whose = " on this connection, which may have " + (limits.oneUid() ? "half" : "a quarter");
+    } else if (connection != null && share == connection.user()) {
+      whose = " of this uid, which may have " + (limits.oneUid() ? "all" : "half");
+    }
     return String.format(
         Locale.ROOT,
         "too many requests in flight%s: read the answers of those under way first"
             + " (--max-requests-in-flight=%d, --max-request-bytes-in-flight=%d)",
-        share == whole ? "" : " on this connection, which may have half of them",
+        whose.isEmpty() ? "" : whose + " of them",
         limits.maxRequestsInFlight(),
         limits.maxRequestBytesInFlight());
-  }
-
-  /** The limit that a share exceeds. */
-  private static String limit(Share share) {
-    return share.hasTooManyCalls() ? "--max-requests-in-flight" : "--max-request-bytes-in-flight";
-  }
-
-  private StatusRuntimeException refusal(Share share, Peer peer) {
-    String why = why(share);
-    cutOffs.cutOff(peer, limit(share), why);
-    return StatusMapper.tooManyRequests(why);
   }
 
   @Override
@@ -173,7 +172,15 @@ final class InFlight extends ServerStreamTracer.Factory {
    * sends the answer.
    */
   final class Ticket extends ServerStreamTracer {
-    private @Nullable Share connection;
+    /** Null only in tests: every connection has its shares before its first call. */
+    private @Nullable Connection connection;
+
+    /** Where the call is while its request arrives. Its fields are confined to the loop. */
+    private @Nullable ArrivingCalls arriving;
+
+    InFlight.@Nullable Ticket previous;
+    InFlight.@Nullable Ticket next;
+    int beganAtTick;
 
     /** The call while its request arrives: then it can be refused before it has done anything. */
     private @Nullable RefusableCall<?, ?> receiving;
@@ -199,16 +206,38 @@ final class InFlight extends ServerStreamTracer.Factory {
       return context.withValue(TICKET, this);
     }
 
-    private synchronized void admit(RefusableCall<?, ?> call, @Nullable Share share) {
+    private synchronized void admit(RefusableCall<?, ?> call) {
       receiving = call;
-      connection = share;
+      Connection shares = call.getAttributes().get(CONNECTION);
+      connection = shares;
       peer = PeerNegotiator.of(call);
       counts = true;
-      whole.calls.incrementAndGet();
-      if (share != null) {
-        share.calls.incrementAndGet();
+      whole.addCall();
+      if (shares != null) {
+        shares.user().addCall();
+        shares.own().addCall();
       }
-      refuseIfOver();
+      Share full = overLimit(/* ofCalls= */ true, 0);
+      if (full != null) {
+        refuse(full, MAX_CALLS);
+      } else {
+        refuseIfTooManyBytes();
+      }
+      ArrivingCalls loops = call.getAttributes().get(ARRIVING);
+      if (!refused && loops != null) {
+        loops.add(this);
+        arriving = loops;
+      }
+    }
+
+    /** From now on nothing that arrives is part of a request in flight. On the call's loop. */
+    private synchronized void stopReceiving() {
+      receiving = null;
+      ArrivingCalls loops = arriving;
+      if (loops != null) {
+        arriving = null;
+        loops.remove(this);
+      }
     }
 
     private synchronized boolean isRefused() {
@@ -216,33 +245,68 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void allIsIn() {
-      refuseIfOver();
-      receiving = null;
+      refuseIfTooManyBytes();
+      stopReceiving();
     }
 
-    private synchronized void refuseIfOver() {
-      Share full = full();
+    private synchronized void refuseIfTooManyBytes() {
+      Share full = overLimit(/* ofCalls= */ false, bytes);
+      if (full != null) {
+        refuse(full, MAX_BYTES);
+      }
+    }
+
+    private synchronized void refuse(Share full, String limit) {
+      String why = why(full, connection);
+      refuse(StatusMapper.tooManyRequests(why), limit, why);
+    }
+
+    /** Ends the call because its request has not come in time. On the call's loop. */
+    synchronized void isTooLate() {
+      String why =
+          String.format(
+              Locale.ROOT,
+              "the request was not all there within --request-wait=%dms; send it again, at once",
+              limits.requestWait().toMillis());
+      refuse(StatusMapper.requestTooLate(why), "--request-wait", why);
+    }
+
+    /** Refuses the call, unless its request is all in, or it is refused already. */
+    private synchronized void refuse(StatusRuntimeException refusal, String limit, String why) {
       RefusableCall<?, ?> call = receiving;
-      if (full != null && call != null && !refused) {
+      stopReceiving();
+      if (call != null && !refused) {
         refused = true;
-        String why = why(full);
-        String limit = limit(full); // before letGo() lowers the counts
         // Only its last frame is left, which OutboundBackpressure bounds. If that counted, the
         // refusals of one connection would cause refusals of the others.
         letGo();
-        call.refuse(StatusMapper.tooManyRequests(why));
+        call.refuse(refusal);
         cutOffs.cutOff(peer, limit, why); // last, because only the operator needs it
       }
     }
 
-    private synchronized @Nullable Share full() {
-      if (whole.hasTooManyCalls() || whole.hasTooManyBytes(bytes)) {
+    /** The share that is over its limit, if one of them is that this call has to stay within. */
+    private synchronized @Nullable Share overLimit(boolean ofCalls, long ownBytes) {
+      Connection shares = connection;
+      if (shares == null) {
+        return whole.isOver(ofCalls, ownBytes) ? whole : null;
+      }
+      if (shares.own().isOver(ofCalls, ownBytes)) {
+        return shares.own();
+      }
+      if (shares.hasLittle()) {
+        return null;
+      }
+      if (whole.isOver(ofCalls, ownBytes)) {
         return whole;
       }
-      Share share = connection;
-      return share != null && (share.hasTooManyCalls() || share.hasTooManyBytes(bytes))
-          ? share
-          : null;
+      return shares.user().isOver(ofCalls, ownBytes) ? shares.user() : null;
+    }
+
+    private StatusRuntimeException tooManyBytes(Share full) {
+      String why = why(full, connection);
+      cutOffs.cutOff(peer, MAX_BYTES, why);
+      return StatusMapper.tooManyRequests(why);
     }
 
     /**
@@ -252,10 +316,10 @@ final class InFlight extends ServerStreamTracer.Factory {
      */
     synchronized void expectAnswer(long size) {
       add(size);
-      Share full = full();
+      Share full = overLimit(/* ofCalls= */ false, bytes);
       if (full != null) {
         add(-size);
-        throw refusal(full, peer);
+        throw tooManyBytes(full);
       }
       expectedBytes += size;
     }
@@ -268,14 +332,10 @@ final class InFlight extends ServerStreamTracer.Factory {
     synchronized void hold(long size) {
       held += size;
       addToShares(size);
-      Share share = connection;
-      if (whole.hasTooManyBytes(held)) {
+      Share full = overLimit(/* ofCalls= */ false, held);
+      if (full != null) {
         release(size);
-        throw refusal(whole, peer);
-      }
-      if (share != null && share.hasTooManyBytes(held)) {
-        release(size);
-        throw refusal(share, peer);
+        throw tooManyBytes(full);
       }
     }
 
@@ -285,16 +345,20 @@ final class InFlight extends ServerStreamTracer.Factory {
       addToShares(-size);
     }
 
-    /** Stops counting the call: it is a session's stream from now on. */
+    /**
+     * Stops counting the call: it is a session's stream from now on. Called on the call's loop,
+     * unless its request is all in.
+     */
     synchronized void becomeSession() {
       letGo();
+      stopReceiving();
     }
 
     @Override
     public synchronized void inboundWireSize(long size) {
       wireBytes += size;
       add(size);
-      refuseIfOver();
+      refuseIfTooManyBytes();
     }
 
     @Override
@@ -319,9 +383,11 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void addToShares(long size) {
-      whole.bytes.addAndGet(size);
-      if (connection != null) {
-        connection.bytes.addAndGet(size);
+      whole.addBytes(size);
+      Connection shares = connection;
+      if (shares != null) {
+        shares.user().addBytes(size);
+        shares.own().addBytes(size);
       }
     }
 
@@ -337,16 +403,18 @@ final class InFlight extends ServerStreamTracer.Factory {
       disconnected =
           status.getCode() != Status.Code.OK && status.getCode() != Status.Code.CANCELLED;
       letGo();
-      receiving = null;
+      stopReceiving();
     }
 
     private synchronized void letGo() {
       if (counts) {
         counts = false;
-        whole.calls.decrementAndGet();
+        whole.removeCall();
         addToShares(-bytes);
-        if (connection != null) {
-          connection.calls.decrementAndGet();
+        Connection shares = connection;
+        if (shares != null) {
+          shares.user().removeCall();
+          shares.own().removeCall();
         }
         bytes = 0;
       }

@@ -7,6 +7,7 @@ import io.grpc.Server;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
 import io.grpc.netty.NettyServerBuilder;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.EpollChannelOption;
@@ -44,6 +45,7 @@ final class Listeners implements AutoCloseable {
   private final List<BindableService> services;
   private final RequestConfig limits;
   private final CutOffObserver cutOffs;
+  private final ConnectionLimit connections;
   private final List<Server> servers = new ArrayList<>();
 
   /**
@@ -56,6 +58,7 @@ final class Listeners implements AutoCloseable {
   Listeners(
       EventLoops loops,
       RequestConfig limits,
+      ConnectionConfig connections,
       CutOffObserver cutOffs,
       List<ServerInterceptor> observers,
       List<BindableService> services) {
@@ -63,7 +66,18 @@ final class Listeners implements AutoCloseable {
     this.limits = limits;
     this.cutOffs = cutOffs;
     this.services = services;
-    this.inFlight = new InFlight(limits, cutOffs);
+    this.connections = new ConnectionLimit(connections, limits.requestWait(), cutOffs);
+    long tickNanos = Math.max(1, limits.requestWait().toNanos() / ArrivingCalls.TICKS);
+    this.inFlight =
+        new InFlight(
+            limits,
+            cutOffs,
+            loops.forEachLoop(
+                loop ->
+                    new ArrivingCalls(
+                        tick -> {
+                          var _ = loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS);
+                        })));
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());
@@ -75,21 +89,23 @@ final class Listeners implements AutoCloseable {
     listen(
         new DomainSocketAddress(socket.toFile()),
         PeerNegotiator.credentials(cutOffs),
-        EpollServerDomainSocketChannel.class);
+        EpollServerDomainSocketChannel::new);
   }
 
   /** Listens on TCP; returns the port. */
   int listenTcp(InetSocketAddress address) throws IOException {
-    return listen(address, PeerNegotiator.credentials(cutOffs), EpollServerSocketChannel.class)
+    return listen(address, PeerNegotiator.credentials(cutOffs), EpollServerSocketChannel::new)
         .getPort();
   }
 
   private Server listen(
-      SocketAddress address, ServerCredentials credentials, Class<? extends ServerChannel> channel)
+      SocketAddress address,
+      ServerCredentials credentials,
+      ChannelFactory<? extends ServerChannel> channels)
       throws IOException {
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address, credentials)
-            .channelType(channel)
+            .channelFactory(connections.counting(channels))
             .bossEventLoopGroup(loops.acceptor())
             .workerEventLoopGroup(loops.connections())
             .directExecutor()
@@ -99,7 +115,11 @@ final class Listeners implements AutoCloseable {
             // provokes, by frames that are wrong.
             .maxRstFramesPerWindow(2 * FrameCounts.MOST_RESETS, FrameCounts.WINDOW_SECONDS)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
+            // A session's stream keeps its connection from being idle, as every call does; pings
+            // do not.
+            .maxConnectionIdle(limits.idleWait().toMillis(), TimeUnit.MILLISECONDS)
             .addStreamTracerFactory(inFlight)
+            .addTransportFilter(PeerNegotiator.starts())
             .addTransportFilter(inFlight.connections());
     if (address instanceof DomainSocketAddress) {
       PassedDescriptors.refuse(builder::withOption);

@@ -12,12 +12,14 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerTransportFilter;
 import io.grpc.netty.GrpcHttp2ConnectionHandler;
 import io.grpc.netty.InternalNettyServerCredentials;
 import io.grpc.netty.InternalProtocolNegotiationEvent;
 import io.grpc.netty.InternalProtocolNegotiator;
 import io.grpc.netty.InternalProtocolNegotiators;
 import io.grpc.netty.ProtocolNegotiationEvent;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -25,7 +27,6 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.PeerCredentials;
 import io.netty.util.AsciiString;
 import java.io.IOException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the {@link Peer} of a call. The kernel tells which process connected to a Unix socket; this
@@ -37,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotiator {
   private static final Attributes.Key<Peer> PEER_ATTRIBUTE = Attributes.Key.create("pagetide-peer");
+  private static final Attributes.Key<ConnectionStart> START_ATTRIBUTE =
+      Attributes.Key.create("pagetide-connection-start");
   private static final Context.Key<Peer> PEER_CONTEXT = Context.key("pagetide-peer");
   private static final AsciiString HTTP = AsciiString.cached("http");
 
@@ -68,7 +71,12 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
 
   /** The caller of a call, whether or not {@link #interceptor} has seen it. */
   static Peer of(ServerCall<?, ?> call) {
-    Peer peer = call.getAttributes().get(PEER_ATTRIBUTE);
+    return of(call.getAttributes());
+  }
+
+  /** The process at the other end of a connection with these attributes. */
+  static Peer of(Attributes connection) {
+    Peer peer = connection.get(PEER_ATTRIBUTE);
     return peer == null ? Peer.TCP : peer;
   }
 
@@ -79,6 +87,29 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
       throw new AssertionError("a call without the peer interceptor");
     }
     return peer;
+  }
+
+  /** The process at the other end of a connection. */
+  static Peer peer(Channel connection) throws IOException {
+    if (connection instanceof EpollDomainSocketChannel socket) {
+      PeerCredentials credentials = socket.peerCredentials();
+      return Peer.unix(credentials.uid(), credentials.pid());
+    }
+    return Peer.TCP;
+  }
+
+  /** Tells each connection that HTTP/2 has begun on it. */
+  static ServerTransportFilter starts() {
+    return new ServerTransportFilter() {
+      @Override
+      public Attributes transportReady(Attributes attributes) {
+        ConnectionStart start = attributes.get(START_ATTRIBUTE);
+        if (start != null) {
+          start.isOver();
+        }
+        return attributes;
+      }
+    };
   }
 
   @Override
@@ -112,32 +143,22 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
     public void userEventTriggered(ChannelHandlerContext context, Object event) throws IOException {
       Object passedOn = event;
       if (event instanceof ProtocolNegotiationEvent negotiation) {
-        Peer peer = peer(context);
-        if (peer != null) {
-          Attributes attributes =
-              InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
-                  .set(PEER_ATTRIBUTE, peer)
-                  .build();
-          passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
-        }
-        Peer known = peer == null ? Peer.TCP : peer;
+        Peer peer = peer(context.channel());
+        Attributes attributes =
+            InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
+                .set(PEER_ATTRIBUTE, peer)
+                .set(START_ATTRIBUTE, context.pipeline().get(ConnectionStart.class))
+                .build();
+        passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);
         Reading reading = new Reading();
         context
             .pipeline()
             .addFirst(
-                new OutboundBackpressure(known, cutOffs, reading),
-                new FrameGuard(known, cutOffs, reading, PageClock.MONOTONIC));
+                new OutboundBackpressure(peer, cutOffs, reading),
+                new FrameGuard(peer, cutOffs, reading, PageClock.MONOTONIC));
         context.pipeline().replace(context.name(), null, next);
       }
       context.fireUserEventTriggered(passedOn);
-    }
-
-    private static @Nullable Peer peer(ChannelHandlerContext context) throws IOException {
-      if (context.channel() instanceof EpollDomainSocketChannel socket) {
-        PeerCredentials credentials = socket.peerCredentials();
-        return Peer.unix(credentials.uid(), credentials.pid());
-      }
-      return null;
     }
   }
 }

@@ -10,12 +10,20 @@ import java.time.Duration;
  * @param maxRequestBytesInFlight {@code --max-request-bytes-in-flight}
  * @param allocationWait the longest time that a UseRange or OpenRange waits for memory: {@code
  *     --allocation-wait}
+ * @param oneUid whether only one uid can connect; then that may have all that is in flight, and
+ *     otherwise half
+ * @param requestWait how long a request, and the beginning of a connection, may take to arrive:
+ *     {@code --request-wait}
+ * @param idleWait how long a connection may stay without a call: {@code --idle-wait}
  */
 public record RequestConfig(
     int maxDataBytes,
     int maxRequestsInFlight,
     long maxRequestBytesInFlight,
-    Duration allocationWait) {
+    Duration allocationWait,
+    boolean oneUid,
+    Duration requestWait,
+    Duration idleWait) {
   /**
    * Room for what the server receives of a message besides its data. It is more than twice the size
    * of the largest UseRange, which is 56 KiB, so that a request with one span too many reaches our

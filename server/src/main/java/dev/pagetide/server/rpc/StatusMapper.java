@@ -213,6 +213,12 @@ final class StatusMapper {
     return StatusProto.toStatusRuntimeException(status.build());
   }
 
+  /** A refusal because a request has not come in time. */
+  static StatusRuntimeException requestTooLate(String message) {
+    return status(
+        Code.DEADLINE_EXCEEDED, ErrorReason.ERROR_REASON_REQUEST_TOO_LATE, message, RETRY_SOON);
+  }
+
   /** A refusal because of too many requests or bytes in flight. Trying again soon may help. */
   static StatusRuntimeException tooManyRequests(String message) {
     return status(

@@ -44,7 +44,8 @@ final class OptionReaderTest {
                     2 * GIB - 2 * GIB / 8, 2 * GIB - 2 * GIB / 16, Duration.ofMillis(500)),
                 PressureMode.ON,
                 new ServerOptions.Sessions(1024, 1024, Duration.ofSeconds(5)),
-                new ServerOptions.Requests(1 << 20, 1024, 64 << 20),
+                new ServerOptions.Connections(1280, 1280),
+                new ServerOptions.Requests(1 << 20, 1024, 64 << 20, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
                 new TransactionConfig(4096, 1024, 1_000_000_000, TransactRule.OWN),
                 new HandoffConfig(64, Duration.ofSeconds(5))));
   }
@@ -62,6 +63,7 @@ final class OptionReaderTest {
             "--max-range-bytes=64KiB",
             "--max-sessions=10",
             "--max-sessions-per-uid=10",
+            "--max-connections=7",
             "--max-resident-bytes-per-uid=512MiB",
             "--max-resident-bytes-per-session=1MiB",
             "--low-watermark=0",
@@ -73,6 +75,8 @@ final class OptionReaderTest {
             "--max-data-bytes=3MiB",
             "--max-requests-in-flight=1",
             "--max-request-bytes-in-flight=4MiB",
+            "--request-wait=100ms",
+            "--idle-wait=86400s",
             "--max-buffers=7",
             "--max-transactions=8",
             "--allow-transactions=1000:0,any:1001",
@@ -89,7 +93,8 @@ final class OptionReaderTest {
                 new ServerOptions.Reclaim(0, GIB, Duration.ofMinutes(1)),
                 PressureMode.DRY_RUN,
                 new ServerOptions.Sessions(10, 10, Duration.ZERO),
-                new ServerOptions.Requests(3 << 20, 1, 4 << 20),
+                new ServerOptions.Connections(7, 3),
+                new ServerOptions.Requests(3 << 20, 1, 4 << 20, false, Duration.ofMillis(100), Duration.ofDays(1)),
                 new TransactionConfig(
                     7,
                     8,
@@ -322,6 +327,27 @@ final class OptionReaderTest {
         .singleElement()
         .asString()
         .startsWith("--max-sessions=1024 (default): nothing fits");
+  }
+
+  @Test
+  void read_connectionsOverTheOpenFiles_isRefused() {
+    assertThat(
+            refused(host(1024, 65530), Map.of(), "--max-sessions=100", "--max-connections=637"))
+        .containsExactly(
+            "--max-connections=637: 637 is above 636, which is what 1024 open files leave (ulimit"
+                + " -n; 1 for each of --max-sessions=100, 3 for each of --max-handoffs=64"
+                + " (default), 96 spare); give at most 636");
+  }
+
+  @Test
+  void read_fewOpenFiles_connectionsAreWhatTheyLeave() {
+    OptionReader.Outcome outcome =
+        OptionReader.read(
+            Map.of(ServerOption.MAX_SESSIONS, "368"), List.of(), Map.of(), host(1024, 65530));
+
+    assertThat(outcome).isInstanceOf(OptionReader.Accepted.class);
+    assertThat(((OptionReader.Accepted) outcome).options().connections())
+        .isEqualTo(new ServerOptions.Connections(368, 368));
   }
 
   @Test

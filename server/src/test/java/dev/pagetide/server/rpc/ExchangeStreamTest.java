@@ -55,7 +55,17 @@ final class ExchangeStreamTest {
   @Test
   void end_callIsClosedAlready_doesNothing() {
     InFlight inFlight =
-        new InFlight(new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1)), (_, _, _) -> {});
+        new InFlight(
+            new RequestConfig(
+                1024,
+                1,
+                1024,
+                Duration.ofSeconds(1),
+                true,
+                Duration.ofSeconds(10),
+                Duration.ofMinutes(5)),
+            (_, _, _) -> {},
+            () -> new ArrivingCalls(_ -> {}));
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     ClosedCall call = new ClosedCall();
