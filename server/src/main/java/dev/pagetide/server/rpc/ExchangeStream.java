@@ -22,6 +22,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,9 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   private volatile boolean deliversData;
   private volatile @Nullable Session session;
 
+  /** Offsets that the commands of the current message have freed so far. */
+  private int freedOffsets;
+
   /** Events that were added and not flushed yet. Used by one thread at a time. */
   private ExchangeResponse.@Nullable Builder batch;
 
@@ -94,6 +98,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     if (over.get()) {
       return;
     }
+    freedOffsets = 0;
     take(request);
     if (request.getAlsoCount() > ContractLimits.MAX_FURTHER_COMMANDS) {
       refuse(request.getId(), tooManyCommands(request.getAlsoCount()));
@@ -204,7 +209,11 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
         queue.submit(
             id, held(payload), next -> attached.reply(id, transaction, payload, refusal, next));
       }
-      case FREE_BUFFERS -> attached.free(id, ExchangeMessages.offsets(request.getFreeBuffers()));
+      case FREE_BUFFERS -> {
+        List<Long> offsets = ExchangeMessages.offsets(request.getFreeBuffers(), freedOffsets);
+        freedOffsets += offsets.size();
+        attached.free(id, offsets);
+      }
       case CANCEL -> {
         long asked = request.getCancel().getCommand();
         // Only two-way transactions: other waiting commands may have the same id, such as 0.

@@ -166,7 +166,10 @@ public final class Endpoint {
    */
   public void free(long command, List<Long> offsets) {
     sessionEndpoint.free(
-        offsets, why -> answer(new Event.Failed(command, why)), () -> accept(command, false));
+        offsets,
+        (count, first, why) ->
+            answer(new Event.NotFreed(command, count, offsets.size(), first, why)),
+        () -> accept(command, false));
   }
 
   /** Gives up a two-way transaction. It is no error if none waits for its reply. */
