@@ -55,7 +55,7 @@ final class ExchangeMessages {
               FLAGS));
     }
     return new TransactRequest(
-        transact.getTarget(),
+        target(transact.getTarget()),
         transact.hasTargetUid() ? transact.getTargetUid() : caller.uid(),
         transact.getCode(),
         flags,
@@ -64,6 +64,16 @@ final class ExchangeMessages {
         length(transact.getPayload()),
         Integer.toUnsignedLong(transact.getTimeoutMs()),
         now);
+  }
+
+  /**
+   * The receiver's name. A name that is longer than any session's is cut; what is left is still no
+   * session's name. So the text that waits with a command, or answers it, has a bound.
+   */
+  private static String target(String name) {
+    return name.length() <= ContractLimits.MAX_NAME_BYTES
+        ? name
+        : name.substring(0, ContractLimits.MAX_NAME_BYTES) + "...";
   }
 
   private static long length(dev.pagetide.v1.Payload payload) {

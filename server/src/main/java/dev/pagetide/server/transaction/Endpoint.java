@@ -70,6 +70,11 @@ public final class Endpoint {
     return mailbox.size();
   }
 
+  /** How much memory the answers among those events hold, about. */
+  public long waitingAnswersBytes() {
+    return mailbox.bytes();
+  }
+
   /** Sends the events that wait, because the stream can take more. */
   public void drain() {
     mailbox.drain();

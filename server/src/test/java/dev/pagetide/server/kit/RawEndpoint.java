@@ -312,6 +312,11 @@ public final class RawEndpoint
     return failed;
   }
 
+  /** Whether the stream has ended. */
+  public boolean hasEnded() {
+    return end.isDone();
+  }
+
   /** What the stream ended with; waits for it. */
   public StatusRuntimeException end() {
     return RawSession.get(end);
