@@ -91,7 +91,10 @@ public enum ServerOption {
       "1024",
       "Calls at once, counted until their answer is on the wire; further calls are refused."),
   MAX_REQUEST_BYTES_IN_FLIGHT(
-      "SIZE", "64MiB", "Bytes of requests and answers of those calls; further calls are refused."),
+      "SIZE",
+      "64MiB",
+      "Bytes of requests and answers of those calls, and of commands and answers of Exchanges that"
+          + " wait; further ones are refused."),
   MAX_BUFFERS("N", "4096", "Live transaction buffers in one range."),
   MAX_TRANSACTIONS("N", "1024", "Two-way transactions that one session waits for at once."),
   ALLOW_TRANSACTIONS(
