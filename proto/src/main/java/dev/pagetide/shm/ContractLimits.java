@@ -31,7 +31,7 @@ public final class ContractLimits {
   /** Most further events that come with one, in one message of an Exchange. */
   public static final int MAX_FURTHER_EVENTS = 31;
 
-  /** Most buffers in one FreeBuffers. */
+  /** Most buffers in all FreeBuffers of one message of an Exchange. */
   public static final int MAX_FREED_BUFFERS = 4096;
 
   /** Most bytes of UTF-8 in which a receiver says why it cannot serve a transaction. */

@@ -23,14 +23,14 @@ final class ContractLimitsTest {
       page_range  | MAX_SPANS             | more than %d spans in one request
       page_range  | MAX_RUNS              | at most %,d runs
       page_range  | MAX_NAME_BYTES        | at most %d bytes of UTF-8
-      page_range  | MAX_FREED_BUFFERS     | more than %d offsets in one FreeBuffers
+      page_range  | MAX_FREED_BUFFERS     | more than %d offsets in the FreeBuffers of one message
       page_range  | MAX_FURTHER_COMMANDS  | more than %d further commands
       page_range  | MAX_REFUSAL_BYTES     | more than %d bytes in the refusal
       shrinker    | MAX_LISTED_RANGES     | ; the server gives at most %d
       shrinker    | DEFAULT_LISTED_RANGES | most ranges in the answer; 0: %d;
       transaction | MAX_FURTHER_COMMANDS  | at most %d further commands
       transaction | MAX_FURTHER_EVENTS    | at most %d further events
-      transaction | MAX_FREED_BUFFERS     | the buffers' offsets; at most %d
+      transaction | MAX_FREED_BUFFERS     | the buffers' offsets; at most %d in all of one message
       transaction | MAX_REFUSAL_BYTES     | in at most %d bytes
       """;
 

@@ -31,8 +31,8 @@ import picocli.CommandLine.ParseResult;
  *
  * <p>Exit codes: 0 after TERM, INT or HUP and draining, or after {@code --help} and {@code
  * --version}; 1 if the server could not start or end; 2 if an option, or the folder for temporary
- * files, is bad. The process writes only the ready line to standard output, and everything else to
- * standard error.
+ * files, is bad; 3 if the process is out of memory. The process writes only the ready line to
+ * standard output, and everything else to standard error.
  */
 public final class PagetideServer {
   private static final Logger LOG = LoggerFactory.getLogger(PagetideServer.class);
@@ -119,6 +119,8 @@ public final class PagetideServer {
   private int serve(ServerOptions options) throws StartupException {
     ThreadLimit.check();
     RunningServer server = RunningServer.start(options);
+    // Not before: what is missing at the start is told in a sentence.
+    OutOfMemory.endsTheProcess();
     StopSignals signals = new StopSignals();
     Thread end = new Thread(() -> endAndHalt(server, signals), "pagetide-end");
     Runtime.getRuntime().addShutdownHook(end);
@@ -193,8 +195,8 @@ public final class PagetideServer {
                 + " map=http://HOST:PORT/?key=KEY, and listen=HOST:PORT with --listen. TERM, INT"
                 + " and HUP end it with 0, after"
                 + " --drain-wait at most (HUP is ignored under nohup). It ends with 1 if it could"
-                + " not start or end, and with 2 if an option or its folder for temporary files is"
-                + " bad.");
+                + " not start or end, with 2 if an option or its folder for temporary files is bad,"
+                + " and with 3 if it is out of memory.");
     for (ServerOption option : ServerOption.values()) {
       spec.addOption(
           OptionSpec.builder(option.flag())

@@ -1,6 +1,7 @@
 package dev.pagetide.server.buffer;
 
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Why a buffer was not allocated, not found or not freed. Each failure has a message that says what
@@ -10,7 +11,7 @@ import java.util.Locale;
 public abstract sealed class BufferFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  private BufferFailure(String message) {
+  private BufferFailure(@Nullable String message) {
     super(message, null, false, false);
   }
 
@@ -103,27 +104,41 @@ public abstract sealed class BufferFailure extends RuntimeException {
   public static final class NotABuffer extends BufferFailure {
     private static final long serialVersionUID = 1L;
 
-    private NotABuffer(String message) {
-      super(message);
+    private final boolean toFree;
+    private final long offset;
+    private final long length;
+
+    private NotABuffer(boolean toFree, long offset, long length) {
+      super(null);
+      this.toFree = toFree;
+      this.offset = offset;
+      this.length = length;
     }
 
     static NotABuffer toFree(long offset) {
-      return new NotABuffer(
-          String.format(
-              Locale.ROOT,
-              "offset=%s is where no live buffer starts: it was freed before, or never was "
-                  + "one; free each buffer once, by the offset it came with",
-              Long.toUnsignedString(offset)));
+      return new NotABuffer(true, offset, 0);
     }
 
     static NotABuffer toPin(long offset, long length) {
-      return new NotABuffer(
-          String.format(
+      return new NotABuffer(false, offset, length);
+    }
+
+    /** Made only if it is asked for, because one message may name thousands that are no buffers. */
+    @Override
+    public String getMessage() {
+      String start = Long.toUnsignedString(offset);
+      return toFree
+          ? String.format(
               Locale.ROOT,
-              "bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes "
-                  + "of a buffer that was delivered and is not freed",
-              Long.toUnsignedString(offset),
-              Long.toUnsignedString(length)));
+              "offset=%s is where no live buffer starts: it was freed before, or never was one;"
+                  + " free each buffer once, by the offset it came with",
+              start)
+          : String.format(
+              Locale.ROOT,
+              "bytes at offset=%s, length=%s are not all in one delivered buffer; name bytes of a"
+                  + " buffer that was delivered and is not freed",
+              start,
+              Long.toUnsignedString(length));
     }
   }
 
@@ -131,26 +146,40 @@ public abstract sealed class BufferFailure extends RuntimeException {
   public static final class Busy extends BufferFailure {
     private static final long serialVersionUID = 1L;
 
-    private Busy(String message) {
-      super(message);
+    /** What {@link #pins} says of a buffer that is being filled, which nothing can pin. */
+    private static final int BUILDING = 0;
+
+    private final long offset;
+    private final int pins;
+
+    private Busy(long offset, int pins) {
+      super(null);
+      this.offset = offset;
+      this.pins = pins;
     }
 
     static Busy building(long offset) {
-      return new Busy(
-          String.format(
-              Locale.ROOT,
-              "the buffer at offset=%d is being filled; free it after it was delivered",
-              offset));
+      return new Busy(offset, BUILDING);
     }
 
     static Busy pinned(long offset, int pins) {
-      return new Busy(
-          String.format(
+      return new Busy(offset, pins);
+    }
+
+    /** Made only if it is asked for, because one message may name a busy buffer thousandfold. */
+    @Override
+    public String getMessage() {
+      return pins == BUILDING
+          ? String.format(
               Locale.ROOT,
-              "the buffer at offset=%d is being copied (pins=%d); free it after what names it "
-                  + "was answered",
+              "the buffer at offset=%d is being filled; free it after it was delivered",
+              offset)
+          : String.format(
+              Locale.ROOT,
+              "the buffer at offset=%d is being copied (pins=%d); free it after what names it was"
+                  + " answered",
               offset,
-              pins));
+              pins);
     }
   }
 }

@@ -101,8 +101,9 @@ public enum ServerOption {
   MAX_REQUEST_BYTES_IN_FLIGHT(
       "SIZE",
       "64MiB",
-      "Bytes of requests and answers of those calls; further calls are refused. A uid and a"
-          + " connection may have the same parts of them, and a connection always 64KiB."),
+      "Bytes of requests and answers of those calls, and of commands and answers of Exchanges that"
+          + " wait; further ones are refused. A uid and a connection may have the same parts of them,"
+          + " and a connection always 64KiB."),
   REQUEST_WAIT(
       "TIME",
       "10s",

@@ -15,6 +15,7 @@ import dev.pagetide.v1.Allocated;
 import dev.pagetide.v1.Attached;
 import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeResponse;
+import dev.pagetide.v1.Failed;
 import dev.pagetide.v1.FreeBuffers;
 import dev.pagetide.v1.Replied;
 import dev.pagetide.v1.Reply;
@@ -54,7 +55,7 @@ final class ExchangeMessages {
               FLAGS));
     }
     return new TransactRequest(
-        transact.getTarget(),
+        target(transact.getTarget()),
         transact.hasTargetUid() ? transact.getTargetUid() : caller.uid(),
         transact.getCode(),
         flags,
@@ -63,6 +64,16 @@ final class ExchangeMessages {
         length(transact.getPayload()),
         Integer.toUnsignedLong(transact.getTimeoutMs()),
         now);
+  }
+
+  /**
+   * The receiver's name. A name that is longer than any session's is cut; what is left is still no
+   * session's name. So the text that waits with a command, or answers it, has a bound.
+   */
+  private static String target(String name) {
+    return name.length() <= ContractLimits.MAX_NAME_BYTES
+        ? name
+        : name.substring(0, ContractLimits.MAX_NAME_BYTES) + "...";
   }
 
   private static long length(dev.pagetide.v1.Payload payload) {
@@ -104,18 +115,39 @@ final class ExchangeMessages {
     return reply.getRefusal();
   }
 
-  static List<Long> offsets(FreeBuffers free) {
-    if (free.getOffsetsCount() > ContractLimits.MAX_FREED_BUFFERS) {
+  /**
+   * The offsets of a command.
+   *
+   * @param before how many offsets the same message's commands before it have
+   */
+  static List<Long> offsets(FreeBuffers free, int before) {
+    if (free.getOffsetsCount() > ContractLimits.MAX_FREED_BUFFERS - before) {
       throw StatusMapper.status(
           Code.INVALID_ARGUMENT,
           ErrorReason.ERROR_REASON_TOO_MANY_SPANS,
           String.format(
               Locale.ROOT,
-              "%d offsets in one FreeBuffers; send at most %d",
+              "%d offsets in the FreeBuffers of one message, after %d in it before; send at most"
+                  + " %d in one message",
               free.getOffsetsCount(),
+              before,
               ContractLimits.MAX_FREED_BUFFERS));
     }
     return free.getOffsetsList();
+  }
+
+  private static Failed notFreed(Event.NotFreed event) {
+    Failed.Builder failed = StatusMapper.failed(event.why()).toBuilder();
+    if (event.of() > 1) {
+      failed.setMessage(
+          String.format(
+              Locale.ROOT,
+              "%d of %d buffers were not freed; the first of them: %s",
+              event.count(),
+              event.of(),
+              failed.getMessage()));
+    }
+    return failed.setNotFreed(event.count()).setFirstNotFreed(event.firstOffset()).build();
   }
 
   /** The message for an event of an endpoint. */
@@ -126,6 +158,7 @@ final class ExchangeMessages {
       case Event.Allocated e -> response.setAllocated(Allocated.newBuilder().setOffset(e.offset()));
       case Event.Accepted e -> response.setAccepted(e.oneWaySpam() ? SPAM : ACCEPTED);
       case Event.Failed e -> response.setFailed(StatusMapper.failed(e.why()));
+      case Event.NotFreed e -> response.setFailed(notFreed(e));
       case Event.Replied e ->
           response.setReplied(
               Replied.newBuilder()

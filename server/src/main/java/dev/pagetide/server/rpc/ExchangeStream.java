@@ -22,6 +22,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +40,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   /** Commands that we take while an earlier one waits for memory, so that frees get through. */
   private static final int MAX_WAITING_COMMANDS = 64;
 
-  /** Bytes of payload that those may hold, besides the last one's. */
+  /** Bytes of memory that those may hold, besides the last message's. */
   private static final int MAX_WAITING_BYTES = 64 * 1024;
 
   /** Most bytes of the events' data in one message, without the last event's. */
@@ -48,13 +49,23 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   /** Events that may wait for an endpoint before we stop taking its commands. */
   private static final int MAX_WAITING_EVENTS = 1024;
 
+  /** Bytes of memory that the answers among those may hold. */
+  private static final int MAX_WAITING_ANSWERS_BYTES = 256 * 1024;
+
+  /** Bytes of unread answers that do not count: about a session's own size. */
+  private static final int UNCOUNTED_ANSWERS_BYTES = 4096;
+
+  /** Memory that a command holds while it waits, besides its payload and its text. */
+  private static final int COMMAND_BYTES = 256;
+
   private final SessionRegistry sessions;
   private final EndpointRegistry endpoints;
   private final int maxDataBytes;
   private final Peer caller;
   private final InFlight.Ticket ticket;
+  private final ArrivingMessage arriving;
   private final ServerCallStreamObserver<ExchangeResponse> call;
-  private final SerialQueue queue = new SerialQueue(this::commandIsOver, this::refuse);
+  private final SerialQueue queue = new SerialQueue(this::count, this::commandIsOver, this::refuse);
 
   /** Whether we have not asked for the next message. */
   private final AtomicBoolean stalled = new AtomicBoolean();
@@ -63,6 +74,12 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   private volatile @Nullable Endpoint endpoint;
   private volatile boolean deliversData;
   private volatile @Nullable Session session;
+
+  /** Bytes of unread answers that count as in flight. Used by one thread at a time. */
+  private long unreadBytes;
+
+  /** Offsets that the commands of the current message have freed so far. */
+  private int freedOffsets;
 
   /** Events that were added and not flushed yet. Used by one thread at a time. */
   private ExchangeResponse.@Nullable Builder batch;
@@ -75,12 +92,14 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       int maxDataBytes,
       Peer caller,
       InFlight.Ticket ticket,
+      ArrivingMessage arriving,
       ServerCallStreamObserver<ExchangeResponse> call) {
     this.sessions = sessions;
     this.endpoints = endpoints;
     this.maxDataBytes = maxDataBytes;
     this.caller = caller;
     this.ticket = ticket;
+    this.arriving = arriving;
     this.call = call;
     call.disableAutoRequest();
     call.setOnReadyHandler(this::ready);
@@ -94,6 +113,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     if (over.get()) {
       return;
     }
+    freedOffsets = 0;
     take(request);
     if (request.getAlsoCount() > ContractLimits.MAX_FURTHER_COMMANDS) {
       refuse(request.getId(), tooManyCommands(request.getAlsoCount()));
@@ -101,6 +121,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       request.getAlsoList().forEach(this::take);
     }
     stalled.set(true);
+    countUnread();
     takeMore();
   }
 
@@ -147,9 +168,37 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     boolean room =
         queue.waiting() < MAX_WAITING_COMMANDS
             && queue.waitingBytes() <= MAX_WAITING_BYTES
-            && (call.isReady() || attached.waitingEvents() < MAX_WAITING_EVENTS);
+            && (call.isReady() || hasRoomForEvents(attached));
     if (room && stalled.compareAndSet(true, false)) {
       call.request(1);
+    }
+  }
+
+  private static boolean hasRoomForEvents(Endpoint attached) {
+    return attached.waitingEvents() < MAX_WAITING_EVENTS
+        && attached.waitingAnswersBytes() < MAX_WAITING_ANSWERS_BYTES;
+  }
+
+  /**
+   * Counts the answers that wait because the client does not read. If they may not count, the
+   * stream ends, because an answer cannot be refused.
+   */
+  private void countUnread() {
+    Endpoint attached = endpoint;
+    if (attached == null || (unreadBytes == 0 && call.isReady())) {
+      return;
+    }
+    long waiting = call.isReady() ? 0 : attached.waitingAnswersBytes();
+    long counted = waiting > UNCOUNTED_ANSWERS_BYTES ? waiting : 0;
+    try {
+      if (counted > unreadBytes) {
+        ticket.hold(counted - unreadBytes);
+      } else {
+        ticket.release(unreadBytes - counted);
+      }
+      unreadBytes = counted;
+    } catch (StatusRuntimeException e) {
+      attached.end(e);
     }
   }
 
@@ -157,6 +206,7 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     Endpoint attached = endpoint;
     if (attached != null) {
       attached.drain();
+      countUnread();
       takeMore();
     }
   }
@@ -173,8 +223,11 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     Session found = sessions.find(attach.getSession(), caller);
     session = found;
     deliversData = attach.getDeliverData();
-    endpoint = endpoints.attach(request.getId(), found, caller, attach.getReceives(), this);
+    Endpoint attached =
+        endpoints.attach(request.getId(), found, caller, attach.getReceives(), this);
+    endpoint = attached;
     ticket.becomeSession();
+    arriving.begin(ticket, attached::end);
   }
 
   private void command(Endpoint attached, ExchangeRequest request) {
@@ -184,17 +237,18 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
       case ALLOCATE -> {
         long size = ExchangeMessages.size(request.getAllocate().getSize());
         boolean clear = request.getAllocate().getClearOnFree();
-        queue.submit(id, 0, next -> attached.allocate(id, size, clear, next));
+        queue.submit(id, COMMAND_BYTES, next -> attached.allocate(id, size, clear, next));
       }
       case TRANSACT -> {
         var outgoing = ExchangeMessages.request(request.getTransact(), caller, endpoints.nanos());
         Payload payload =
             ExchangeMessages.payload(request.getTransact().getPayload(), maxDataBytes);
         SerialQueue.Command transact = next -> attached.transact(id, outgoing, payload, next);
+        long bytes = bytes(payload, outgoing.target());
         if (outgoing.oneWay()) {
-          queue.submit(id, held(payload), transact);
+          queue.submit(id, bytes, transact);
         } else {
-          queue.submitCancellable(id, held(payload), transact);
+          queue.submitCancellable(id, bytes, transact);
         }
       }
       case REPLY -> {
@@ -202,9 +256,15 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
         String refusal = ExchangeMessages.refusal(request.getReply());
         Payload payload = ExchangeMessages.payload(request.getReply().getPayload(), maxDataBytes);
         queue.submit(
-            id, held(payload), next -> attached.reply(id, transaction, payload, refusal, next));
+            id,
+            bytes(payload, refusal),
+            next -> attached.reply(id, transaction, payload, refusal, next));
       }
-      case FREE_BUFFERS -> attached.free(id, ExchangeMessages.offsets(request.getFreeBuffers()));
+      case FREE_BUFFERS -> {
+        List<Long> offsets = ExchangeMessages.offsets(request.getFreeBuffers(), freedOffsets);
+        freedOffsets += offsets.size();
+        attached.free(id, offsets);
+      }
       case CANCEL -> {
         long asked = request.getCancel().getCommand();
         // Only two-way transactions: other waiting commands may have the same id, such as 0.
@@ -221,18 +281,23 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
     }
   }
 
-  /** The bytes that a waiting payload holds. Large payloads count as in flight until it is over. */
-  private long held(Payload payload) {
-    long held = payload instanceof Payload.Bytes ? payload.length() : 0;
-    if (held > MAX_WAITING_BYTES) {
-      ticket.hold(held);
-    }
-    return held;
+  /**
+   * The memory that a command holds while it waits. The parser gave its payload and its text arrays
+   * of their own, so the rest of its message is not kept with them.
+   */
+  private static long bytes(Payload payload, String text) {
+    long data = payload instanceof Payload.Bytes ? payload.length() : 0;
+    return COMMAND_BYTES + data + 2L * text.length();
   }
 
-  private void commandIsOver(long held) {
-    if (held > MAX_WAITING_BYTES) {
-      ticket.release(held);
+  /** Counts a command as in flight, or throws the reason why it may not count. */
+  private void count(long bytes) {
+    ticket.hold(bytes);
+  }
+
+  private void commandIsOver(long counted) {
+    if (counted > 0) {
+      ticket.release(counted);
     }
     takeMore();
   }
@@ -254,6 +319,8 @@ final class ExchangeStream implements StreamObserver<ExchangeRequest>, EventSink
   /** The client has ended the stream, exited, or was killed; or we have ended it. */
   private void gone() {
     queue.clear();
+    ticket.release(unreadBytes);
+    unreadBytes = 0;
     Endpoint attached = endpoint;
     if (attached != null) {
       attached.end(new PageFailure.Closed());

@@ -4,7 +4,6 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
-import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +12,16 @@ import org.jspecify.annotations.Nullable;
  * The commands of one stream that begin one after the other. Each begins when the one before says
  * so, on the thread that says so. Thread-safe.
  */
+/*
+ * Whose memory counts. A command that begins at once with few bytes counts nowhere, because each
+ * stream has one such command at most. Any other counts from before it is taken until it is over or
+ * dropped. A command that may not count is not taken, and submit throws.
+ */
 final class SerialQueue {
+  /** Most bytes of a command that begins at once and is not counted: about a session's own size. */
+  static final int UNCOUNTED_BYTES = 4096;
+
+  private final LongConsumer onTaken;
   private final LongConsumer onOver;
   private final BiConsumer<Long, Throwable> onThrown;
 
@@ -29,11 +37,15 @@ final class SerialQueue {
   /**
    * A queue without commands.
    *
-   * @param onOver is called with the bytes of each command that is over, or dropped
+   * @param onTaken is called with the bytes of each command that counts, before it is taken; if it
+   *     throws, the command is not taken
+   * @param onOver is called when a command is over, or some are dropped, with the bytes of those of
+   *     them that counted
    * @param onThrown is called with the id of a command that threw, which none should, and with what
    *     it threw; the next command begins nevertheless
    */
-  SerialQueue(LongConsumer onOver, BiConsumer<Long, Throwable> onThrown) {
+  SerialQueue(LongConsumer onTaken, LongConsumer onOver, BiConsumer<Long, Throwable> onThrown) {
+    this.onTaken = onTaken;
     this.onOver = onOver;
     this.onThrown = onThrown;
   }
@@ -45,29 +57,59 @@ final class SerialQueue {
     void run(Runnable next);
   }
 
-  /** A command that waits for its turn. */
+  /** A command that waits for its turn, and the bytes of it that count. */
   private record Step(long id, long bytes, boolean cancellable, Command command) {}
 
-  /** Runs a command when its turn comes, which may be at once. */
+  /**
+   * Runs a command when its turn comes, which may be at once. One thread at a time submits.
+   *
+   * @param bytes how much memory the command holds while it waits
+   */
   void submit(long id, long bytes, Command command) {
-    submit(new Step(id, bytes, false, command));
+    submit(id, bytes, false, command);
   }
 
   /** As {@link #submit}, but {@link #remove} can take the command out before its turn. */
   void submitCancellable(long id, long bytes, Command command) {
-    submit(new Step(id, bytes, true, command));
+    submit(id, bytes, true, command);
   }
 
-  private void submit(Step step) {
-    synchronized (this) {
-      if (busy) {
-        waiting.add(step);
-        waitingBytes += step.bytes();
+  private void submit(long id, long bytes, boolean cancellable, Command command) {
+    if (bytes <= UNCOUNTED_BYTES) {
+      Step uncounted = new Step(id, 0, cancellable, command);
+      if (tryBegin()) {
+        runFrom(uncounted);
         return;
       }
-      busy = true;
     }
-    runFrom(step);
+    Step step = new Step(id, bytes, cancellable, command);
+    onTaken.accept(bytes);
+    boolean begins;
+    try {
+      begins = beginOrWait(step);
+    } catch (RuntimeException | Error e) {
+      onOver.accept(bytes);
+      throw e;
+    }
+    if (begins) {
+      runFrom(step);
+    }
+  }
+
+  private synchronized boolean tryBegin() {
+    boolean begins = !busy;
+    busy = true;
+    return begins;
+  }
+
+  private synchronized boolean beginOrWait(Step step) {
+    if (busy) {
+      waiting.add(step);
+      waitingBytes += step.bytes();
+      return false;
+    }
+    busy = true;
+    return true;
   }
 
   /**
@@ -187,19 +229,19 @@ final class SerialQueue {
     return waiting.size();
   }
 
-  /** How many bytes of payload the waiting commands hold. */
+  /** How many bytes of memory the waiting commands hold. */
   synchronized long waitingBytes() {
     return waitingBytes;
   }
 
   /** Drops the waiting commands. */
   void clear() {
-    List<Step> dropped;
+    long dropped;
     synchronized (this) {
-      dropped = List.copyOf(waiting);
+      dropped = waitingBytes;
       waiting.clear();
       waitingBytes = 0;
     }
-    dropped.forEach(step -> onOver.accept(step.bytes()));
+    onOver.accept(dropped);
   }
 }

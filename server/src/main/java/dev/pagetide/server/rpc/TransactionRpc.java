@@ -28,6 +28,7 @@ final class TransactionRpc extends TransactionServiceGrpc.TransactionServiceImpl
         maxDataBytes,
         PeerNegotiator.caller(),
         InFlight.ticket(),
+        ArrivingMessage.current(),
         (ServerCallStreamObserver<ExchangeResponse>) observer);
   }
 }

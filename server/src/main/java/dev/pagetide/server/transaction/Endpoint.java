@@ -70,6 +70,11 @@ public final class Endpoint {
     return mailbox.size();
   }
 
+  /** How much memory the answers among those events hold, about. */
+  public long waitingAnswersBytes() {
+    return mailbox.bytes();
+  }
+
   /** Sends the events that wait, because the stream can take more. */
   public void drain() {
     mailbox.drain();
@@ -166,7 +171,10 @@ public final class Endpoint {
    */
   public void free(long command, List<Long> offsets) {
     sessionEndpoint.free(
-        offsets, why -> answer(new Event.Failed(command, why)), () -> accept(command, false));
+        offsets,
+        (count, first, why) ->
+            answer(new Event.NotFreed(command, count, offsets.size(), first, why)),
+        () -> accept(command, false));
   }
 
   /** Gives up a two-way transaction. It is no error if none waits for its reply. */

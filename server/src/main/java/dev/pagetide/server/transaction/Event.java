@@ -25,6 +25,17 @@ public sealed interface Event {
   /** A command was not carried out. */
   record Failed(long command, Throwable why) implements Event {}
 
+  /**
+   * A command freed only some of its buffers, or none.
+   *
+   * @param count how many it did not free
+   * @param of how many it was to free
+   * @param firstOffset the first of those that it did not free
+   * @param why it did not free the first
+   */
+  record NotFreed(long command, int count, int of, long firstOffset, Throwable why)
+      implements Event {}
+
   /** The reply to a two-way transaction is in a buffer of the asker's range. */
   record Replied(long command, long offset, long size) implements Event {}
 

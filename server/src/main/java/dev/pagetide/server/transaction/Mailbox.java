@@ -19,12 +19,21 @@ import java.util.function.Consumer;
  *
  * <p>The number of events that wait here is bounded: transactions and replies by the buffers of the
  * endpoint's range, answers by the commands that the server takes from an endpoint whose mailbox is
- * not empty, and ends by the transactions that were delivered.
+ * not empty, and ends by the transactions that were delivered. While the endpoint does not read,
+ * the memory of the answers counts as in flight.
  *
  * <p>LOCKS: its monitor orders what is sent. A transaction's monitor and the allocator's lock are
  * taken under it, never the other way round.
  */
 final class Mailbox {
+  /** Memory of an answer that waits, with its entry and its key. */
+  private static final int ANSWER_BYTES = 128;
+
+  /** The same of a failure, without its text. */
+  private static final int FAILED_BYTES = 512;
+
+  private static final int POINTER_BYTES = 8;
+
   private final EventSink sink;
   private final Executor soon;
   private final Consumer<Throwable> onBroken;
@@ -34,6 +43,10 @@ final class Mailbox {
    */
   @GuardedBy("this")
   private final Map<Object, Event> waiting = new LinkedHashMap<>();
+
+  /** The sum of {@link #bytes(Event)} over what waits. */
+  @GuardedBy("this")
+  private long waitingBytes;
 
   @GuardedBy("this")
   private boolean scheduled;
@@ -96,7 +109,28 @@ final class Mailbox {
       return false;
     }
     waiting.put(event instanceof Event.Delivered d ? d.transaction() : new Object(), event);
+    waitingBytes += bytes(event);
     return true;
+  }
+
+  /**
+   * The memory that an answer holds while it waits, about. Other events are 0, because the buffers
+   * of the endpoint's range bound them, and other endpoints cause them.
+   */
+  private static long bytes(Event event) {
+    return switch (event) {
+      case Event.Failed failed -> FAILED_BYTES + textBytes(failed.why());
+      case Event.NotFreed failed -> FAILED_BYTES + textBytes(failed.why());
+      case Event.Attached attached ->
+          ANSWER_BYTES + (long) POINTER_BYTES * attached.buffers().size();
+      case Event.Allocated _, Event.Accepted _, Event.Replied _ -> ANSWER_BYTES;
+      case Event.Delivered _, Event.Ended _ -> 0;
+    };
+  }
+
+  private static long textBytes(Throwable why) {
+    String text = why.getMessage();
+    return text == null ? 0 : 2L * text.length();
   }
 
   @GuardedBy("this")
@@ -163,6 +197,7 @@ final class Mailbox {
         Map.Entry<Object, Event> first = waiting.entrySet().iterator().next();
         Event event = first.getValue();
         waiting.remove(first.getKey());
+        waitingBytes -= bytes(event);
         if (!(event instanceof Event.Delivered d) || d.transaction().tryDeliver()) {
           enough = sink.add(event);
         }
@@ -178,7 +213,10 @@ final class Mailbox {
 
   /** Removes a transaction that has ended. */
   synchronized void remove(Transaction transaction) {
-    waiting.remove(transaction);
+    Event removed = waiting.remove(transaction);
+    if (removed != null) {
+      waitingBytes -= bytes(removed);
+    }
   }
 
   /** How many events wait. */
@@ -186,9 +224,15 @@ final class Mailbox {
     return waiting.size();
   }
 
+  /** How much memory the answers that wait hold, about. */
+  synchronized long bytes() {
+    return waitingBytes;
+  }
+
   /** Drops the events that wait, and sends nothing from now on. */
   synchronized void close() {
     closed = true;
     waiting.clear();
+    waitingBytes = 0;
   }
 }

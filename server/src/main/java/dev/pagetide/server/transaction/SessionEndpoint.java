@@ -11,7 +11,6 @@ import dev.pagetide.server.session.Session;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,13 +130,15 @@ final class SessionEndpoint {
    * Frees buffers because their owner asks for it. One that cannot be freed does not keep the
    * others. Clears them first if that was asked for.
    *
-   * @param onRefused called for each buffer that cannot be freed, with the reason
+   * @param onRefused called once if some buffers could not be freed
    * @param onFreed called once, by any thread, if every buffer could be freed: after each was
    *     freed, or the server tried to clear it
    */
-  void free(List<Long> offsets, Consumer<RuntimeException> onRefused, Runnable onFreed) {
+  void free(List<Long> offsets, NotFreed onRefused, Runnable onFreed) {
     List<Buffer> toClear = new ArrayList<>();
-    boolean all = true;
+    int refused = 0;
+    long firstRefused = 0;
+    RuntimeException why = null;
     for (long offset : offsets) {
       try {
         if (!hasBuffers()) {
@@ -148,11 +149,24 @@ final class SessionEndpoint {
           toClear.add(begun);
         }
       } catch (RuntimeException e) {
-        all = false;
-        onRefused.accept(e);
+        refused++;
+        if (why == null) {
+          why = e;
+          firstRefused = offset;
+        }
       }
     }
-    clear(toClear, all ? onFreed : SessionEndpoint::nothing);
+    if (why != null) {
+      onRefused.tell(refused, firstRefused, why);
+    }
+    clear(toClear, why == null ? onFreed : SessionEndpoint::nothing);
+  }
+
+  /** Is notified of buffers that could not be freed. */
+  @FunctionalInterface
+  interface NotFreed {
+    /** So many were not freed, and the first of them for that reason. */
+    void tell(int count, long firstOffset, RuntimeException why);
   }
 
   /** Frees a delivered buffer that its owner was never told of. */

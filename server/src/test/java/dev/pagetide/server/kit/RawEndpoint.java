@@ -49,6 +49,7 @@ public final class RawEndpoint
   private final ConcurrentHashMap<Long, CompletableFuture<ExchangeResponse>> answers =
       new ConcurrentHashMap<>();
   private final LinkedBlockingQueue<Transaction> transactions = new LinkedBlockingQueue<>();
+  private final AtomicLong answered = new AtomicLong();
   private final LinkedBlockingQueue<Long> endings = new LinkedBlockingQueue<>();
   private final CompletableFuture<StatusRuntimeException> end = new CompletableFuture<>();
   private @Nullable ClientCallStreamObserver<ExchangeRequest> call;
@@ -122,7 +123,10 @@ public final class RawEndpoint
     switch (event.getEventCase()) {
       case TRANSACTION -> transactions.add(event.getTransaction());
       case TRANSACTION_ENDED -> endings.add(event.getTransactionEnded().getTransaction());
-      default -> answer(event.getId()).complete(event);
+      default -> {
+        answered.incrementAndGet();
+        answer(event.getId()).complete(event);
+      }
     }
   }
 
@@ -165,6 +169,11 @@ public final class RawEndpoint
   /** The answer to a command; waits for it. */
   public ExchangeResponse await(long id) {
     return RawSession.get(answer(id));
+  }
+
+  /** How many events have answered commands, or told that a command without a number failed. */
+  public long answers() {
+    return answered.get();
   }
 
   public boolean isAnswered(long id) {
@@ -301,6 +310,11 @@ public final class RawEndpoint
       assertThat(failed.getMessage()).contains(words);
     }
     return failed;
+  }
+
+  /** Whether the stream has ended. */
+  public boolean hasEnded() {
+    return end.isDone();
   }
 
   /** What the stream ended with; waits for it. */

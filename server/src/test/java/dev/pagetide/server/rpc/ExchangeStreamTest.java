@@ -70,7 +70,17 @@ final class ExchangeStreamTest {
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     ClosedCall call = new ClosedCall();
     ExchangeStream stream =
-        new ExchangeStream(sessions, endpoints, 1024, Peer.unix(1000, 1), ticket, call);
+        new ExchangeStream(
+            sessions,
+            endpoints,
+            1024,
+            Peer.unix(1000, 1),
+            ticket,
+            (ArrivingMessage)
+                ArrivingMessage.tracers()
+                    .newServerStreamTracer(
+                        "pagetide.v1.TransactionService/Exchange", new Metadata()),
+            call);
 
     stream.end(new PageFailure.Closed());
     stream.end(new PageFailure.Closed());

@@ -14,7 +14,9 @@ final class SerialQueueTest {
   private final List<Long> over = new ArrayList<>();
   private final List<Long> thrown = new ArrayList<>();
   private final List<String> ran = new ArrayList<>();
-  private final SerialQueue queue = new SerialQueue(over::add, (id, _) -> thrown.add(id));
+  private final List<Long> taken = new ArrayList<>();
+  private final SerialQueue queue =
+      new SerialQueue(taken::add, over::add, (id, _) -> thrown.add(id));
 
   private static void notBegun() {
     throw new AssertionError("the command has not begun");
@@ -49,7 +51,8 @@ final class SerialQueueTest {
     first.next.run();
 
     assertThat(ran).containsExactly("first", "second");
-    assertThat(over).containsExactly(10L);
+    assertThat(taken).as("the first begins at once, and is small").containsExactly(20L);
+    assertThat(over).containsExactly(0L);
     assertThat(queue.waiting()).isZero();
     assertThat(queue.waitingBytes()).isZero();
   }
@@ -91,13 +94,14 @@ final class SerialQueueTest {
 
     assertThat(ran).containsExactly("first", "last");
     assertThat(thrown).containsExactly(2L, 3L);
-    assertThat(over).containsExactly(1L, 2L, 3L);
+    assertThat(over).containsExactly(0L, 2L, 3L);
   }
 
   @Test
   void command_throwsAndTellingItThrowsToo_theNextBegins() {
     SerialQueue mute =
         new SerialQueue(
+            taken::add,
             over::add,
             (id, _) -> {
               thrown.add(id);
@@ -120,7 +124,7 @@ final class SerialQueueTest {
 
     assertThat(thrown).containsExactly(2L, 3L);
     assertThat(ran).containsExactly("first", "last");
-    assertThat(over).containsExactly(1L, 2L, 3L);
+    assertThat(over).containsExactly(0L, 2L, 3L);
     last.next.run();
     mute.submit(5, 5, new Slow("one more"));
     assertThat(ran).endsWith("one more");
@@ -184,8 +188,46 @@ final class SerialQueueTest {
 
     queue.clear();
 
-    assertThat(over).containsExactly(5L, 6L);
+    assertThat(over).containsExactly(11L);
     assertThat(queue.waiting()).isZero();
     assertThat(queue.waitingBytes()).isZero();
+  }
+
+  @Test
+  void submit_largeCommandThatBeginsAtOnce_counts() {
+    Slow large = new Slow("large");
+    queue.submit(1, SerialQueue.UNCOUNTED_BYTES + 1, large);
+    assertThat(taken).containsExactly(SerialQueue.UNCOUNTED_BYTES + 1L);
+    assertThat(queue.waitingBytes()).isZero();
+
+    large.next.run();
+
+    assertThat(over).isEqualTo(taken);
+  }
+
+  @Test
+  void submit_mayNotCount_isNotTakenAndTheOthersGoOn() {
+    SerialQueue full =
+        new SerialQueue(
+            bytes -> {
+              if (bytes == 13) {
+                throw new IllegalStateException("no room");
+              }
+              taken.add(bytes);
+            },
+            over::add,
+            (id, _) -> thrown.add(id));
+    Slow first = new Slow("first");
+    full.submit(1, 1, first);
+    full.submit(2, 2, new Slow("second"));
+
+    assertThatThrownBy(() -> full.submit(3, 13, new Slow("refused"))).hasMessage("no room");
+    first.next.run();
+
+    assertThat(ran).containsExactly("first", "second");
+    assertThat(thrown).isEmpty();
+    full.clear();
+    assertThat(taken).containsExactly(2L);
+    assertThat(over).as("what runs still counts").containsExactly(0L, 0L);
   }
 }

@@ -337,7 +337,7 @@ final class ExchangeRefusalTest {
         alice.freeLater(one, two),
         Code.FAILED_PRECONDITION,
         ErrorReason.ERROR_REASON_NOT_A_BUFFER,
-        "offset=" + one);
+        "1 of 2 buffers were not freed; the first of them: offset=" + one);
 
     alice.failed(
         alice.freeLater(two), Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_NOT_A_BUFFER);
