@@ -69,7 +69,9 @@ public final class BackgroundReclaim implements AutoCloseable {
     this.reclaiming = thread("pagetide-reclaim", this::reclaim);
     this.serving =
         thread("pagetide-waiters", () -> shrinker.allocationQueue().serveWhile(() -> open));
-    AuditRounds rounds = shrinker.auditRounds();
+    AuditRounds rounds =
+        new AuditRounds(
+            shrinker.liveRanges(), shrinker.context(), shrinker.allocationQueue()::memoryCameBack);
     this.auditing = thread("pagetide-audit", () -> audit(rounds));
   }
 
@@ -196,7 +198,7 @@ public final class BackgroundReclaim implements AutoCloseable {
     // ORDER: this thread sets noRange and then counts the ranges; another thread adds a range and
     // then reads noRange. So at least one of them sees what the other did.
     noRange = true;
-    if (open && shrinker.rangeCount() == 0) {
+    if (open && shrinker.liveRanges().rangeCount() == 0) {
       LockSupport.park(this);
     }
     noRange = false;

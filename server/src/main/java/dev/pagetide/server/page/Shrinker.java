@@ -130,9 +130,9 @@ public final class Shrinker {
     StrayAudit.run(range);
   }
 
-  /** An audit by time of all ranges, for one thread. */
-  AuditRounds auditRounds() {
-    return new AuditRounds(ranges, context, allocationQueue::memoryCameBack);
+  /** The ranges that have not ended. */
+  LiveRanges liveRanges() {
+    return ranges;
   }
 
   /**
@@ -150,11 +150,6 @@ public final class Shrinker {
   /** Sets what is called after a range was added, on the thread that added it. */
   void whenRangeAdded(Runnable told) {
     rangeAdded = told;
-  }
-
-  /** The number of ranges that have not ended. */
-  int rangeCount() {
-    return ranges.rangeCount();
   }
 
   void add(ShrinkablePageRange range) {
