@@ -146,8 +146,7 @@ final class AuditBeforeRefusalTest {
 
   private static void refused(ShrinkablePageRange range) {
     assertThatThrownBy(() -> range.useRange(0, HOST_PAGES))
-        .asInstanceOf(
-            type(PageFailure.NoMemory.class))
+        .asInstanceOf(type(PageFailure.NoMemory.class))
         .returns(MemoryRefusal.EDGE, PageFailure.NoMemory::limit);
   }
 
