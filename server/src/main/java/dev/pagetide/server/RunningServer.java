@@ -18,6 +18,7 @@ import dev.pagetide.server.metrics.CutOffMeters;
 import dev.pagetide.server.metrics.EventMeters;
 import dev.pagetide.server.metrics.FaultMeters;
 import dev.pagetide.server.metrics.LogTimer;
+import dev.pagetide.server.metrics.LoopMeters;
 import dev.pagetide.server.metrics.MetricsEndpoint;
 import dev.pagetide.server.metrics.PressureLog;
 import dev.pagetide.server.metrics.PressureMeters;
@@ -25,6 +26,7 @@ import dev.pagetide.server.metrics.Registries;
 import dev.pagetide.server.metrics.RpcMeters;
 import dev.pagetide.server.metrics.ShortageLog;
 import dev.pagetide.server.metrics.TransactionMeters;
+import dev.pagetide.server.net.LoopWatch;
 import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.os.Memfd;
 import dev.pagetide.server.os.SystemCallException;
@@ -187,6 +189,11 @@ final class RunningServer implements AutoCloseable {
     transactions.bind(endpoint.endpoints());
     HandoffServer handoffs = new HandoffServer(sessions, options.handoffs(), meters, cutOffs);
     opened.push(handoffs);
+    LoopWatch watch = LoopWatch.start();
+    opened.push(watch);
+    endpoint.watchedBy(watch);
+    handoffs.watchedBy(watch);
+    LoopMeters.bind(registry, watch::longestStallSeconds);
     Runnable beforeScrape =
         () -> {
           meters.refresh();

@@ -1,5 +1,6 @@
 package dev.pagetide.server.handoff;
 
+import dev.pagetide.server.net.LoopWatch;
 import dev.pagetide.server.net.PassedDescriptors;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
@@ -87,6 +88,11 @@ public final class HandoffServer implements AutoCloseable {
     }
     channels.add(bound.channel());
     bound.channel().pipeline().addLast(new AcceptFailures());
+  }
+
+  /** Has its event loop watched. */
+  public void watchedBy(LoopWatch watch) {
+    watch.watch(loop);
   }
 
   /** Stops accepting and closes every connection. Idempotent. */

@@ -1,5 +1,6 @@
 package dev.pagetide.server.rpc;
 
+import dev.pagetide.server.net.LoopWatch;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -66,6 +67,12 @@ final class EventLoops implements AutoCloseable {
       }
       throw new AssertionError("not an event loop: " + Thread.currentThread());
     };
+  }
+
+  /** Has all loops watched. */
+  void watchedBy(LoopWatch watch) {
+    watch.watch(acceptor);
+    watch.watch(loops);
   }
 
   /** Ends the loops. No thread may be about to answer a call any more. */

@@ -2,6 +2,7 @@ package dev.pagetide.server.rpc;
 
 import com.google.rpc.Code;
 import dev.pagetide.server.budget.PageBudget;
+import dev.pagetide.server.net.LoopWatch;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.SessionRegistry;
@@ -31,6 +32,7 @@ public final class GrpcEndpoint implements AutoCloseable {
   private final SessionRegistry sessions;
   private final SessionStreams streams;
   private final EndpointRegistry endpoints;
+  private final EventLoops loops;
   private final Listeners listeners;
 
   /**
@@ -52,7 +54,7 @@ public final class GrpcEndpoint implements AutoCloseable {
     this.workers = new Workers(Math.max(4, 2 * Runtime.getRuntime().availableProcessors()));
     this.sessions = sessions;
     this.streams = new SessionStreams(sessions, shrinker, workers, cutOffs);
-    EventLoops loops = new EventLoops();
+    this.loops = new EventLoops();
     this.endpoints =
         new EndpointRegistry(
             config.transactions(),
@@ -88,6 +90,11 @@ public final class GrpcEndpoint implements AutoCloseable {
   /** How many faults of its own the server has found in requests and in commands of Exchanges. */
   public static long faults() {
     return StatusMapper.faults();
+  }
+
+  /** Has its event loops watched. */
+  public void watchedBy(LoopWatch watch) {
+    loops.watchedBy(watch);
   }
 
   /** The endpoints of the sessions served, for meters. */

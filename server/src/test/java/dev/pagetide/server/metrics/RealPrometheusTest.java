@@ -119,6 +119,7 @@ final class RealPrometheusTest {
           .containsEntry("PagetideDown", "inactive")
           .containsEntry("PagetideRpcsFail", "inactive")
           .containsEntry("PagetideFaults", "inactive")
+          .containsEntry("PagetideLoopStalled", "inactive")
           .containsEntry("PagetideRestarts", "inactive")
           .containsEntry("PagetideClientsCutOff", "inactive")
           .containsEntry("PagetidePressureUnheard", "inactive")
