@@ -47,7 +47,14 @@ public final class WarmCallComparison {
   private static final int MEASURED_PAIRS = 20_000;
   private static final long RANGE_BYTES = 1 << 20;
   private static final RequestConfig LIMITS =
-      new RequestConfig(1 << 20, 1024, 64L << 20, Duration.ofSeconds(1), true, Duration.ofSeconds(10), Duration.ofMinutes(5));
+      new RequestConfig(
+          1 << 20,
+          1024,
+          64L << 20,
+          Duration.ofSeconds(1),
+          true,
+          Duration.ofSeconds(10),
+          Duration.ofMinutes(5));
 
   private WarmCallComparison() {}
 

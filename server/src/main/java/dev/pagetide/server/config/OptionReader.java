@@ -229,8 +229,7 @@ public final class OptionReader {
             ServerOption.IDLE_WAIT,
             new Bound(MIN_IDLE_WAIT.toMillis(), "the least that gRPC keeps"),
             new Bound(MAX_IDLE_WAIT.toMillis(), "a day"));
-    return new ServerOptions.Requests(
-        (int) dataBytes, (int) calls, bytes, oneUid, wait, idleWait);
+    return new ServerOptions.Requests((int) dataBytes, (int) calls, bytes, oneUid, wait, idleWait);
   }
 
   private Path directory() {

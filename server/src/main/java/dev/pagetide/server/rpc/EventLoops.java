@@ -5,7 +5,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.EventExecutor;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -57,7 +57,7 @@ final class EventLoops implements AutoCloseable {
    * @return gives the value of the loop whose thread asks
    */
   <T> Supplier<T> forEachLoop(Function<EventExecutor, T> make) {
-    Map<EventExecutor, T> values = new IdentityHashMap<>();
+    Map<EventExecutor, T> values = new HashMap<>();
     loops.forEach(loop -> values.put(loop, make.apply(loop)));
     return () -> {
       for (Map.Entry<EventExecutor, T> value : values.entrySet()) {

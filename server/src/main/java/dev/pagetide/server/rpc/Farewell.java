@@ -42,7 +42,9 @@ final class Farewell {
     return why;
   }
 
-  /** Sends it to a connection that no event loop knows. Does not wait: its socket is still empty. */
+  /**
+   * Sends it to a connection that no event loop knows. Does not wait: its socket is still empty.
+   */
   void say(Channel accepted) {
     if (accepted instanceof UnixChannel socket) {
       try {

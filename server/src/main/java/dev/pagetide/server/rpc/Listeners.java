@@ -72,12 +72,10 @@ final class Listeners implements AutoCloseable {
         new InFlight(
             limits,
             cutOffs,
-            loops.forEachLoop(
-                loop ->
-                    new ArrivingCalls(
-                        tick -> {
-                          var _ = loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS);
-                        })));
+            loops.forEachLoop(loop ->
+                new ArrivingCalls(tick -> {
+                  var _ = loop.schedule(tick, tickNanos, TimeUnit.NANOSECONDS);
+                })));
     // The last one added is the first to see a call.
     interceptors.add(inFlight.interceptor());
     interceptors.add(PeerNegotiator.interceptor());

@@ -45,7 +45,8 @@ final class OptionReaderTest {
                 PressureMode.ON,
                 new ServerOptions.Sessions(1024, 1024, Duration.ofSeconds(5)),
                 new ServerOptions.Connections(1280, 1280),
-                new ServerOptions.Requests(1 << 20, 1024, 64 << 20, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
+                new ServerOptions.Requests(
+                    1 << 20, 1024, 64 << 20, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
                 new TransactionConfig(4096, 1024, 1_000_000_000, TransactRule.OWN),
                 new HandoffConfig(64, Duration.ofSeconds(5))));
   }
@@ -94,7 +95,8 @@ final class OptionReaderTest {
                 PressureMode.DRY_RUN,
                 new ServerOptions.Sessions(10, 10, Duration.ZERO),
                 new ServerOptions.Connections(7, 3),
-                new ServerOptions.Requests(3 << 20, 1, 4 << 20, false, Duration.ofMillis(100), Duration.ofDays(1)),
+                new ServerOptions.Requests(
+                    3 << 20, 1, 4 << 20, false, Duration.ofMillis(100), Duration.ofDays(1)),
                 new TransactionConfig(
                     7,
                     8,
@@ -331,8 +333,7 @@ final class OptionReaderTest {
 
   @Test
   void read_connectionsOverTheOpenFiles_isRefused() {
-    assertThat(
-            refused(host(1024, 65530), Map.of(), "--max-sessions=100", "--max-connections=637"))
+    assertThat(refused(host(1024, 65530), Map.of(), "--max-sessions=100", "--max-connections=637"))
         .containsExactly(
             "--max-connections=637: 637 is above 636, which is what 1024 open files leave (ulimit"
                 + " -n; 1 for each of --max-sessions=100, 3 for each of --max-handoffs=64"

@@ -69,10 +69,8 @@ final class ConnectionLimitTest {
         assertThat(silent.getLast().connect(socket)).isTrue();
       }
       Awaitility.await()
-          .until(
-              () ->
-                  server.metric("pagetide_clients_cut_off_total{limit=\"max_connections\"}")
-                      == 21);
+          .until(() ->
+              server.metric("pagetide_clients_cut_off_total{limit=\"max_connections\"}") == 21);
       ManagedChannel refused = server.connect();
 
       Refusal.of(() -> RawSession.open(refused, 1))

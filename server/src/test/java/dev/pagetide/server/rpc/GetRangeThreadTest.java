@@ -83,7 +83,14 @@ final class GetRangeThreadTest {
             InstantSource.system());
     EndpointConfig config =
         new EndpointConfig(
-            new RequestConfig(1 << 20, 100, 1L << 30, Duration.ZERO, true, Duration.ofSeconds(10), Duration.ofMinutes(5)),
+            new RequestConfig(
+                1 << 20,
+                100,
+                1L << 30,
+                Duration.ZERO,
+                true,
+                Duration.ofSeconds(10),
+                Duration.ofMinutes(5)),
             new ConnectionConfig(10, 10),
             new TransactionConfig(16, 16, 0, TransactRule.OWN),
             0,

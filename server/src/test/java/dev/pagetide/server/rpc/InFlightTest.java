@@ -134,8 +134,7 @@ final class InFlightTest {
 
   @Test
   void admit_othersHaveUsedUpTheLimit_isServedWhileItsConnectionHasLittle() {
-    InFlight inFlight =
-        inFlight(limits(40, 1 << 20));
+    InFlight inFlight = inFlight(limits(40, 1 << 20));
     for (Attributes hostile : List.of(connect(inFlight), connect(inFlight), connect(inFlight))) {
       for (int call = 0; call < 20; call++) {
         var _ = begin(inFlight, hostile);
@@ -160,8 +159,7 @@ final class InFlightTest {
 
   @Test
   void admit_bytesOfOthersUseUpTheLimit_isServedWhileItsConnectionHasLittle() {
-    InFlight inFlight =
-        inFlight(limits(40, 1 << 20));
+    InFlight inFlight = inFlight(limits(40, 1 << 20));
     for (Attributes hostile : List.of(connect(inFlight), connect(inFlight))) {
       begin(inFlight, hostile).inboundWireSize(512 << 10);
       begin(inFlight, hostile).inboundWireSize(1);
@@ -180,8 +178,7 @@ final class InFlightTest {
 
   @Test
   void inboundWireSize_othersCallsGoAboveTheLimit_doesNotEndACallThatWasAdmitted() {
-    InFlight inFlight =
-        inFlight(limits(20, 1 << 20));
+    InFlight inFlight = inFlight(limits(20, 1 << 20));
     Attributes busy = connect(inFlight);
     List<InFlight.Ticket> tickets = new ArrayList<>();
     for (int call = 0; call < 10; call++) {

@@ -101,7 +101,8 @@ final class UnfinishedCallsTest {
 
       Awaitility.await().until(() -> silent.read(input.clear()) < 0);
     }
-    assertThat(server.metric("pagetide_clients_cut_off_total{limit=\"request_wait\"}")).isEqualTo(1);
+    assertThat(server.metric("pagetide_clients_cut_off_total{limit=\"request_wait\"}"))
+        .isEqualTo(1);
     assertThat(good.map()).isEqualTo("UUUU");
   }
 
