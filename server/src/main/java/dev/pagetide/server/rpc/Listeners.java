@@ -96,7 +96,7 @@ final class Listeners implements AutoCloseable {
             .permitKeepAliveWithoutCalls(true)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
             .addStreamTracerFactory(inFlight)
-            .addStreamTracerFactory(ArrivingMessage.tracers())
+            .addStreamTracerFactory(ArrivingMessage.tracers(limits))
             .addTransportFilter(inFlight.connections());
     if (address instanceof InetSocketAddress) {
       // Keepalive finds a host that is gone. The kernel of a paused client still answers.

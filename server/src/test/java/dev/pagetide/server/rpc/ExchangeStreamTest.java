@@ -54,8 +54,8 @@ final class ExchangeStreamTest {
    */
   @Test
   void end_callIsClosedAlready_doesNothing() {
-    InFlight inFlight =
-        new InFlight(new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1)), (_, _, _) -> {});
+    RequestConfig limits = new RequestConfig(1024, 1, 1024, Duration.ofSeconds(1));
+    InFlight inFlight = new InFlight(limits, (_, _, _) -> {});
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     ClosedCall call = new ClosedCall();
@@ -67,7 +67,7 @@ final class ExchangeStreamTest {
             Peer.unix(1000, 1),
             ticket,
             (ArrivingMessage)
-                ArrivingMessage.tracers()
+                ArrivingMessage.tracers(limits)
                     .newServerStreamTracer(
                         "pagetide.v1.TransactionService/Exchange", new Metadata()),
             call);
