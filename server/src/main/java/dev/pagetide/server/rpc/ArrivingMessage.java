@@ -6,6 +6,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>An Exchange is in flight only until it is attached (see {@link InFlight}), so its later
  * messages would count nowhere. Most messages arrive at once; the first bytes are not counted.
+ *
+ * <p>A message that is about to be there as a whole must not end a stream only because its client
+ * has as much in flight as it may: its commands can be refused as soon as they are there. So the
+ * server lets parts exceed the limit, in sum by half of it, before it ends a stream.
  */
 final class ArrivingMessage extends ServerStreamTracer {
   /** Most bytes that are not counted: about a session's own size. */
@@ -26,19 +31,28 @@ final class ArrivingMessage extends ServerStreamTracer {
       TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
   private static final ServerStreamTracer NONE = new ServerStreamTracer() {};
 
+  /** What the server still lets parts have beyond the limit. */
+  private final AtomicLong allowance;
+
   private InFlight.@Nullable Ticket ticket;
   private @Nullable Consumer<StatusRuntimeException> onTooMany;
   private long arrived;
   private long counted;
 
-  private ArrivingMessage() {}
+  /** Bytes that were beyond the limit. */
+  private long excess;
 
-  /** Gives each Exchange one of these, and other calls none. */
-  static Factory tracers() {
+  private ArrivingMessage(AtomicLong allowance) {
+    this.allowance = allowance;
+  }
+
+  /** Gives each Exchange of a server one of these, and other calls none. */
+  static Factory tracers(RequestConfig limits) {
+    AtomicLong allowance = new AtomicLong(limits.maxRequestBytesInFlight() / 2);
     return new Factory() {
       @Override
       public ServerStreamTracer newServerStreamTracer(String fullMethodName, Metadata headers) {
-        return fullMethodName.equals(EXCHANGE) ? new ArrivingMessage() : NONE;
+        return fullMethodName.equals(EXCHANGE) ? new ArrivingMessage(allowance) : NONE;
       }
     };
   }
@@ -87,12 +101,14 @@ final class ArrivingMessage extends ServerStreamTracer {
     if (counting == null || arrived <= UNCOUNTED_BYTES) {
       return null;
     }
+    long more = arrived - counted - excess;
     try {
-      counting.hold(arrived - counted);
-      counted = arrived;
+      counting.hold(more);
+      counted += more;
       return null;
     } catch (StatusRuntimeException e) {
-      return e;
+      excess += more;
+      return allowance.addAndGet(-more) < 0 ? e : null;
     }
   }
 
@@ -112,6 +128,8 @@ final class ArrivingMessage extends ServerStreamTracer {
     if (counting != null && counted > 0) {
       counting.release(counted);
     }
+    allowance.addAndGet(excess);
+    excess = 0;
     counted = 0;
     arrived = 0;
   }

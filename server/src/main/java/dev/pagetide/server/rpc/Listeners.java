@@ -117,7 +117,7 @@ final class Listeners implements AutoCloseable {
             // do not.
             .maxConnectionIdle(limits.idleWait().toMillis(), TimeUnit.MILLISECONDS)
             .addStreamTracerFactory(inFlight)
-            .addStreamTracerFactory(ArrivingMessage.tracers())
+            .addStreamTracerFactory(ArrivingMessage.tracers(limits))
             .addTransportFilter(PeerNegotiator.starts())
             .addTransportFilter(inFlight.connections());
     if (address instanceof DomainSocketAddress) {

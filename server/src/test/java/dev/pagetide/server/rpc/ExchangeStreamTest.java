@@ -54,18 +54,10 @@ final class ExchangeStreamTest {
    */
   @Test
   void end_callIsClosedAlready_doesNothing() {
-    InFlight inFlight =
-        new InFlight(
-            new RequestConfig(
-                1024,
-                1,
-                1024,
-                Duration.ofSeconds(1),
-                true,
-                Duration.ofSeconds(10),
-                Duration.ofMinutes(5)),
-            (_, _, _) -> {},
-            () -> new ArrivingCalls(_ -> {}));
+    RequestConfig limits =
+        new RequestConfig(
+            1024, 1, 1024, Duration.ofSeconds(1), true, Duration.ofSeconds(10), Duration.ofMinutes(5));
+    InFlight inFlight = new InFlight(limits, (_, _, _) -> {}, () -> new ArrivingCalls(_ -> {}));
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
     ClosedCall call = new ClosedCall();
@@ -77,7 +69,7 @@ final class ExchangeStreamTest {
             Peer.unix(1000, 1),
             ticket,
             (ArrivingMessage)
-                ArrivingMessage.tracers()
+                ArrivingMessage.tracers(limits)
                     .newServerStreamTracer(
                         "pagetide.v1.TransactionService/Exchange", new Metadata()),
             call);

@@ -229,7 +229,7 @@ final class WaitingMemoryTest {
 
   @Test
   void messagesThatNeverArriveAsAWhole_count_andTheStreamsBeyondTheLimitEnd() throws IOException {
-    int streams = 8;
+    int streams = 12;
     byte[] part = new byte[8 * 1024];
     try (RawHttp2 bad = RawHttp2.connect(server.target())) {
       for (int i = 0; i < streams; i++) {
@@ -249,8 +249,8 @@ final class WaitingMemoryTest {
         }
       }
 
-      // Half of the limit is one connection's: room for two such parts.
-      Awaitility.await().until(() -> bad.endedCalls() >= streams - 3);
+      // Half of the limit is one connection's, and parts may exceed it by as much: room for five.
+      Awaitility.await().until(() -> bad.endedCalls() >= streams - 6);
       assertThat(bad.endedCalls()).isLessThan(streams);
     }
     channel.shutdownNow();
