@@ -10,6 +10,9 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  * The HTTP listener. It serves {@code /metrics}, {@code /healthz} and {@code /ready} to everybody
  * who can reach it, and the tide map to users who have its key.
  *
- * <p>Each request has a virtual thread of its own, so a slow reader delays no other.
+ * <p>Each request has a virtual thread of its own, so a slow reader delays no other. An answer that
+ * its reader has not taken within {@link #ANSWER_SECONDS} is given up with its connection, except
+ * the events of the map, whose watchers {@link Watchers} bounds.
  */
 public final class HttpFront implements AutoCloseable {
   private static final String METRICS = "/metrics";
@@ -26,16 +31,18 @@ public final class HttpFront implements AutoCloseable {
   static final String TEXT = "text/plain; charset=utf-8";
 
   /** Connections that may wait to be accepted. */
-  private static final int BACKLOG = 16;
+  private static final int BACKLOG = 128;
+
+  /** How long the reader of an answer may take. */
+  private static final int ANSWER_SECONDS = 10;
 
   static {
     /*
      * The JDK's server takes its limits from the properties of the process when it is first used.
-     * Connections: enough for scrapers and watchers, and for some clients that misbehave. Request
-     * time: a client that has not sent its request by then will not send it. Small answers are sent
+     * Connections: more than one process opens with the usual limit of open files. Request time: a client that has not sent its request by then will not send it. Small answers are sent
      * at once.
      */
-    setUnlessSet("jdk.httpserver.maxConnections", "128");
+    setUnlessSet("jdk.httpserver.maxConnections", "1100");
     setUnlessSet("sun.net.httpserver.maxReqTime", "10");
     setUnlessSet("sun.net.httpserver.nodelay", "true");
   }
@@ -43,6 +50,9 @@ public final class HttpFront implements AutoCloseable {
   private final HttpServer http;
   private final ExecutorService executor =
       Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("pagetide-http-", 0).factory());
+  private final ScheduledExecutorService timer =
+      Executors.newSingleThreadScheduledExecutor(
+          Thread.ofPlatform().daemon().name("pagetide-http-timer").factory());
   private final HttpHandler metrics;
   private final BooleanSupplier ready;
   private final @Nullable TideMap map;
@@ -93,6 +103,21 @@ public final class HttpFront implements AutoCloseable {
   }
 
   private void handle(HttpExchange exchange) throws IOException {
+    if (exchange.getRequestURI().getPath().equals(TideMap.EVENTS)) {
+      answer(exchange);
+      return;
+    }
+    // The interrupt of a thread that writes closes the channel.
+    Future<?> late =
+        timer.schedule(Thread.currentThread()::interrupt, ANSWER_SECONDS, TimeUnit.SECONDS);
+    try {
+      answer(exchange);
+    } finally {
+      late.cancel(false);
+    }
+  }
+
+  private void answer(HttpExchange exchange) throws IOException {
     try (exchange) {
       HttpHandler elsewhere = mapHere;
       switch (exchange.getRequestURI().getPath()) {
@@ -175,5 +200,6 @@ public final class HttpFront implements AutoCloseable {
   public void close() {
     http.stop(0);
     executor.shutdownNow();
+    timer.shutdownNow();
   }
 }

@@ -27,6 +27,10 @@ public final class TideMap {
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
           + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
           + " require-trusted-types-for 'script'; trusted-types 'none'";
+
+  /** Where the events are. */
+  static final String EVENTS = "/events";
+
   private static final String OF_THE_MAP = " and the tide map";
   private static final int MISDIRECTED = 421;
   private static final int UNAVAILABLE = 503;
@@ -85,7 +89,7 @@ public final class TideMap {
     } else if (!door.bearsCookie(exchange)
         || (!path.equals("/") && door.comesFromElsewhere(exchange))) {
       refuseStranger(exchange);
-    } else if (path.equals("/events")) {
+    } else if (path.equals(EVENTS)) {
       watch(exchange);
     } else {
       show(exchange, files.at(path));
@@ -94,7 +98,7 @@ public final class TideMap {
 
   /** Whether a path needs the key. Which paths do is no secret: the documents name them. */
   private static boolean belongsToMap(String path) {
-    return path.equals("/") || path.equals("/events") || path.startsWith("/map/");
+    return path.equals("/") || path.equals(EVENTS) || path.startsWith("/map/");
   }
 
   private static void secure(Headers headers) {
