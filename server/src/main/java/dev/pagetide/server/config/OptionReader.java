@@ -62,7 +62,7 @@ public final class OptionReader {
   /** A hand-off takes some 100 us of one thread, so more of them at once would only wait longer. */
   private static final long MAX_MAX_HANDOFFS = 16384;
 
-  private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_CLIENT_WAIT = Duration.ofMillis(100);
 
   /**
    * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
@@ -149,7 +149,8 @@ public final class OptionReader {
             new Bound(sessions, "which is --max-sessions"));
     ServerOptions.Requests requests = requests();
     return new ServerOptions(
-        new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
+        new ServerOptions.Reach(
+            directory, socketMode, socketGroup, listen, http, clientWait(ServerOption.HTTP_WAIT)),
         memory.memory(),
         memory.reclaim(),
         values.value(
@@ -166,12 +167,14 @@ public final class OptionReader {
                 new Bound(MAX_DRAIN_WAIT.toMillis(), "an hour"))),
         requests,
         transactions(memory.memory().allocationWait()),
-        new HandoffConfig(
-            (int) handoffs,
-            values.time(
-                ServerOption.HANDOFF_WAIT,
-                new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
-                OptionValues.MAX_WAIT)));
+        new HandoffConfig((int) handoffs, clientWait(ServerOption.HANDOFF_WAIT)));
+  }
+
+  private Duration clientWait(ServerOption option) {
+    return values.time(
+        option,
+        new Bound(MIN_CLIENT_WAIT.toMillis(), "what a busy machine may take"),
+        OptionValues.MAX_WAIT);
   }
 
   private TransactionConfig transactions(Duration allocationWait) {

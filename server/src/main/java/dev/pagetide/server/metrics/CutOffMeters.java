@@ -16,7 +16,7 @@ import java.util.Map;
  * series as limits. Thread-safe.
  */
 public final class CutOffMeters implements CutOffObserver {
-  /** All limits that a client can reach: options, and the one limit that no option raises. */
+  /** All limits that a client can reach: options, and the limits that no option raises. */
   private static final List<String> LIMITS =
       List.of(
           "--max-sessions",
@@ -25,6 +25,8 @@ public final class CutOffMeters implements CutOffObserver {
           "--max-request-bytes-in-flight",
           "--max-handoffs",
           "--handoff-wait",
+          "--http-wait",
+          "http-connections",
           "unread-answers");
 
   private final Map<String, Counter> counters = new HashMap<>();

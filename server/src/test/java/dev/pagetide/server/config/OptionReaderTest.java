@@ -37,7 +37,8 @@ final class OptionReaderTest {
                     0600,
                     null,
                     null,
-                    OptionNotation.address("127.0.0.1:9464")),
+                    OptionNotation.address("127.0.0.1:9464"),
+                    Duration.ofSeconds(10)),
                 new ServerOptions.Memory(
                     2 * GIB, 2 * GIB, 2 * GIB, 4 << 20, GIB / 2, Duration.ofSeconds(1)),
                 new ServerOptions.Reclaim(
@@ -78,13 +79,19 @@ final class OptionReaderTest {
             "--allow-transactions=1000:0,any:1001",
             "--max-handoffs=1",
             "--handoff-wait=100ms",
+            "--http-wait=100ms",
             "--drain-wait=0s");
 
     assertThat(options)
         .isEqualTo(
             new ServerOptions(
                 new ServerOptions.Reach(
-                    Path.of("/run/p"), 0660, "0", OptionNotation.address("[::1]:0"), null),
+                    Path.of("/run/p"),
+                    0660,
+                    "0",
+                    OptionNotation.address("[::1]:0"),
+                    null,
+                    Duration.ofMillis(100)),
                 new ServerOptions.Memory(GIB, GIB / 2, 1 << 20, 64 << 10, 1024, Duration.ZERO),
                 new ServerOptions.Reclaim(0, GIB, Duration.ofMinutes(1)),
                 PressureMode.DRY_RUN,
@@ -380,13 +387,16 @@ final class OptionReaderTest {
   }
 
   @Test
-  void read_handoffWaitOutOfBounds_isRefused() {
-    assertThat(refused("--handoff-wait=99ms"))
-        .containsExactly(
-            "--handoff-wait=99ms: 99 ms is below 100, what a busy machine may take; give at least"
-                + " 100ms");
-    assertThat(refused("--handoff-wait=61s"))
-        .containsExactly("--handoff-wait=61s: 61000 ms is above 60000, a minute; give at most 60s");
+  void read_waitForClientsOutOfBounds_isRefused() {
+    for (String option : List.of("--handoff-wait", "--http-wait")) {
+      assertThat(refused(option + "=99ms"))
+          .containsExactly(
+              option
+                  + "=99ms: 99 ms is below 100, what a busy machine may take; give at least"
+                  + " 100ms");
+      assertThat(refused(option + "=61s"))
+          .containsExactly(option + "=61s: 61000 ms is above 60000, a minute; give at most 60s");
+    }
   }
 
   @Test
