@@ -65,10 +65,10 @@ public final class OptionReader {
   private static final Duration MIN_CLIENT_WAIT = Duration.ofMillis(100);
 
   /**
-   * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
-   * most 4 for each control group.
+   * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), at most 4
+   * for each control group, and 256 connections of the HTTP listener.
    */
-  private static final int SPARE_FILES = 96;
+  private static final int SPARE_FILES = 96 + 256;
 
   /** Mappings that belong to no session: heap, libraries, the stacks of threads. */
   private static final int SPARE_MAPPINGS = 2048;

@@ -312,20 +312,20 @@ final class OptionReaderTest {
 
     assertThat(refused(few, Map.of()))
         .containsExactly(
-            "--max-sessions=1024 (default): 1024 is above 368, which is what 1024 open files allow"
-                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 96 spare);"
-                + " give at most 368");
+            "--max-sessions=1024 (default): 1024 is above 240, which is what 1024 open files allow"
+                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 352 spare);"
+                + " give at most 240");
   }
 
   @Test
   void read_handoffsThatLeaveNoFilesToSessions_isRefused() {
     HostLimits few = host(1024, 65530);
 
-    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=308"))
+    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=223"))
         .containsExactly(
-            "--max-sessions=10: 10 is above 2, which is what 1024 open files allow (ulimit -n; 2 a"
-                + " session, 3 for each of --max-handoffs=308, 96 spare); give at most 2");
-    assertThat(refused(few, Map.of(), "--max-handoffs=309"))
+            "--max-sessions=10: 10 is above 1, which is what 1024 open files allow (ulimit -n; 2 a"
+                + " session, 3 for each of --max-handoffs=223, 352 spare); give at most 1");
+    assertThat(refused(few, Map.of(), "--max-handoffs=224"))
         .singleElement()
         .asString()
         .startsWith("--max-sessions=1024 (default): nothing fits");
