@@ -51,6 +51,7 @@ import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.web.HttpFront;
+import dev.pagetide.server.web.MeterText;
 import dev.pagetide.server.web.TideMap;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -210,7 +211,8 @@ final class RunningServer implements AutoCloseable {
               shrinker,
               budget,
               levels == null ? null : levels::byName);
-      http = listenHttp(address, new MetricsEndpoint(registry, beforeScrape), map);
+      MetricsEndpoint metrics = new MetricsEndpoint(registry, beforeScrape);
+      http = listenHttp(address, reach.httpWait(), metrics, map, cutOffs);
     }
     PassedDescriptors.problem().ifPresent(LOG::warn);
     tcp = listenTcp(reach.listen(), endpoint);
@@ -348,10 +350,27 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  private HttpFront listenHttp(InetSocketAddress address, MetricsEndpoint metrics, TideMap map)
+  private HttpFront listenHttp(
+      InetSocketAddress address,
+      Duration wait,
+      MetricsEndpoint metrics,
+      TideMap map,
+      CutOffObserver cutOffs)
       throws StartupException {
+    MeterText text =
+        new MeterText() {
+          @Override
+          public String contentType(String accept) {
+            return metrics.contentType(accept);
+          }
+
+          @Override
+          public String scrape(String contentType) {
+            return metrics.scrape(contentType);
+          }
+        };
     try {
-      HttpFront front = HttpFront.start(address, metrics, map, () -> serving);
+      HttpFront front = HttpFront.start(address, wait, text, map, () -> serving, cutOffs);
       opened.push(front);
       return front;
     } catch (IOException e) {

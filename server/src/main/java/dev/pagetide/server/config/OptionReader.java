@@ -65,16 +65,15 @@ public final class OptionReader {
   /** A hand-off takes some 100 us of one thread, so more of them at once would only wait longer. */
   private static final long MAX_MAX_HANDOFFS = 16384;
 
-  private static final Duration MIN_HANDOFF_WAIT = Duration.ofMillis(100);
-  private static final Duration MIN_REQUEST_WAIT = Duration.ofMillis(100);
+  private static final Duration MIN_CLIENT_WAIT = Duration.ofMillis(100);
   private static final Duration MIN_IDLE_WAIT = Duration.ofSeconds(1);
   private static final Duration MAX_IDLE_WAIT = Duration.ofDays(1);
 
   /**
-   * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), and at
-   * most 4 for each control group.
+   * Open files that belong to no session: jars, sockets, event loops, the lock (some 35), at most 4
+   * for each control group, and 256 connections of the HTTP listener.
    */
-  private static final int SPARE_FILES = 96;
+  private static final int SPARE_FILES = 96 + 256;
 
   /** Mappings that belong to no session: heap, libraries, the stacks of threads. */
   private static final int SPARE_MAPPINGS = 2048;
@@ -160,7 +159,8 @@ public final class OptionReader {
             connectionsThatFit(sessions, handoffs));
     ServerOptions.Requests requests = requests(oneUid);
     return new ServerOptions(
-        new ServerOptions.Reach(directory, socketMode, socketGroup, listen, http),
+        new ServerOptions.Reach(
+            directory, socketMode, socketGroup, listen, http, clientWait(ServerOption.HTTP_WAIT)),
         memory.memory(),
         memory.reclaim(),
         values.value(
@@ -179,12 +179,14 @@ public final class OptionReader {
             (int) connections, (int) (oneUid ? connections : Math.max(1, connections / 2))),
         requests,
         transactions(memory.memory().allocationWait()),
-        new HandoffConfig(
-            (int) handoffs,
-            values.time(
-                ServerOption.HANDOFF_WAIT,
-                new Bound(MIN_HANDOFF_WAIT.toMillis(), "what a busy machine may take"),
-                OptionValues.MAX_WAIT)));
+        new HandoffConfig((int) handoffs, clientWait(ServerOption.HANDOFF_WAIT)));
+  }
+
+  private Duration clientWait(ServerOption option) {
+    return values.time(
+        option,
+        new Bound(MIN_CLIENT_WAIT.toMillis(), "what a busy machine may take"),
+        OptionValues.MAX_WAIT);
   }
 
   private TransactionConfig transactions(Duration allocationWait) {
@@ -219,11 +221,7 @@ public final class OptionReader {
             new Bound(Long.MAX_VALUE, "the largest number"));
     long dataBytes =
         values.bytes(ServerOption.MAX_DATA_BYTES, MIB, new Bound(1, "a byte"), dataThatFits(bytes));
-    Duration wait =
-        values.time(
-            ServerOption.REQUEST_WAIT,
-            new Bound(MIN_REQUEST_WAIT.toMillis(), "what a busy machine may take"),
-            OptionValues.MAX_WAIT);
+    Duration wait = clientWait(ServerOption.REQUEST_WAIT);
     Duration idleWait =
         values.time(
             ServerOption.IDLE_WAIT,

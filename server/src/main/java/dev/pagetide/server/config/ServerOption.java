@@ -34,6 +34,11 @@ public enum ServerOption {
           + " port 0 takes a free one. An address beyond loopback is allowed: then everybody who"
           + " can reach it can read the meters, which name no session and no client, and there is"
           + " no map."),
+  HTTP_WAIT(
+      "TIME",
+      "10s",
+      "How long an HTTP client may take to send a request, and again to take the whole answer, the"
+          + " map's events excepted. Silent between requests, it may stay three times as long."),
   MAX_RESIDENT_BYTES(
       "SIZE",
       "a quarter of the memory this process may have, or what heap and reserve leave",

@@ -44,13 +44,15 @@ public record ServerOptions(
    *     with
    * @param listen loopback address of the TCP listener, port 0 for any free one; null: no TCP
    * @param http address of {@code /metrics} and the tide map, port 0 for any free one; null: off
+   * @param httpWait how long an HTTP client may take to send a request, and to take its answer
    */
   public record Reach(
       Path directory,
       int socketMode,
       @Nullable String socketGroup,
       @Nullable InetSocketAddress listen,
-      @Nullable InetSocketAddress http) {}
+      @Nullable InetSocketAddress http,
+      Duration httpWait) {}
 
   /**
    * How much memory ranges may hold.

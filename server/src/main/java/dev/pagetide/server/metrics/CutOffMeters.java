@@ -27,6 +27,8 @@ public final class CutOffMeters implements CutOffObserver {
           "--max-connections",
           "--max-handoffs",
           "--handoff-wait",
+          "--http-wait",
+          "http-connections",
           "unread-answers",
           "http2-resets",
           "http2-updates",

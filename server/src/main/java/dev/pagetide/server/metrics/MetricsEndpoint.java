@@ -1,18 +1,12 @@
 package dev.pagetide.server.metrics;
 
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpHandler;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import java.io.IOException;
-import java.net.HttpURLConnection;
-import java.nio.charset.StandardCharsets;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Answers {@code /metrics} to Prometheus in the text format, or in OpenMetrics if the request asks
- * for that. Thread-safe. It makes scrapes one after the other, and sends each at its reader's pace.
+ * What {@code /metrics} answers to Prometheus: the meters in the text format, or in OpenMetrics if
+ * the request asks for that. Thread-safe. It makes scrapes one after the other.
  */
-public final class MetricsEndpoint implements HttpHandler {
+public final class MetricsEndpoint {
   private static final String TEXT = "text/plain; version=0.0.4; charset=utf-8";
   private static final String OPEN_METRICS =
       "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,37 +24,18 @@ public final class MetricsEndpoint implements HttpHandler {
     this.beforeScrape = beforeScrape;
   }
 
-  @Override
-  public void handle(HttpExchange exchange) throws IOException {
-    String type = contentType(exchange.getRequestHeaders().getFirst("Accept"));
-    switch (exchange.getRequestMethod()) {
-      case "GET" -> answer(exchange, HttpURLConnection.HTTP_OK, type, scrape(type));
-      case "HEAD" -> {
-        exchange.getResponseHeaders().set("Content-Type", type);
-        // No length, because we would have to read the meters to know it.
-        exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, -1);
-      }
-      default -> {
-        exchange.getResponseHeaders().set("Allow", "GET, HEAD");
-        answer(exchange, HttpURLConnection.HTTP_BAD_METHOD, TEXT, "only GET and HEAD are served\n");
-      }
-    }
+  /**
+   * The content type of the answer to a request.
+   *
+   * @param accept the request's Accept header; empty if it has none
+   */
+  public String contentType(String accept) {
+    return accept.contains("application/openmetrics-text") ? OPEN_METRICS : TEXT;
   }
 
-  private synchronized String scrape(String type) {
+  /** All meters as of now, in the format of a content type. */
+  public synchronized String scrape(String contentType) {
     beforeScrape.run();
-    return registry.scrape(type);
-  }
-
-  private static String contentType(@Nullable String accept) {
-    return accept != null && accept.contains("application/openmetrics-text") ? OPEN_METRICS : TEXT;
-  }
-
-  private static void answer(HttpExchange exchange, int code, String type, String text)
-      throws IOException {
-    byte[] body = text.getBytes(StandardCharsets.UTF_8);
-    exchange.getResponseHeaders().set("Content-Type", type);
-    exchange.sendResponseHeaders(code, body.length);
-    exchange.getResponseBody().write(body);
+    return registry.scrape(contentType);
   }
 }

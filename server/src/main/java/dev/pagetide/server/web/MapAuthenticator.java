@@ -1,12 +1,11 @@
 package dev.pagetide.server.web;
 
-import com.sun.net.httpserver.Headers;
-import com.sun.net.httpserver.HttpExchange;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaders;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -57,51 +56,53 @@ final class MapAuthenticator {
   }
 
   /** Whether the request is for a name of this host. */
-  boolean isHere(HttpExchange exchange) {
-    List<String> named = exchange.getRequestHeaders().getOrDefault("Host", List.of());
+  boolean isHere(WebRequest request) {
+    List<String> named = request.headers().getAll(HttpHeaderNames.HOST);
     return named.size() == 1 && hosts.contains(named.getFirst().toLowerCase(Locale.ROOT));
   }
 
   /** Whether another origin's page caused the request, as far as the browser tells. */
-  boolean comesFromElsewhere(HttpExchange exchange) {
-    Headers headers = exchange.getRequestHeaders();
-    String site = headers.getFirst("Sec-Fetch-Site");
-    String origin = headers.getFirst("Origin");
+  boolean comesFromElsewhere(WebRequest request) {
+    HttpHeaders headers = request.headers();
+    String site = headers.get("Sec-Fetch-Site");
+    String origin = headers.get(HttpHeaderNames.ORIGIN);
     return (site != null && !site.equals("same-origin") && !site.equals("none"))
-        || (origin != null && !origin.equals("http://" + headers.getFirst("Host")));
+        || (origin != null && !origin.equals("http://" + headers.get(HttpHeaderNames.HOST)));
   }
 
   /** Whether the request's URL has a key, right or wrong. */
-  boolean isGivenKey(HttpExchange exchange) {
-    return givenKey(exchange).isPresent();
+  boolean isGivenKey(WebRequest request) {
+    return givenKey(request).isPresent();
   }
 
   /** Whether the request's URL has the right key. */
-  boolean bearsKey(HttpExchange exchange) {
-    return givenKey(exchange).filter(key::isKey).isPresent();
+  boolean bearsKey(WebRequest request) {
+    return givenKey(request).filter(key::isKey).isPresent();
   }
 
-  private static Optional<String> givenKey(HttpExchange exchange) {
+  private static Optional<String> givenKey(WebRequest request) {
     return FIELDS
-        .splitAsStream(Objects.requireNonNullElse(exchange.getRequestURI().getRawQuery(), ""))
+        .splitAsStream(request.rawQuery())
         .filter(field -> field.startsWith(KEY_FIELD))
         .map(field -> field.substring(KEY_FIELD.length()))
         .findFirst();
   }
 
   /** Whether the request has the cookie that the server gave for the key. */
-  boolean bearsCookie(HttpExchange exchange) {
+  boolean bearsCookie(WebRequest request) {
     String prefix = cookieName + "=";
-    return exchange.getRequestHeaders().getOrDefault("Cookie", List.of()).stream()
+    return request.headers().getAll(HttpHeaderNames.COOKIE).stream()
         .flatMap(COOKIES::splitAsStream)
         .filter(cookie -> cookie.startsWith(prefix))
         .anyMatch(cookie -> key.isCookie(cookie.substring(prefix.length())));
   }
 
   /** Sets the cookie that gives access from now on. */
-  void giveCookie(HttpExchange exchange) {
-    exchange
-        .getResponseHeaders()
-        .set("Set-Cookie", cookieName + "=" + key.cookie() + "; Path=/; HttpOnly; SameSite=Strict");
+  void giveCookie(WebRequest request) {
+    request
+        .answerHeaders()
+        .set(
+            HttpHeaderNames.SET_COOKIE,
+            cookieName + "=" + key.cookie() + "; Path=/; HttpOnly; SameSite=Strict");
   }
 }

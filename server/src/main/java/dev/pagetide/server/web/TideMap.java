@@ -1,19 +1,22 @@
 package dev.pagetide.server.web;
 
 import com.google.gson.stream.JsonWriter;
-import com.sun.net.httpserver.Headers;
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpHandler;
 import dev.pagetide.server.budget.PageBudget;
 import dev.pagetide.server.page.Shrinker;
 import dev.pagetide.server.session.SessionRegistry;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import java.io.IOException;
 import java.io.StringWriter;
-import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
 import java.util.Map;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The tide map: a web page that shows all pages of all ranges live, and changes nothing.
@@ -23,13 +26,13 @@ import org.jspecify.annotations.Nullable;
  * key: {@code /?key=KEY} exchanges the key for a cookie, and everything else needs the cookie.
  */
 public final class TideMap {
+  private static final Logger LOG = LoggerFactory.getLogger(TideMap.class);
+
   private static final String PAGE_POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
           + " 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
           + " require-trusted-types-for 'script'; trusted-types 'none'";
   private static final String OF_THE_MAP = " and the tide map";
-  private static final int MISDIRECTED = 421;
-  private static final int UNAVAILABLE = 503;
 
   private final MapKey key;
   private final long serverInstance;
@@ -64,31 +67,37 @@ public final class TideMap {
     return key;
   }
 
-  /** The map as it is served at an address. */
-  HttpHandler at(InetSocketAddress address) {
+  /**
+   * The map as it is served at an address.
+   *
+   * @param aside runs the watchers, each of which waits for its reader
+   */
+  Consumer<WebRequest> at(InetSocketAddress address, Executor aside) {
     MapAuthenticator door = new MapAuthenticator(key, address);
-    return exchange -> handle(exchange, door);
+    return request -> handle(request, door, aside);
   }
 
-  private void handle(HttpExchange exchange, MapAuthenticator door) throws IOException {
-    secure(exchange.getResponseHeaders());
-    String path = exchange.getRequestURI().getPath();
-    if (!door.isHere(exchange)) {
-      refuse(
-          exchange, MISDIRECTED, "this server has no such name; use the URL of its ready line\n");
-    } else if (!HttpFront.isRead(exchange)) {
-      HttpFront.answerBadMethod(exchange);
+  private void handle(WebRequest request, MapAuthenticator door, Executor aside) {
+    secure(request.answerHeaders());
+    String path = request.path();
+    if (!door.isHere(request)) {
+      request.answer(
+          HttpResponseStatus.MISDIRECTED_REQUEST.code(),
+          WebRequest.TEXT,
+          "this server has no such name; use the URL of its ready line\n");
+    } else if (!request.isRead()) {
+      request.answerBadMethod();
     } else if (!belongsToMap(path)) {
-      HttpFront.answerNotFound(exchange, OF_THE_MAP);
-    } else if (path.equals("/") && door.isGivenKey(exchange)) {
-      enter(exchange, door);
-    } else if (!door.bearsCookie(exchange)
-        || (!path.equals("/") && door.comesFromElsewhere(exchange))) {
-      refuseStranger(exchange);
+      HttpFront.answerNotFound(request, OF_THE_MAP);
+    } else if (path.equals("/") && door.isGivenKey(request)) {
+      enter(request, door);
+    } else if (!door.bearsCookie(request)
+        || (!path.equals("/") && door.comesFromElsewhere(request))) {
+      refuseStranger(request);
     } else if (path.equals("/events")) {
-      watch(exchange);
+      aside.execute(() -> watch(request));
     } else {
-      show(exchange, files.at(path));
+      show(request, files.at(path));
     }
   }
 
@@ -97,66 +106,66 @@ public final class TideMap {
     return path.equals("/") || path.equals("/events") || path.startsWith("/map/");
   }
 
-  private static void secure(Headers headers) {
+  private static void secure(HttpHeaders headers) {
     headers.set("Content-Security-Policy", PAGE_POLICY);
     headers.set("X-Content-Type-Options", "nosniff");
     headers.set("X-Frame-Options", "DENY");
     headers.set("Referrer-Policy", "no-referrer");
     headers.set("Cross-Origin-Opener-Policy", "same-origin");
     headers.set("Cross-Origin-Resource-Policy", "same-origin");
-    headers.set("Cache-Control", "no-store");
+    headers.set(HttpHeaderNames.CACHE_CONTROL, "no-store");
   }
 
-  private static void show(HttpExchange exchange, MapFiles.@Nullable Served file)
-      throws IOException {
+  private static void show(WebRequest request, MapFiles.@Nullable Served file) {
     if (file == null) {
-      HttpFront.answerNotFound(exchange, OF_THE_MAP);
+      HttpFront.answerNotFound(request, OF_THE_MAP);
     } else {
-      HttpFront.answer(exchange, HttpURLConnection.HTTP_OK, file.contentType(), file.text());
+      request.answer(HttpResponseStatus.OK.code(), file.contentType(), file.text());
     }
   }
 
   /** Exchanges the key for the cookie, and redirects to a URL without the key. */
-  private static void enter(HttpExchange exchange, MapAuthenticator door) throws IOException {
-    if (door.bearsKey(exchange)) {
-      door.giveCookie(exchange);
-      exchange.getResponseHeaders().set("Location", "/");
-      exchange.sendResponseHeaders(HttpURLConnection.HTTP_SEE_OTHER, -1);
+  private static void enter(WebRequest request, MapAuthenticator door) {
+    if (door.bearsKey(request)) {
+      door.giveCookie(request);
+      request.answerHeaders().set(HttpHeaderNames.LOCATION, "/");
+      request.answerEmpty(HttpResponseStatus.SEE_OTHER.code());
     } else {
-      refuseStranger(exchange);
+      refuseStranger(request);
     }
   }
 
-  private static void refuseStranger(HttpExchange exchange) throws IOException {
-    refuse(
-        exchange,
-        HttpURLConnection.HTTP_FORBIDDEN,
+  private static void refuseStranger(WebRequest request) {
+    request.answer(
+        HttpResponseStatus.FORBIDDEN.code(),
+        WebRequest.TEXT,
         """
         The tide map is for the user who runs this server.
         Open the URL that follows map= in the server's ready line: it has the key.
         """);
   }
 
-  private static void refuse(HttpExchange exchange, int code, String text) throws IOException {
-    HttpFront.answer(exchange, code, HttpFront.TEXT, text);
-  }
-
-  private void watch(HttpExchange exchange) throws IOException {
+  private void watch(WebRequest request) {
     try (Watchers.Subscription subscription = watchers.take()) {
       if (subscription == null) {
-        exchange.getResponseHeaders().set("Retry-After", "5");
-        refuse(exchange, UNAVAILABLE, Watchers.MAX + " pages watch already; close one of them\n");
-        return;
+        request.answerHeaders().set(HttpHeaderNames.RETRY_AFTER, "5");
+        request.answer(
+            HttpResponseStatus.SERVICE_UNAVAILABLE.code(),
+            WebRequest.TEXT,
+            Watchers.MAX + " pages watch already; close one of them\n");
+      } else if (request.isHead()) {
+        request.answerHeaders().set(HttpHeaderNames.CONTENT_TYPE, EventStream.TYPE);
+        request.answerEmpty(HttpResponseStatus.OK.code());
+      } else {
+        subscription.serve(request.openEvents(), hello());
       }
-      exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
-      boolean head = exchange.getRequestMethod().equals("HEAD");
-      exchange.sendResponseHeaders(HttpURLConnection.HTTP_OK, head ? -1 : 0);
-      if (!head) {
-        subscription.serve(exchange.getResponseBody(), hello());
-      }
+    } catch (IOException e) {
+      LOG.debug("a watcher of the map has hung up", e);
     } catch (InterruptedException e) {
       // The server ends, or another watcher got the subscription. Either way the connection ends.
       Thread.currentThread().interrupt();
+    } finally {
+      request.abandon();
     }
   }
 

@@ -3,8 +3,6 @@ package dev.pagetide.server.web;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.budget.PageClock;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -51,7 +49,7 @@ final class Watchers {
      *
      * @param hello the first event's text
      */
-    void serve(OutputStream out, String hello) throws IOException, InterruptedException {
+    void serve(EventStream out, String hello) throws IOException, InterruptedException {
       try (MapFeed.Place place = feed.join()) {
         send(out, "retry: 1000\nevent: hello\ndata: " + hello + "\n\n");
         while (true) {
@@ -61,10 +59,9 @@ final class Watchers {
       }
     }
 
-    private void send(OutputStream out, String event) throws IOException {
+    private void send(EventStream out, String event) throws IOException, InterruptedException {
       sendingSince = Math.max(1, clock.nanos());
-      out.write(event.getBytes(StandardCharsets.UTF_8));
-      out.flush();
+      out.send(event);
       sendingSince = 0;
     }
 
@@ -104,7 +101,7 @@ final class Watchers {
       return false;
     }
     subscriptions.remove(stuck);
-    // The interrupt ends its write with an exception, and the connection, too.
+    // The interrupt ends its wait with an exception, and with it the connection.
     stuck.thread.interrupt();
     return true;
   }

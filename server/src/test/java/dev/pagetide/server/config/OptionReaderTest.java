@@ -37,7 +37,8 @@ final class OptionReaderTest {
                     0600,
                     null,
                     null,
-                    OptionNotation.address("127.0.0.1:9464")),
+                    OptionNotation.address("127.0.0.1:9464"),
+                    Duration.ofSeconds(10)),
                 new ServerOptions.Memory(
                     2 * GIB, 2 * GIB, 2 * GIB, 4 << 20, GIB / 2, Duration.ofSeconds(1)),
                 new ServerOptions.Reclaim(
@@ -83,13 +84,19 @@ final class OptionReaderTest {
             "--allow-transactions=1000:0,any:1001",
             "--max-handoffs=1",
             "--handoff-wait=100ms",
+            "--http-wait=100ms",
             "--drain-wait=0s");
 
     assertThat(options)
         .isEqualTo(
             new ServerOptions(
                 new ServerOptions.Reach(
-                    Path.of("/run/p"), 0660, "0", OptionNotation.address("[::1]:0"), null),
+                    Path.of("/run/p"),
+                    0660,
+                    "0",
+                    OptionNotation.address("[::1]:0"),
+                    null,
+                    Duration.ofMillis(100)),
                 new ServerOptions.Memory(GIB, GIB / 2, 1 << 20, 64 << 10, 1024, Duration.ZERO),
                 new ServerOptions.Reclaim(0, GIB, Duration.ofMinutes(1)),
                 PressureMode.DRY_RUN,
@@ -312,20 +319,20 @@ final class OptionReaderTest {
 
     assertThat(refused(few, Map.of()))
         .containsExactly(
-            "--max-sessions=1024 (default): 1024 is above 368, which is what 1024 open files allow"
-                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 96 spare);"
-                + " give at most 368");
+            "--max-sessions=1024 (default): 1024 is above 240, which is what 1024 open files allow"
+                + " (ulimit -n; 2 a session, 3 for each of --max-handoffs=64 (default), 352 spare);"
+                + " give at most 240");
   }
 
   @Test
   void read_handoffsThatLeaveNoFilesToSessions_isRefused() {
     HostLimits few = host(1024, 65530);
 
-    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=308"))
+    assertThat(refused(few, Map.of(), "--max-sessions=10", "--max-handoffs=223"))
         .containsExactly(
-            "--max-sessions=10: 10 is above 2, which is what 1024 open files allow (ulimit -n; 2 a"
-                + " session, 3 for each of --max-handoffs=308, 96 spare); give at most 2");
-    assertThat(refused(few, Map.of(), "--max-handoffs=309"))
+            "--max-sessions=10: 10 is above 1, which is what 1024 open files allow (ulimit -n; 2 a"
+                + " session, 3 for each of --max-handoffs=223, 352 spare); give at most 1");
+    assertThat(refused(few, Map.of(), "--max-handoffs=224"))
         .singleElement()
         .asString()
         .startsWith("--max-sessions=1024 (default): nothing fits");
@@ -333,22 +340,22 @@ final class OptionReaderTest {
 
   @Test
   void read_connectionsOverTheOpenFiles_isRefused() {
-    assertThat(refused(host(1024, 65530), Map.of(), "--max-sessions=100", "--max-connections=637"))
+    assertThat(refused(host(1024, 65530), Map.of(), "--max-sessions=100", "--max-connections=381"))
         .containsExactly(
-            "--max-connections=637: 637 is above 636, which is what 1024 open files leave (ulimit"
+            "--max-connections=381: 381 is above 380, which is what 1024 open files leave (ulimit"
                 + " -n; 1 for each of --max-sessions=100, 3 for each of --max-handoffs=64"
-                + " (default), 96 spare); give at most 636");
+                + " (default), 352 spare); give at most 380");
   }
 
   @Test
   void read_fewOpenFiles_connectionsAreWhatTheyLeave() {
     OptionReader.Outcome outcome =
         OptionReader.read(
-            Map.of(ServerOption.MAX_SESSIONS, "368"), List.of(), Map.of(), host(1024, 65530));
+            Map.of(ServerOption.MAX_SESSIONS, "240"), List.of(), Map.of(), host(1024, 65530));
 
     assertThat(outcome).isInstanceOf(OptionReader.Accepted.class);
     assertThat(((OptionReader.Accepted) outcome).options().connections())
-        .isEqualTo(new ServerOptions.Connections(368, 368));
+        .isEqualTo(new ServerOptions.Connections(240, 240));
   }
 
   @Test
@@ -407,13 +414,16 @@ final class OptionReaderTest {
   }
 
   @Test
-  void read_handoffWaitOutOfBounds_isRefused() {
-    assertThat(refused("--handoff-wait=99ms"))
-        .containsExactly(
-            "--handoff-wait=99ms: 99 ms is below 100, what a busy machine may take; give at least"
-                + " 100ms");
-    assertThat(refused("--handoff-wait=61s"))
-        .containsExactly("--handoff-wait=61s: 61000 ms is above 60000, a minute; give at most 60s");
+  void read_waitForClientsOutOfBounds_isRefused() {
+    for (String option : List.of("--handoff-wait", "--http-wait")) {
+      assertThat(refused(option + "=99ms"))
+          .containsExactly(
+              option
+                  + "=99ms: 99 ms is below 100, what a busy machine may take; give at least"
+                  + " 100ms");
+      assertThat(refused(option + "=61s"))
+          .containsExactly(option + "=61s: 61000 ms is above 60000, a minute; give at most 60s");
+    }
   }
 
   @Test
