@@ -107,8 +107,8 @@ public enum ServerOption {
       "SIZE",
       "64MiB",
       "Bytes of requests and answers of those calls, and of commands and answers of Exchanges that"
-          + " wait; further ones are refused. A uid and a connection may have the same parts of them,"
-          + " and a connection always 64KiB."),
+          + " wait; further ones are refused. A uid and a connection may have the same parts of"
+          + " them, and a connection always 64KiB."),
   REQUEST_WAIT(
       "TIME",
       "10s",

@@ -29,8 +29,8 @@ final class AuditRounds {
 
   /**
    * For how long the audit waits for the lock of a busy range: for some allocations, each of which
-   * holds it a quarter of a ms. A lock that is held for longer is for the next round. No more ranges
-   * are busy at a time than there are workers.
+   * holds it a quarter of a ms. A lock that is held for longer is for the next round. No more
+   * ranges are busy at a time than there are workers.
    */
   static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
@@ -54,8 +54,7 @@ final class AuditRounds {
    * @param strayTaken called after strays were taken
    * @param patienceNanos for how long to wait for the lock of a busy range
    */
-  AuditRounds(
-      LiveRanges ranges, PageContext context, Runnable strayTaken, long patienceNanos) {
+  AuditRounds(LiveRanges ranges, PageContext context, Runnable strayTaken, long patienceNanos) {
     this.patienceNanos = patienceNanos;
     this.ranges = ranges;
     this.counters = context.counters();

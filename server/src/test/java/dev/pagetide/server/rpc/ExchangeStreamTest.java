@@ -56,7 +56,13 @@ final class ExchangeStreamTest {
   void end_callIsClosedAlready_doesNothing() {
     RequestConfig limits =
         new RequestConfig(
-            1024, 1, 1024, Duration.ofSeconds(1), true, Duration.ofSeconds(10), Duration.ofMinutes(5));
+            1024,
+            1,
+            1024,
+            Duration.ofSeconds(1),
+            true,
+            Duration.ofSeconds(10),
+            Duration.ofMinutes(5));
     InFlight inFlight = new InFlight(limits, (_, _, _) -> {}, () -> new ArrivingCalls(_ -> {}));
     InFlight.Ticket ticket =
         (InFlight.Ticket) inFlight.newServerStreamTracer("test/Test", new Metadata());
