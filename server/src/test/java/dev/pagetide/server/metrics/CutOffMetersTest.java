@@ -21,7 +21,7 @@ final class CutOffMetersTest {
   @Test
   void scrape_nobodyCutOff_showsEachLimitAtZero() {
     assertThat(series())
-        .hasSize(8)
+        .hasSize(10)
         .contains("pagetide_clients_cut_off_total{limit=\"max_sessions_per_uid\"} 0.0")
         .allMatch(line -> line.endsWith(" 0.0"));
   }
