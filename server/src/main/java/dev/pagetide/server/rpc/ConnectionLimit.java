@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,7 +21,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The limit on connections to all gRPC servers of one process, and on those of one uid.
  *
- * <p>A connection above the limit is told why, and closed, before an event loop knows of it.
+ * <p>A connection above the limit is told why and closed soon, or closed at once if many are. No
+ * event loop that serves connections knows of it.
  * Thread-safe.
  */
 /*
@@ -34,6 +36,14 @@ import org.slf4j.LoggerFactory;
 final class ConnectionLimit {
   private static final Logger LOG = LoggerFactory.getLogger(ConnectionLimit.class);
   private static final String LIMIT = "--max-connections";
+
+  /**
+   * Refused connections of one listener that may stay for a moment. If the server closed such a
+   * connection while its client still sends, the client would find EPIPE, and not the reason.
+   */
+  private static final int MAX_LINGERING = 16;
+
+  private static final long LINGER_MILLIS = 1000;
 
   private final ConnectionConfig limits;
   private final Duration requestWait;
@@ -100,6 +110,9 @@ final class ConnectionLimit {
 
   /** Sees each connection once it is accepted, and before anything else does. */
   private final class Accepting extends ChannelInboundHandlerAdapter {
+    /** Confined to the loop that accepts. */
+    private int lingering;
+
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
       Channel accepted = (Channel) message;
@@ -111,10 +124,28 @@ final class ConnectionLimit {
         accepted.pipeline().addLast(new ConnectionStart(peer, requestWait, cutOffs));
         context.fireChannelRead(accepted);
       } else {
-        farewell.say(accepted);
-        accepted.unsafe().closeForcibly();
+        refuse(context, accepted);
         cutOffs.cutOff(peer, LIMIT, farewell.why());
       }
+    }
+
+    private void refuse(ChannelHandlerContext context, Channel accepted) {
+      if (lingering == MAX_LINGERING) {
+        accepted.unsafe().closeForcibly();
+        return;
+      }
+      lingering++;
+      farewell.say(accepted);
+      var _ =
+          context
+              .executor()
+              .schedule(
+                  () -> {
+                    lingering--;
+                    accepted.unsafe().closeForcibly();
+                  },
+                  LINGER_MILLIS,
+                  TimeUnit.MILLISECONDS);
     }
 
     /** Null if the kernel does not tell, because then the connection cannot be counted. */
