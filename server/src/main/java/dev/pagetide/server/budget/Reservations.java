@@ -215,9 +215,19 @@ public final class Reservations {
         return shortage;
       }
       if (reclaims == MAX_RECLAIMS || !makesRoom(leaf, pages, shortage, trigger)) {
-        return tryCharge(leaf, pages); // other threads may have freed pages since our scan
+        return chargeAtLast(leaf, pages);
       }
     }
+  }
+
+  /** Charges pages after no more can be reclaimed; but memory that the server did not give can. */
+  private @Nullable Shortage chargeAtLast(PageBudget leaf, long pages) {
+    Shortage shortage = tryCharge(leaf, pages); // other threads may have freed pages since our scan
+    return shortage != null
+            && shortage.lacksHeadroom
+            && reclaimer.takesStrays(() -> headroom.roomPages() >= pages)
+        ? tryCharge(leaf, pages)
+        : shortage;
   }
 
   private @Nullable Shortage tryCharge(PageBudget leaf, long pages) {

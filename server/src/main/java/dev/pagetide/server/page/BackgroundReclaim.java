@@ -9,8 +9,10 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * The two threads that work on memory without a request. One reclaims between the watermarks, ahead
- * of need, as the kernel's kswapd does. The other serves the allocation queue.
+ * The three threads that work on memory without a request. One reclaims between the watermarks,
+ * ahead of need, as the kernel's kswapd does. One serves the allocation queue. One audits all ranges
+ * in turn, and sleeps while there are none. It is apart from the others because a client can give
+ * it much to punch, and nobody should wait for that.
  *
  * <p>The server's budget has watermarks. The limit of each uid has watermarks at the same fraction
  * of it, because a uid at its limit is refused however much memory the server has left.
@@ -51,6 +53,10 @@ public final class BackgroundReclaim implements AutoCloseable {
 
   private final Thread reclaiming;
   private final Thread serving;
+  private final Thread auditing;
+
+  /** Whether the auditing thread sleeps until a range is added. */
+  private volatile boolean noRange;
 
   /** Whether the reclaiming thread sleeps until another thread wakes it. */
   private volatile boolean asleep;
@@ -63,6 +69,10 @@ public final class BackgroundReclaim implements AutoCloseable {
     this.reclaiming = thread("pagetide-reclaim", this::reclaim);
     this.serving =
         thread("pagetide-waiters", () -> shrinker.allocationQueue().serveWhile(() -> open));
+    AuditRounds rounds =
+        new AuditRounds(
+            shrinker.liveRanges(), shrinker.context(), shrinker.allocationQueue()::memoryCameBack);
+    this.auditing = thread("pagetide-audit", () -> audit(rounds));
   }
 
   private Thread thread(String name, Runnable work) {
@@ -71,7 +81,7 @@ public final class BackgroundReclaim implements AutoCloseable {
 
   /**
    * Works until the end, even after a failure, because without these threads uses would wait
-   * without end.
+   * without end, and strays would stay.
    */
   private void goOn(Runnable work) {
     while (open) {
@@ -85,15 +95,17 @@ public final class BackgroundReclaim implements AutoCloseable {
   }
 
   /**
-   * Starts both threads.
+   * Starts the threads.
    *
    * @param failed called with a bug in one of them; the thread goes on
    */
   public static BackgroundReclaim start(Shrinker shrinker, Consumer<Throwable> failed) {
     BackgroundReclaim background = new BackgroundReclaim(shrinker, failed);
     shrinker.whenAboveHighWatermark(background::wake);
+    shrinker.whenRangeAdded(background::rangeAdded);
     background.reclaiming.start();
     background.serving.start();
+    background.auditing.start();
     return background;
   }
 
@@ -171,15 +183,45 @@ public final class BackgroundReclaim implements AutoCloseable {
     rests.remove(full);
   }
 
-  /** Ends both threads, and waits until they have finished what they began. */
+  private void audit(AuditRounds rounds) {
+    while (open) {
+      long nanos = rounds.step();
+      if (nanos == AuditRounds.UNTIL_ADDED) {
+        sleepUntilRangeAdded();
+      } else {
+        LockSupport.parkNanos(this, nanos);
+      }
+    }
+  }
+
+  private void sleepUntilRangeAdded() {
+    // ORDER: this thread sets noRange and then counts the ranges; another thread adds a range and
+    // then reads noRange. So at least one of them sees what the other did.
+    noRange = true;
+    if (open && shrinker.liveRanges().rangeCount() == 0) {
+      LockSupport.park(this);
+    }
+    noRange = false;
+  }
+
+  /** Called after a range was added. */
+  private void rangeAdded() {
+    if (noRange) {
+      LockSupport.unpark(auditing);
+    }
+  }
+
+  /** Ends the threads, and waits until they have finished what they began. */
   @Override
   public void close() {
     open = false;
     LockSupport.unpark(reclaiming);
+    LockSupport.unpark(auditing);
     shrinker.allocationQueue().wake();
     try {
       reclaiming.join();
       serving.join();
+      auditing.join();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,7 @@ final class LiveRanges implements Reclaimer {
   private final ConcurrentHashMap<Long, ShrinkablePageRange> ranges = new ConcurrentHashMap<>();
   private final PageContext context;
   private final ReclaimOrder order;
+  private final AuditBeforeRefusal lastAudit;
 
   /** The next range to audit for a scan without a sweep: the one after those audited last. */
   private final AtomicInteger nextAudit = new AtomicInteger();
@@ -44,6 +46,7 @@ final class LiveRanges implements Reclaimer {
   LiveRanges(PageContext context, ReclaimConfig config) {
     this.context = context;
     this.order = new ReclaimOrder(context, config);
+    this.lastAudit = new AuditBeforeRefusal(context);
   }
 
   void add(ShrinkablePageRange range) {
@@ -104,14 +107,21 @@ final class LiveRanges implements Reclaimer {
 
   /**
    * Audits {@code most} ranges, or all if there are fewer. If there are more, it goes on after
-   * those that were audited last.
+   * those that were audited last. Punches few strays, because others may wait for this scan.
    */
   private void audit(List<ShrinkablePageRange> audited, int most) {
     int count = Math.min(most, audited.size());
     int first = count == audited.size() ? 0 : nextAudit.getAndAdd(count);
-    for (int i = 0; i < count; i++) {
-      StrayAudit.run(audited.get(Math.floorMod(first + i, audited.size())));
+    int holds = 0;
+    for (int i = 0; i < count && holds < StrayAudit.FEW_HOLDS; i++) {
+      ShrinkablePageRange range = audited.get(Math.floorMod(first + i, audited.size()));
+      holds += new StrayAudit(range).goOn(StrayAudit.FEW_HOLDS - holds);
     }
+  }
+
+  @Override
+  public boolean takesStrays(BooleanSupplier enough) {
+    return lastAudit.takes(ranges.values(), enough);
   }
 
   @Override

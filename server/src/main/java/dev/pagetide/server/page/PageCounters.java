@@ -25,6 +25,7 @@ public final class PageCounters {
   private final LongAdder closed = new LongAdder();
   private final LongAdder strays = new LongAdder();
   private final LongAdder hostStrays = new LongAdder();
+  private final LongAdder auditRounds = new LongAdder();
 
   /** No counts yet. */
   public PageCounters() {}
@@ -72,6 +73,10 @@ public final class PageCounters {
 
   void hostStrays(int pages) {
     hostStrays.add(pages);
+  }
+
+  void auditRound() {
+    auditRounds.increment();
   }
 
   /** FREE pages that got memory and kept it. */
@@ -125,5 +130,15 @@ public final class PageCounters {
    */
   public long strays() {
     return strays.sum();
+  }
+
+  /** Strays of both kinds. */
+  long allStrays() {
+    return strays.sum() + hostStrays.sum();
+  }
+
+  /** Rounds in which the audit by time looked at all ranges. */
+  public long auditRounds() {
+    return auditRounds.sum();
   }
 }

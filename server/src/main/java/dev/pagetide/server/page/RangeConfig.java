@@ -63,7 +63,7 @@ public record RangeConfig(
     }
     boolean made = false;
     try {
-      PageFile file = files.make("pagetide-range-" + id, layout);
+      PageFile file = makeFile("pagetide-range-" + id, layout, shrinker);
       made = true;
       return file;
     } catch (SystemCallException e) {
@@ -74,6 +74,18 @@ public record RangeConfig(
       } else {
         reservations.giveBack(budget, pages);
       }
+    }
+  }
+
+  private PageFile makeFile(String name, SharedFileLayout layout, Shrinker shrinker)
+      throws SystemCallException {
+    try {
+      return files.make(name, layout);
+    } catch (SystemCallException e) {
+      if (e.limitRemedy().isEmpty() && shrinker.takesStrays()) {
+        return files.make(name, layout);
+      }
+      throw e;
     }
   }
 }

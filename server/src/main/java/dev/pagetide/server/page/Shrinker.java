@@ -26,6 +26,9 @@ public final class Shrinker {
   private final ClientReports clientReports;
   private final AllocationQueue allocationQueue;
 
+  /** Called after a range was added. */
+  private volatile Runnable rangeAdded = () -> {};
+
   /**
    * A shrinker without ranges.
    *
@@ -127,9 +130,32 @@ public final class Shrinker {
     StrayAudit.run(range);
   }
 
+  /** The ranges that have not ended. */
+  LiveRanges liveRanges() {
+    return ranges;
+  }
+
+  /**
+   * Before a request is refused because the kernel refused memory: takes strays, which the kernel
+   * counts. Returns whether that is worth trying again.
+   */
+  boolean takesStrays() {
+    boolean taken = ranges.takesStrays(() -> false);
+    if (taken) {
+      allocationQueue.memoryCameBack();
+    }
+    return taken;
+  }
+
+  /** Sets what is called after a range was added, on the thread that added it. */
+  void whenRangeAdded(Runnable told) {
+    rangeAdded = told;
+  }
+
   void add(ShrinkablePageRange range) {
     ranges.add(range);
     clientReports.add(range);
+    rangeAdded.run();
   }
 
   /** Removes a range that is ending. No thread is inside, and its file is still mapped. */

@@ -3,11 +3,11 @@ package dev.pagetide.server.page;
 import dev.pagetide.server.os.SystemCallException;
 
 /**
- * Searches one range for strays, which are memory that the server did not give. Punches and counts
- * what it finds.
+ * One audit of one range: searches it for strays, which are memory that the server did not give,
+ * and punches and counts what it finds.
  *
- * <p>Not for threads that serve RPCs, because the audit punches all of a range that a client filled
- * by itself. If there are no strays, it costs one fstat.
+ * <p>Not for threads that serve RPCs, because the audit punches pages that a client filled by
+ * itself. If there are no strays, it costs one fstat. Confined to one thread.
  */
 /*
  * A client that has mapped its file gives a page memory by touching it. It can also do so by
@@ -25,45 +25,96 @@ import dev.pagetide.server.os.SystemCallException;
  * is queued: it calls tryLock, and only if no thread waits. It leaves a busy range for the next
  * round. It punches at most MAX_PAGES_PER_HOLD pages under one hold, and goes round the range at
  * most once. So a client that touches its pages all the time does not make the audit take longer
- * than any other client does.
+ * than any other client does. A caller on which others wait bounds the holds, too. It leaves the
+ * rest to the audit by time: see AuditRounds.
  */
 final class StrayAudit {
-  private StrayAudit() {}
+  /**
+   * How often a caller on which others wait takes a range's lock to punch strays. One hold takes a
+   * quarter of a ms.
+   */
+  static final int FEW_HOLDS = 4;
 
-  /** Audits the range, unless it is closing or busy. */
+  private final ShrinkablePageRange range;
+
+  /** The pages that are left to check until the audit has gone round the range once. */
+  private int pagesLeft;
+
+  /** An audit that has not begun. */
+  StrayAudit(ShrinkablePageRange range) {
+    this.range = range;
+    this.pagesLeft = range.pageCount();
+  }
+
+  /** Audits the whole range, unless it is closing or busy. */
   static void run(ShrinkablePageRange range) {
+    var _ = new StrayAudit(range).goOn(Integer.MAX_VALUE);
+  }
+
+  /** Whether an audit may find strays now. A look without the lock: see the races of strays. */
+  static boolean mayFind(ShrinkablePageRange range) {
     if (!range.entries().tryEnter()) {
-      return;
+      return false;
     }
     try {
-      if (range.pages().excess() > 0) {
-        range.context().hugePages().refreshNow(); // because it decides whether the host gave them
-        punchAllRound(range);
-      }
+      return range.pages().excess() > 0;
     } catch (SystemCallException e) {
-      // The kernel refused. The next round finds what is left.
+      return false; // the next round looks again
     } finally {
       range.entries().leave();
     }
   }
 
-  private static void punchAllRound(ShrinkablePageRange range) throws SystemCallException {
+  /** Whether the audit has ended: it found no strays any more, or has to leave the range alone. */
+  boolean isOver() {
+    return pagesLeft <= 0;
+  }
+
+  /**
+   * Goes on with the audit.
+   *
+   * @param mostHolds how often to take the range's lock at most
+   * @return how often it tried to take it; 0 if there are no strays
+   */
+  int goOn(int mostHolds) {
+    if (!range.entries().tryEnter()) {
+      pagesLeft = 0;
+      return 0;
+    }
+    int holds = 0;
+    boolean goesOn = false;
+    try {
+      goesOn = pagesLeft > 0 && range.pages().excess() > 0;
+      if (goesOn) {
+        range.context().hugePages().refreshNow(); // because it decides whether the host gave them
+      }
+      while (goesOn && holds < mostHolds) {
+        int checked = punchUnderOneHold();
+        holds++;
+        pagesLeft -= checked;
+        goesOn = checked > 0 && pagesLeft > 0 && !range.isClosed();
+      }
+    } catch (SystemCallException e) {
+      goesOn = false; // The kernel refused. The next round finds what is left.
+    } finally {
+      range.entries().leave();
+    }
+    if (!goesOn) {
+      pagesLeft = 0;
+    }
+    return holds;
+  }
+
+  /** Returns how many pages were checked; 0 if there are no strays, or if the range is busy. */
+  private int punchUnderOneHold() throws SystemCallException {
     ResidentPages pages = range.pages();
-    int left = range.pageCount();
-    while (left > 0 && !range.isClosed()) {
-      if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
-        return;
-      }
-      int lookedAt;
-      try {
-        lookedAt = pages.punchStrays(left);
-      } finally {
-        pages.lock.unlock();
-      }
-      if (lookedAt == 0) {
-        return;
-      }
-      left -= lookedAt;
+    if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
+      return 0;
+    }
+    try {
+      return pages.punchStrays(pagesLeft);
+    } finally {
+      pages.lock.unlock();
     }
   }
 }

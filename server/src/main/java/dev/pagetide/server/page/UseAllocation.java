@@ -66,6 +66,9 @@ final class UseAllocation {
   /** Whether the file had more memory than the server gave. */
   private boolean sawStrays;
 
+  /** Whether the kernel refused memory before. */
+  private boolean kernelRefused;
+
   /** How many times a page got memory and kept it. At the end, counted as allocated. */
   private int allocated;
 
@@ -146,7 +149,9 @@ final class UseAllocation {
             }
             case DONE -> {}
           }
-          allocateAbsent();
+          if (!allocateAbsent()) {
+            continue;
+          }
           giveBackReserve();
         }
         PageSpans fresh = tryMakeUsed();
@@ -165,7 +170,7 @@ final class UseAllocation {
       map.endAllocation();
       counters.allocated(allocated);
       if (sawStrays) {
-        StrayAudit.run(range); // for strays among the other pages
+        var _ = new StrayAudit(range).goOn(StrayAudit.FEW_HOLDS); // among the other pages
       }
     }
   }
@@ -222,7 +227,28 @@ final class UseAllocation {
     }
   }
 
-  private void allocateAbsent() throws SystemCallException {
+  /**
+   * Allocates absent pages.
+   *
+   * @return false if the kernel refused, and may not refuse again, because strays were taken since;
+   *     this happens at most once
+   * @throws SystemCallException if the kernel refused
+   */
+  private boolean allocateAbsent() throws SystemCallException {
+    try {
+      tryAllocateAbsent();
+      return true;
+    } catch (SystemCallException e) {
+      boolean again = !kernelRefused && e.limitRemedy().isEmpty();
+      kernelRefused = true;
+      if (again && range.shrinker().takesStrays()) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  private void tryAllocateAbsent() throws SystemCallException {
     for (int span = 0; span < spans.size() && reserved > 0; span++) {
       int page = spans.startPage(span);
       while (page < spans.endPage(span) && reserved > 0) {

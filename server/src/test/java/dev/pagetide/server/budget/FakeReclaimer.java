@@ -1,6 +1,7 @@
 package dev.pagetide.server.budget;
 
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /** One range's pages without the range: so many can be taken back, and are charged to a budget. */
 final class FakeReclaimer implements Reclaimer {
@@ -27,6 +28,11 @@ final class FakeReclaimer implements Reclaimer {
     availablePages -= taken;
     leaf.release(taken);
     return taken;
+  }
+
+  @Override
+  public boolean takesStrays(BooleanSupplier enough) {
+    return false;
   }
 
   @Override

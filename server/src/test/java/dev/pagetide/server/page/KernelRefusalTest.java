@@ -10,7 +10,10 @@ import dev.pagetide.testkit.Promise;
 import dev.pagetide.testkit.Requires;
 import dev.pagetide.testkit.Tmpfs;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -88,6 +91,34 @@ final class KernelRefusalTest {
       assertThat(b.useRange(0, 10)).isEqualTo(PageSpans.of(0, 10));
       assertThat(Pages.bytes(a, 10, 30)).containsOnly(7);
       ranges.checkInvariants();
+    }
+  }
+
+  @Test
+  void useRange_fileSystemFullOfStrays_takesThemAndSucceeds() throws IOException {
+    try (TestRanges ranges = ranges()) {
+      ShrinkablePageRange a = ranges.open(100);
+      ShrinkablePageRange b = ranges.open(100);
+      a.useRange(0, 5);
+      touch(a, 10, 10 + (ROOM_PAGES - 2 * 2 - 5)); // all the room that is left
+
+      assertThat(b.useRange(0, 20)).isEqualTo(PageSpans.of(0, 20));
+      assertThat(a.strays()).isEqualTo(ROOM_PAGES - 2 * 2 - 5);
+      ranges.checkInvariants();
+
+      touch(a, 10, 10 + (ROOM_PAGES - 3 * 2 - 25) + 2);
+      assertThat(ranges.open(100).pageCount()).isEqualTo(100);
+      ranges.checkInvariants();
+    }
+  }
+
+  /** Writes to pages behind the server's back, as a client does. */
+  private void touch(ShrinkablePageRange range, int startPage, int endPage) throws IOException {
+    Path file = directory.resolve("pagetide-range-" + range.id());
+    long offset = range.file().layout().pageOffset(startPage);
+    int length = (endPage - startPage) * range.pageSize();
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      assertThat(channel.write(ByteBuffer.allocate(length), offset)).isEqualTo(length);
     }
   }
 
