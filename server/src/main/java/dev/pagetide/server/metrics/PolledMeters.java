@@ -178,6 +178,11 @@ final class PolledMeters {
             + " client touched them.",
         counters,
         PageCounters::hostStrays);
+    counter(
+        "pagetide.audit.rounds",
+        "Rounds of the audit, each of which looked for strays in every range.",
+        counters,
+        PageCounters::auditRounds);
   }
 
   private void bindByTrigger(PageCounters counters) {

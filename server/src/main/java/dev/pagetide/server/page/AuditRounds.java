@@ -25,7 +25,7 @@ final class AuditRounds {
    * strays, each stray is found. Shorter would gain little: a client can touch its pages again at
    * once. A round costs 0.3 us for each range.
    */
-  static final long ROUND_NANOS = TimeUnit.SECONDS.toNanos(1);
+  static final long ROUND_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   /** The pause if there is no range: until one is added. */
   static final long UNTIL_ADDED = Long.MAX_VALUE;

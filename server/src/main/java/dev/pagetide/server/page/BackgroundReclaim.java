@@ -10,9 +10,9 @@ import java.util.function.Consumer;
 
 /**
  * The three threads that work on memory without a request. One reclaims between the watermarks,
- * ahead of need, as the kernel's kswapd does. One serves the allocation queue. One audits all ranges
- * in turn, and sleeps while there are none. It is apart from the others because a client can give
- * it much to punch, and nobody should wait for that.
+ * ahead of need, as the kernel's kswapd does. One serves the allocation queue. One audits all
+ * ranges in turn, and sleeps while there are none. It is apart from the others because a client can
+ * give it much to punch, and nobody should wait for that.
  *
  * <p>The server's budget has watermarks. The limit of each uid has watermarks at the same fraction
  * of it, because a uid at its limit is refused however much memory the server has left.

@@ -51,7 +51,7 @@ final class StrayAudit {
     var _ = new StrayAudit(range).goOn(Integer.MAX_VALUE);
   }
 
-  /** Whether an audit may find strays now. A look without the lock: see the races of strays. */
+  /** Whether an audit may find strays now. Without the lock, so it may be wrong both ways. */
   static boolean mayFind(ShrinkablePageRange range) {
     if (!range.entries().tryEnter()) {
       return false;

@@ -2,6 +2,7 @@ package dev.pagetide.server.page;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import dev.pagetide.server.budget.HostHeadroom;
 import dev.pagetide.server.budget.MemoryRefusal;
@@ -10,6 +11,7 @@ import dev.pagetide.server.budget.ReclaimConfig;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
 import dev.pagetide.shm.SharedFileLayout;
+import dev.pagetide.testkit.Promise;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -20,6 +22,7 @@ import org.junit.jupiter.api.Test;
  * memory refuses a request, strays are taken; but not each time, because a client can have itself
  * refused as often as it likes.
  */
+@Promise(32)
 final class AuditBeforeRefusalTest {
   private static final int ENOMEM = 12;
   private static final int EMFILE = 24;
@@ -101,8 +104,7 @@ final class AuditBeforeRefusalTest {
     ShrinkablePageRange honest = ranges.openSession(MANY);
     try (ClientView client = new ClientView(hostile)) {
       PendingUse use =
-          new PendingUse(
-              honest, PageSpans.of(0, MANY), TimeUnit.MINUTES.toNanos(1), Runnable::run);
+          new PendingUse(honest, PageSpans.of(0, MANY), TimeUnit.MINUTES.toNanos(1), Runnable::run);
       QueueByHand queue = new QueueByHand(ranges.shrinker.allocationQueue());
       hostile.useRange(0, MANY); // so that the use has to wait
       use.run();
@@ -138,15 +140,13 @@ final class AuditBeforeRefusalTest {
       assertThat(takesStrays()).isTrue();
 
       assertThat(first).isEqualTo(MANY);
-      assertThat(scanned)
-          .isEqualTo((long) StrayAudit.FEW_HOLDS * ResidentPages.MAX_PAGES_PER_HOLD);
+      assertThat(scanned).isEqualTo((long) StrayAudit.FEW_HOLDS * ResidentPages.MAX_PAGES_PER_HOLD);
     }
   }
 
   private static void refused(ShrinkablePageRange range) {
     assertThatThrownBy(() -> range.useRange(0, HOST_PAGES))
-        .asInstanceOf(
-            org.assertj.core.api.InstanceOfAssertFactories.type(PageFailure.NoMemory.class))
+        .asInstanceOf(type(PageFailure.NoMemory.class))
         .returns(MemoryRefusal.EDGE, PageFailure.NoMemory::limit);
   }
 

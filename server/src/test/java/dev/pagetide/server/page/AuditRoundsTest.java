@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Test;
  * The audit by time, step by step and with a clock that is set by hand: it finds strays of clients
  * that make no call, on a server that does not scan, and no client keeps it from the others.
  */
+@Promise(32)
 final class AuditRoundsTest {
   private static final int MOST_STEPS = 1_000;
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pagetide.server.budget.PageClock;
+import dev.pagetide.testkit.Promise;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -12,6 +13,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** The thread of the audit by time: it needs no call and no scan, and it goes on after a bug. */
+@Promise(32)
 final class BackgroundAuditTest {
   private final FailingPageFile.Script script = new FailingPageFile.Script();
   private final List<Throwable> bugs = new CopyOnWriteArrayList<>();

@@ -105,9 +105,18 @@ final class KernelRefusalTest {
       assertThat(b.useRange(0, 20)).isEqualTo(PageSpans.of(0, 20));
       assertThat(a.strays()).isEqualTo(ROOM_PAGES - 2 * 2 - 5);
       ranges.checkInvariants();
+    }
+  }
 
-      touch(a, 10, 10 + (ROOM_PAGES - 3 * 2 - 25) + 2);
+  @Test
+  void register_fileSystemFullOfStrays_takesThemAndSucceeds() throws IOException {
+    try (TestRanges ranges = ranges()) {
+      ShrinkablePageRange a = ranges.open(100);
+      touch(a, 10, 10 + (ROOM_PAGES - 2)); // all the room that is left
+
       assertThat(ranges.open(100).pageCount()).isEqualTo(100);
+
+      assertThat(a.strays()).isEqualTo(ROOM_PAGES - 2);
       ranges.checkInvariants();
     }
   }
