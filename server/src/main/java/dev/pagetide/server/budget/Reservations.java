@@ -107,7 +107,11 @@ public final class Reservations {
     if (mayWait && shortage.limit == server) {
       return Answer.WAIT;
     }
-    int waitingFirst = behind && shortage.limit == server ? waiting.size() : 0;
+    boolean waitsForOthers = behind && shortage.limit == server;
+    int waitingFirst = waitsForOthers ? waiting.size() : 0;
+    if (waitsForOthers) {
+      shortage = tighterOfServers(pages);
+    }
     RefusalCounts counts = new RefusalCounts(reclaimer);
     return new Answer.Refused(refusal(leaf, pages, shortage, false, 0, waitingFirst, counts));
   }
@@ -195,11 +199,18 @@ public final class Reservations {
   /** The refusal of a request that has waited too long. */
   NoMemoryDetails refusalAfter(
       PageBudget leaf, long pages, long waitedNanos, RefusalCounts counts) {
-    // The request's pages are not reserved now. So the room tells the reason, not the overshoot.
+    return refusal(leaf, pages, tighterOfServers(pages), false, waitedNanos, 0, counts);
+  }
+
+  /**
+   * Which of the two limits of the whole server is in the way of a request whose pages are not
+   * reserved now: the room tells it, not the overshoot. If both limits leave enough for this
+   * request, the room is for others that wait, and the tighter limit makes them wait.
+   */
+  private Shortage tighterOfServers(long pages) {
     long belowLimit = server.limitPages() - server.chargedPages();
-    boolean lacksHeadroom = belowLimit >= pages && headroom.roomPages() < pages;
-    Shortage shortage = new Shortage(server, 0, lacksHeadroom);
-    return refusal(leaf, pages, shortage, false, waitedNanos, 0, counts);
+    boolean lacksHeadroom = belowLimit >= pages && headroom.roomPages() < belowLimit;
+    return new Shortage(server, 0, lacksHeadroom);
   }
 
   /**

@@ -169,6 +169,34 @@ final class HeadroomGuardTest {
   }
 
   @Test
+  void useRange_othersWaitForTheHost_isRefusedWithTheHostsNumbersToo() {
+    ShrinkablePageRange first = ranges.openSession(64);
+    first.useRange(0, 32);
+    ShrinkablePageRange second = ranges.openSession(8); // 36 of 40 pages
+    new PendingUse(second, PageSpans.of(0, 8), TimeUnit.MINUTES.toNanos(1), Runnable::run).run();
+    QueueByHand queue = new QueueByHand(ranges.shrinker.allocationQueue());
+    queue.serve();
+    assertThat(queue.size()).isEqualTo(1);
+
+    refusedByTheHost(first, 5); // more than there is
+    assertThat(queue.tryPass(4)).isTrue();
+    refusedByTheHost(first, 1); // there is as much, but others may have it
+    queue.passedNot(4);
+
+    assertThat(first.useRange(32, 36).pageCount()).isEqualTo(4);
+    second.close();
+  }
+
+  private static void refusedByTheHost(ShrinkablePageRange range, int pages) {
+    assertThatThrownBy(() -> range.useRange(32, 32 + pages))
+        .hasMessageContaining("the host has room for 40 pages, --memory-reserve=0 MiB")
+        .hasMessageContaining("; 1 request waits and goes first; ")
+        .hasMessageEndingWith("raise the control group's limit")
+        .asInstanceOf(type(PageFailure.NoMemory.class))
+        .returns(MemoryRefusal.EDGE, PageFailure.NoMemory::limit);
+  }
+
+  @Test
   void useRange_eightThreads_neverComeOverTheEdge() throws InterruptedException {
     ShrinkablePageRange range = ranges.openSession(128);
     long seed = Seeds.next();
