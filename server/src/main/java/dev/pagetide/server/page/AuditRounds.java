@@ -27,6 +27,13 @@ final class AuditRounds {
    */
   static final long ROUND_NANOS = TimeUnit.SECONDS.toNanos(2);
 
+  /**
+   * For how long the audit waits for the lock of a busy range: for some allocations, each of which
+   * holds it a quarter of a ms. A lock that is held for longer is for the next round. No more
+   * ranges are busy at a time than there are workers.
+   */
+  static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
   /** The pause if there is no range: until one is added. */
   static final long UNTIL_ADDED = Long.MAX_VALUE;
 
@@ -34,6 +41,7 @@ final class AuditRounds {
   private final PageCounters counters;
   private final PageClock clock;
   private final Runnable strayTaken;
+  private final long patienceNanos;
 
   /** The audits of ranges with strays that are not over, in the order of their turns. */
   private final LinkedHashMap<ShrinkablePageRange, StrayAudit> turns = new LinkedHashMap<>();
@@ -44,8 +52,10 @@ final class AuditRounds {
    * Before the first round, which is due.
    *
    * @param strayTaken called after strays were taken
+   * @param patienceNanos for how long to wait for the lock of a busy range
    */
-  AuditRounds(LiveRanges ranges, PageContext context, Runnable strayTaken) {
+  AuditRounds(LiveRanges ranges, PageContext context, Runnable strayTaken, long patienceNanos) {
+    this.patienceNanos = patienceNanos;
     this.ranges = ranges;
     this.counters = context.counters();
     this.clock = context.clock();
@@ -85,7 +95,7 @@ final class AuditRounds {
     for (ShrinkablePageRange range : ranges.all()) {
       try {
         if (!turns.containsKey(range) && StrayAudit.mayFind(range)) {
-          turns.put(range, new StrayAudit(range));
+          turns.put(range, new StrayAudit(range, patienceNanos));
         }
       } catch (RuntimeException e) {
         failure = first(failure, e);

@@ -71,7 +71,10 @@ public final class BackgroundReclaim implements AutoCloseable {
         thread("pagetide-waiters", () -> shrinker.allocationQueue().serveWhile(() -> open));
     AuditRounds rounds =
         new AuditRounds(
-            shrinker.liveRanges(), shrinker.context(), shrinker.allocationQueue()::memoryCameBack);
+            shrinker.liveRanges(),
+            shrinker.context(),
+            shrinker.allocationQueue()::memoryCameBack,
+            AuditRounds.PATIENCE_NANOS);
     this.auditing = thread("pagetide-audit", () -> audit(rounds));
   }
 

@@ -1,6 +1,8 @@
 package dev.pagetide.server.page;
 
 import dev.pagetide.server.os.SystemCallException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * One audit of one range: searches it for strays, which are memory that the server did not give,
@@ -21,12 +23,14 @@ import dev.pagetide.server.os.SystemCallException;
  * client pays for them, because the charge stays. And no request is given strays, because an
  * allocation punches first.
  *
- * LOCKS: as the shrinker, the audit never queues behind an allocation and never overtakes one that
- * is queued: it calls tryLock, and only if no thread waits. It leaves a busy range for the next
- * round. It punches at most MAX_PAGES_PER_HOLD pages under one hold, and goes round the range at
- * most once. So a client that touches its pages all the time does not make the audit take longer
- * than any other client does. A caller on which others wait bounds the holds, too. It leaves the
- * rest to the audit by time: see AuditRounds.
+ * LOCKS: as the shrinker, an audit without patience never queues behind an allocation and never
+ * overtakes one that is queued: it calls tryLock, and only if no thread waits. It leaves a busy
+ * range for the next round. The audit by time queues as an allocation does, for a short time.
+ * Otherwise a client that allocates all the time would keep its strays. An audit punches at most
+ * MAX_PAGES_PER_HOLD pages under one hold, and goes round the range at most once. So a client that
+ * touches its pages all the time does not make the audit take longer than any other client does. A
+ * caller on which others wait bounds the holds, too. It leaves the rest to the audit by time: see
+ * AuditRounds.
  */
 final class StrayAudit {
   /**
@@ -36,13 +40,25 @@ final class StrayAudit {
   static final int FEW_HOLDS = 4;
 
   private final ShrinkablePageRange range;
+  private final long patienceNanos;
 
   /** The pages that are left to check until the audit has gone round the range once. */
   private int pagesLeft;
 
-  /** An audit that has not begun. */
+  /** An audit that has not begun, and does not wait for a busy range. */
   StrayAudit(ShrinkablePageRange range) {
+    this(range, 0);
+  }
+
+  /**
+   * An audit that has not begun.
+   *
+   * @param patienceNanos for how long it waits each time for the lock of a busy range; 0: not at
+   *     all
+   */
+  StrayAudit(ShrinkablePageRange range, long patienceNanos) {
     this.range = range;
+    this.patienceNanos = patienceNanos;
     this.pagesLeft = range.pageCount();
   }
 
@@ -108,13 +124,25 @@ final class StrayAudit {
   /** Returns how many pages were checked; 0 if there are no strays, or if the range is busy. */
   private int punchUnderOneHold() throws SystemCallException {
     ResidentPages pages = range.pages();
-    if (pages.lock.hasQueuedThreads() || !pages.lock.tryLock()) {
+    if (!tryLock(pages.lock)) {
       return 0;
     }
     try {
       return pages.punchStrays(pagesLeft);
     } finally {
       pages.lock.unlock();
+    }
+  }
+
+  private boolean tryLock(ReentrantLock lock) {
+    if (patienceNanos == 0) {
+      return !lock.hasQueuedThreads() && lock.tryLock();
+    }
+    try {
+      return lock.tryLock(patienceNanos, TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 }

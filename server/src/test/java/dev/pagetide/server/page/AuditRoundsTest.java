@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pagetide.testkit.Promise;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -35,8 +37,12 @@ final class AuditRoundsTest {
           time::get,
           (name, layout) -> new FailingPageFile(PageFileMaker.MEMFD.make(name, layout), script));
 
-  private final AuditRounds rounds =
-      new AuditRounds(ranges.shrinker.liveRanges(), ranges.shrinker.context(), () -> taken++);
+  private final AuditRounds rounds = rounds(AuditRounds.PATIENCE_NANOS);
+
+  private AuditRounds rounds(long patienceNanos) {
+    return new AuditRounds(
+        ranges.shrinker.liveRanges(), ranges.shrinker.context(), () -> taken++, patienceNanos);
+  }
 
   @AfterEach
   void close() {
@@ -185,6 +191,29 @@ final class AuditRoundsTest {
     time.addAndGet(AuditRounds.ROUND_NANOS);
 
     finishRound();
+
+    assertThat(strays(0)).isEqualTo(1);
+  }
+
+  /** A client that allocates all the time would otherwise keep its strays. */
+  @Test
+  void step_rangeIsBusyForAShortTime_waitsForItsLock() throws InterruptedException {
+    open(8).scribble(3, 9);
+    ReentrantLock lock = ranges.ranges.getFirst().pages().lock;
+    AuditRounds patient = rounds(TimeUnit.MINUTES.toNanos(1));
+    try (HeldLock held = new HeldLock(ranges.ranges.getFirst())) {
+      Thread letsGo =
+          Thread.ofPlatform()
+              .start(() -> {
+                while (!lock.hasQueuedThreads()) {
+                  Thread.onSpinWait();
+                }
+                held.release();
+              });
+
+      patient.step();
+      letsGo.join();
+    }
 
     assertThat(strays(0)).isEqualTo(1);
   }
