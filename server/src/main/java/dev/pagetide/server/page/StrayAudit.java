@@ -26,10 +26,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * LOCKS: as the shrinker, an audit without patience never queues behind an allocation and never
  * overtakes one that is queued: it calls tryLock, and only if no thread waits. It leaves a busy
  * range for the next round. The audit by time queues as an allocation does, for a short time.
- * Otherwise a client that allocates all the time would keep its strays. An audit punches at most MAX_PAGES_PER_HOLD pages under one hold, and goes round the range at
- * most once. So a client that touches its pages all the time does not make the audit take longer
- * than any other client does. A caller on which others wait bounds the holds, too. It leaves the
- * rest to the audit by time: see AuditRounds.
+ * Otherwise a client that allocates all the time would keep its strays. An audit punches at most
+ * MAX_PAGES_PER_HOLD pages under one hold, and goes round the range at most once. So a client that
+ * touches its pages all the time does not make the audit take longer than any other client does. A
+ * caller on which others wait bounds the holds, too. It leaves the rest to the audit by time: see
+ * AuditRounds.
  */
 final class StrayAudit {
   /**

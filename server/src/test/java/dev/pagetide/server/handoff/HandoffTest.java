@@ -62,8 +62,7 @@ final class HandoffTest {
       assertThat(file.header().serverInstance()).isEqualTo(opened.getServerInstance());
       assertThat(file.text(PAGE, 12)).isEqualTo("through gRPC");
     }
-    // The server closes its duplicate once it is sent, which the client may see first.
-    Awaitility.await().until(() -> server.descriptors("pagetide-range") == 1);
+    assertThat(server.descriptors("pagetide-range")).as("the duplicate is closed").isEqualTo(1);
   }
 
   @Test
