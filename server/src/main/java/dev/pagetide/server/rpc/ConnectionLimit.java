@@ -22,8 +22,7 @@ import org.slf4j.LoggerFactory;
  * The limit on connections to all gRPC servers of one process, and on those of one uid.
  *
  * <p>A connection above the limit is told why and closed soon, or closed at once if many are. No
- * event loop that serves connections knows of it.
- * Thread-safe.
+ * event loop that serves connections knows of it. Thread-safe.
  */
 /*
  * The check is a handler of the listening channel, in front of Netty's own, which would give the
