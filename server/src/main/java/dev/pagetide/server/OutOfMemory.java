@@ -23,10 +23,10 @@ import org.slf4j.Marker;
  * gRPC may catch.
  */
 /*
- * What code cannot handle it logs, whoever catches it: our own code, gRPC, Netty, or a thread that
- * it ends. So we look at what is logged, before it is known whether its level is on. Netty's
- * handler of a connection logs what it catches only at FINE; hence we turn that level on, and the
- * configuration of the log leaves those lines out.
+ * Code that catches an error and cannot handle it logs it: ours, gRPC's and Netty's. What nobody
+ * catches ends a thread. So we look at what is logged, before it is known whether its level is on,
+ * and at what ends a thread. Netty's handler of a connection logs what it catches only at FINE;
+ * hence we turn that level on, and the configuration of the log leaves those lines out.
  *
  * An error that is caught where a thread could not be started is not logged: the work runs on the
  * thread that is there, and nothing is left half done.

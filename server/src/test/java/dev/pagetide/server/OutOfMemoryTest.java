@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
 import org.slf4j.bridge.SLF4JBridgeHandler;
 
-/** A process that is out of memory ends, whoever catches the error. */
+/** A process that is out of memory ends, also if other code catches the error. */
 final class OutOfMemoryTest {
   private static OutOfMemoryError error() {
     return new OutOfMemoryError("none left, says the test");
