@@ -28,7 +28,7 @@ final class ThreatsTest {
       Pattern.compile("`(?:(\\w+Test)(?:\\.(\\w+)(\\*)?)?|(\\w+\\.test\\.yml))`");
 
   /** A method of the test that the same line has named before. */
-  private static final Pattern METHOD = Pattern.compile("`([a-z]\\w*_\\w+)`");
+  private static final Pattern METHOD = Pattern.compile("`([a-z]+[A-Z]?\\w*_\\w*[A-Z]\\w*)`");
 
   @Test
   void threats_eachLine_namesTestsThatExist() throws IOException {

@@ -14,6 +14,7 @@ import dev.pagetide.v1.ErrorReason;
 import dev.pagetide.v1.ExchangeRequest;
 import dev.pagetide.v1.ExchangeResponse;
 import dev.pagetide.v1.Failed;
+import dev.pagetide.v1.FreeBuffers;
 import dev.pagetide.v1.Transact;
 import io.grpc.ManagedChannel;
 import io.grpc.Status.Code;
@@ -142,7 +143,12 @@ final class WaitingMemoryTest {
     RawEndpoint bob = openStuck("bob");
     long first = 1000;
 
-    alice.send(full(first, PAYLOAD_BYTES, "nobody"));
+    // The answer to a free, which does not wait, says that all commands of the message are taken.
+    ExchangeRequest.Builder commands = full(first, PAYLOAD_BYTES, "nobody").toBuilder();
+    long free = first + COMMANDS - 1;
+    commands.getAlsoBuilder(COMMANDS - 2).setFreeBuffers(FreeBuffers.getDefaultInstance());
+    alice.send(commands.build());
+    assertThat(alice.await(free).hasAccepted()).isTrue();
     bob.send(full(first, PAYLOAD_BYTES, "nobody"));
 
     // The last ones are refused while the first ones wait.
@@ -151,7 +157,7 @@ final class WaitingMemoryTest {
     assertThat(alice.isAnswered(first)).isFalse();
     long freeing = hog.freeLater(all);
     hog.accepted(freeing);
-    assertThat(refused(alice, first, COMMANDS)).isZero();
+    assertThat(refused(alice, first, COMMANDS - 1)).isZero();
     bob.session().cancel(); // its commands are dropped, or done: either way they no longer count
     alice.session().cancel();
     assertAllIsGivenBack();
