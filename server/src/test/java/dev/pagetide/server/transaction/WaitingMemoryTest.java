@@ -105,6 +105,17 @@ final class WaitingMemoryTest {
     return all.build();
   }
 
+  /** Sends a full message whose first command is answered at once, and awaits that answer. */
+  private static void sendAndAwaitTaken(RawEndpoint endpoint, long firstId) {
+    endpoint.send(
+        ExchangeRequest.newBuilder()
+            .setId(firstId)
+            .setCancel(Cancel.newBuilder().setCommand(5))
+            .addAllAlso(full(firstId, PAYLOAD_BYTES, "nobody").getAlsoList())
+            .build());
+    endpoint.accepted(firstId);
+  }
+
   /** How many of a full message's commands were refused because of too many bytes in flight. */
   private static int refused(RawEndpoint endpoint, long firstId, int lastCommand) {
     int refused = 0;
@@ -153,8 +164,8 @@ final class WaitingMemoryTest {
 
     // The last ones are refused while the first ones wait.
     assertThat(refused(bob, first + COMMANDS - 1, 1)).isEqualTo(1);
-    assertThat(bob.isAnswered(first)).isFalse();
-    assertThat(alice.isAnswered(first)).isFalse();
+    assertThat(bob.isAnswered(first + 1)).isFalse();
+    assertThat(alice.isAnswered(first + 1)).isFalse();
     long freeing = hog.freeLater(all);
     hog.accepted(freeing);
     assertThat(refused(alice, first, COMMANDS - 1)).isZero();
@@ -168,14 +179,7 @@ final class WaitingMemoryTest {
     long all = takeAllMemory();
     for (int i = 0; i < 4; i++) {
       RawEndpoint alice = openStuck("alice" + i);
-      ExchangeRequest full = full(1000, PAYLOAD_BYTES, "nobody");
-      ExchangeRequest.Builder answeredAtOnce =
-          ExchangeRequest.newBuilder()
-              .setId(999)
-              .setCancel(Cancel.newBuilder().setCommand(5))
-              .addAllAlso(full.getAlsoList());
-      alice.send(answeredAtOnce.build());
-      alice.accepted(999);
+      sendAndAwaitTaken(alice, 1000);
       assertThat(alice.isAnswered(1000 + COMMANDS - 1)).as("it waits").isFalse();
       alice.cancel();
       alice.session().cancel();
