@@ -3,6 +3,7 @@ package dev.pagetide.testkit;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -25,10 +26,10 @@ public final class HeldFile implements AutoCloseable {
   private static final long O_CLOEXEC = 0x8_0000;
   private static final long UFFDIO_API = 0xC018_AA3FL;
   private static final long UFFDIO_REGISTER = 0xC020_AA00L;
-  private static final long UFFDIO_ZEROPAGE = 0xC020_AA04L;
   private static final long UFFD_API = 0xAA;
   private static final long MODE_MISSING = 1;
-  private static final long MESSAGE_BYTES = 32;
+  private static final short POLLIN = 1;
+  private static final int FAULT_MILLIS = 60_000;
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
 
@@ -46,7 +47,7 @@ public final class HeldFile implements AutoCloseable {
   private static final MethodHandle MMAP =
       bind("mmap", JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
   private static final MethodHandle MUNMAP = bind("munmap", JAVA_INT, ADDRESS, JAVA_LONG);
-  private static final MethodHandle READ = bind("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle POLL = bind("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle PWRITE =
       bind("pwrite", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG);
 
@@ -69,24 +70,40 @@ public final class HeldFile implements AutoCloseable {
     int faults = (int) call(() -> (long) SYSCALL.invokeExact(SYS_USERFAULTFD, O_CLOEXEC));
     Requires.ofKernel(faults >= 0, "userfaultfd: root, or vm.unprivileged_userfaultfd=1");
     MemorySegment page = map(pageSize);
-    register(faults, page);
     Thread writer =
         Thread.ofPlatform()
             .daemon()
             .name("held-file")
-            .start(() -> {
+            .unstarted(() -> {
               long _ =
                   call(() -> (long) PWRITE.invokeExact(descriptor, page, page.byteSize(), offset));
             });
-    try (Arena arena = Arena.ofConfined()) {
-      // The kernel's message that a page is missing comes once the write is inside, with the lock.
-      MemorySegment message = arena.allocate(MESSAGE_BYTES, Long.BYTES);
-      long read = call(() -> (long) READ.invokeExact(faults, message, MESSAGE_BYTES));
-      if (read != MESSAGE_BYTES) {
-        throw new AssertionError("no page fault but " + read);
+    HeldFile held = new HeldFile(faults, page, writer);
+    boolean holds = false;
+    try {
+      register(faults, page);
+      writer.start();
+      held.awaitFault();
+      holds = true;
+      return held;
+    } finally {
+      if (!holds) {
+        held.close();
       }
     }
-    return new HeldFile(faults, page, writer);
+  }
+
+  /** The kernel says that a page is missing once the write is inside, with the lock. */
+  private void awaitFault() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment poll = arena.allocate(8, Long.BYTES);
+      poll.set(JAVA_INT, 0, faults);
+      poll.set(JAVA_SHORT, 4, POLLIN);
+      long ready = call(() -> (int) POLL.invokeExact(poll, 1L, FAULT_MILLIS));
+      if (ready != 1) {
+        throw new AssertionError("no page fault: the write has failed");
+      }
+    }
   }
 
   private static MemorySegment map(long pageSize) {
@@ -129,15 +146,12 @@ public final class HeldFile implements AutoCloseable {
   /** Lets the write end, and waits until it has. */
   @Override
   public void close() {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment zeroPage = range(arena, page);
-      zeroPage.set(JAVA_LONG, 16, 0); // its mode is another one: to wake the writer
-      ioctl(faults, UFFDIO_ZEROPAGE, zeroPage);
+    SystemCalls.close(faults); // then the kernel fills the page
+    try {
       writer.join();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      SystemCalls.close(faults);
       long _ = call(() -> (int) MUNMAP.invokeExact(page, page.byteSize()));
     }
   }

@@ -20,6 +20,11 @@ import java.util.function.LongSupplier;
 public final class LoopWatch implements AutoCloseable {
   private static final long ASK_EVERY_SECONDS = 1;
 
+  /** How long a stall is told after its end. */
+  static final long TOLD_FOR_SECONDS = 60;
+
+  private static final long TOLD_FOR_NANOS = TimeUnit.SECONDS.toNanos(TOLD_FOR_SECONDS);
+
   private final List<Watched> loops = new CopyOnWriteArrayList<>();
   private final LongSupplier nanos;
   private final ScheduledThreadPoolExecutor timer =
@@ -50,8 +55,29 @@ public final class LoopWatch implements AutoCloseable {
     private volatile boolean asked;
     private volatile long sinceNanos;
 
+    /** The longest stall of late that is over, and when it ended. */
+    private volatile Stall longest = new Stall(0, 0);
+
     Watched(EventExecutor loop) {
       this.loop = loop;
+    }
+
+    /** On the loop's thread. */
+    void answer(long nowNanos) {
+      Stall stall = new Stall(nowNanos - sinceNanos, nowNanos);
+      Stall before = longest;
+      if (stall.nanos() >= before.nanos() || before.isPast(nowNanos)) {
+        longest = stall;
+      }
+      asked = false;
+    }
+  }
+
+  /** A stall that is over. */
+  private record Stall(long nanos, long endNanos) {
+    /** Whether it is no longer to be told. */
+    boolean isPast(long nowNanos) {
+      return nowNanos - endNanos > TOLD_FOR_NANOS;
     }
   }
 
@@ -67,7 +93,7 @@ public final class LoopWatch implements AutoCloseable {
         watched.sinceNanos = nanos.getAsLong();
         watched.asked = true;
         try {
-          watched.loop.execute(() -> watched.asked = false);
+          watched.loop.execute(() -> watched.answer(nanos.getAsLong()));
         } catch (RejectedExecutionException e) {
           watched.asked = false; // the loop has ended
         }
@@ -75,13 +101,22 @@ public final class LoopWatch implements AutoCloseable {
     }
   }
 
-  /** How long the loop that is stalled the longest has been so, in seconds; 0 if none is. */
+  /**
+   * The longest stall, in seconds, of those that go on and of those that ended less than {@link
+   * #TOLD_FOR_SECONDS} ago; 0 if no loop was asked yet. A reader that comes once a minute misses
+   * none.
+   */
   public double longestStallSeconds() {
+    long now = nanos.getAsLong();
     long longest = 0;
     for (Watched watched : loops) {
       // ORDER: asked is written after sinceNanos, and read before it.
       if (watched.asked) {
-        longest = Math.max(longest, nanos.getAsLong() - watched.sinceNanos);
+        longest = Math.max(longest, now - watched.sinceNanos);
+      }
+      Stall over = watched.longest;
+      if (!over.isPast(now)) {
+        longest = Math.max(longest, over.nanos());
       }
     }
     return (double) longest / TimeUnit.SECONDS.toNanos(1);

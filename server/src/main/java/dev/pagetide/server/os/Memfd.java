@@ -25,6 +25,7 @@ public final class Memfd implements PageFile {
       ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Libc.STAT_BYTES, Long.BYTES));
 
   private static final int BLOCK_BYTES = 512;
+  private static final int CALLS_THAT_POLL = 4;
 
   private final int fd;
   private final SharedFileLayout layout;
@@ -261,12 +262,22 @@ public final class Memfd implements PageFile {
       for (long done = 0; done < length; done += COPY_BYTES) {
         step.run(done, Math.min(COPY_BYTES, length - done));
       }
+      int _ = poll(CALLS_THAT_POLL);
     } catch (InternalError e) {
       SystemCallException refused =
           new SystemCallException("access to a mapping of " + length + " bytes", Errno.EFAULT);
       refused.initCause(e);
       throw refused;
     }
+  }
+
+  /**
+   * Has this thread throw what an access before it caused. The JVM throws the error at the next
+   * poll for a safepoint, which could otherwise be in the work of another client. A call that is
+   * not compiled into its caller has a poll at its end, and a method is compiled into itself once.
+   */
+  private static int poll(int calls) {
+    return calls == 0 ? 0 : 1 + poll(calls - 1);
   }
 
   @Override

@@ -20,7 +20,8 @@ import java.util.function.BooleanSupplier;
  * the next one does not begin before a pause. A request that comes during an audit waits for it,
  * and shares what it found. What the holds do not suffice for, the audit by time takes.
  *
- * LOCKS: under this lock the locks of ranges are tried, and never waited for.
+ * LOCKS: under this lock the locks of ranges are tried, and never waited for, and the settings of
+ * huge pages are read, under a monitor that is a leaf.
  */
 final class AuditBeforeRefusal {
   /** The shortest time from one such audit to the next. */

@@ -4,7 +4,6 @@ import dev.pagetide.server.budget.PageClock;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The audit by time: finds and takes the strays of all ranges, whether or not any client calls and
@@ -21,9 +20,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class AuditRounds {
   /**
-   * The time between two rounds. Within it, and within some hundred ms more while many ranges have
-   * strays, each stray is found. Shorter would gain little: a client can touch its pages again at
-   * once. A round costs 0.3 us for each range.
+   * The time between two rounds. Within it, each range is looked at. The taking comes later while
+   * many ranges have strays: each has a turn of a ms, and then the audit rests as long. Shorter
+   * would gain little: a client can touch its pages again at once. A round costs 0.3 us for each
+   * range.
    */
   static final long ROUND_NANOS = TimeUnit.SECONDS.toNanos(2);
 
@@ -91,24 +91,21 @@ final class AuditRounds {
 
   /** Gives each range with strays a turn, unless it has one. */
   private void look() {
-    RuntimeException failure = null;
+    Throwable failure = null;
     for (ShrinkablePageRange range : ranges.all()) {
       try {
         if (!turns.containsKey(range) && StrayAudit.mayFind(range)) {
           turns.put(range, new StrayAudit(range, patienceNanos));
         }
-      } catch (RuntimeException e) {
-        failure = first(failure, e);
+      } catch (RuntimeException | Error e) {
+        failure = failure == null ? e : failure;
       }
     }
-    counters.auditRound();
-    if (failure != null) {
-      throw failure;
+    switch (failure) {
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      case null, default -> counters.auditRound(); // it has looked at all
     }
-  }
-
-  private static RuntimeException first(@Nullable RuntimeException before, RuntimeException next) {
-    return before == null ? next : before;
   }
 
   private void goOn(ShrinkablePageRange range, StrayAudit audit) {

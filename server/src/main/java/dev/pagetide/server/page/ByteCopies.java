@@ -133,11 +133,13 @@ final class ByteCopies {
       if (map.state(page) != PageState.FREE) {
         continue;
       }
-      pages.lock.lock();
-      try {
-        pages.punchIfClear(page);
-      } finally {
-        pages.lock.unlock();
+      // This may be an event loop. If the lock is held for long, the audit by time takes the page.
+      if (pages.tryLockBriefly()) {
+        try {
+          pages.punchIfClear(page);
+        } finally {
+          pages.lock.unlock();
+        }
       }
     }
   }

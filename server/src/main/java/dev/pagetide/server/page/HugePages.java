@@ -124,7 +124,10 @@ public final class HugePages {
     }
   }
 
-  /** Reads the settings, before strays count against a client. The caller must hold no lock. */
+  /**
+   * Reads the settings, before strays count against a client. The caller must not hold a range's
+   * lock.
+   */
   void refreshNow() {
     if (settings == null) {
       return;

@@ -106,16 +106,15 @@ final class LiveRanges implements Reclaimer {
   }
 
   /**
-   * Audits {@code most} ranges, or all if there are fewer. If there are more, it goes on after
-   * those that were audited last. Punches few strays, because others may wait for this scan.
+   * Audits {@code most} ranges, or all if there are fewer, and goes on after those that were
+   * audited last. Punches few strays, because others may wait for this scan.
    */
   private void audit(List<ShrinkablePageRange> audited, int most) {
     int count = Math.min(most, audited.size());
-    int first = count == audited.size() ? 0 : nextAudit.getAndAdd(count);
     int holds = 0;
     for (int i = 0; i < count && holds < StrayAudit.FEW_HOLDS; i++) {
-      ShrinkablePageRange range = audited.get(Math.floorMod(first + i, audited.size()));
-      holds += new StrayAudit(range).goOn(StrayAudit.FEW_HOLDS - holds);
+      int index = Math.floorMod(nextAudit.getAndIncrement(), audited.size());
+      holds += new StrayAudit(audited.get(index)).goOn(StrayAudit.FEW_HOLDS - holds);
     }
   }
 

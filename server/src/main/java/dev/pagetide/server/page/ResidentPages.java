@@ -3,6 +3,7 @@ package dev.pagetide.server.page;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.os.PageFile;
 import dev.pagetide.server.os.SystemCallException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -30,6 +31,9 @@ final class ResidentPages {
    */
   private static final int MAX_LOOKED_AT_PER_HOLD = 64 * MAX_PAGES_PER_HOLD;
 
+  /** How long a thread on which others wait waits for the lock: for many holds. */
+  private static final long BRIEF_MILLIS = 10;
+
   private final PageFile file;
   private final PageCounters counters;
   private final HugePages hugePages;
@@ -41,6 +45,9 @@ final class ResidentPages {
   private final AtomicInteger count = new AtomicInteger();
   private volatile int highWatermark;
   private volatile long strays;
+
+  /** Whether the lock was not to be had in a moment when it was last asked for in that way. */
+  private volatile boolean heldForLong;
 
   /**
    * The page at which the next search for strays begins, so that searches that were cut short go
@@ -187,6 +194,24 @@ final class ResidentPages {
       strays = strays + found;
       counters.strays(found);
     }
+  }
+
+  /**
+   * Takes the lock for a thread on which other clients wait. If the lock is held for longer than
+   * usual, its holder may be in a system call for as long as the file's client likes. So this waits
+   * a moment, and then not again until the lock was free once.
+   *
+   * @return whether the caller holds the lock
+   */
+  boolean tryLockBriefly() {
+    boolean locked = false;
+    try {
+      locked = heldForLong ? lock.tryLock() : lock.tryLock(BRIEF_MILLIS, TimeUnit.MILLISECONDS);
+      heldForLong = !locked;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return locked;
   }
 
   /** Punches a page if its bit is clear, and leaves it if its bit is set. Changes no bit. */

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A message that is about to be there as a whole must not end a stream only because its client
  * has as much in flight as it may: its commands can be refused as soon as they are there. So the
- * server lets parts exceed the limit, in sum by half of it, before it ends a stream.
+ * server lets the parts of each uid exceed the limit by a part of it before it ends a stream.
  */
 final class ArrivingMessage extends ServerStreamTracer {
   /** Most bytes that are not counted: about a session's own size. */
@@ -31,9 +31,6 @@ final class ArrivingMessage extends ServerStreamTracer {
       TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
   private static final ServerStreamTracer NONE = new ServerStreamTracer() {};
 
-  /** What the server still lets parts have beyond the limit. */
-  private final AtomicLong allowance;
-
   private InFlight.@Nullable Ticket ticket;
   private @Nullable Consumer<StatusRuntimeException> onTooMany;
   private long arrived;
@@ -42,17 +39,16 @@ final class ArrivingMessage extends ServerStreamTracer {
   /** Bytes that were beyond the limit. */
   private long excess;
 
-  private ArrivingMessage(AtomicLong allowance) {
-    this.allowance = allowance;
-  }
+  private int pieces;
+
+  private ArrivingMessage() {}
 
   /** Gives each Exchange of a server one of these, and other calls none. */
-  static Factory tracers(RequestConfig limits) {
-    AtomicLong allowance = new AtomicLong(limits.maxRequestBytesInFlight() / 2);
+  static Factory tracers() {
     return new Factory() {
       @Override
       public ServerStreamTracer newServerStreamTracer(String fullMethodName, Metadata headers) {
-        return fullMethodName.equals(EXCHANGE) ? new ArrivingMessage(allowance) : NONE;
+        return fullMethodName.equals(EXCHANGE) ? new ArrivingMessage() : NONE;
       }
     };
   }
@@ -97,19 +93,19 @@ final class ArrivingMessage extends ServerStreamTracer {
 
   private synchronized @Nullable StatusRuntimeException count(long bytes) {
     InFlight.Ticket counting = ticket;
-    arrived += bytes;
+    pieces++;
+    arrived += bytes + InFlight.weightOfPiece(pieces);
     if (counting == null || arrived <= UNCOUNTED_BYTES) {
       return null;
     }
     long more = arrived - counted - excess;
-    try {
-      counting.hold(more);
+    if (counting.tryHold(more)) {
       counted += more;
       return null;
-    } catch (StatusRuntimeException e) {
-      excess += more;
-      return allowance.addAndGet(-more) < 0 ? e : null;
     }
+    excess += more;
+    AtomicLong allowance = counting.allowance();
+    return allowance == null || allowance.addAndGet(-more) < 0 ? counting.tooManyHeld() : null;
   }
 
   /** The message is there as a whole; what it holds from now on, its commands count. */
@@ -128,8 +124,12 @@ final class ArrivingMessage extends ServerStreamTracer {
     if (counting != null && counted > 0) {
       counting.release(counted);
     }
-    allowance.addAndGet(excess);
+    AtomicLong allowance = counting == null ? null : counting.allowance();
+    if (allowance != null) {
+      allowance.addAndGet(excess);
+    }
     excess = 0;
+    pieces = 0;
     counted = 0;
     arrived = 0;
   }

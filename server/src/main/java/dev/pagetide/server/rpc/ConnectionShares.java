@@ -4,13 +4,16 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.pagetide.server.session.Peer;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The shares of the limit on requests in flight that uids and their connections have.
  *
  * <p>Where other uids can connect, a uid may have half of the limit, however many connections it
  * makes; all callers over TCP are one uid. A connection may have half of what its uid may have.
- * What is kept for a uid goes with its last connection. Thread-safe.
+ * What little a connection has ({@link #FEW_CALLS}, {@link #FEW_BYTES}) counts against its own
+ * share alone, so that many connections with little each do not use up what others may have. What
+ * is kept for a uid goes with its last connection. Thread-safe.
  */
 final class ConnectionShares {
   /** Calls that a connection may always have in flight, whatever others have. */
@@ -18,6 +21,12 @@ final class ConnectionShares {
 
   /** Bytes that a connection may always have in flight, whatever others have. */
   static final long FEW_BYTES = 64 * 1024;
+
+  /** The part of the limit that parts of messages may exceed it by, for the only uid. */
+  private static final int ALLOWANCE_OF_THE_ONLY_UID = 2;
+
+  /** The same for each of several uids. */
+  private static final int ALLOWANCE_OF_A_UID = 8;
 
   private final Share whole;
   private final boolean oneUid;
@@ -29,15 +38,53 @@ final class ConnectionShares {
   /** A uid that has connections. */
   private static final class User {
     private final Share share;
+    private final AtomicLong allowance;
     private int connections;
 
-    User(Share share) {
+    User(Share share, long allowance) {
       this.share = share;
+      this.allowance = new AtomicLong(allowance);
     }
   }
 
-  /** What counts against one connection, and what against its uid. */
-  record Connection(int uid, Share user, Share own) {
+  /**
+   * What counts against one connection, and what against its uid.
+   *
+   * @param allowance bytes that parts of messages of this uid may still have beyond its limit: see
+   *     {@link ArrivingMessage}
+   */
+  record Connection(int uid, Share user, Share own, AtomicLong allowance) {
+    void addCall(Share whole) {
+      if (own.addCall() > FEW_CALLS) {
+        user.addCall();
+        whole.addCall();
+      }
+    }
+
+    void removeCall(Share whole) {
+      if (own.removeCall() >= FEW_CALLS) {
+        user.removeCall();
+        whole.removeCall();
+      }
+    }
+
+    /**
+     * Counts bytes. RACE: threads that count at once each take the step from what the one before
+     * left, so the steps add up to what is beyond the few at the end.
+     */
+    void addBytes(Share whole, long size) {
+      long after = own.addBytes(size);
+      long beyond = beyondFew(after) - beyondFew(after - size);
+      if (beyond != 0) {
+        user.addBytes(beyond);
+        whole.addBytes(beyond);
+      }
+    }
+
+    private static long beyondFew(long bytes) {
+      return Math.max(0, bytes - FEW_BYTES);
+    }
+
     /**
      * Whether it has so little in flight that it is served even if the others have used up the
      * limit. If it were not, a process with a few connections could keep all others of its uid from
@@ -62,11 +109,17 @@ final class ConnectionShares {
   /** The shares of a new connection. {@link #ended} gives them back. */
   synchronized Connection begun(Peer peer) {
     // A share of its own even for the only uid: then every call counts at the same three places.
-    User user =
-        users.computeIfAbsent(peer.uid(), _ -> new User(oneUid ? whole.likeIt() : whole.half()));
-    Connection connection = new Connection(peer.uid(), user.share, user.share.half());
+    User user = users.computeIfAbsent(peer.uid(), _ -> newUser());
+    Connection connection =
+        new Connection(peer.uid(), user.share, user.share.half(), user.allowance);
     user.connections++;
     return connection;
+  }
+
+  private User newUser() {
+    return oneUid
+        ? new User(whole.likeIt(), whole.maxBytes() / ALLOWANCE_OF_THE_ONLY_UID)
+        : new User(whole.half(), whole.maxBytes() / ALLOWANCE_OF_A_UID);
   }
 
   synchronized void ended(Connection connection) {

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * <p>gRPC's own timeout would do the same, but tells nobody. Confined to the connection's loop.
  */
 final class ConnectionStart extends ChannelInboundHandlerAdapter {
+  /** Enough for a loop that stood still to read from its connections. */
+  private static final long GRACE_MILLIS = 100;
+
   private final Peer peer;
   private final Duration requestWait;
   private final CutOffObserver cutOffs;
@@ -35,8 +38,14 @@ final class ConnectionStart extends ChannelInboundHandlerAdapter {
     deadline =
         context
             .executor()
-            .schedule(() -> timeIsUp(context), requestWait.toMillis(), TimeUnit.MILLISECONDS);
+            .schedule(() -> lookAgain(context), requestWait.toMillis(), TimeUnit.MILLISECONDS);
     context.fireChannelActive();
+  }
+
+  /** If this loop stood still, what the client has sent in time is read before that task runs. */
+  private void lookAgain(ChannelHandlerContext context) {
+    deadline =
+        context.executor().schedule(() -> timeIsUp(context), GRACE_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /** HTTP/2 has begun: this is no longer needed. */

@@ -71,9 +71,13 @@ final class ExchangeMessages {
    * session's name. So the text that waits with a command, or answers it, has a bound.
    */
   private static String target(String name) {
-    return name.length() <= ContractLimits.MAX_NAME_BYTES
-        ? name
-        : name.substring(0, ContractLimits.MAX_NAME_BYTES) + "...";
+    int most = ContractLimits.MAX_NAME_BYTES;
+    if (name.length() <= most) {
+      return name;
+    }
+    // Half of a character would have the encoder complain, with a stack trace each time.
+    int end = Character.isHighSurrogate(name.charAt(most - 1)) ? most - 1 : most;
+    return name.substring(0, end) + "...";
   }
 
   private static long length(dev.pagetide.v1.Payload payload) {

@@ -42,7 +42,9 @@ final class FrameCounts {
   private final Rate resets = new Rate("http2-resets", MOST_RESETS, "RST_STREAM frames");
   private final Rate updates =
       new Rate(
-          "http2-updates", MOST_UPDATES, "PING and WINDOW_UPDATE frames beyond 4 for each answer");
+          "http2-updates",
+          MOST_UPDATES,
+          "PING and WINDOW_UPDATE frames beyond 4 for each with data");
   private final Rate control =
       new Rate(
           "http2-control",

@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * would not do: the loop runs those that tasks queue before it looks at its sockets again. It looks
  * for scheduled ones once in each turn.
  *
- * What waits is the rest of one read, because reading stops. A connection that closes drops it, as
- * the kernel drops what was not yet read.
+ * What waits is the rest of a read or two, because reading stops. When the client closes the
+ * connection, it is passed on at once, because nothing comes after it.
  */
 final class FrameGuard extends ChannelDuplexHandler {
   /** What one turn may cost; about a millisecond. */
@@ -187,8 +187,15 @@ final class FrameGuard extends ChannelDuplexHandler {
                 TimeUnit.SECONDS);
   }
 
+  /** A client may have sent all it has to say, and closed: what waits is passed on. */
   @Override
   public void channelInactive(ChannelHandlerContext context) {
+    if (!waiting.isEmpty()) {
+      for (@Nullable ByteBuf bytes = waiting.poll(); bytes != null; bytes = waiting.poll()) {
+        context.fireChannelRead(bytes);
+      }
+      context.fireChannelReadComplete();
+    }
     end();
     context.fireChannelInactive();
   }

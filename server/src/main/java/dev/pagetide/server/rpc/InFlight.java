@@ -3,10 +3,13 @@ package dev.pagetide.server.rpc;
 import dev.pagetide.server.rpc.ConnectionShares.Connection;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
+import dev.pagetide.v1.TransactionServiceGrpc;
 import io.grpc.Attributes;
 import io.grpc.Context;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
@@ -15,6 +18,7 @@ import io.grpc.ServerTransportFilter;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -36,9 +40,8 @@ import org.jspecify.annotations.Nullable;
  * never exceeds a limit: otherwise no client could make a call that is larger than half the limit.
  *
  * Others cannot keep a connection from being served that has little in flight (see
- * ConnectionShares). So the counts of the whole server and of a uid can stay above their limits.
- * Therefore calls are compared with the limits only when a call begins: otherwise such calls would
- * end one that was admitted before them.
+ * ConnectionShares). Calls are compared with the limits only when a call begins, so no later call
+ * ends one that was admitted before.
  */
 final class InFlight extends ServerStreamTracer.Factory {
   private static final Context.Key<Ticket> TICKET = Context.key("pagetide-in-flight");
@@ -48,7 +51,13 @@ final class InFlight extends ServerStreamTracer.Factory {
   private static final Attributes.Key<ArrivingCalls> ARRIVING =
       Attributes.Key.create("pagetide-arriving");
 
+  /** More pieces than a message of --max-data-bytes has, if each is a frame of usual size. */
+  private static final int FEW_PIECES = 128;
+
+  private static final int PIECE_BYTES = 256;
   private static final String MAX_CALLS = "--max-requests-in-flight";
+  private static final String EXCHANGE =
+      TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
   private static final String MAX_BYTES = "--max-request-bytes-in-flight";
 
   private final Share whole;
@@ -69,6 +78,16 @@ final class InFlight extends ServerStreamTracer.Factory {
     this.arriving = arriving;
     this.whole = new Share(limits.maxRequestsInFlight(), limits.maxRequestBytesInFlight());
     this.shares = new ConnectionShares(whole, limits.oneUid());
+  }
+
+  /**
+   * The memory that one more piece of a message takes besides its bytes. A message comes in few
+   * pieces, unless its client divides it into thousands.
+   *
+   * @param number how many pieces there are with this one
+   */
+  static long weightOfPiece(int number) {
+    return number > FEW_PIECES ? PIECE_BYTES : 0;
   }
 
   /** The ticket of the call for which this thread works. */
@@ -114,7 +133,11 @@ final class InFlight extends ServerStreamTracer.Factory {
         if (ticket.isRefused()) {
           return new ServerCall.Listener<>() {};
         }
-        return new Admission<>(next.startCall(refusable, headers), ticket);
+        MethodDescriptor<Q, A> method = call.getMethodDescriptor();
+        boolean arrivesWithAMessage =
+            method.getType() == MethodType.BIDI_STREAMING
+                && !method.getFullMethodName().equals(EXCHANGE);
+        return new Admission<>(next.startCall(refusable, headers), ticket, arrivesWithAMessage);
       }
     };
   }
@@ -123,13 +146,20 @@ final class InFlight extends ServerStreamTracer.Factory {
   private static final class Admission<Q> extends SimpleForwardingServerCallListener<Q> {
     private final Ticket ticket;
 
-    Admission(ServerCall.Listener<Q> service, Ticket ticket) {
+    /** Whether the request is there with its first message: a stream that is no session's. */
+    private final boolean arrivesWithAMessage;
+
+    Admission(ServerCall.Listener<Q> service, Ticket ticket, boolean arrivesWithAMessage) {
       super(service);
       this.ticket = ticket;
+      this.arrivesWithAMessage = arrivesWithAMessage;
     }
 
     @Override
     public void onMessage(Q message) {
+      if (arrivesWithAMessage) {
+        ticket.allIsIn();
+      }
       if (!ticket.isRefused()) {
         super.onMessage(message);
       }
@@ -199,6 +229,10 @@ final class InFlight extends ServerStreamTracer.Factory {
     private long wireBytes;
     private long uncompressedBytes;
     private long expectedBytes;
+
+    /** In how many pieces the request has come so far. */
+    private int pieces;
+
     private boolean disconnected;
 
     @Override
@@ -212,10 +246,10 @@ final class InFlight extends ServerStreamTracer.Factory {
       connection = shares;
       peer = PeerNegotiator.of(call);
       counts = true;
-      whole.addCall();
-      if (shares != null) {
-        shares.user().addCall();
-        shares.own().addCall();
+      if (shares == null) {
+        whole.addCall();
+      } else {
+        shares.addCall(whole);
       }
       Share full = overLimit(/* ofCalls= */ true, 0);
       if (full != null) {
@@ -250,6 +284,9 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void refuseIfTooManyBytes() {
+      if (receiving == null) {
+        return;
+      }
       Share full = overLimit(/* ofCalls= */ false, bytes);
       if (full != null) {
         refuse(full, MAX_BYTES);
@@ -330,13 +367,35 @@ final class InFlight extends ServerStreamTracer.Factory {
      * @throws StatusRuntimeException if they exceed a limit; then the caller must not keep them
      */
     synchronized void hold(long size) {
+      if (!tryHold(size)) {
+        throw tooManyHeld();
+      }
+    }
+
+    /** As {@link #hold}; returns whether they count, and tells nobody if they do not. */
+    synchronized boolean tryHold(long size) {
       held += size;
       addToShares(size);
-      Share full = overLimit(/* ofCalls= */ false, held);
-      if (full != null) {
+      boolean counted = overLimit(/* ofCalls= */ false, held) == null;
+      if (!counted) {
         release(size);
-        throw tooManyBytes(full);
       }
+      return counted;
+    }
+
+    /** The refusal of what {@link #tryHold} did not count; tells the operator of it. */
+    synchronized StatusRuntimeException tooManyHeld() {
+      Connection shares = connection;
+      return tooManyBytes(shares == null ? whole : shares.own());
+    }
+
+    /**
+     * Bytes that parts of messages of the call's uid may still have beyond its limit; null in tests
+     * without connections.
+     */
+    synchronized @Nullable AtomicLong allowance() {
+      Connection shares = connection;
+      return shares == null ? null : shares.allowance();
     }
 
     /** Stops counting bytes that {@link #hold} counted. */
@@ -357,7 +416,8 @@ final class InFlight extends ServerStreamTracer.Factory {
     @Override
     public synchronized void inboundWireSize(long size) {
       wireBytes += size;
-      add(size);
+      pieces++;
+      add(size + weightOfPiece(pieces));
       refuseIfTooManyBytes();
     }
 
@@ -383,11 +443,11 @@ final class InFlight extends ServerStreamTracer.Factory {
     }
 
     private synchronized void addToShares(long size) {
-      whole.addBytes(size);
       Connection shares = connection;
-      if (shares != null) {
-        shares.user().addBytes(size);
-        shares.own().addBytes(size);
+      if (shares == null) {
+        whole.addBytes(size);
+      } else {
+        shares.addBytes(whole, size);
       }
     }
 
@@ -409,12 +469,12 @@ final class InFlight extends ServerStreamTracer.Factory {
     private synchronized void letGo() {
       if (counts) {
         counts = false;
-        whole.removeCall();
         addToShares(-bytes);
         Connection shares = connection;
-        if (shares != null) {
-          shares.user().removeCall();
-          shares.own().removeCall();
+        if (shares == null) {
+          whole.removeCall();
+        } else {
+          shares.removeCall(whole);
         }
         bytes = 0;
       }

@@ -30,6 +30,13 @@ final class Listeners implements AutoCloseable {
   private static final long PERMIT_PING_SECONDS = 1;
 
   /**
+   * Most bytes that a call may send while the server does not ask for its next message. They lie
+   * outside the heap. Without this, gRPC would let a client that is slow to answer pings have up to
+   * 8 MiB. A request of a MiB fits through it in some steps.
+   */
+  private static final int CALL_WINDOW_BYTES = 64 * 1024;
+
+  /**
    * When the kernel gives up a silent TCP peer: keepalive begins after 30 s, with 3 probes 10 s
    * apart.
    */
@@ -113,11 +120,12 @@ final class Listeners implements AutoCloseable {
             // provokes, by frames that are wrong.
             .maxRstFramesPerWindow(2 * FrameCounts.MOST_RESETS, FrameCounts.WINDOW_SECONDS)
             .maxInboundMessageSize(limits.maxDataBytes() + RequestConfig.RECEIVED_OVERHEAD_BYTES)
+            .flowControlWindow(CALL_WINDOW_BYTES)
             // A session's stream keeps its connection from being idle, as every call does; pings
             // do not.
             .maxConnectionIdle(limits.idleWait().toMillis(), TimeUnit.MILLISECONDS)
             .addStreamTracerFactory(inFlight)
-            .addStreamTracerFactory(ArrivingMessage.tracers(limits))
+            .addStreamTracerFactory(ArrivingMessage.tracers())
             .addTransportFilter(PeerNegotiator.starts())
             .addTransportFilter(inFlight.connections());
     if (address instanceof DomainSocketAddress) {

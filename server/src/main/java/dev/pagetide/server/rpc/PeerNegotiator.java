@@ -25,6 +25,11 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.PeerCredentials;
+import io.netty.handler.codec.http2.Http2ConnectionDecoder;
+import io.netty.handler.codec.http2.Http2ConnectionHandler;
+import io.netty.handler.codec.http2.Http2Exception;
+import io.netty.handler.codec.http2.Http2LocalFlowController;
+import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.util.AsciiString;
 import java.io.IOException;
 
@@ -40,6 +45,17 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
   private static final Attributes.Key<Peer> PEER_ATTRIBUTE = Attributes.Key.create("pagetide-peer");
   private static final Attributes.Key<ConnectionStart> START_ATTRIBUTE =
       Attributes.Key.create("pagetide-connection-start");
+
+  /** Only until HTTP/2 has begun. */
+  private static final Attributes.Key<Http2ConnectionHandler> HANDLER_ATTRIBUTE =
+      Attributes.Key.create("pagetide-http2");
+
+  /**
+   * Most bytes that a connection may send while no call takes them: several calls that the server
+   * does not ask for their next message.
+   */
+  static final int WINDOW_BYTES = 256 * 1024;
+
   private static final Context.Key<Peer> PEER_CONTEXT = Context.key("pagetide-peer");
   private static final AsciiString HTTP = AsciiString.cached("http");
 
@@ -107,9 +123,27 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
         if (start != null) {
           start.isOver();
         }
-        return attributes;
+        Http2ConnectionHandler handler = attributes.get(HANDLER_ATTRIBUTE);
+        if (handler != null) {
+          widen(handler);
+        }
+        return attributes.toBuilder().discard(HANDLER_ATTRIBUTE).build();
       }
     };
+  }
+
+  /**
+   * Gives a connection a window of its own. gRPC gives it that of one call; then a call whose
+   * messages the server does not ask for would keep all others of the connection from being sent.
+   */
+  private static void widen(Http2ConnectionHandler handler) {
+    try {
+      Http2LocalFlowController windows = handler.connection().local().flowController();
+      Http2Stream whole = handler.connection().connectionStream();
+      windows.incrementWindowSize(whole, WINDOW_BYTES - windows.initialWindowSize(whole));
+    } catch (Http2Exception e) {
+      throw new AssertionError("a window that HTTP/2 does not allow", e);
+    }
   }
 
   @Override
@@ -121,7 +155,10 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
   public ChannelHandler newHandler(GrpcHttp2ConnectionHandler grpcHandler) {
     ChannelLogger logger = grpcHandler.getNegotiationLogger();
     ChannelHandler last = InternalProtocolNegotiators.grpcNegotiationHandler(grpcHandler);
-    return InternalProtocolNegotiators.waitUntilActiveHandler(new AddPeer(last, cutOffs), logger);
+    Http2ConnectionDecoder decoder = grpcHandler.decoder();
+    decoder.frameListener(new SmallPieces(decoder.frameListener()));
+    return InternalProtocolNegotiators.waitUntilActiveHandler(
+        new AddPeer(grpcHandler, last, cutOffs), logger);
   }
 
   @Override
@@ -131,10 +168,12 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
    * The step of the negotiation that asks the kernel for the peer, and then leaves the pipeline.
    */
   private static final class AddPeer extends ChannelInboundHandlerAdapter {
+    private final Http2ConnectionHandler handler;
     private final ChannelHandler next;
     private final CutOffObserver cutOffs;
 
-    AddPeer(ChannelHandler next, CutOffObserver cutOffs) {
+    AddPeer(Http2ConnectionHandler handler, ChannelHandler next, CutOffObserver cutOffs) {
+      this.handler = handler;
       this.next = next;
       this.cutOffs = cutOffs;
     }
@@ -147,6 +186,7 @@ final class PeerNegotiator implements InternalProtocolNegotiator.ProtocolNegotia
         Attributes attributes =
             InternalProtocolNegotiationEvent.getAttributes(negotiation).toBuilder()
                 .set(PEER_ATTRIBUTE, peer)
+                .set(HANDLER_ATTRIBUTE, handler)
                 .set(START_ATTRIBUTE, context.pipeline().get(ConnectionStart.class))
                 .build();
         passedOn = InternalProtocolNegotiationEvent.withAttributes(negotiation, attributes);

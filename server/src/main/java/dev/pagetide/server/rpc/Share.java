@@ -19,6 +19,11 @@ final class Share {
     this.maxBytes = Math.max(1, maxBytes);
   }
 
+  /** How many bytes it admits. */
+  long maxBytes() {
+    return maxBytes;
+  }
+
   /** A limit of as much as this one admits. */
   Share likeIt() {
     return new Share(maxCalls, maxBytes);
@@ -29,16 +34,19 @@ final class Share {
     return new Share(maxCalls / 2, maxBytes / 2);
   }
 
-  void addCall() {
-    calls.incrementAndGet();
+  /** Counts a call; returns how many count now. */
+  int addCall() {
+    return calls.incrementAndGet();
   }
 
-  void removeCall() {
-    calls.decrementAndGet();
+  /** Counts a call no longer; returns how many count now. */
+  int removeCall() {
+    return calls.decrementAndGet();
   }
 
-  void addBytes(long size) {
-    bytes.addAndGet(size);
+  /** Counts bytes, or no longer if there are fewer than 0; returns how many count now. */
+  long addBytes(long size) {
+    return bytes.addAndGet(size);
   }
 
   /**

@@ -80,6 +80,10 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
   private @Nullable HttpRequest begun;
 
   private long bodyBytes;
+
+  /** The request that was served last, or is served now; null if none was, or it was malformed. */
+  private @Nullable WebRequest served;
+
   private boolean inputEnded;
   private Turn turn = Turn.SILENT;
   private @Nullable Future<?> timeout;
@@ -235,6 +239,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
   private void serve(HttpRequest head) {
     WebRequest request = WebRequest.read(head, this);
+    served = request;
     if (request == null) {
       return;
     }
@@ -242,7 +247,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
       pages.accept(request);
     } catch (RejectedExecutionException e) {
       close(); // the server ends
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.error("answering {} failed", request.path(), e);
       request.answerFailure();
     }
@@ -278,10 +283,10 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     return channel.writeAndFlush(part);
   }
 
-  /** Hangs up unless an answer has been sent. For any thread. */
-  void abandon() {
+  /** Hangs up if that request has got no answer. For any thread. */
+  void abandon(WebRequest request) {
     onLoop(() -> {
-      if (turn == Turn.SERVED) {
+      if (turn == Turn.SERVED && request.equals(served)) {
         close();
       }
     });

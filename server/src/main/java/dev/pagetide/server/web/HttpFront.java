@@ -128,19 +128,25 @@ public final class HttpFront implements AutoCloseable {
       CutOffObserver cutOffs)
       throws IOException {
     ServerSocketChannel socket = ServerSocketChannel.open();
-    HttpFront front;
+    HttpFront front = null;
+    boolean listens = false;
     try {
       socket.bind(address, BACKLOG);
       if (!(socket.getLocalAddress() instanceof InetSocketAddress bound)) {
         throw new IOException("the address has no port");
       }
       front = new HttpFront(socket, bound, wait, metrics, map, ready, cutOffs);
-    } catch (IOException e) {
-      socket.close();
-      throw e;
+      front.listen();
+      listens = true;
+      return front;
+    } finally {
+      if (!listens) {
+        socket.close();
+        if (front != null) {
+          front.close();
+        }
+      }
     }
-    front.listen();
-    return front;
   }
 
   private void listen() {

@@ -89,7 +89,8 @@ final class MeterScrapes {
     try {
       String text = meters.scrape(type);
       onLoop(() -> answer(requests, type, text));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Also an Error: a request without an answer would keep its connection for good.
       LOG.error("reading the meters failed", e);
       requests.forEach(WebRequest::answerFailure);
     }

@@ -173,6 +173,6 @@ final class WebRequest {
 
   /** Hangs up, unless the request has got a whole answer. */
   void abandon() {
-    connection.abandon();
+    connection.abandon(this);
   }
 }

@@ -85,6 +85,12 @@ public final class RawHttp2 implements AutoCloseable {
     }
   }
 
+  /** How many bytes may be sent now on this connection, while the server takes none. */
+  public long windowBytes() throws IOException {
+    readFrames();
+    return window;
+  }
+
   /** How many calls the server has ended. */
   public int endedCalls() throws IOException {
     readFrames();

@@ -29,6 +29,7 @@ final class MemfdBusErrorTest {
   private static final int PAGE = Memfd.systemPageSize();
   private static final int PAGES = 64;
   private static final int FILE_SYSTEM_PAGES = 16;
+  private static final int CALLS_UNTIL_COMPILED = 50_000;
   private static final int TOO_MANY_BYTES = 2 * FILE_SYSTEM_PAGES * PAGE;
   private static final SharedFileLayout LAYOUT = SharedFileLayout.of(PAGE, PAGES);
 
@@ -78,6 +79,24 @@ final class MemfdBusErrorTest {
     assertThatThrownBy(() -> file.copyFrom(source, 0, 0, TOO_MANY_BYTES, kept))
         .isInstanceOf(SystemCallException.class);
     source.close(true);
+  }
+
+  @Test
+  void write_ofOnePageByCompiledCode_isRefusedByTheKernelInThatWrite() throws IOException {
+    file.allocate(0, 1);
+    ByteBuffer few = ByteBuffer.allocate(64);
+    for (int i = 0; i < CALLS_UNTIL_COMPILED; i++) {
+      file.write(i % 1000, few.clear());
+      file.writeZeros(i % 1000, 64);
+    }
+    file.allocate(1, FILE_SYSTEM_PAGES - LAYOUT.bookkeepingPages());
+
+    for (int page = FILE_SYSTEM_PAGES; page < PAGES; page++) {
+      long offset = (long) page * PAGE;
+      assertThatThrownBy(() -> file.write(offset, few.clear()))
+          .isInstanceOf(SystemCallException.class);
+      assertThatThrownBy(() -> file.writeZeros(offset, 64)).isInstanceOf(SystemCallException.class);
+    }
   }
 
   @Test

@@ -7,11 +7,14 @@ import dev.pagetide.testkit.HeldFile;
 import dev.pagetide.testkit.Requires;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -125,5 +128,25 @@ final class MemfdHeldTest {
     } finally {
       caller.join(); // before the files are closed
     }
+  }
+
+  @Test
+  void punch_fileHeldByItsClient_waitsForTheClient() throws Exception {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    try (HeldFile _ = HeldFile.hold(held.descriptor(), LAYOUT.dataOffset(), PAGE)) {
+      Thread.ofPlatform()
+          .daemon()
+          .start(() -> {
+            try {
+              held.punch(0, 1);
+              done.complete(null);
+            } catch (IOException | RuntimeException | Error e) {
+              done.completeExceptionally(e);
+            }
+          });
+
+      Awaitility.await().during(Duration.ofMillis(200)).until(() -> !done.isDone());
+    }
+    done.get(LONG_SECONDS, TimeUnit.SECONDS);
   }
 }

@@ -57,7 +57,7 @@ final class ConnectionLimitTest {
   }
 
   @Test
-  @WithServer("--max-connections=20")
+  @WithServer({"--max-connections=20", "--request-wait=60s"})
   void connect_aboveTheLimit_isToldWhyAndOthersAreServed(TestServer server) throws Exception {
     RawSession good = RawSession.open(server.connect(), 4);
     UnixDomainSocketAddress socket =

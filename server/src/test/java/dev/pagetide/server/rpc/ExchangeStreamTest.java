@@ -75,7 +75,7 @@ final class ExchangeStreamTest {
             Peer.unix(1000, 1),
             ticket,
             (ArrivingMessage)
-                ArrivingMessage.tracers(limits)
+                ArrivingMessage.tracers()
                     .newServerStreamTracer(
                         "pagetide.v1.TransactionService/Exchange", new Metadata()),
             call);

@@ -121,7 +121,9 @@ final class HostileHttpTest {
       RawHttpClient client = connect(server, ASKS.repeat(UNREAD));
 
       // It goes on reading what its kernel has got.
-      awaitEnd(() -> !client.readsEnd() && tooLate(server) == 1);
+      awaitEnd(() -> client.readsEnd() || tooLate(server) == 1);
+      awaitEnd(() -> tooLate(server) == 1);
+      awaitEnd(client::readsEnd);
 
       var _ = server.stopWithoutStackTrace();
     }

@@ -63,6 +63,20 @@ final class HttpConnectionTest {
   }
 
   @Test
+  void requests_behindOneForTheEvents_areAnswered() throws Exception {
+    // The thread that would send the events gives up the request after it has answered it.
+    String events = "HEAD /events HTTP/1.1\r\nHost: " + here.getAuthority() + "\r\n\r\n";
+    for (int i = 0; i < 20; i++) {
+      try (RawHttpClient client = connect()) {
+        String metrics = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        assertThat(client.send(events + metrics)).isTrue();
+
+        assertThat(client.readAll()).contains("pagetide_build_info");
+      }
+    }
+  }
+
+  @Test
   void client_thatEndsItsInput_isAnswered() throws Exception {
     for (String path : new String[] {"/healthz", "/metrics"}) {
       try (RawHttpClient client = connect()) {
