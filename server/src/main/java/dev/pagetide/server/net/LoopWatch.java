@@ -55,7 +55,7 @@ public final class LoopWatch implements AutoCloseable {
     private volatile boolean asked;
     private volatile long sinceNanos;
 
-    /** The longest stall of late that is over, and when it ended. */
+    /** The longest stall of the last minute that is over, and when it ended. */
     private volatile Stall longest = new Stall(0, 0);
 
     Watched(EventExecutor loop) {

@@ -135,13 +135,14 @@ final class InFlightTest {
   @Test
   void admit_othersHaveUsedUpTheLimit_isServedWhileItsConnectionHasLittle() {
     InFlight inFlight = inFlight(limits(40, 1 << 20));
-    for (Attributes hostile : List.of(connect(inFlight), connect(inFlight), connect(inFlight))) {
+    for (int connection = 0; connection < 4; connection++) {
+      Attributes hostile = connect(inFlight);
       for (int call = 0; call < 20; call++) {
         var _ = begin(inFlight, hostile);
       }
     }
-    // The third has eight more than the limit leaves to it, as every connection may.
-    assertThat(served).isEqualTo(48);
+    // Eight of each connection count against its own share alone: 3 * 12 and 4 use up the limit.
+    assertThat(served).isEqualTo(3 * 20 + 8 + 4);
     Attributes honest = connect(inFlight);
 
     List<InFlight.Ticket> tickets = new ArrayList<>();
@@ -149,12 +150,12 @@ final class InFlightTest {
       tickets.add(begin(inFlight, honest));
     }
 
-    assertThat(served).isEqualTo(56);
+    assertThat(served).isEqualTo(80);
     var _ = begin(inFlight, honest);
-    assertThat(served).as("the ninth").isEqualTo(56);
+    assertThat(served).as("the ninth").isEqualTo(80);
     tickets.getFirst().streamClosed(Status.OK);
     var _ = begin(inFlight, honest);
-    assertThat(served).as("the ninth, once the first is over").isEqualTo(57);
+    assertThat(served).as("the ninth, once the first is over").isEqualTo(81);
   }
 
   @Test
@@ -164,12 +165,14 @@ final class InFlightTest {
       begin(inFlight, hostile).inboundWireSize(512 << 10);
       begin(inFlight, hostile).inboundWireSize(1);
     }
+    // What each has beyond 64 KiB uses up the limit.
+    begin(inFlight, connect(inFlight)).inboundWireSize(192 << 10);
     Attributes honest = connect(inFlight);
 
     InFlight.Ticket small = begin(inFlight, honest);
     small.inboundWireSize(ConnectionShares.FEW_BYTES);
 
-    assertThat(served).isEqualTo(5);
+    assertThat(served).isEqualTo(6);
     int before = closed.size();
     small.inboundWireSize(1);
     assertThat(closed).hasSize(before + 1);
