@@ -51,7 +51,6 @@ import dev.pagetide.server.session.EndReason;
 import dev.pagetide.server.session.SessionConfig;
 import dev.pagetide.server.session.SessionRegistry;
 import dev.pagetide.server.web.HttpFront;
-import dev.pagetide.server.web.MeterText;
 import dev.pagetide.server.web.TideMap;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -212,14 +211,17 @@ final class RunningServer implements AutoCloseable {
               budget,
               levels == null ? null : levels::byName);
       MetricsEndpoint metrics = new MetricsEndpoint(registry, beforeScrape);
-      http = listenHttp(address, reach.httpWait(), metrics, map, cutOffs);
+      HttpFront front =
+          Binding.http(address, reach.httpWait(), metrics, map, () -> serving, cutOffs);
+      opened.push(front);
+      http = front;
     }
     PassedDescriptors.problem().ifPresent(LOG::warn);
-    tcp = listenTcp(reach.listen(), endpoint);
+    tcp = Binding.tcp(reach.listen(), endpoint);
     // The hand-off socket comes first, because sessions are told of it, and the other one opens
     // sessions.
-    bind(served.handoffSocket(), handoffs::listen);
-    bind(served.grpcSocket(), endpoint::listenUnix);
+    Binding.unix(served.handoffSocket(), handoffs::listen);
+    Binding.unix(served.grpcSocket(), endpoint::listenUnix);
     served.admitClients();
     endpoint.declareServing();
     serving = true;
@@ -346,77 +348,6 @@ final class RunningServer implements AutoCloseable {
               "the host's memory pressure cannot be listened to (%s); raise ulimit -n, or give "
                   + "--pressure=off",
               e.getMessage()),
-          e);
-    }
-  }
-
-  private HttpFront listenHttp(
-      InetSocketAddress address,
-      Duration wait,
-      MetricsEndpoint metrics,
-      TideMap map,
-      CutOffObserver cutOffs)
-      throws StartupException {
-    MeterText text =
-        new MeterText() {
-          @Override
-          public String contentType(String accept) {
-            return metrics.contentType(accept);
-          }
-
-          @Override
-          public String scrape(String contentType) {
-            return metrics.scrape(contentType);
-          }
-        };
-    try {
-      HttpFront front = HttpFront.start(address, wait, text, map, () -> serving, cutOffs);
-      opened.push(front);
-      return front;
-    } catch (IOException e) {
-      throw new StartupException(
-          String.format(
-              Locale.ROOT,
-              "--http=%s cannot be bound: %s; choose another port, or --http=off",
-              HttpFront.hostAndPort(address),
-              e.getMessage()),
-          e);
-    }
-  }
-
-  private static @Nullable InetSocketAddress listenTcp(
-      @Nullable InetSocketAddress asked, GrpcEndpoint endpoint) throws StartupException {
-    if (asked == null) {
-      return null;
-    }
-    try {
-      InetSocketAddress bound =
-          new InetSocketAddress(asked.getAddress(), endpoint.listenTcp(asked));
-      LOG.info("listening on {}", HttpFront.hostAndPort(bound));
-      return bound;
-    } catch (IOException e) {
-      throw new StartupException(
-          String.format(
-              Locale.ROOT,
-              "--listen=%s cannot be bound: %s; choose another port",
-              HttpFront.hostAndPort(asked),
-              e.getMessage()),
-          e);
-    }
-  }
-
-  @FunctionalInterface
-  private interface Listening {
-    void on(Path socket) throws IOException;
-  }
-
-  private static void bind(Path socket, Listening listening) throws StartupException {
-    try {
-      listening.on(socket);
-    } catch (IOException e) {
-      throw new StartupException(
-          String.format(
-              Locale.ROOT, "%s cannot be bound: %s; choose another --dir", socket, e.getMessage()),
           e);
     }
   }

@@ -27,8 +27,10 @@ final class ArrivingMessage extends ServerStreamTracer {
 
   private static final Context.Key<ArrivingMessage> CURRENT =
       Context.key("pagetide-arriving-message");
-  private static final String EXCHANGE =
-      TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
+
+  /** The method whose streams are attached. */
+  static final String EXCHANGE = TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
+
   private static final ServerStreamTracer NONE = new ServerStreamTracer() {};
 
   private InFlight.@Nullable Ticket ticket;
@@ -99,13 +101,14 @@ final class ArrivingMessage extends ServerStreamTracer {
       return null;
     }
     long more = arrived - counted - excess;
-    if (counting.tryHold(more)) {
+    Share full = counting.tryHold(more);
+    if (full == null) {
       counted += more;
       return null;
     }
     excess += more;
     AtomicLong allowance = counting.allowance();
-    return allowance == null || allowance.addAndGet(-more) < 0 ? counting.tooManyHeld() : null;
+    return allowance == null || allowance.addAndGet(-more) < 0 ? counting.tooManyBytes(full) : null;
   }
 
   /** The message is there as a whole; what it holds from now on, its commands count. */

@@ -3,7 +3,6 @@ package dev.pagetide.server.rpc;
 import dev.pagetide.server.rpc.ConnectionShares.Connection;
 import dev.pagetide.server.session.CutOffObserver;
 import dev.pagetide.server.session.Peer;
-import dev.pagetide.v1.TransactionServiceGrpc;
 import io.grpc.Attributes;
 import io.grpc.Context;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
@@ -55,9 +54,8 @@ final class InFlight extends ServerStreamTracer.Factory {
   private static final int FEW_PIECES = 128;
 
   private static final int PIECE_BYTES = 256;
+
   private static final String MAX_CALLS = "--max-requests-in-flight";
-  private static final String EXCHANGE =
-      TransactionServiceGrpc.getExchangeMethod().getFullMethodName();
   private static final String MAX_BYTES = "--max-request-bytes-in-flight";
 
   private final Share whole;
@@ -136,7 +134,7 @@ final class InFlight extends ServerStreamTracer.Factory {
         MethodDescriptor<Q, A> method = call.getMethodDescriptor();
         boolean arrivesWithAMessage =
             method.getType() == MethodType.BIDI_STREAMING
-                && !method.getFullMethodName().equals(EXCHANGE);
+                && !method.getFullMethodName().equals(ArrivingMessage.EXCHANGE);
         return new Admission<>(next.startCall(refusable, headers), ticket, arrivesWithAMessage);
       }
     };
@@ -340,7 +338,8 @@ final class InFlight extends ServerStreamTracer.Factory {
       return shares.user().isOver(ofCalls, ownBytes) ? shares.user() : null;
     }
 
-    private StatusRuntimeException tooManyBytes(Share full) {
+    /** The refusal because a share holds too many bytes; tells the operator of it. */
+    synchronized StatusRuntimeException tooManyBytes(Share full) {
       String why = why(full, connection);
       cutOffs.cutOff(peer, MAX_BYTES, why);
       return StatusMapper.tooManyRequests(why);
@@ -367,26 +366,25 @@ final class InFlight extends ServerStreamTracer.Factory {
      * @throws StatusRuntimeException if they exceed a limit; then the caller must not keep them
      */
     synchronized void hold(long size) {
-      if (!tryHold(size)) {
-        throw tooManyHeld();
+      Share full = tryHold(size);
+      if (full != null) {
+        throw tooManyBytes(full);
       }
     }
 
-    /** As {@link #hold}; returns whether they count, and tells nobody if they do not. */
-    synchronized boolean tryHold(long size) {
+    /**
+     * As {@link #hold}, but tells nobody if they do not count.
+     *
+     * @return the share that they exceed; null if they count
+     */
+    synchronized @Nullable Share tryHold(long size) {
       held += size;
       addToShares(size);
-      boolean counted = overLimit(/* ofCalls= */ false, held) == null;
-      if (!counted) {
+      Share full = overLimit(/* ofCalls= */ false, held);
+      if (full != null) {
         release(size);
       }
-      return counted;
-    }
-
-    /** The refusal of what {@link #tryHold} did not count; tells the operator of it. */
-    synchronized StatusRuntimeException tooManyHeld() {
-      Connection shares = connection;
-      return tooManyBytes(shares == null ? whole : shares.own());
+      return full;
     }
 
     /**

@@ -186,12 +186,12 @@ final class WaitingMemoryTest {
   @Test
   void transact_longName_isCutInTheAnswer() {
     RawEndpoint alice = RawEndpoint.open(channel, "alice", 1);
-    String name = "x".repeat(100_000);
+    String name = "n".repeat(100_000);
 
     alice.send(transact(7, ByteString.EMPTY, name));
 
     Failed failed =
-        alice.failed(7, Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TARGET_DIED, "xxx...'");
+        alice.failed(7, Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_TARGET_DIED, "nnn...'");
     assertThat(failed.getMessage()).hasSizeLessThan(300);
   }
 
