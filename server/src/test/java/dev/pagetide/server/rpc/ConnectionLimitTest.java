@@ -73,9 +73,16 @@ final class ConnectionLimitTest {
               server.metric("pagetide_clients_cut_off_total{limit=\"max_connections\"}") == 21);
       // Those that were refused before it may stay for a moment; then there is room for the reason.
       Awaitility.await()
-          .untilAsserted(() ->
-              Refusal.of(() -> RawSession.open(server.connect(), 1))
-                  .is(Code.UNAVAILABLE, "", "as many connections as --max-connections=20"));
+          .untilAsserted(() -> {
+            // Ended, because it would try again by itself, and take the place that becomes free.
+            ManagedChannel attempt = server.connect();
+            try {
+              Refusal.of(() -> RawSession.open(attempt, 1))
+                  .is(Code.UNAVAILABLE, "", "as many connections as --max-connections=20");
+            } finally {
+              attempt.shutdownNow();
+            }
+          });
       ManagedChannel refused = server.connect();
       assertThat(Refusal.of(() -> RawSession.open(refused, 1)).code()).isEqualTo(Code.UNAVAILABLE);
 
